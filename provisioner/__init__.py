@@ -1,0 +1,1 @@
+"""Keep a Salesforce customer portal as code."""
