@@ -1,0 +1,101 @@
+"""A REST call and its answer, apart from HTTP, so that composite calls can make them too."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from provisioner.emulator.errors import SalesforceError, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.emulator.store import Org, Session
+
+_MISSING_BODY = "The HTTP entity body is required, but this request has no entity body."
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call below `/services/data/vXX.0/`; `instance` is the URL it came to, without a path."""
+
+    org: Org
+    session: Session
+    version: int
+    method: str
+    parts: tuple[str, ...]
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    instance: str = ""
+
+    @property
+    def base(self) -> str:
+        """What the paths of this version begin with."""
+        return f"/services/data/v{self.version}.0"
+
+    @property
+    def by(self) -> str:
+        """The user who calls."""
+        return self.session.user_id
+
+    def json(self) -> dict[str, Any]:
+        """The body, which must be a JSON object."""
+        if not self.text.strip():
+            raise SalesforceError("JSON_PARSER_ERROR", _MISSING_BODY)
+        try:
+            body = json.loads(self.text)
+        except json.JSONDecodeError as error:
+            place = f"[line:{error.lineno}, column:{error.colno}]"
+            message = f"{error.msg} at {place}"  # the parser's own words differ: guess
+            raise SalesforceError("JSON_PARSER_ERROR", message) from None
+        if not isinstance(body, dict):
+            raise SalesforceError(
+                "JSON_PARSER_ERROR", "Unexpected type, the body must be an object"
+            )  # guess
+        return body
+
+    def allow(self, *methods: str) -> None:
+        """Raises METHOD_NOT_ALLOWED (405) for any other method."""
+        if self.method not in methods:
+            raise SalesforceError(
+                "METHOD_NOT_ALLOWED",
+                f"HTTP Method '{self.method}' not allowed. Allowed are {','.join(methods)}",
+                status=405,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call is answered with; `body` is JSON data, None for no body."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class JsonKindError(SalesforceError):
+    """A JSON value of a kind its field does not take."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__("JSON_PARSER_ERROR", message)
+        self.name = name
+
+    def at(self, text: str) -> SalesforceError:
+        """The refusal with the place of the value in the JSON text, as Salesforce gives it."""
+        found = re.search(rf'"{re.escape(self.name)}"\s*:\s*("(?:[^"\\]|\\.)*"|[^\s,}}]+)', text)
+        if not found:
+            return self
+        end = found.end(1)
+        line = text.count("\n", 0, end) + 1
+        column = end - (text.rfind("\n", 0, end) + 1)
+        return SalesforceError(self.code, f"{self.message} at [line:{line}, column:{column}]")
+
+
+def unknown_key(name: str) -> SalesforceError:
+    """A field that can not find a record (platform reference 9)."""
+    error = not_found()
+    error.message = f"Provided external ID field does not exist or is not accessible: {name}"
+    return error

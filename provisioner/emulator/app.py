@@ -1,0 +1,34 @@
+"""The local org as a WSGI app: one Flask blueprint for each Salesforce surface."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from flask import Flask
+
+from provisioner.emulator.context import EXTENSION
+
+if TYPE_CHECKING:
+    from provisioner.emulator.store import Org
+
+_SURFACES: Final = ("auth", "rest", "metadata", "setup", "portal")
+
+
+def create_app(org: Org, *, control: bool = False) -> Flask:
+    """The app that serves `org`.
+
+    With `control`, also `/emulator/` (reset, clock, outbox, request log), and requests are logged
+    in `app.extensions["request log"]`.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.extensions[EXTENSION] = org
+    app.url_map.strict_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    for surface in _SURFACES:
+        app.register_blueprint(import_module(f"provisioner.emulator.{surface}").blueprint)
+    if control:
+        from provisioner.emulator import control as door
+
+        door.install(app)
+    return app

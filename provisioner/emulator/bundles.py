@@ -1,0 +1,232 @@
+"""Many records in one call: the collections below `/composite/sobjects`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator import describe, ids, records, rules
+from provisioner.emulator.api import Answer, Call
+from provisioner.emulator.errors import SalesforceError, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from provisioner.emulator.describe import SObject
+
+# Limits: platform reference 8.2 [V]; codes and texts of their refusals: guess.
+_MOST_RECORDS: Final = 200
+_MOST_RUNS: Final = 10
+
+
+class _Undo(Exception):  # noqa: N818 - leaves the transaction, never this module
+    pass
+
+
+def answer(call: Call, names: tuple[str, ...]) -> Answer:
+    """The answer to a call below `/composite/sobjects`."""
+    match names:
+        case ():
+            call.allow("DELETE", "PATCH", "POST")
+            return _collection(call)
+        case (name,):
+            call.allow("GET", "HEAD", "POST")
+            return _retrieve(call, _sobject(call, name))
+        case (name, key):
+            call.allow("PATCH")
+            return _upsert(call, _sobject(call, name), key)
+        case _:
+            raise not_found()
+
+
+_Write = tuple["SObject", "Callable[[], dict[str, Any]]"]
+
+
+def _collection(call: Call) -> Answer:
+    if call.method == "DELETE":
+        names = [name for name in call.params.get("ids", "").split(",") if name]
+        writes = [_deletion(call, name) for name in names]
+        return _all(call, writes, all_or_none=call.params.get("allOrNone", "").lower() == "true")
+    body = call.json()
+    writes = [_write(call, record) for record in _list_of_records(body)]
+    return _all(call, writes, all_or_none=bool(body.get("allOrNone")))
+
+
+def _write(call: Call, record: dict[str, Any]) -> _Write:
+    sobject = _typed(call, record)
+    values = {name: v for name, v in record.items() if name.lower() not in {"attributes", "id"}}
+    given = next((v for name, v in record.items() if name.lower() == "id"), None)
+
+    def create() -> dict[str, Any]:
+        if given is not None:
+            raise SalesforceError(  # guess
+                "INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ("Id",)
+            )
+        return _success(rules.create(call.org, call.by, sobject, values))
+
+    def update() -> dict[str, Any]:
+        if given is None:
+            raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
+        id_ = _checked_id(sobject, str(given))
+        rules.update(call.org, call.by, sobject, id_, values)
+        return _success(id_)
+
+    return sobject, create if call.method == "POST" else update
+
+
+def _deletion(call: Call, text: str) -> _Write:
+    id_ = ids.normal(text)
+    sobject = describe.catalog(call.org).by_prefix(id_[:3]) if id_ else None
+    if id_ is None or sobject is None:
+        account = describe.catalog(call.org).get("Account")
+        assert account is not None
+
+        def refuse() -> dict[str, Any]:
+            raise SalesforceError("MALFORMED_ID", f"malformed id {text}", ())
+
+        return account, refuse
+
+    def delete() -> dict[str, Any]:
+        rules.delete(call.org, call.by, sobject, id_)
+        return _success(id_)
+
+    return sobject, delete
+
+
+def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
+    key = records.key_field(sobject, name)
+    body = call.json()
+    seen: set[str] = set()
+
+    def one(record: dict[str, Any]) -> _Write:
+        if _typed(call, record).name != sobject.name:
+            raise SalesforceError(  # guess
+                "INVALID_TYPE", f"every record must be of type {sobject.name}"
+            )
+        value = next((v for n, v in record.items() if n.lower() == key.name.lower()), None)
+        values = {
+            n: v for n, v in record.items() if n.lower() not in {"attributes", key.name.lower()}
+        }
+
+        def write() -> dict[str, Any]:
+            if value is None and key.type != "id":
+                raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
+            if value is not None and str(value).lower() in seen:
+                raise SalesforceError(
+                    "DUPLICATE_VALUE", f"Duplicate external id specified: {value}", (key.name,)
+                )
+            seen.add(str(value).lower())
+            found = records.matching(call, sobject, key, value)
+            if len(found) > 1:
+                raise SalesforceError(  # code [V]; text: guess
+                    "DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found", (key.name,)
+                )
+            id_, created = records.upsert(call, sobject, key, value, values, found)
+            return _success(id_) | {"created": created}
+
+        return sobject, write
+
+    writes = [one(record) for record in _list_of_records(body)]
+    return _all(call, writes, all_or_none=bool(body.get("allOrNone")))
+
+
+def _all(call: Call, writes: list[_Write], *, all_or_none: bool) -> Answer:
+    if len(writes) > _MOST_RECORDS:
+        raise SalesforceError("LIMIT_EXCEEDED", f"at most {_MOST_RECORDS} records are allowed")
+    types = [sobject.name for sobject, _ in writes]
+    if len(set(types)) > 1 and describe.SETUP_OBJECTS.intersection(types):
+        raise SalesforceError(  # text: platform reference 8.2 [V]; code: guess
+            "MIXED_DML_OPERATION",
+            "You can't create records for multiple object types in one call when one of the types"
+            " is related to a feature in the Salesforce Setup area",
+        )
+    runs = sum(1 for i, name in enumerate(types) if i == 0 or types[i - 1] != name)
+    if runs > _MOST_RUNS:
+        raise SalesforceError("LIMIT_EXCEEDED", f"at most {_MOST_RUNS} chunks of one type")
+    results: list[dict[str, Any]] = []
+    try:
+        with call.org.transaction():
+            results = [_result(write) for _, write in writes]
+            if all_or_none and not all(result["success"] for result in results):
+                raise _Undo
+    except _Undo:
+        results = [_rolled_back(result) for result in results]
+    return Answer(200, results)
+
+
+def _result(write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return write()
+    except SalesforceError as error:
+        return {"success": False, "errors": [error.collection()]}
+
+
+def _rolled_back(result: dict[str, Any]) -> dict[str, Any]:
+    if not result["success"]:
+        return result
+    error = SalesforceError(  # code [V], text [U]: platform reference 8.2
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "Record rolled back because not all records were valid and the request was using"
+        " AllOrNone header",
+        (),
+    )
+    return {"success": False, "errors": [error.collection()]}
+
+
+def _retrieve(call: Call, sobject: SObject) -> Answer:
+    """`/composite/sobjects/X`: several rows by id, null for those that are not there."""
+    if call.method == "POST":
+        body = call.json()
+        wanted, fields = body.get("ids", []), ",".join(body.get("fields", []))
+    else:
+        wanted = [name for name in call.params.get("ids", "").split(",") if name]
+        fields = call.params.get("fields", "")
+    rows = (call.org.get(sobject.name, _checked_id(sobject, str(text))) for text in wanted)
+    return Answer(
+        200,
+        [
+            None if row is None or row.get("IsDeleted") else records.shown(
+                call, sobject, row, fields
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _list_of_records(body: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    found = body.get("records")
+    if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
+        raise SalesforceError("JSON_PARSER_ERROR", "records must be a list of objects")  # guess
+    return found
+
+
+def _typed(call: Call, record: Mapping[str, Any]) -> SObject:
+    name = (record.get("attributes") or {}).get("type")
+    found = describe.catalog(call.org).get(str(name))
+    if found is None:
+        raise SalesforceError(
+            "INVALID_TYPE",
+            f"sObject type '{name}' is not supported. If you are attempting to use a custom"
+            " object, be sure to append the '__c' after the entity name. Please reference your"
+            " WSDL or the describe call for the appropriate names.",
+        )
+    return found
+
+
+def _sobject(call: Call, name: str) -> SObject:
+    found = describe.catalog(call.org).get(name)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _checked_id(sobject: SObject, text: str) -> str:
+    id_ = ids.normal(text)
+    if id_ is None or id_[:3] != sobject.prefix:
+        raise SalesforceError(
+            "MALFORMED_ID", f"{sobject.label} ID: id value of incorrect type: {text}", ("Id",)
+        )
+    return id_
+
+
+def _success(id_: str) -> dict[str, Any]:
+    return {"id": id_, "success": True, "errors": []}

@@ -1,0 +1,44 @@
+"""What every surface of the local org asks Flask for: which org, and who is logged in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import current_app, g, request
+
+from provisioner.emulator.errors import session_invalid
+
+if TYPE_CHECKING:
+    from provisioner.emulator.store import Org, Session
+
+EXTENSION = "local org"
+
+
+def org() -> Org:
+    """The org that this app serves."""
+    found: Org = current_app.extensions[EXTENSION]
+    return found
+
+
+def bearer_token() -> str | None:
+    """The token of the Authorization header, `Bearer` or `OAuth`, or None."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() in {"bearer", "oauth"} and token else None
+
+
+def require_session() -> Session:
+    """The session of the request's Authorization header.
+
+    Raises INVALID_SESSION_ID (401) when there is none that is valid.
+    """
+    token = bearer_token()
+    found = org().session(token) if token else None
+    if found is None:
+        raise session_invalid()
+    g.session = found
+    return found
+
+
+def instance_url() -> str:
+    """The URL the request came to, without a path."""
+    return request.host_url.rstrip("/")

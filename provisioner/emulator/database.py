@@ -1,0 +1,114 @@
+"""A SQLite file shared by threads and processes: connections, transactions, statements."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOST_CONNECTIONS: Final = 64
+_BUSY: Final = 30  # seconds to wait for another process's transaction
+
+
+class Database:
+    """One SQLite file, or ":memory:". A thread keeps one connection for a whole transaction."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = str(path)
+        self._lock = threading.Condition()
+        self._idle: list[sqlite3.Connection] = []
+        self._open: list[sqlite3.Connection] = []
+        self._mine = threading.local()
+        in_memory = self._path == ":memory:"
+        # A second connection to ":memory:" would be a second, empty database.
+        self._most = 1 if in_memory else _MOST_CONNECTIONS
+        if not in_memory:
+            Path(self._path).touch(mode=0o600)
+
+    def close(self) -> None:
+        """Closes the file; the org must not be used afterwards."""
+        with self._lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+            self._idle.clear()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block or nothing of it; a nested one joins the outer."""
+        if self._held() is not None:
+            yield
+            return
+        connection = self._acquire()
+        self._mine.connection = connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        finally:
+            self._mine.connection = None
+            self._release(connection)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Inside a transaction: undoes only the block when the block raises."""
+        assert self._held() is not None, "attempt() needs a transaction around it"
+        self.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK TO attempt")
+            self.execute("RELEASE attempt")
+            raise
+        self.execute("RELEASE attempt")
+
+    def execute(self, sql: str, params: Any = ()) -> list[sqlite3.Row]:
+        """Runs one statement, in the current transaction if there is one, and returns its rows."""
+        held = self._held()
+        if held is not None:
+            return held.execute(sql, params).fetchall()
+        connection = self._acquire()
+        try:
+            return connection.execute(sql, params).fetchall()
+        finally:
+            self._release(connection)
+
+    def _held(self) -> sqlite3.Connection | None:
+        return getattr(self._mine, "connection", None)
+
+    def _acquire(self) -> sqlite3.Connection:
+        with self._lock:
+            while True:
+                if self._idle:
+                    return self._idle.pop()
+                if len(self._open) < self._most:
+                    connection = self._connect()
+                    self._open.append(connection)
+                    return connection
+                self._lock.wait()
+
+    def _release(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if connection in self._open:
+                self._idle.append(connection)
+            else:
+                connection.close()
+            self._lock.notify()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection

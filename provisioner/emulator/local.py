@@ -1,0 +1,127 @@
+"""The local org that lives in a folder: its file, its credentials, its server."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from provisioner.emulator import auth, seed
+from provisioner.emulator.app import create_app
+from provisioner.emulator.server import DEFAULT_PORT, serve
+from provisioner.emulator.store import Org
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_FILE: Final = "local-org.sqlite3"
+_KEY_FILE: Final = "local-org-key.pem"
+_URL_FILE: Final = "served-at"
+_OWNER_ONLY: Final = 0o600
+_SESSION_LEFT: Final = timedelta(hours=1)  # a kept session must last at least this long
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Everything with which a client can log in to the local org as its administrator."""
+
+    instance_url: str
+    username: str
+    organization_id: str
+    consumer_key: str
+    private_key_file: Path
+    access_token: str = field(repr=False)
+    password: str = field(repr=False)
+    consumer_secret: str = field(repr=False)
+
+
+class LocalOrg:
+    """The local org of a folder, which is made when it is not there and kept out of git."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.path = self.folder / _FILE
+        self._org: Org | None = None
+
+    def open(self) -> Org:
+        """The org; the same one every time until `close`."""
+        if self._org is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            ignore = self.folder / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+            self._org = Org(self.path)
+        return self._org
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._org is not None:
+            self._org.close()
+            self._org = None
+
+    def credentials(self) -> Credentials:
+        """How to log in: at the URL where the org is served, or would be by default.
+
+        The access token is of a session that still lasts an hour or more; the private key file is
+        written when it is not there.
+        """
+        org = self.open()
+        with org.transaction():
+            token = org.setting("local token")
+            session = org.session(token) if token else None
+            if session is None or session.expires - org.now() < _SESSION_LEFT:
+                session = org.start_session(seed.admin_id(org))
+                org.put_setting("local token", session.token)
+        return Credentials(
+            instance_url=self.url(),
+            username=seed.ADMIN_USERNAME,
+            organization_id=str(org.select("Organization")[0]["Id"]),
+            consumer_key=org.setting("consumer key") or "",
+            private_key_file=self._key_file(org),
+            access_token=session.token,
+            password=org.setting("admin password") or "",
+            consumer_secret=org.setting("consumer secret") or "",
+        )
+
+    def url(self) -> str:
+        """The URL where the org is served now, or would be by default."""
+        try:
+            return (self.folder / _URL_FILE).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return f"http://127.0.0.1:{DEFAULT_PORT}"
+
+    def reset(self) -> None:
+        """Puts the org back to its first day, with new secrets."""
+        self.open().reset()
+        (self.folder / _KEY_FILE).unlink(missing_ok=True)
+
+    def app(self, *, control: bool = False) -> Flask:
+        """The WSGI app of the org, to be used in process."""
+        return create_app(self.open(), control=control)
+
+    def serve(self, port: int = DEFAULT_PORT, *, control: bool = True) -> None:
+        """Serves the org on 127.0.0.1 until Ctrl-C; prints nothing.
+
+        While it is served, the folder holds its URL.
+        """
+        self.open()
+        file = self.folder / _URL_FILE
+        try:
+            with suppress(KeyboardInterrupt):
+                serve(
+                    self.path,
+                    port=port,
+                    control=control,
+                    ready=lambda url: file.write_text(url, encoding="utf-8"),
+                )
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _key_file(self, org: Org) -> Path:
+        file = self.folder / _KEY_FILE
+        if not file.exists():
+            file.touch(mode=_OWNER_ONLY)
+            file.write_text(auth.private_key(org), encoding="utf-8")
+        return file

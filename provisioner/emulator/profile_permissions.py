@@ -1,0 +1,130 @@
+"""A profile's permissions, kept where REST shows them: its row and its own permission set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provisioner.emulator import profile_rules
+from provisioner.emulator.profile_rules import OBJECT_PERMISSIONS, refused
+
+if TYPE_CHECKING:
+    from provisioner.emulator.store import Org
+    from provisioner.emulator.wsdl import Value
+
+
+def has_permission(org: Org, user_id: str, name: str) -> bool:
+    """Whether a user's profile has a user permission, such as `ManageCssUsers`."""
+    user = org.get("User", user_id)
+    profile = None if user is None else org.get("Profile", user["ProfileId"])
+    return profile is not None and bool(profile[f"Permissions{name}"])
+
+
+def may_edit(org: Org, user_id: str, sobject: str) -> bool:
+    """Whether a user's profile may edit records of an object."""
+    user = org.get("User", user_id)
+    if user is None:
+        return False
+    held = object_permissions(org, user["ProfileId"]).get(sobject, {})
+    return held.get("allowEdit", False) or has_permission(org, user_id, "ModifyAllData")
+
+
+def object_permissions(org: Org, profile_id: str) -> dict[str, dict[str, bool]]:
+    rows = org.select("ObjectPermissions", ParentId=_permission_set(org, profile_id))
+    return {
+        row["SobjectType"]: {
+            name: bool(row[field]) for name, (field, _) in OBJECT_PERMISSIONS.items()
+        }
+        for row in rows
+    }
+
+
+def field_permissions(org: Org, profile_id: str) -> list[Value]:
+    rows = org.select("FieldPermissions", ParentId=_permission_set(org, profile_id))
+    return [
+        {
+            "editable": row["PermissionsEdit"],
+            "field": row["Field"],
+            "readable": row["PermissionsRead"],
+        }
+        for row in sorted(rows, key=lambda row: str(row["Field"]))
+    ]
+
+
+def _permission_set(org: Org, profile_id: str) -> str:
+    (owned,) = org.select("PermissionSet", ProfileId=profile_id)
+    return str(owned["Id"])
+
+
+def user_permissions(org: Org, entries: list[Value], license_key: str) -> dict[str, bool]:
+    """The fields of a profile's row that the entries set; refuses what may not be set."""
+    flags: dict[str, bool] = {}
+    for entry in entries:
+        name, enabled = entry["name"], entry["enabled"]
+        profile_rules.check_user_permission(name, enabled=enabled, license_key=license_key, org=org)
+        flags[f"Permissions{name}"] = enabled
+    return flags
+
+
+def merge_object_permissions(
+    org: Org, row: dict[str, Any], entries: list[Value], license_key: str, by: str
+) -> None:
+    if not entries:
+        return
+    held = object_permissions(org, row["Id"])
+    changed: set[str] = set()
+    for entry in entries:
+        sobject = profile_rules.check_object(org, entry["object"])
+        if entry.get("viewAllFields"):
+            raise refused(
+                f"The user license doesn't allow the permission: View All Fields {sobject}"
+            )  # guess: not modelled here
+        named = {name: entry[name] for name in OBJECT_PERMISSIONS if name in entry}
+        if (
+            not is_custom(org, row)
+            and not named.items() <= _with_all(held.get(sobject, {})).items()
+        ):
+            raise refused("Permissions of a standard profile can't be changed")  # guess
+        held[sobject] = _with_all(held.get(sobject, {}) | named)
+        changed.add(sobject)
+    profile_rules.check_object_permissions(held, changed, license_key)
+    parent = _permission_set(org, row["Id"])
+    for sobject in sorted(changed):
+        flags = {OBJECT_PERMISSIONS[name][0]: on for name, on in held[sobject].items()}
+        old = org.select("ObjectPermissions", ParentId=parent, SobjectType=sobject)
+        if old and any(flags.values()):
+            org.update("ObjectPermissions", old[0]["Id"], flags, by=by)
+        elif old:
+            org.delete("ObjectPermissions", old[0]["Id"], by=by)
+        elif any(flags.values()):
+            values = {"ParentId": parent, "SobjectType": sobject} | flags
+            org.insert("ObjectPermissions", values, by=by)
+
+
+def _with_all(permissions: Value) -> dict[str, bool]:
+    return {name: permissions.get(name, False) for name in OBJECT_PERMISSIONS}
+
+
+def merge_field_permissions(org: Org, row: dict[str, Any], entries: list[Value], by: str) -> None:
+    parent = _permission_set(org, row["Id"])
+    for entry in entries:
+        sobject, field = profile_rules.check_field(org, entry["field"])
+        editable = entry["editable"]
+        flags = {
+            "PermissionsEdit": editable,
+            "PermissionsRead": entry.get("readable", False) or editable,
+        }
+        name = f"{sobject}.{field}"
+        old = org.select("FieldPermissions", ParentId=parent, Field=name)
+        if old and any(flags.values()):
+            org.update("FieldPermissions", old[0]["Id"], flags, by=by)
+        elif old:
+            org.delete("FieldPermissions", old[0]["Id"], by=by)
+        elif any(flags.values()):
+            values = {"ParentId": parent, "SobjectType": sobject, "Field": name} | flags
+            org.insert("FieldPermissions", values, by=by)
+
+
+def is_custom(org: Org, profile: dict[str, Any]) -> bool:
+    """Whether people made the profile; its permission set says so."""
+    (owned,) = org.select("PermissionSet", ProfileId=profile["Id"])
+    return bool(owned["IsCustom"])

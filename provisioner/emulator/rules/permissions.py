@@ -1,0 +1,87 @@
+"""Who may do what: a profile's permissions, and the rows that tell them object by object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provisioner.emulator import describe
+from provisioner.emulator.errors import SalesforceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.emulator.describe import SObject
+    from provisioner.emulator.store import Org
+
+
+def has(org: Org, user_id: str, permission: str) -> bool:
+    """Whether a user's profile or an assigned permission set grants `Permissions<permission>`."""
+    assert permission.isalnum()
+    rows = org.execute(
+        'SELECT 1 FROM "PermissionSetAssignment" AS a'  # noqa: S608 - asserted above
+        ' JOIN "PermissionSet" AS s'
+        f' ON s."Id" = a."PermissionSetId" AND s."Permissions{permission}" = 1'
+        ' WHERE a."AssigneeId" = ? LIMIT 1',
+        (user_id,),
+    )
+    return bool(rows)
+
+
+def assign(org: Org, by: str, row: Mapping[str, Any]) -> str:
+    """Assigns a permission set to a user, once, and none that a profile owns."""
+    wanted = {"AssigneeId": row["AssigneeId"], "PermissionSetId": row.get("PermissionSetId")}
+    chosen = org.get("PermissionSet", str(row.get("PermissionSetId")))
+    if chosen is None or chosen["IsOwnedByProfile"]:
+        raise SalesforceError(  # guess
+            "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ()
+        )
+    if org.find("PermissionSetAssignment", **wanted):
+        raise SalesforceError(  # text: guess
+            "DUPLICATE_VALUE", "Duplicate PermissionSetAssignment.", ("AssigneeId",)
+        )
+    return org.insert("PermissionSetAssignment", wanted, by=by)
+
+
+def unassign(org: Org, by: str, current: Mapping[str, Any]) -> None:
+    """Takes a permission set from a user; the one of the profile stays."""
+    chosen = org.get("PermissionSet", current["PermissionSetId"])
+    if chosen is None or chosen["IsOwnedByProfile"]:
+        raise SalesforceError(  # guess
+            "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", ()
+        )
+    org.delete("PermissionSetAssignment", current["Id"], by=by)
+
+
+def delete_set(org: Org, by: str, current: Mapping[str, Any]) -> None:
+    """Deletes a permission set that no profile owns and no user has, with its permissions."""
+    if current["IsOwnedByProfile"]:
+        raise SalesforceError(  # guess
+            "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", ()
+        )
+    if org.find("PermissionSetAssignment", PermissionSetId=current["Id"]):
+        raise SalesforceError(  # guess
+            "DELETE_FAILED", "The permission set is assigned to users.", ()
+        )
+    for kind in ("ObjectPermissions", "FieldPermissions"):
+        for id_ in org.find(kind, ParentId=current["Id"]):
+            org.delete(kind, id_, by=by)
+    org.delete("PermissionSet", current["Id"], by=by)
+
+
+def create(org: Org, by: str, sobject: SObject, row: Mapping[str, Any]) -> str:
+    """Adds object or field permissions to a permission set, which has none of that object yet."""
+    target = describe.catalog(org).get(str(row["SobjectType"]))
+    if target is None:
+        raise SalesforceError(
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            f"SObject Type Name: bad value for restricted picklist field: {row['SobjectType']}",
+            ("SobjectType",),
+        )
+    key = {"ParentId": row["ParentId"], "SobjectType": target.name}
+    if sobject.name == "FieldPermissions":
+        key["Field"] = row["Field"]
+    if org.find(sobject.name, **key):
+        raise SalesforceError(  # guess
+            "DUPLICATE_VALUE", "duplicate value found: the parent has permissions for it", ()
+        )
+    return org.insert(sobject.name, {**row, **key}, by=by)

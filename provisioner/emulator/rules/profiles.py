@@ -1,0 +1,126 @@
+"""The rules of Profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provisioner.emulator import licenses
+from provisioner.emulator.errors import SalesforceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.emulator.licenses import License
+    from provisioner.emulator.store import Org
+
+# A portal licence never carries these; the full list is in no source: guess.
+_STAFF_ONLY = (
+    "AuthorApex", "CustomizeApplication", "ManageCssUsers", "ManageInternalUsers",
+    "ManageProfilesPermissionsets", "ManageRoles", "ManageUsers", "ModifyAllData",
+    "ModifyMetadata", "ViewAllData", "ViewSetup",
+)  # fmt: skip
+
+
+def license_of(org: Org, profile_id: str) -> License:
+    """The licence behind a profile."""
+    rows = org.execute(
+        'SELECT l."LicenseDefinitionKey" FROM "Profile" AS p'
+        ' JOIN "UserLicense" AS l ON l."Id" = p."UserLicenseId" WHERE p."Id" = ?',
+        (profile_id,),
+    )
+    return licenses.BY_KEY[rows[0][0]]
+
+
+def is_standard(org: Org, profile_id: str) -> bool:
+    """Whether Salesforce made the profile."""
+    owned = org.select("PermissionSet", ProfileId=profile_id)
+    return not owned[0]["IsCustom"]
+
+
+def create(org: Org, by: str, row: Mapping[str, Any]) -> str:
+    """A custom profile, without any permission it was not given (platform reference 4.1 [V])."""
+    _free_name(org, row["Name"], None)
+    key = org.select("UserLicense", Id=row["UserLicenseId"])[0]["LicenseDefinitionKey"]
+    license_ = licenses.BY_KEY[key]
+    _licensed(row, license_)
+    id_ = org.insert("Profile", {**row, "UserType": license_.user_type}, by=by)
+    org.audit(by, "createdprofile", "Manage Users", f"Created profile {row['Name']}")
+    return id_
+
+
+def update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    """Changes name, description and permissions."""
+    id_ = current["Id"]
+    name = row.get("Name", current["Name"])
+    if name != current["Name"]:
+        if is_standard(org, id_):
+            raise SalesforceError(  # guess
+                "FIELD_INTEGRITY_EXCEPTION", "A standard profile cannot be renamed: Name", ("Name",)
+            )
+        _free_name(org, name, id_)
+    _licensed(row, license_of(org, id_))
+    if row.get("PermissionsManageCssUsers") is False:
+        for user in org.find("User", ProfileId=id_):
+            keeps_portal_admin(org, user, manages=False)
+    org.update("Profile", id_, row, by=by)
+    if name != current["Name"]:
+        owned = org.select("PermissionSet", ProfileId=id_)[0]["Id"]
+        org.update("PermissionSet", owned, {"Label": name}, by=by)
+        display = f"Renamed profile {current['Name']} to {name}"
+        org.audit(by, "renamedprofile", "Manage Users", display)
+    else:
+        org.audit(by, "changedprofile", "Manage Users", f"Changed profile {name}")
+
+
+def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
+    """Deletes a custom profile that no user has, active or not (platform reference 4.1 [V])."""
+    if is_standard(org, current["Id"]):
+        raise SalesforceError(  # guess
+            "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", ()
+        )
+    holders = org.select("User", ProfileId=current["Id"])
+    if holders:
+        names = ", ".join(user["Name"] for user in holders[:10])
+        raise SalesforceError(  # code and text: guess
+            "DELETE_FAILED",
+            f"Your attempt to delete {current['Name']} could not be completed because it is"
+            f" associated with the following users.: {names}\n",
+            (),
+        )
+    org.delete("Profile", current["Id"], by=by)
+    org.audit(by, "deletedprofile", "Manage Users", f"Deleted profile {current['Name']}")
+
+
+def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
+    """Refuses that the administrator of a portal loses `ManageCssUsers` (1.2 [V]).
+
+    `manages` is whether the profile that the user is to have grants it.
+    """
+    from provisioner.emulator.components import portal_admins
+
+    if not manages and user_id in portal_admins(org):
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "This user is a portal administrator and must have a profile with the"
+            ' "Edit Self-Service Users" permission.',
+            ("ProfileId",),
+        )
+
+
+def _free_name(org: Org, name: str, own_id: str | None) -> None:
+    if any(id_ != own_id for id_ in org.find("Profile", Name=name)):
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION", "The profile name is already in use: Name", ("Name",)
+        )
+
+
+def _licensed(row: Mapping[str, Any], license_: License) -> None:
+    if not license_.portal:
+        return
+    for name in _STAFF_ONLY:
+        if row.get(f"Permissions{name}"):
+            raise SalesforceError(  # text: platform reference 4.1 [V]; code: guess
+                "FIELD_INTEGRITY_EXCEPTION",
+                f"The user license doesn't allow the permission: {name}",
+                (f"Permissions{name}",),
+            )

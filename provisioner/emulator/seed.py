@@ -1,0 +1,230 @@
+"""The org on its first day: a Developer org whose Customer Portal is not enabled yet."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator import describe, ids, licenses, passwords
+from provisioner.emulator.store import timestamp
+
+if TYPE_CHECKING:
+    from provisioner.emulator.licenses import StandardProfile
+    from provisioner.emulator.store import Org
+
+ADMIN_USERNAME: Final = "portal.admin@acme.example"
+
+# The role hierarchy of a new Developer org; indented under the role it reports to.
+_ROLES: Final = """\
+CEO
+ CFO
+ COO
+ SVP, Customer Service & Support
+  Customer Support, International
+  Customer Support, North America
+  Installation & Repair Services
+ SVP, Human Resources
+ SVP, Sales & Marketing
+  VP, International Sales
+  VP, Marketing
+   Marketing Team
+  VP, North American Sales
+   Director, Channel Sales
+    Channel Sales Team
+   Director, Direct Sales
+    Eastern Sales Team
+    Western Sales Team"""
+
+# What every standard profile of people of the company may do; the administrator may do all.
+_STAFF: Final = (
+    "ApiEnabled", "ActivitiesAccess", "ChatterInternalUser", "CreateCustomizeReports", "EditEvent",
+    "EditTask", "EmailSingle", "ExportReport", "LightningExperienceUser", "RunFlow", "RunReports",
+    "SelectFilesFromSalesforce", "ViewHelpLink", "ViewRoles", "ViewSetup",
+)  # fmt: skip
+_DATA_OBJECTS: Final = ("Account", "Case", "Contact", "Lead", "Opportunity")
+_ALL: Final = ("Create", "Read", "Edit", "Delete", "ViewAllRecords", "ModifyAllRecords")
+
+
+def fill(org: Org) -> None:
+    """Makes the organization, licences, profiles, roles, the administrator and a connected app."""
+    organization, admin = ids.make("00D", 1), ids.make("005", 1)
+    # The administrator comes first: each row names the user who made it.
+    org.new_id("005")
+    for license_ in licenses.LICENSES:
+        org.insert(
+            "UserLicense",
+            {
+                "LicenseDefinitionKey": license_.key,
+                "Name": license_.name,
+                "MasterLabel": license_.name,
+                "Status": license_.status,
+                "TotalLicenses": license_.seats,
+            },
+            by=admin,
+        )
+    for profile in licenses.INTERNAL_PROFILES:
+        _standard_profile(org, profile, by=admin)
+    roles = _roles(org, by=admin)
+    org.insert("Organization", {"Id": organization} | _organization(), by=admin)
+    org.insert("Group", {"Name": "", "Type": "Organization", "OwnerId": organization}, by=admin)
+    org.insert("User", {"Id": admin} | _admin(org, roles["CEO"]), by=admin)
+    org.insert("UserLogin", {"UserId": admin}, by=admin)
+    _secrets(org, admin)
+
+
+def enable_customer_portal(org: Org, by: str) -> None:
+    """Turns the Customer Portal on; does nothing when it is on already.
+
+    The fields that depend on it appear, and the standard profiles of the Customer Portal licences
+    that are active are made. (platform reference 1.1)
+    """
+    if org.feature("CustomerPortal"):
+        return
+    with org.transaction():
+        org.set_feature("CustomerPortal", on=True)
+        active = {row["LicenseDefinitionKey"] for row in org.select("UserLicense", Status="Active")}
+        for profile in licenses.CUSTOMER_PORTAL_PROFILES:
+            if profile.license_key in active:
+                _standard_profile(org, profile, by=by)
+        # The sharing group of all portal users comes with it (1.1 [V]; its row is a guess).
+        org.insert(
+            "Group",
+            {"Name": "", "DeveloperName": "AllCustomerPortalUsers", "Type": "AllCustomerPortal"},
+            by=by,
+        )
+
+
+def admin_id(org: Org) -> str:
+    """The user of the seed, by its unchanging id."""
+    return ids.make("005", 1) if org.get("User", ids.make("005", 1)) else ""
+
+
+def _standard_profile(org: Org, profile: StandardProfile, *, by: str) -> None:
+    license_ = licenses.BY_KEY[profile.license_key]
+    row = org.select("UserLicense", LicenseDefinitionKey=profile.license_key)[0]
+    values: dict[str, Any] = {
+        "Name": profile.name,
+        "FullName": profile.full_name,
+        "UserLicenseId": row["Id"],
+        "UserType": license_.user_type,
+    }
+    if profile.full_name == "Admin":
+        table = describe.tables()["profile"]
+        values |= {f.name: True for f in table.fields.values() if f.name.startswith("Permissions")}
+    elif license_.user_type == "Standard":
+        values |= {f"Permissions{name}": True for name in _STAFF}
+    id_ = org.insert("Profile", values, by=by)
+    owned = org.select("PermissionSet", ProfileId=id_)[0]["Id"]
+    org.update("PermissionSet", owned, {"IsCustom": False}, by=by)
+    for sobject, rights in _object_rights(profile).items():
+        org.insert(
+            "ObjectPermissions",
+            {"ParentId": owned, "SobjectType": sobject}
+            | {f"Permissions{right}": True for right in rights},
+            by=by,
+        )
+
+
+def _object_rights(profile: StandardProfile) -> dict[str, tuple[str, ...]]:
+    license_ = licenses.BY_KEY[profile.license_key]
+    match license_.portal, profile.full_name:
+        case "", "Admin":
+            return dict.fromkeys(_DATA_OBJECTS, _ALL)
+        case "", "ReadOnly":
+            return dict.fromkeys(_DATA_OBJECTS, ("Read",))
+        case "", _ if license_.key == "SFDC":
+            return dict.fromkeys(_DATA_OBJECTS, ("Create", "Read", "Edit", "Delete"))
+        case "", _ if license_.key == "AUL":
+            return dict.fromkeys(("Account", "Contact"), ("Create", "Read", "Edit", "Delete"))
+        case "Customer", _:  # guess: what the portal's own tabs need
+            return {"Account": ("Read",), "Case": ("Create", "Read", "Edit"), "Contact": ("Read",)}
+        case _:
+            return {}
+
+
+def _roles(org: Org, *, by: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    line_of: dict[int, str] = {}
+    for line in _ROLES.splitlines():
+        name = line.strip()
+        depth = len(line) - len(name)
+        developer = "".join(c for c in name if c.isalnum())
+        found[name] = line_of[depth] = org.insert(
+            "UserRole",
+            {
+                "Name": name,
+                "DeveloperName": developer,
+                "ParentRoleId": line_of.get(depth - 1),
+                "RollupDescription": name,
+            },
+            by=by,
+        )
+        for kind in ("Role", "RoleAndSubordinates"):
+            values = {"DeveloperName": developer, "Type": kind, "RelatedId": found[name]}
+            org.insert("Group", values, by=by)
+    return found
+
+
+def _organization() -> dict[str, Any]:
+    return {
+        "Name": "Local Org",
+        "Country": "US",
+        "PrimaryContact": "Portal Admin",
+        "DefaultLocaleSidKey": "en_US",
+        "TimeZoneSidKey": "America/Los_Angeles",
+        "LanguageLocaleKey": "en_US",
+        "ReceivesInfoEmails": True,
+        "ReceivesAdminInfoEmails": True,
+        "FiscalYearStartMonth": 1,
+        "DefaultAccountAccess": "Edit",
+        "DefaultContactAccess": "ControlledByParent",
+        "DefaultOpportunityAccess": "Edit",
+        "DefaultLeadAccess": "ReadEditTransfer",
+        "DefaultCaseAccess": "ReadEditTransfer",
+        "DefaultCalendarAccess": "HideDetailsInsert",
+        "DefaultPricebookAccess": "ReadSelect",
+        "DefaultCampaignAccess": "All",
+        "UiSkin": "Theme3",
+        "SignupCountryIsoCode": "US",
+        "NumKnowledgeService": 2,
+        "OrganizationType": "Developer Edition",
+        "InstanceName": "LOCAL1",
+        "WebToCaseDefaultOrigin": "Web",
+        "MonthlyPageViewsUsed": 0,
+        "MonthlyPageViewsEntitlement": 0,
+    }
+
+
+def _admin(org: Org, role: str) -> dict[str, Any]:
+    return {
+        "Username": ADMIN_USERNAME,
+        "FirstName": "Portal",
+        "LastName": "Admin",
+        "Email": ADMIN_USERNAME,
+        "Alias": "PAdmi",
+        "CommunityNickname": "portal.admin",
+        "CompanyName": "Local Org",
+        "Country": "US",
+        "IsActive": True,
+        "ProfileId": org.select("Profile", Name="System Administrator")[0]["Id"],
+        "UserRoleId": role,
+        "UserType": "Standard",
+        "TimeZoneSidKey": "America/Los_Angeles",
+        "LocaleSidKey": "en_US",
+        "LanguageLocaleKey": "en_US",
+        "EmailEncodingKey": "UTF-8",
+        "ReceivesInfoEmails": True,
+        "ReceivesAdminInfoEmails": True,
+    }
+
+
+def _secrets(org: Org, admin: str) -> None:
+    """The administrator's password and one connected app that runs as the administrator."""
+    password = passwords.temporary()
+    passwords.keep(org, admin, password, expired=False)
+    # Kept readable: this is a toy org, its file is for its owner only, and `org show` prints it.
+    org.put_setting("admin password", password)
+    org.put_setting("consumer key", f"3MVG9{secrets.token_urlsafe(60)}")
+    org.put_setting("consumer secret", secrets.token_hex(32).upper())
+    org.put_setting("run as", admin)
+    org.put_setting("schema changed", timestamp(org.now()))

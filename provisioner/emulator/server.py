@@ -1,0 +1,191 @@
+"""Two ways to reach the local org: a loopback port, or in process through `requests`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from http.client import HTTPMessage
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+from provisioner.emulator.app import create_app
+from provisioner.emulator.store import Org
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from wsgiref.types import WSGIApplication
+
+    from requests import PreparedRequest, Response
+
+DEFAULT_PORT: Final = 8787
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_THREADS: Final = 8
+_TICK: Final = 1.0  # seconds; the longest it takes to notice a stop
+
+
+class Server:
+    """The app on a loopback port; port 0 takes a free one. `run` serves until `close`."""
+
+    def __init__(self, app: WSGIApplication, host: str = "127.0.0.1", port: int = 0) -> None:
+        import waitress
+
+        if host not in _LOOPBACK:
+            raise ValueError(f"the local org is served on a loopback address only, not on {host}")
+        self._sockets: dict[int, Any] = {}
+        self._server = waitress.create_server(
+            app, map=self._sockets, host=host, port=port, threads=_THREADS, ident="local org"
+        )
+        self._stopped = False
+        self._started = False
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self._server.effective_port}"
+
+    def run(self) -> None:
+        """Answers requests until `close` is called or Ctrl-C is pressed."""
+        from waitress import wasyncore
+
+        self._started = True
+        try:
+            while not self._stopped:
+                wasyncore.loop(timeout=_TICK, map=self._sockets, use_poll=True, count=1)
+        finally:
+            self._clean_up()
+
+    def close(self) -> None:
+        """Stops answering; may be called from another thread than `run`."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._started:
+            # `run` may have seen the flag and closed everything in the meantime.
+            with suppress(OSError):
+                self._server.pull_trigger()
+        else:
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        from waitress import wasyncore
+
+        self._stopped = True
+        self._server.task_dispatcher.shutdown()
+        wasyncore.close_all(self._sockets, ignore_all=True)
+
+
+def serve(
+    org_path: str | Path,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    *,
+    control: bool = True,
+    ready: Callable[[str], object] | None = None,
+) -> None:
+    """Serves the org in a file until Ctrl-C; `ready` is told the URL once it answers."""
+    org = Org(org_path)
+    try:
+        server = Server(create_app(org, control=control), host, port)
+        try:
+            if ready is not None:
+                ready(server.url)
+            server.run()
+        finally:
+            server.close()
+    finally:
+        org.close()
+
+
+class InProcessAdapter(HTTPAdapter):
+    """Answers the requests of a `requests.Session` from a WSGI app, with no socket.
+
+    Mount it at the http and the https URL the org is to have: clients that write `https://` into
+    every URL are answered alike.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        super().__init__()
+        self._app = app
+
+    def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
+        """Runs the app; time-outs, proxies and certificates do not matter here."""
+        status = ""
+        headers: list[tuple[str, str]] = []
+
+        def start(line: str, given: list[tuple[str, str]], *_: Any) -> Callable[[bytes], Any]:
+            nonlocal status
+            status = line
+            headers.extend(given)
+            return lambda _data: None
+
+        chunks: Iterable[bytes] = self._app(_environ(request), start)
+        try:
+            body = b"".join(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        code, _, reason = status.partition(" ")
+        raw = HTTPResponse(
+            body=BytesIO(body),
+            headers=HTTPHeaderDict(headers),
+            status=int(code),
+            reason=reason,
+            preload_content=False,
+            original_response=_Original(headers),  # type: ignore[arg-type]
+        )
+        return self.build_response(request, raw)
+
+
+class _Original:
+    """What `requests` reads cookies from."""
+
+    def __init__(self, headers: list[tuple[str, str]]) -> None:
+        self.msg = HTTPMessage()
+        for name, value in headers:
+            self.msg.add_header(name, value)
+
+    def isclosed(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _environ(request: PreparedRequest) -> dict[str, Any]:
+    url = urlsplit(request.url or "")
+    body = request.body or b""
+    if isinstance(body, str):
+        body = body.encode()
+    elif not isinstance(body, bytes):
+        body = body.read() if hasattr(body, "read") else b"".join(body)
+    raw = url.path + (f"?{url.query}" if url.query else "")
+    port = url.port or (443 if url.scheme == "https" else 80)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method or "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"),
+        "QUERY_STRING": url.query,
+        "REQUEST_URI": raw,
+        "SERVER_NAME": url.hostname or "",
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": url.netloc.rpartition("@")[2],
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": url.scheme,
+        "wsgi.input": BytesIO(body),
+        "wsgi.errors": BytesIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers.items():
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        key = name.upper().replace("-", "_")
+        if key == "CONTENT_TYPE":
+            environ[key] = text
+        elif key not in {"CONTENT_LENGTH", "HOST"}:
+            environ[f"HTTP_{key}"] = text
+    return environ

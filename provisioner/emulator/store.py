@@ -1,0 +1,432 @@
+"""One local org in one SQLite file: rows, ids, transactions, clock, settings, sessions, mail.
+
+Nothing another process could change is kept in memory, so any number of threads and processes may
+share the file.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from provisioner.emulator import columns, describe, ids
+from provisioner.emulator.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from provisioner.emulator.describe import Field, SObject
+
+_SESSION_HOURS: Final = 2  # sessionSecondsValid 7200, platform reference 6.4 [V]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody is logged in; `kind` is `API`, `UI` or `Portal`."""
+
+    token: str
+    user_id: str
+    kind: str
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An e-mail the org would have sent."""
+
+    sent: str
+    recipient: str
+    subject: str
+    body: str
+
+
+class Org(Database):
+    """One local org. Safe to use from several threads; several processes may open one file.
+
+    `path` is a file, made and filled when it is not there, or ":memory:".
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        self._prepare()
+
+    def reset(self) -> None:
+        """Puts the org back to its first day, with new secrets."""
+        with self.transaction():
+            for row in self.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            ):
+                self.execute(f'DROP TABLE "{row[0]}"')
+            self._create()
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def select(self, sobject: str, **equals: Any) -> list[dict[str, Any]]:
+        """The live rows whose fields equal `equals`, in Id order, every field by its API name.
+
+        Text compares without case, None matches null. Booleans come as bool, dates and times as
+        Salesforce writes them.
+        """
+        table = _table(sobject)
+        where, params = _where(table, equals)
+        return self._read(table, f'{where} ORDER BY "Id"', params)
+
+    def find(self, sobject: str, **equals: Any) -> list[str]:
+        """The ids of the rows that `select` would give."""
+        table = _table(sobject)
+        where, params = _where(table, equals)
+        rows = self.execute(
+            f'SELECT "Id" FROM "{table.name}" WHERE {where} ORDER BY "Id"',  # noqa: S608 - our names
+            params,
+        )
+        return [row[0] for row in rows]
+
+    def get(self, sobject: str, id_: str) -> dict[str, Any] | None:
+        """The row of that id, a deleted one too (it says `IsDeleted`), or None."""
+        table = _table(sobject)
+        found = self._read(table, '"Id" = ?', [ids.normal(id_)])
+        return found[0] if found else None
+
+    def insert(self, sobject: str, values: Mapping[str, Any], *, by: str) -> str:
+        """Writes a row as the platform itself would, with no rule checked; returns its Id.
+
+        System fields, defaults and the full name of people are filled in.
+        """
+        table = _table(sobject)
+        row = self._defaults(table, by)
+        row |= {_field(table, name).name: value for name, value in values.items()}
+        assert table.prefix is not None
+        row["Id"] = row.get("Id") or self.new_id(table.prefix)
+        _name_person(row)
+        _name_profile(table, row)
+        if "CaseNumber" in row:
+            row["CaseNumber"] = f"{self.next_number('case number'):08}"
+        cells = [(_field(table, name), value) for name, value in row.items()]
+        names = ", ".join(f'"{field.name}"' for field, _ in cells)
+        marks = ", ".join("?" * len(cells))
+        with self.transaction():
+            self.execute(
+                f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})',  # noqa: S608 - our names
+                [columns.encode(field, value) for field, value in cells],
+            )
+            if table.name == "Profile":
+                self._profile_permission_set(row, by=by)
+            if table.name == "User":
+                self._assign_profile(row["Id"], row.get("ProfileId"), by=by)
+        return str(row["Id"])
+
+    def update(self, sobject: str, id_: str, values: Mapping[str, Any], *, by: str) -> None:
+        """Changes fields of a row as the platform itself would, with no rule checked."""
+        table = _table(sobject)
+        now = timestamp(self.now())
+        row = {"LastModifiedDate": now, "LastModifiedById": by, "SystemModstamp": now}
+        row = {name: value for name, value in row.items() if name.lower() in table.fields}
+        row |= {_field(table, name).name: value for name, value in values.items()}
+        with self.transaction():
+            if {"FirstName", "LastName"} & row.keys():
+                current = self.get(sobject, id_) or {}
+                person = current | row
+                _name_person(person)
+                row["Name"] = person["Name"]
+            _name_profile(table, row)
+            cells = [(_field(table, name), value) for name, value in row.items()]
+            sets = ", ".join(f'"{field.name}" = ?' for field, _ in cells)
+            self.execute(
+                f'UPDATE "{table.name}" SET {sets} WHERE "Id" = ?',  # noqa: S608 - our names
+                [
+                    *(columns.encode(field, value) for field, value in cells),
+                    ids.normal(id_),
+                ],
+            )
+            if table.name == "Profile":
+                self._copy_permissions(ids.normal(id_) or id_, row, by=by)
+            if table.name == "User" and "ProfileId" in row:
+                self._assign_profile(ids.normal(id_) or id_, row["ProfileId"], by=by)
+
+    def delete(self, sobject: str, id_: str, *, by: str) -> None:
+        """Marks a row `IsDeleted`, or removes it where the object has no such field."""
+        table = _table(sobject)
+        if table.soft_delete:
+            self.update(sobject, id_, {"IsDeleted": True}, by=by)
+            return
+        with self.transaction():
+            if table.name == "Profile":
+                for owned in self.select("PermissionSet", ProfileId=ids.normal(id_)):
+                    for kind in ("ObjectPermissions", "FieldPermissions"):
+                        self.execute(
+                            f'DELETE FROM "{kind}" WHERE "ParentId" = ?',  # noqa: S608 - our names
+                            (owned["Id"],),
+                        )
+                    self.execute('DELETE FROM "PermissionSet" WHERE "Id" = ?', (owned["Id"],))
+            self.execute(
+                f'DELETE FROM "{table.name}" WHERE "Id" = ?',  # noqa: S608 - our names
+                (ids.normal(id_),),
+            )
+
+    def new_id(self, prefix: str) -> str:
+        """The next unused id behind a three-character prefix."""
+        return ids.make(prefix, self.next_number(prefix))
+
+    # -- what the org is ---------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The org's clock, in UTC; `set_clock` moves it."""
+        offset = self.setting("clock offset")
+        return datetime.now(UTC) + timedelta(seconds=float(offset or 0))
+
+    def set_clock(self, now: datetime) -> None:
+        """Moves the org's clock, which goes on running from there."""
+        self.put_setting("clock offset", str((now - datetime.now(UTC)).total_seconds()))
+
+    def feature(self, name: str) -> bool:
+        """Whether a feature of the org is on: `CustomerPortal`, `Networks`, ..."""
+        return self.setting(f"feature {name}") == "on"
+
+    def set_feature(self, name: str, on: bool) -> None:  # noqa: FBT001 - the agreed signature
+        """Switches a feature on or off; fields that depend on it come or go."""
+        self.put_setting(f"feature {name}", "on" if on else "off")
+        self.put_setting("schema changed", timestamp(self.now()))
+
+    def features(self) -> frozenset[str]:
+        """The features that are on."""
+        rows = self.execute("SELECT name FROM setting WHERE name LIKE 'feature %' AND value = 'on'")
+        return frozenset(row[0].removeprefix("feature ") for row in rows)
+
+    def setting(self, name: str) -> str | None:
+        """A value kept under a name, or None."""
+        rows = self.execute("SELECT value FROM setting WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Keeps a value under a name."""
+        self.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+    def custom_field_lines(self) -> tuple[tuple[str, str], ...]:
+        """The custom fields, as pairs of object and line of `describe.parse_field`."""
+        rows = self.execute("SELECT sobject, line FROM custom_field ORDER BY sobject, name")
+        return tuple((row[0], row[1]) for row in rows)
+
+    def add_custom_field(self, sobject: str, line: str) -> None:
+        """Adds a field ending in `__c`; `line` is in the form of `describe.parse_field`."""
+        table = describe.tables()[sobject.lower()]
+        field = describe.parse_field(line)
+        assert field.name.endswith("__c"), "a custom field's name ends in __c"
+        with self.transaction():
+            self.execute(
+                "INSERT INTO custom_field VALUES (?, ?, ?)", (table.name, field.name, line)
+            )
+            self.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {columns.column(field)}')
+            if "unique" in field.flags or field.is_key:
+                self._index((table.name, field.name))
+            self.put_setting("schema changed", timestamp(self.now()))
+
+    def api_call(self) -> int:
+        """Counts an API call; returns how many there were today."""
+        name = f"api calls {self.now():%Y-%m-%d}"
+        rows = self.execute(
+            "INSERT INTO setting VALUES (?, '1')"
+            " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+            (name,),
+        )
+        return int(rows[0][0])
+
+    # -- people ------------------------------------------------------------------------------
+
+    def start_session(self, user_id: str, kind: str = "API") -> Session:
+        """Logs a user in for two hours by the org's clock."""
+        organization = self.execute('SELECT "Id" FROM "Organization"')[0][0]
+        token = f"{organization[:15]}!AQ{secrets.token_urlsafe(72)}"
+        expires = self.now() + timedelta(hours=_SESSION_HOURS)
+        self.execute(
+            "INSERT INTO session VALUES (?, ?, ?, ?)",
+            (token, user_id, kind, timestamp(expires)),
+        )
+        return Session(token, user_id, kind, expires)
+
+    def session(self, token: str) -> Session | None:
+        """The session of a token, or None when there is none or it has expired."""
+        rows = self.execute("SELECT user_id, kind, expires FROM session WHERE token = ?", (token,))
+        for user_id, kind, expires in rows:
+            if expires > timestamp(self.now()):
+                return Session(token, user_id, kind, parse_timestamp(expires))
+        return None
+
+    def end_sessions(self, *, token: str | None = None, user_id: str | None = None) -> None:
+        """Ends one session, or all of one user."""
+        self.execute("DELETE FROM session WHERE token = ? OR user_id = ?", (token, user_id))
+
+    def audit(self, by: str, action: str, section: str, display: str) -> None:
+        """Adds a row to the setup audit trail."""
+        self.insert(
+            "SetupAuditTrail",
+            {"Action": action, "Section": section, "Display": display},
+            by=by,
+        )
+
+    def mail(self, recipient: str, subject: str, body: str) -> None:
+        """Puts an e-mail into the outbox; nothing is ever sent."""
+        self.execute(
+            "INSERT INTO outbox (sent, recipient, subject, body) VALUES (?, ?, ?, ?)",
+            (timestamp(self.now()), recipient, subject, body),
+        )
+
+    def outbox(self) -> list[Mail]:
+        """The e-mails the org would have sent, oldest first."""
+        rows = self.execute("SELECT sent, recipient, subject, body FROM outbox ORDER BY id")
+        return [Mail(*row) for row in rows]
+
+    # -- below -------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        held = self.execute("PRAGMA user_version")[0][0]
+        if held == columns.layout_version():
+            return
+        with self.transaction():
+            # Another process may have been faster.
+            if self.execute("PRAGMA user_version")[0][0] != columns.layout_version():
+                self._create()
+
+    def _create(self) -> None:
+        """Makes what is missing: everything in a new org, new columns in one of an older layout."""
+        for statement in columns.OWN_TABLES.split(";"):
+            self.execute(statement)
+        for table in describe.tables().values():
+            stored = [field for field in table.fields.values() if field.stored]
+            listed = ", ".join(map(columns.column, stored))
+            self.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({listed})')
+            rows = self.execute("SELECT name FROM pragma_table_info(?)", (table.name,))
+            present = {row[0] for row in rows}
+            for field in stored:
+                if field.name not in present:
+                    self.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {columns.column(field)}')
+        for index in columns.INDEXES:
+            self._index(index)
+        self.execute(f"PRAGMA user_version = {columns.layout_version()}")
+        if not self.execute('SELECT 1 FROM "Organization"'):
+            from provisioner.emulator import seed
+
+            seed.fill(self)
+
+    def _index(self, index: tuple[str, ...]) -> None:
+        table, *names = index
+        name = f"{table}_{'_'.join(names)}"
+        quoted = ", ".join(f'"{column}"' for column in names)
+        self.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON "{table}" ({quoted})')
+
+    def _read(self, table: SObject, where: str, params: list[Any]) -> list[dict[str, Any]]:
+        custom = tuple(line for name, line in self.custom_field_lines() if name == table.name)
+        fields, stored, listed = columns.reading(table.name, custom)
+        rows = self.execute(
+            f'SELECT {listed} FROM "{table.name}" WHERE {where}',  # noqa: S608 - our names
+            params,
+        )
+        return [columns.decode_row(fields, stored, row) for row in rows]
+
+    def _defaults(self, table: SObject, by: str) -> dict[str, Any]:
+        now = timestamp(self.now())
+        row: dict[str, Any] = {}
+        for field in table.fields.values():
+            match field.name:
+                case "CreatedDate" | "LastModifiedDate" | "SystemModstamp":
+                    row[field.name] = now
+                case "CreatedById" | "LastModifiedById" | "OwnerId":
+                    row[field.name] = by
+                case "CaseNumber":
+                    row[field.name] = None
+                case _ if field.stored and field.type == "boolean":
+                    row[field.name] = field.default == "true"
+                case _ if field.default is not None:
+                    row[field.name] = field.default
+        return row
+
+    def next_number(self, name: str) -> int:
+        """Counts up from 1 under a name; no number is given twice."""
+        rows = self.execute(
+            "INSERT INTO sequence VALUES (?, 1)"
+            " ON CONFLICT (prefix) DO UPDATE SET last = last + 1 RETURNING last",
+            (name,),
+        )
+        return int(rows[0][0])
+
+    def _profile_permission_set(self, profile: Mapping[str, Any], *, by: str) -> None:
+        # Each profile owns a permission set that tells its permissions (4.1 [V]). Its name is the
+        # key prefix and id of the profile as seen in real orgs: X00e...
+        values = {
+            "Name": f"X{profile['Id'][:15]}",
+            "Label": profile["Name"],
+            "ProfileId": profile["Id"],
+            "LicenseId": profile["UserLicenseId"],
+            "IsOwnedByProfile": True,
+            "IsCustom": True,
+            "Type": "Profile",
+        }
+        self.insert("PermissionSet", values | _permissions(profile), by=by)
+
+    def _assign_profile(self, user_id: str, profile_id: str | None, *, by: str) -> None:
+        # A user is assigned the permission set of the profile, as one of any other set.
+        self.execute(
+            'DELETE FROM "PermissionSetAssignment" WHERE "AssigneeId" = ? AND "PermissionSetId" IN'
+            ' (SELECT "Id" FROM "PermissionSet" WHERE "IsOwnedByProfile" = 1)',
+            (user_id,),
+        )
+        for owned in self.find("PermissionSet", ProfileId=profile_id) if profile_id else ():
+            values = {"AssigneeId": user_id, "PermissionSetId": owned}
+            self.insert("PermissionSetAssignment", values, by=by)
+
+    def _copy_permissions(self, id_: str, changed: Mapping[str, Any], *, by: str) -> None:
+        values = _permissions(changed)
+        owned = self.execute('SELECT "Id" FROM "PermissionSet" WHERE "ProfileId" = ?', (id_,))
+        if values and owned:
+            self.update("PermissionSet", owned[0][0], values, by=by)
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as Salesforce writes it: `2026-05-01T10:00:00.000+0000` (11.2 [V])."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+
+
+def parse_timestamp(text: str) -> datetime:
+    """The moment that `timestamp` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
+
+
+def _table(sobject: str) -> SObject:
+    return describe.tables()[sobject.lower()]
+
+
+def _field(table: SObject, name: str) -> Field:
+    found = table.field(name)
+    if found is None:
+        assert name.endswith("__c"), f"{table.name} has no field {name}"
+        return describe.parse_field(f"{name} | string 255 | {name} | cun")
+    return found
+
+
+def _where(table: SObject, equals: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    conditions = ['"IsDeleted" = 0'] if table.soft_delete else []
+    params = []
+    for name, value in equals.items():
+        field = _field(table, name)
+        column = columns.expression(table.name, field, f'"{table.name}"')
+        conditions.append(f"{column} IS ?")
+        params.append(columns.encode(field, value))
+    return " AND ".join(conditions) or "1", params
+
+
+def _name_person(row: dict[str, Any]) -> None:
+    if "LastName" in row:
+        row["Name"] = " ".join(filter(None, (row.get("FirstName"), row["LastName"])))
+
+
+def _name_profile(table: SObject, row: dict[str, Any]) -> None:
+    # A custom profile's full name is its name, percent-encoded except for spaces (4.2 [V]).
+    if table.name == "Profile" and "Name" in row and "FullName" not in row:
+        row["FullName"] = quote(row["Name"], safe=" ").replace(".", "%2E")
+
+
+def _permissions(profile: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in profile.items() if name.startswith("Permissions")}

@@ -1,0 +1,118 @@
+"""A local org in memory, and ways to talk to it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from provisioner.emulator import seed
+from provisioner.emulator.app import create_app
+from provisioner.emulator.server import InProcessAdapter
+from provisioner.emulator.store import Org
+
+RECORDED = Path(__file__).parents[4] / "shared" / "reference" / "recorded"
+URL = "http://127.0.0.1:8787"
+
+
+@dataclass
+class Rest:
+    """A raw HTTP client of the REST API; every call is `(status, body)`."""
+
+    session: requests.Session
+    base: str = f"{URL}/services/data/v62.0"
+
+    def send(self, method, path, body=None, **more):
+        url = path if path.startswith("http") else f"{self.base}{path}"
+        return self.session.request(method, url, json=body, **more)
+
+    def __call__(self, method, path, body=None, **more):
+        response = self.send(method, path, body, **more)
+        return response.status_code, response.json() if response.content else None
+
+    def query(self, soql, **more):
+        status, body = self("GET", "/query", params={"q": soql}, **more)
+        assert status == 200, body
+        return body
+
+    def rows(self, soql):
+        records = self.query(soql)["records"]
+        return [{k: v for k, v in record.items() if k != "attributes"} for record in records]
+
+    def create(self, sobject, **values):
+        status, body = self("POST", f"/sobjects/{sobject}", values)
+        assert status == 201, body
+        return body["id"]
+
+    def refusal(self, method, path, body=None, **more):
+        """The only error of an answer, as `(status, code, message, fields)`."""
+        status, answer = self(method, path, body, **more)
+        assert status >= 400, answer
+        (error,) = answer
+        return status, error["errorCode"], error["message"], error.get("fields")
+
+
+@pytest.fixture
+def local():
+    org = Org(":memory:")
+    yield org
+    org.close()
+
+
+@pytest.fixture
+def admin(local):
+    return seed.admin_id(local)
+
+
+@pytest.fixture
+def portal_on(local, admin):
+    seed.enable_customer_portal(local, admin)
+
+
+@pytest.fixture
+def anonymous(local):
+    with requests.Session() as session:
+        adapter = InProcessAdapter(create_app(local, control=True))
+        session.mount(URL, adapter)
+        session.mount(URL.replace("http:", "https:"), adapter)
+        yield Rest(session)
+
+
+@pytest.fixture
+def rest(anonymous, local, admin):
+    token = local.start_session(admin).token
+    anonymous.session.headers["Authorization"] = f"Bearer {token}"
+    return anonymous
+
+
+@pytest.fixture
+def person(rest, portal_on):
+    """An account and a contact, and what a user of theirs needs but for the profile."""
+    account = rest.create("Account", Name="Acme Corporation")
+    contact = rest.create("Contact", LastName="Doe", FirstName="Jane", AccountId=account)
+    return {
+        "Username": "Jane.Doe@acme.example.portal",
+        "LastName": "Doe",
+        "FirstName": "Jane",
+        "Email": "jane.doe@acme.example",
+        "Alias": "jdoe",
+        "TimeZoneSidKey": "Europe/Berlin",
+        "LocaleSidKey": "en_GB",
+        "EmailEncodingKey": "UTF-8",
+        "LanguageLocaleKey": "en_US",
+        "ContactId": contact,
+    }
+
+
+@pytest.fixture
+def profiles(rest, portal_on):
+    return {row["Name"]: row["Id"] for row in rest.rows("SELECT Id, Name FROM Profile")}
+
+
+@pytest.fixture
+def recorded():
+    """The JSON of a recording of a real org."""
+    if not RECORDED.is_dir():
+        pytest.skip("the recordings of real orgs are not here (../shared/reference)")
+    return lambda name: json.loads((RECORDED / name).read_text(encoding="utf-8"))

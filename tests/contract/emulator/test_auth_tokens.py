@@ -1,0 +1,147 @@
+"""Logging in as a pipeline does (platform reference 7)."""
+
+import base64
+import time
+
+import jwt
+import pytest
+
+from provisioner.emulator import auth, passwords
+
+TOKEN = "http://127.0.0.1:8787/services/oauth2/token"
+JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@pytest.fixture
+def app(local):
+    return {
+        "client_id": local.setting("consumer key"),
+        "client_secret": local.setting("consumer secret"),
+    }
+
+
+def ask(anonymous, **form):
+    headers = form.pop("headers", {})
+    response = anonymous.session.post(TOKEN, data=form, headers=headers)
+    return response.status_code, response.json()
+
+
+def assertion(local, key=None, **claims):
+    claims = {
+        "iss": local.setting("consumer key"),
+        "sub": "portal.admin@acme.example",
+        "aud": "https://login.salesforce.com",
+        "exp": int(time.time()) + 120,
+    } | claims
+    return jwt.encode(claims, key or auth.private_key(local), algorithm="RS256")
+
+
+def test_client_credentials(anonymous, app, local):
+    status, body = ask(anonymous, grant_type="client_credentials", **app)
+    assert status == 200
+    assert body.keys() == {
+        "access_token", "signature", "scope", "instance_url", "id", "token_type", "issued_at",
+    }  # fmt: skip
+    assert body["access_token"].startswith("00DLo0000000001!AQ")
+    assert body["instance_url"] == "http://127.0.0.1:8787"
+    headers = {"Authorization": f"Bearer {body['access_token']}"}
+    assert anonymous("GET", "/limits", headers=headers)[0] == 200
+    assert anonymous("GET", body["id"], headers=headers)[1]["user_id"] == body["id"][-18:]
+    pair = f"{app['client_id']}:{app['client_secret']}".encode()
+    basic = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    assert ask(anonymous, grant_type="client_credentials", headers=basic)[0] == 200
+
+
+def test_a_login_is_on_record(anonymous, app, rest, admin):
+    ask(anonymous, grant_type="client_credentials", **app)
+    assert rest.rows("SELECT UserId, Status, LoginType, Application FROM LoginHistory") == [
+        {
+            "UserId": admin,
+            "Status": "Success",
+            "LoginType": "Remote Access 2.0",
+            "Application": "provisioner",
+        }
+    ]
+    assert rest.rows("SELECT LastLoginDate FROM User")[0]["LastLoginDate"] is not None
+
+
+def test_username_and_password(anonymous, app, local, rest):
+    form = {"grant_type": "password", **app, "username": "Portal.Admin@acme.example"}
+    assert ask(anonymous, **form, password=local.setting("admin password"))[0] == 200
+    assert ask(anonymous, **form, password="wrong") == (
+        400, {"error": "invalid_grant", "error_description": "authentication failure"},
+    )  # fmt: skip
+    statuses = rest.rows("SELECT Status FROM LoginHistory")
+    assert [row["Status"] for row in statuses] == ["Success", "Invalid Password"]
+
+
+def test_a_signed_assertion(anonymous, local):
+    status, body = ask(anonymous, grant_type=JWT, assertion=assertion(local))
+    assert (status, body["token_type"]) == (200, "Bearer")
+    here = assertion(local, aud="http://127.0.0.1:8787")
+    assert ask(anonymous, grant_type=JWT, assertion=here)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("claims", "error", "description"),
+    [
+        ({"iss": "nobody"}, "invalid_client_id", "client identifier invalid"),
+        ({"sub": "nobody@acme.example"}, "invalid_grant", "user hasn't approved this consumer"),
+        ({"aud": "https://example.com"}, "invalid_grant", "audience is invalid"),
+        ({"exp": 1_000_000}, "invalid_grant", "assertion is not valid"),
+        ({"exp": int(time.time()) + 3600}, "invalid_grant", "assertion is not valid"),
+    ],
+)
+def test_a_wrong_assertion(anonymous, local, claims, error, description):
+    assert ask(anonymous, grant_type=JWT, assertion=assertion(local, **claims)) == (
+        400, {"error": error, "error_description": description},
+    )  # fmt: skip
+
+
+def test_an_assertion_signed_by_another_key(anonymous, local):
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    auth.private_key(local)
+    assert ask(anonymous, grant_type=JWT, assertion=assertion(local, key=other))[1] == {
+        "error": "invalid_grant", "error_description": "invalid assertion",
+    }  # fmt: skip
+    assert ask(anonymous, grant_type=JWT, assertion="nonsense")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({"grant_type": "client_credentials", "client_id": "x"}, "invalid_client_id"),
+        ({"grant_type": "client_credentials", "client_secret": "x"}, "invalid_client"),
+        ({"grant_type": "magic"}, "unsupported_grant_type"),
+        ({}, "unsupported_grant_type"),
+    ],
+)
+def test_a_wrong_client(anonymous, app, form, error):
+    status, body = ask(anonymous, **{**app, **form})
+    assert (status, body["error"]) == (400, error)
+
+
+def test_who_am_i_and_goodbye(anonymous, rest, local):
+    here = "http://127.0.0.1:8787/services/oauth2"
+    status, body = rest("GET", f"{here}/userinfo")
+    assert (status, body["preferred_username"], body["user_type"]) == (
+        200, "portal.admin@acme.example", "STANDARD",
+    )  # fmt: skip
+    token = rest.session.headers["Authorization"].removeprefix("Bearer ")
+    assert rest.session.post(f"{here}/revoke", data={"token": token}).status_code == 200
+    assert local.session(token) is None
+    gone = rest.send("GET", f"{here}/userinfo")
+    assert (gone.status_code, gone.text) == (403, "Bad_OAuth_Token")
+    assert rest.session.post(f"{here}/revoke", data={"token": token}).status_code == 400
+
+
+def test_an_inactive_user_does_not_get_in(anonymous, app, local, admin):
+    values = {"Username": "x@acme.example", "LastName": "X", "IsActive": False}
+    idle = local.insert("User", values, by=admin)
+    passwords.keep(local, idle, "secret99", expired=False)
+    form = {"grant_type": "password", **app, "username": "x@acme.example", "password": "secret99"}
+    assert ask(anonymous, **form)[1]["error"] == "invalid_grant"
+    (row,) = local.select("LoginHistory", UserId=idle)
+    assert row["Status"] == "User is inactive"

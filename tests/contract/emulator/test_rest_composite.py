@@ -1,0 +1,187 @@
+"""Several calls or records in one request."""
+
+import pytest
+
+BASE = "/services/data/v62.0"
+
+
+def sub(method, path, name, body=None):
+    request = {"method": method, "url": f"{BASE}{path}", "referenceId": name}
+    return request | ({"body": body} if body is not None else {})
+
+
+def composite(rest, *requests, **more):
+    status, body = rest("POST", "/composite", {"compositeRequest": list(requests), **more})
+    assert status == 200, body
+    return {one["referenceId"]: one for one in body["compositeResponse"]}
+
+
+def record(type_, **values):
+    return {"attributes": {"type": type_}, **values}
+
+
+def test_a_later_call_uses_the_answer_of_an_earlier_one(rest):
+    answers = composite(
+        rest,
+        sub("POST", "/sobjects/Account", "acme", {"Name": "Acme"}),
+        sub("POST", "/sobjects/Contact", "jane", {"LastName": "Doe", "AccountId": "@{acme.id}"}),
+        sub("GET", "/query?q=SELECT Id FROM Contact WHERE AccountId = '@{acme.id}'", "found"),
+        sub("GET", "/sobjects/Contact/@{found.records[0].Id}?fields=Name", "row"),
+    )
+    assert [one["httpStatusCode"] for one in answers.values()] == [201, 201, 200, 200]
+    assert answers["row"]["body"]["Name"] == "Doe"
+    location = f"{BASE}/sobjects/Account/{answers['acme']['body']['id']}"
+    assert answers["acme"]["httpHeaders"] == {"Location": location}
+
+
+def test_a_reference_to_nothing_halts_that_call_only(rest):
+    answers = composite(
+        rest,
+        sub("POST", "/sobjects/Account", "acme", {}),
+        sub("POST", "/sobjects/Contact", "jane", {"LastName": "Doe", "AccountId": "@{acme.id}"}),
+        sub("POST", "/sobjects/Account", "other", {"Name": "Other"}),
+    )
+    assert answers["acme"]["body"][0]["errorCode"] == "REQUIRED_FIELD_MISSING"
+    assert answers["jane"]["httpStatusCode"] == 400
+    assert answers["jane"]["body"] == [
+        {
+            "errorCode": "PROCESSING_HALTED",
+            "message": "Invalid reference specified. No value for id found in acme",
+        }
+    ]
+    assert rest.rows("SELECT Name FROM Account") == [{"Name": "Other"}]
+
+
+def test_all_or_none_leaves_nothing_behind(rest):
+    answers = composite(
+        rest,
+        sub("POST", "/sobjects/Account", "acme", {"Name": "Acme"}),
+        sub("POST", "/sobjects/Contact", "jane", {}),
+        allOrNone=True,
+    )
+    assert answers["acme"]["body"][0]["errorCode"] == "PROCESSING_HALTED"
+    assert answers["jane"]["body"][0]["errorCode"] == "REQUIRED_FIELD_MISSING"
+    assert rest.rows("SELECT Name FROM Account") == []
+
+
+def test_setup_and_data_objects_are_not_written_together(rest, admin):
+    answers = composite(
+        rest,
+        sub("POST", "/sobjects/Account", "acme", {"Name": "Acme"}),
+        sub("PATCH", f"/sobjects/User/{admin}", "user", {"Title": "Boss"}),
+        allOrNone=True,
+    )
+    assert answers["user"]["body"][0]["errorCode"] == "MIXED_DML_OPERATION"
+    assert answers["user"]["body"][0]["message"].endswith("(or vice versa): User")
+    assert rest.rows("SELECT Name FROM Account") == []
+
+
+def test_describes_and_long_queries_inside(rest):
+    names = ",".join(f"'user{i}@acme.example'" for i in range(2000))
+    answers = composite(
+        rest,
+        sub("GET", "/sobjects/Contact/describe", "fields"),
+        sub("GET", f"/query?q=SELECT Id FROM User WHERE Username IN ({names})", "users"),
+    )
+    assert answers["fields"]["body"]["name"] == "Contact"
+    assert answers["users"]["body"] == {"totalSize": 0, "done": True, "records": []}
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        [sub("GET", "/limits", f"r{i}") for i in range(26)],
+        [sub("GET", "/query?q=SELECT Id FROM Account", f"r{i}") for i in range(6)],
+    ],
+)
+def test_too_many_calls(rest, requests):
+    status, code, *_ = rest.refusal("POST", "/composite", {"compositeRequest": requests})
+    assert (status, code) == (400, "LIMIT_EXCEEDED")
+
+
+def test_records_succeed_and_fail_one_by_one(rest):
+    status, body = rest(
+        "POST",
+        "/composite/sobjects",
+        {
+            "records": [
+                record("Account", Name="A"),
+                record("Account"),
+                record("Contact", LastName="C"),
+            ]
+        },
+    )
+    assert status == 200
+    assert [result["success"] for result in body] == [True, False, True]
+    assert body[1] == {
+        "success": False,
+        "errors": [
+            {
+                "statusCode": "REQUIRED_FIELD_MISSING",
+                "message": "Required fields are missing: [Name]",
+                "fields": ["Name"],
+            }
+        ],
+    }
+
+
+def test_records_all_or_none(rest):
+    records = [record("Account", Name="A"), record("Account")]
+    status, body = rest("POST", "/composite/sobjects", {"allOrNone": True, "records": records})
+    assert status == 200
+    assert [r["errors"][0]["statusCode"] for r in body] == [
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "REQUIRED_FIELD_MISSING",
+    ]
+    assert rest.rows("SELECT Id FROM Account") == []
+
+
+def test_records_are_changed_and_deleted_by_id(rest):
+    ids = [rest.create("Account", Name=name) for name in "AB"]
+    missing = "001Lo0000000999IAA"
+    _, body = rest(
+        "PATCH",
+        "/composite/sobjects",
+        {"records": [record("Account", id=id_, Name="X") for id_ in [*ids, missing]]},
+    )
+    assert [r["success"] for r in body] == [True, True, False]
+    assert rest.rows("SELECT Name FROM Account") == [{"Name": "X"}] * 2
+    _, body = rest("DELETE", f"/composite/sobjects?ids={ids[0]},nonsense")
+    assert body[0] == {"id": ids[0], "success": True, "errors": []}
+    assert body[1]["errors"][0]["statusCode"] == "MALFORMED_ID"
+    _, body = rest("GET", f"/composite/sobjects/Account?ids={','.join(ids)}&fields=Name")
+    assert (body[0], body[1]["Name"]) == (None, "X")
+
+
+def test_upserting_many(rest):
+    first = rest.create("Contact", LastName="Doe", Email="jane@acme.example")
+    records = [
+        record("Contact", LastName="Dow", Email="Jane@acme.example"),
+        record("Contact", LastName="Roe", Email="rick@acme.example"),
+        record("Contact", LastName="Roe", Email="rick@acme.example"),
+    ]
+    status, body = rest("PATCH", "/composite/sobjects/Contact/Email", {"records": records})
+    assert status == 200
+    assert [(r["success"], r.get("created")) for r in body] == [
+        (True, False), (True, True), (False, None),
+    ]  # fmt: skip
+    assert body[0]["id"] == first
+    _, body = rest(
+        "PATCH",
+        "/composite/sobjects/Account/Id",
+        {"records": [record("Account", Id=None, Name="N")]},
+    )
+    assert body[0]["created"] is True
+
+
+def test_users_and_accounts_do_not_go_in_one_collection(rest):
+    records = [record("Account", Name="A"), record("User", LastName="Doe")]
+    status, code, *_ = rest.refusal("POST", "/composite/sobjects", {"records": records})
+    assert (status, code) == (400, "MIXED_DML_OPERATION")
+
+
+def test_at_most_200_records(rest):
+    records = [record("Account", Name=f"A{i}") for i in range(201)]
+    assert rest.refusal("POST", "/composite/sobjects", {"records": records})[1] == "LIMIT_EXCEEDED"
+    _, body = rest("POST", "/composite/sobjects", {"records": records[:200]})
+    assert all(result["success"] for result in body)

@@ -1,0 +1,202 @@
+"""The rules of accounts, contacts and profiles."""
+
+import pytest
+
+
+@pytest.fixture
+def jane(rest, person, profiles):
+    return rest.create("User", **person, ProfileId=profiles["High Volume Customer Portal"])
+
+
+@pytest.fixture
+def license_id(rest):
+    rows = rest.rows(
+        "SELECT Id FROM UserLicense"
+        " WHERE Name = 'High Volume Customer Portal' AND Status = 'Active'"
+    )
+    return rows[0]["Id"]
+
+
+def test_an_account_becomes_a_partner_by_an_update_only(rest, portal_on):
+    assert rest.refusal("POST", "/sobjects/Account", {"Name": "A", "IsPartner": True})[1] == (
+        "INVALID_FIELD_FOR_INSERT_UPDATE"
+    )
+    id_ = rest.create("Account", Name="A")
+    assert rest("PATCH", f"/sobjects/Account/{id_}", {"IsPartner": True}) == (204, None)
+    assert rest.rows("SELECT IsPartner FROM Account") == [{"IsPartner": True}]
+
+
+def test_a_portal_account_stays_one(rest, jane):
+    (account,) = rest.rows("SELECT Id FROM Account")
+    status, code, *_ = rest.refusal(
+        "PATCH", f"/sobjects/Account/{account['Id']}", {"IsCustomerPortal": False}
+    )
+    assert (status, code) == (400, "FIELD_INTEGRITY_EXCEPTION")
+
+
+def test_what_portal_users_hang_on_can_not_be_deleted(rest, person, jane):
+    (account,) = rest.rows("SELECT Id FROM Account")
+    for path, name in (
+        (f"Account/{account['Id']}", "Acme Corporation"),
+        (f"Contact/{person['ContactId']}", "Jane Doe"),
+    ):
+        assert rest.refusal("DELETE", f"/sobjects/{path}") == (
+            400,
+            "DELETE_FAILED",
+            (
+                f"Your attempt to delete {name} could not be completed because it is associated"
+                " with"
+                " the following portal users.: Jane Doe\n"
+            ),
+            [],
+        )
+
+
+def test_an_account_takes_its_contacts_along_but_not_its_cases(rest):
+    account = rest.create("Account", Name="Acme")
+    contact = rest.create("Contact", LastName="Doe", AccountId=account)
+    case = rest.create("Case", Subject="Help", ContactId=contact)
+    assert rest.rows("SELECT AccountId, CaseNumber, Status FROM Case") == [
+        {"AccountId": account, "CaseNumber": "00000001", "Status": "New"}
+    ]
+    assert rest.refusal("DELETE", f"/sobjects/Account/{account}")[2].endswith(
+        "the following cases.: 00000001\n"
+    )
+    rest("DELETE", f"/sobjects/Case/{case}")
+    assert rest("DELETE", f"/sobjects/Account/{account}")[0] == 204
+    assert rest.rows("SELECT Id FROM Contact") == []
+
+
+def test_a_new_profile_may_nothing(rest, license_id):
+    id_ = rest.create("Profile", Name="Acme Portal User", UserLicenseId=license_id)
+    _, row = rest("GET", f"/sobjects/Profile/{id_}")
+    assert row["UserType"] == "CspLitePortal"
+    assert [name for name in row if name.startswith("Permissions") and row[name]] == []
+    (owned,) = rest.rows(
+        f"SELECT IsCustom, Label, Profile.Name FROM PermissionSet WHERE ProfileId = '{id_}'"
+    )
+    assert (owned["IsCustom"], owned["Label"]) == (True, "Acme Portal User")
+    full = "SELECT FullName FROM Profile WHERE Name = 'Acme Portal User'"
+    assert rest("GET", "/tooling/query", params={"q": full})[1]["records"][0]["FullName"] == (
+        "Acme Portal User"
+    )
+
+
+def test_profile_permissions_are_those_of_its_permission_set(rest, license_id):
+    id_ = rest.create("Profile", Name="P", UserLicenseId=license_id)
+    rest("PATCH", f"/sobjects/Profile/{id_}", {"PermissionsEditCaseComments": True})
+    query = f"SELECT PermissionsEditCaseComments FROM PermissionSet WHERE ProfileId = '{id_}'"
+    assert rest.rows(query) == [{"PermissionsEditCaseComments": True}]
+    refusal = rest.refusal("PATCH", f"/sobjects/Profile/{id_}", {"PermissionsModifyAllData": True})
+    assert refusal[2] == "The user license doesn't allow the permission: ModifyAllData"
+
+
+def test_profile_names_are_unique_and_licences_fixed(rest, license_id):
+    first = rest.create("Profile", Name="One", UserLicenseId=license_id)
+    taken = ("FIELD_INTEGRITY_EXCEPTION", "The profile name is already in use: Name", ["Name"])
+    again = {"Name": "ONE", "UserLicenseId": license_id}
+    assert rest.refusal("POST", "/sobjects/Profile", again)[1:] == taken
+    assert (
+        rest.refusal("PATCH", f"/sobjects/Profile/{first}", {"Name": "Standard user"})[1:] == taken
+    )
+    assert (
+        rest("PATCH", f"/sobjects/Profile/{first}", {"Name": "Two", "Description": "x"})[0] == 204
+    )
+    assert rest.refusal("PATCH", f"/sobjects/Profile/{first}", {"UserLicenseId": license_id})[
+        1
+    ] == ("INVALID_FIELD_FOR_INSERT_UPDATE")
+
+
+def test_a_profile_in_use_or_standard_stays(rest, person, jane, profiles, license_id):
+    custom = rest.create("Profile", Name="One", UserLicenseId=license_id)
+    rest("PATCH", f"/sobjects/User/{jane}", {"ProfileId": custom})
+    rest("PATCH", f"/sobjects/User/{jane}", {"IsActive": False})
+    assert rest.refusal("DELETE", f"/sobjects/Profile/{custom}")[1] == "DELETE_FAILED"
+    assert rest.refusal("DELETE", f"/sobjects/Profile/{profiles['Read Only']}")[1] == (
+        "INSUFFICIENT_ACCESS_OR_READONLY"
+    )
+    spare = rest.create("Profile", Name="Spare", UserLicenseId=license_id)
+    assert rest("DELETE", f"/sobjects/Profile/{spare}") == (204, None)
+
+
+def test_object_permissions_of_a_profile(rest, license_id):
+    id_ = rest.create("Profile", Name="P", UserLicenseId=license_id)
+    (owned,) = rest.rows(f"SELECT Id FROM PermissionSet WHERE ProfileId = '{id_}'")
+    values = {"ParentId": owned["Id"], "SobjectType": "case", "PermissionsRead": True}
+    rest.create("ObjectPermissions", **values)
+    assert rest.refusal("POST", "/sobjects/ObjectPermissions", values)[1] == "DUPLICATE_VALUE"
+    assert rest.rows(
+        "SELECT SobjectType, PermissionsRead, PermissionsEdit FROM ObjectPermissions"
+        f" WHERE Parent.ProfileId = '{id_}'"
+    ) == [{"SobjectType": "Case", "PermissionsRead": True, "PermissionsEdit": False}]
+
+
+def test_the_portal_administrator_keeps_the_permission(rest, local, admin, portal_on, profiles):
+    from provisioner.emulator import portals
+
+    portals.make_default(local, admin)
+    staff = rest.rows("SELECT Id FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")[0]["Id"]
+    allowed = {"PermissionsManageCssUsers": True, "PermissionsManageUsers": True,
+               "PermissionsModifyAllData": True, "PermissionsApiEnabled": True}  # fmt: skip
+    keeper = rest.create("Profile", Name="Keeper", UserLicenseId=staff, **allowed)
+    path = f"/sobjects/User/{admin}"
+    refusal = (
+        400,
+        "FIELD_INTEGRITY_EXCEPTION",
+        (
+            'This user is a portal administrator and must have a profile with the "Edit Self-Service'
+            ' Users" permission.'
+        ),
+    )
+    assert rest.refusal("PATCH", path, {"ProfileId": profiles["Standard User"]})[:3] == refusal
+    assert rest("PATCH", path, {"ProfileId": keeper}) == (204, None)
+    change = {"PermissionsManageCssUsers": False}
+    assert rest.refusal("PATCH", f"/sobjects/Profile/{keeper}", change)[:3] == refusal
+
+
+def test_a_portal_licence_is_of_no_use_before_the_portal_is_on(rest, license_id):
+    account = rest.create("Account", Name="A")
+    contact = rest.create("Contact", LastName="Doe", AccountId=account)
+    profile = rest.create("Profile", Name="P", UserLicenseId=license_id)
+    values = {
+        "Username": "a@acme.example", "LastName": "D", "Email": "a@acme.example", "Alias": "a",
+        "TimeZoneSidKey": "GMT", "LocaleSidKey": "en_GB", "EmailEncodingKey": "UTF-8",
+        "LanguageLocaleKey": "en_US", "ProfileId": profile, "ContactId": contact,
+    }  # fmt: skip
+    assert rest.refusal("POST", "/sobjects/User", values)[1] == "PORTAL_NO_ACCESS"
+
+
+def test_an_inactive_user_can_not_own(rest, local, admin):
+    values = {"Username": "x@acme.example", "LastName": "X", "IsActive": False}
+    idle = local.insert("User", values, by=admin)
+    assert rest.refusal("POST", "/sobjects/Account", {"Name": "A", "OwnerId": idle})[1] == (
+        "INACTIVE_OWNER_OR_USER"
+    )
+
+
+def test_permission_sets_are_assigned(rest, local, admin, person, profiles):
+    from provisioner.emulator.rules import permissions
+
+    values = {name: value for name, value in person.items() if name != "ContactId"}
+    user = rest.create("User", **values, ProfileId=profiles["Standard User"])
+    assigned = (
+        "SELECT PermissionSet.IsOwnedByProfile, PermissionSet.Label FROM PermissionSetAssignment"
+        f" WHERE AssigneeId = '{user}'"
+    )
+    assert [row["PermissionSet"]["Label"] for row in rest.rows(assigned)] == ["Standard User"]
+    extra = rest.create(
+        "PermissionSet", Name="Portal_Admins", Label="Portal admins", PermissionsManageCssUsers=True
+    )
+    pair = {"AssigneeId": user, "PermissionSetId": extra}
+    assert not permissions.has(local, user, "ManageCssUsers")
+    assignment = rest.create("PermissionSetAssignment", **pair)
+    assert permissions.has(local, user, "ManageCssUsers")
+    assert rest.refusal("POST", "/sobjects/PermissionSetAssignment", pair)[1] == "DUPLICATE_VALUE"
+    assert rest.refusal("DELETE", f"/sobjects/PermissionSet/{extra}")[1] == "DELETE_FAILED"
+    rest("PATCH", f"/sobjects/User/{user}", {"ProfileId": profiles["Read Only"]})
+    assert sorted(row["PermissionSet"]["Label"] for row in rest.rows(assigned)) == [
+        "Portal admins",
+        "Read Only",
+    ]
+    assert rest("DELETE", f"/sobjects/PermissionSetAssignment/{assignment}") == (204, None)
+    assert rest("DELETE", f"/sobjects/PermissionSet/{extra}") == (204, None)

@@ -1,0 +1,267 @@
+"""Who may become a user, and what follows: platform reference 2, 3 and 11.3."""
+
+import pytest
+
+HIGH_VOLUME = "High Volume Customer Portal"
+MANAGER = "Customer Portal Manager Custom"
+
+
+def user(rest, id_, fields):
+    _, row = rest("GET", f"/sobjects/User/{id_}?fields={fields}")
+    return {name: row[name] for name in fields.split(",")}
+
+
+@pytest.fixture
+def jane(rest, person, profiles):
+    return rest.create("User", **person, ProfileId=profiles[HIGH_VOLUME])
+
+
+def test_a_high_volume_user(rest, person, jane):
+    assert user(
+        rest,
+        jane,
+        "Username,UserType,IsPortalEnabled,IsActive,PortalRole,UserRoleId,ContactId,Name",
+    ) == {
+        "Username": "jane.doe@acme.example.portal",
+        "UserType": "CspLitePortal",
+        "IsPortalEnabled": True,
+        "IsActive": True,
+        "PortalRole": None,
+        "UserRoleId": None,
+        "ContactId": person["ContactId"],
+        "Name": "Jane Doe",
+    }
+    assert rest.rows("SELECT IsCustomerPortal FROM Account") == [{"IsCustomerPortal": True}]
+    assert rest.rows("SELECT Name FROM UserRole WHERE PortalType = 'CustomerPortal'") == []
+    assert rest.rows(f"SELECT IsFrozen FROM UserLogin WHERE UserId = '{jane}'") == [
+        {"IsFrozen": False}
+    ]
+    trail = rest.rows("SELECT Action, Display FROM SetupAuditTrail")
+    assert {"Action": "createduser", "Display": "Created new user Jane Doe"} in trail
+
+
+def test_a_user_with_a_role_makes_the_roles_of_the_account(rest, person, profiles):
+    id_ = rest.create("User", **person, ProfileId=profiles[MANAGER])
+    roles = rest.rows(
+        "SELECT Name, PortalRole, ParentRoleId, Id FROM UserRole"
+        " WHERE PortalType = 'CustomerPortal' ORDER BY PortalRole"
+    )
+    assert [(r["Name"], r["PortalRole"]) for r in roles] == [
+        ("Acme Corporation Customer Executive", "Executive"),
+        ("Acme Corporation Customer Manager", "Manager"),
+        ("Acme Corporation Customer User", "Worker"),
+    ]
+    executive, manager, worker = roles
+    (ceo,) = rest.rows("SELECT Id FROM UserRole WHERE Name = 'CEO'")
+    assert [executive["ParentRoleId"], manager["ParentRoleId"], worker["ParentRoleId"]] == [
+        ceo["Id"], executive["Id"], manager["Id"],
+    ]  # fmt: skip
+    assert user(rest, id_, "PortalRole,UserRoleId") == {
+        "PortalRole": "Worker", "UserRoleId": worker["Id"],
+    }  # fmt: skip
+    rest("PATCH", f"/sobjects/User/{id_}", {"PortalRole": "Manager"})
+    assert user(rest, id_, "PortalRole,UserRoleId") == {
+        "PortalRole": "Manager", "UserRoleId": manager["Id"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"ProfileId": "BadValue"},
+         ("MALFORMED_ID", "Profile ID: id value of incorrect type: BadValue", ["ProfileId"])),
+        ({"Username": "jane"},
+         ("FIELD_INTEGRITY_EXCEPTION",
+          "Username must be in the form of an email address (for example, john@acme.com): Username",
+          ["Username"])),
+        ({"Email": "jane"},
+         ("INVALID_EMAIL_ADDRESS", "Email: invalid email address: jane", ["Email"])),
+        ({"Alias": "jdoe56789"},
+         ("STRING_TOO_LONG", "Alias: data value too large: jdoe56789 (max length=8)", ["Alias"])),
+        ({"ContactId": None},
+         ("INVALID_CROSS_REFERENCE_KEY", "Cannot create a portal user without contact.", [])),
+        ({"PortalRole": "Worker"},
+         ("FIELD_INTEGRITY_EXCEPTION", "role type must match user type", ["UserRoleId"])),
+        ({"IsPortalEnabled": True},
+         ("INVALID_FIELD_FOR_INSERT_UPDATE",
+          ("Unable to create/update fields: IsPortalEnabled. Please check the security settings of"
+          " this field and verify that it is read/write for your profile or permission set."),
+          ["IsPortalEnabled"])),
+        ({"Email": None, "Alias": None},
+         ("REQUIRED_FIELD_MISSING", "Required fields are missing: [Email, Alias]",
+          ["Email", "Alias"])),
+        ({"LocaleSidKey": "xx"},
+         ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+          "Locale: bad value for restricted picklist field: xx", ["LocaleSidKey"])),
+        ({"Username": "PORTAL.ADMIN@acme.example"},
+         ("DUPLICATE_USERNAME",
+          ("Duplicate Username.<br>The username already exists in this or another Salesforce"
+          " organization. Usernames must be unique across all Salesforce organizations. To resolve,"
+          " use a different username (it doesn't need to match the user's email address). "),
+          ["Username"])),
+        ({"CommunityNickname": "Portal.Admin"},
+         ("DUPLICATE_COMM_NICKNAME",
+          "Another user has already selected this nickname.<br>Please select another.",
+          ["CommunityNickname"])),
+    ],
+)  # fmt: skip
+def test_a_wrong_user_is_refused_and_nothing_is_left(rest, person, profiles, changes, refusal):
+    values = {**person, "ProfileId": profiles[HIGH_VOLUME], **changes}
+    values = {name: value for name, value in values.items() if value is not None}
+    assert rest.refusal("POST", "/sobjects/User", values) == (400, *refusal)
+    assert rest.query("SELECT Id FROM User")["totalSize"] == 1
+    assert rest.rows("SELECT IsCustomerPortal FROM Account") == [{"IsCustomerPortal": False}]
+
+
+def test_refusals_come_in_order(rest, person):
+    """Several mistakes at once: an unknown field is told before anything else."""
+    values = {**person, "Nope": 1, "ProfileId": "BadValue", "Email": "bad"}
+    codes = []
+    for name in ("Nope", "ProfileId", None):
+        codes.append(rest.refusal("POST", "/sobjects/User", values)[1])
+        values.pop(name, None)
+    assert codes == ["INVALID_FIELD", "MALFORMED_ID", "REQUIRED_FIELD_MISSING"]
+
+
+def test_one_portal_user_for_a_contact(rest, person, profiles, jane):
+    again = {**person, "Username": "other@acme.example", "ProfileId": profiles[HIGH_VOLUME]}
+    refusal = (400, "PORTAL_USER_ALREADY_EXISTS_FOR_CONTACT",
+               "portal user already exists for contact", [])  # fmt: skip
+    assert rest.refusal("POST", "/sobjects/User", again) == refusal
+    rest("PATCH", f"/sobjects/User/{jane}", {"IsActive": False})
+    assert rest.refusal("POST", "/sobjects/User", again) == refusal
+    rest("PATCH", f"/sobjects/User/{jane}", {"IsPortalEnabled": False})
+    assert rest.create("User", **again)
+
+
+@pytest.mark.parametrize("profile", [HIGH_VOLUME, MANAGER])
+def test_the_account_owner_must_have_a_role(rest, person, profiles, admin, profile):
+    assert rest("PATCH", f"/sobjects/User/{admin}", {"UserRoleId": None}) == (204, None)
+    assert rest.refusal("POST", "/sobjects/User", {**person, "ProfileId": profiles[profile]}) == (
+        400, "UNKNOWN_EXCEPTION", "portal account owner must have a role", [],
+    )  # fmt: skip
+
+
+def test_an_owner_of_portal_accounts_keeps_a_role(rest, jane, admin):
+    assert rest.refusal("PATCH", f"/sobjects/User/{admin}", {"UserRoleId": None})[1:3] == (
+        "UNKNOWN_EXCEPTION", "portal account owner must have a role",
+    )  # fmt: skip
+
+
+def test_the_contact_must_have_an_account(rest, person, profiles):
+    contact = rest.create("Contact", LastName="Alone")
+    values = {**person, "ContactId": contact, "ProfileId": profiles[HIGH_VOLUME]}
+    assert rest.refusal("POST", "/sobjects/User", values)[1] == "FIELD_INTEGRITY_EXCEPTION"
+
+
+def test_a_contact_needs_a_portal_profile(rest, person, profiles):
+    values = {**person, "ProfileId": profiles["Standard User"]}
+    assert rest.refusal("POST", "/sobjects/User", values)[1] == "FIELD_INTEGRITY_EXCEPTION"
+
+
+def test_a_user_of_the_company(rest, person, profiles):
+    values = {name: value for name, value in person.items() if name != "ContactId"}
+    id_ = rest.create("User", **values, ProfileId=profiles["Standard User"])
+    assert user(rest, id_, "UserType,IsPortalEnabled") == {
+        "UserType": "Standard", "IsPortalEnabled": False,
+    }  # fmt: skip
+
+
+def test_seats_run_out_and_come_back(rest, local, person, profiles, jane):
+    local.execute('UPDATE "UserLicense" SET "TotalLicenses" = 1 WHERE "TotalLicenses" = 100')
+    account = rest.rows("SELECT Id FROM Account")[0]["Id"]
+    values = {
+        **person,
+        "ProfileId": profiles[HIGH_VOLUME],
+        "Username": "john@acme.example",
+        "ContactId": rest.create("Contact", LastName="Roe", AccountId=account),
+    }
+    used = "SELECT UsedLicenses FROM UserLicense WHERE Name = 'high volume customer portal'"
+    refusal = (400, "LICENSE_LIMIT_EXCEEDED",
+               "License Limit Exceeded - High Volume Customer Portal", [])  # fmt: skip
+    assert rest.refusal("POST", "/sobjects/User", values) == refusal
+    assert sorted(row["UsedLicenses"] for row in rest.rows(used)) == [0, 1]
+    rest("PATCH", f"/sobjects/User/{jane}", {"IsActive": False})
+    assert sorted(row["UsedLicenses"] for row in rest.rows(used)) == [0, 0]
+    rest.create("User", **values)
+    assert rest.refusal("PATCH", f"/sobjects/User/{jane}", {"IsActive": True}) == refusal
+
+
+def test_disabling_is_for_good_and_frees_the_username(rest, person, profiles, jane):
+    assert rest("PATCH", f"/sobjects/User/{jane}", {"IsPortalEnabled": False}) == (204, None)
+    assert user(rest, jane, "Username,IsActive,IsPortalEnabled") == {
+        "Username": "jane.doe@acme.example.portal_", "IsActive": False, "IsPortalEnabled": False,
+    }  # fmt: skip
+    for change in ({"IsPortalEnabled": True}, {"IsActive": True}):
+        assert rest("PATCH", f"/sobjects/User/{jane}", change)[0] == 400
+    rest.create("User", **person, ProfileId=profiles[HIGH_VOLUME])
+
+
+def test_users_are_never_deleted(rest, jane):
+    assert rest.refusal("DELETE", f"/sobjects/User/{jane}") == (
+        400, "INVALID_TYPE_FOR_OPERATION", "entity type cannot be deleted: User", [],
+    )  # fmt: skip
+
+
+def test_the_role_is_checked_against_the_profile_held_before(rest, jane, profiles):
+    change = {"ProfileId": profiles[MANAGER], "PortalRole": "Manager"}
+    assert rest.refusal("PATCH", f"/sobjects/User/{jane}", change)[2] == (
+        "role type must match user type"
+    )
+    rest("PATCH", f"/sobjects/User/{jane}", {"ProfileId": profiles[MANAGER]})
+    assert user(rest, jane, "UserType,PortalRole") == {
+        "UserType": "PowerCustomerSuccess", "PortalRole": "Worker",
+    }  # fmt: skip
+    assert rest("PATCH", f"/sobjects/User/{jane}", {"PortalRole": "Manager"})[0] == 204
+
+
+def test_the_contact_of_a_user_stays(rest, jane):
+    other = rest.create("Contact", LastName="Other")
+    assert rest("PATCH", f"/sobjects/User/{jane}", {"ContactId": other})[0] == 400
+
+
+def test_the_last_administrator_stays_active(rest, admin):
+    assert rest.refusal("PATCH", f"/sobjects/User/{admin}", {"IsActive": False})[1] == (
+        "CANNOT_DISABLE_LAST_ADMIN"
+    )
+
+
+def test_a_deactivated_user_is_logged_out(rest, local, jane):
+    token = local.start_session(jane).token
+    rest("PATCH", f"/sobjects/User/{jane}", {"IsActive": False})
+    assert local.session(token) is None
+
+
+def test_a_portal_user_may_not_use_the_api(rest, local, jane):
+    rest.session.headers["Authorization"] = f"Bearer {local.start_session(jane).token}"
+    assert rest.refusal("GET", "/limits")[:2] == (403, "API_CURRENTLY_DISABLED")
+
+
+def test_passwords(rest, local, jane):
+    path = f"/sobjects/User/{jane}/password"
+    assert rest("GET", path) == (200, {"isExpired": False})
+    for bad, message in (
+        ("short1", "Your password must be at least 8 characters long."),
+        ("lettersonly", "Your password must have a mix of letters and numbers."),
+    ):
+        assert rest.refusal("POST", path, {"NewPassword": bad}) == (
+            400, "INVALID_NEW_PASSWORD", message, None,
+        )  # fmt: skip
+    assert rest("POST", path, {"NewPassword": "correct1horse"}) == (204, None)
+    status, body = rest("DELETE", path)
+    assert (status, list(body)) == (200, ["NewPassword"])
+    assert rest("GET", path)[1] == {"isExpired": True}
+    (mail,) = local.outbox()
+    assert (mail.recipient, mail.subject) == (
+        "jane.doe@acme.example", "Your new Salesforce password",
+    )  # fmt: skip
+    assert "jane.doe@acme.example.portal" in mail.body
+    assert body["NewPassword"] in mail.body
+
+
+def test_an_upsert_by_username(rest, person, profiles):
+    path = "/sobjects/User/Username/Jane.Doe@acme.example.portal"
+    values = {k: v for k, v in person.items() if k != "Username"}
+    status, body = rest("PATCH", path, {**values, "ProfileId": profiles[HIGH_VOLUME]})
+    assert (status, body["created"]) == (201, True)
+    assert rest("PATCH", path, {"LastName": "Dow"})[0] == 200
