@@ -1,0 +1,83 @@
+"""What the tool tells its user about a problem, and where the problem is.
+
+A `Diagnostic` is a value: the core collects them and returns them, the views
+print them. Only `DiagnosticError` crosses layers as an exception, and it
+carries the same values.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Severity(Enum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A range of a spec file. Lines and columns count from 1, as in an editor."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: what is wrong (`message`), where (`span`), what to do (`help`).
+
+    `secret` says that what stands there is not to be shown.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    help: str | None = None
+    notes: tuple[str, ...] = ()
+    severity: Severity = Severity.ERROR
+    secret: bool = False
+
+
+class DiagnosticError(Exception):
+    """Raised when the work cannot go on; holds every diagnostic found so far."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(f"{d.span or ''} {d.message}".strip() for d in self.diagnostics))
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Each problem once, by file and position; those without a place come last."""
+    return tuple(sorted(dict.fromkeys(diagnostics), key=_place))
+
+
+def _place(diagnostic: Diagnostic) -> tuple[bool, str, int, int, str]:
+    span = diagnostic.span
+    if span is None:
+        return True, "", 0, 0, diagnostic.message
+    return False, span.file, span.line, span.column, diagnostic.message
+
+
+def closest(word: str, known: Iterable[str], cutoff: float = 0.65) -> str | None:
+    """The known name that `word` was most likely meant to be; other case alone is nearest."""
+    by_case = {name.casefold(): name for name in known}
+    if word.casefold() in by_case:
+        return by_case[word.casefold()]
+    near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=cutoff)
+    return by_case[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
+    """A help that offers the nearest known name, or says something else when none is near."""
+    near = closest(word, known)
+    return f"did you mean `{near}`?" if near else otherwise

@@ -1,0 +1,186 @@
+"""Find the files of a spec and read them into resources, with every problem they have."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from provisioner import environment as environments
+from provisioner import schema, source, spec
+from provisioner.diagnostics import Diagnostic, DiagnosticError, in_order
+from provisioner.environment import Environment, Local
+from provisioner.resource import Spec
+
+DEFAULT_ENVIRONMENT = "local"
+_SPECS = Path("specs")
+
+
+class NoSpecError(Exception):
+    """There is no spec where one was looked for; `remedy` says what to do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A spec as read: what it declares, where it is for, and what is wrong with it.
+
+    `texts` are the files as read, by the name they have in messages.
+    """
+
+    folder: Path
+    environment: Environment
+    specs: tuple[Spec, ...] = ()
+    identity: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Diagnostic, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def find(argument: str | None) -> Path:
+    """The folder of the spec: the argument, else the only one under `specs/`."""
+    if argument is not None:
+        folder = Path(argument)
+        if folder.is_dir():
+            return folder
+        if folder.exists():
+            raise NoSpecError(f"`{argument}` is a file", "name the folder of the spec")
+        known = ", ".join(f"`{p}`" for p in _portals()) or "none"
+        raise NoSpecError(f"there is no folder `{argument}`", f"specs here: {known}")
+    found = _portals()
+    match found:
+        case [only]:
+            return only
+        case []:
+            raise NoSpecError("there is no spec here", "name its folder, or make `specs/<portal>/`")
+        case _:
+            names = ", ".join(f"`{p}`" for p in found)
+            raise NoSpecError("there are several specs here", f"name one of {names}")
+
+
+def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
+    """Read, fill and check every file of a spec; problems are collected, not raised.
+
+    `secrets` says whether they are needed: without, a secret that is not there is no
+    problem, so that `validate` runs where there are none.
+    """
+    texts: dict[str, str] = {}
+    problems: list[Diagnostic] = []
+    files = _files(folder)
+    documents = [d for path in files if (d := _document(path, texts, problems))]
+    if not files:
+        raise NoSpecError(f"`{folder}` holds no YAML files", "a spec is a folder of `.yaml` files")
+    found = _environment(folder, environment, texts, problems, secrets=secrets)
+    if found is None:
+        # Without its variables no template of the spec can be filled.
+        found = Environment(environment or DEFAULT_ENVIRONMENT, Local())
+        return Loaded(folder, found, problems=in_order(problems), texts=texts)
+    filled = [r for d in documents if (r := _filled(d, found.vars, problems))]
+    validator = schema.Validator(schemas(), "spec.schema.json")
+    problems += [p for document in filled for p in schema.check(document, validator)]
+    declared = spec.specs(filled)
+    problems += declared.problems
+    specs = declared.specs
+    if secrets and not problems:
+        try:
+            specs = environments.with_secrets(specs, os.environ, _read_text)
+        except DiagnosticError as error:
+            problems += error.diagnostics
+    return Loaded(folder, found, specs, declared.identity, in_order(problems), texts)
+
+
+def schemas() -> Mapping[str, Mapping[str, Any]]:
+    """The JSON Schemas by file name: those of the wheel, or of the checkout it runs from."""
+    shipped = resources.files("provisioner") / "schemas"
+    folder = shipped if shipped.is_dir() else Path(__file__).parent.parent / "schemas"
+    return {
+        entry.name: json.loads(entry.read_text("utf-8"))
+        for entry in folder.iterdir()
+        if entry.name.endswith(".schema.json")
+    }
+
+
+def _portals() -> list[Path]:
+    return sorted(p for p in _SPECS.iterdir() if p.is_dir()) if _SPECS.is_dir() else []
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every YAML file of the spec; `environments/` holds files of another kind."""
+    return sorted(
+        p
+        for pattern in ("*.yaml", "*.yml")
+        for p in folder.rglob(pattern)
+        if "environments" not in p.relative_to(folder).parts
+    )
+
+
+def _document(
+    path: Path, texts: dict[str, str], problems: list[Diagnostic]
+) -> source.Document | None:
+    name = str(path)
+    try:
+        texts[name] = source.decode(path.read_bytes(), name)
+        return source.parse(texts[name], name)
+    except DiagnosticError as error:
+        problems += error.diagnostics
+    except OSError as error:
+        problems.append(Diagnostic("unreadable", f"`{name}` can not be read: {error.strerror}"))
+    return None
+
+
+def _filled(
+    document: source.Document, variables: Mapping[str, Any], problems: list[Diagnostic]
+) -> source.Document | None:
+    try:
+        return source.render(document, variables, os.environ)
+    except DiagnosticError as error:
+        problems += error.diagnostics
+        return None
+
+
+def _environment(
+    folder: Path,
+    name: str | None,
+    texts: dict[str, str],
+    problems: list[Diagnostic],
+    *,
+    secrets: bool,
+) -> Environment | None:
+    """The environment of that name; `None` when it, or its file, is not good enough to go on.
+
+    Without a name it is the local org, with the variables of `environments/local.yaml` if
+    the spec has that file.
+    """
+    path = folder / "environments" / f"{name or DEFAULT_ENVIRONMENT}.yaml"
+    if not path.is_file():
+        if name is None:
+            return Environment(DEFAULT_ENVIRONMENT, Local())
+        known = ", ".join(f"`{p.stem}`" for p in sorted(path.parent.glob("*.yaml"))) or "none"
+        raise NoSpecError(f"there is no environment `{name}`", f"environments of {folder}: {known}")
+    document = _document(path, texts, problems)
+    # An environment names the process environment only: it is where `vars` come from.
+    document = _filled(document, {}, problems) if document else None
+    if document is None:
+        return None
+    wrong = schema.check(document, schema.Validator(schemas(), "environment.schema.json"))
+    problems += wrong
+    if wrong:
+        return None
+    try:
+        return environments.parse(document, os.environ, _read_text)
+    except DiagnosticError as error:
+        if secrets:
+            problems += error.diagnostics
+            return None
+        variables = document.data.get("vars") or {}
+        return Environment(path.stem, Local(), variables)
+
+
+def _read_text(path: str) -> str:
+    return Path(path).expanduser().read_text("utf-8")

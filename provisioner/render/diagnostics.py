@@ -1,0 +1,167 @@
+"""Problems as text that points at the words they are about, and as JSON."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, TextIO
+
+from provisioner import text
+from provisioner.diagnostics import Diagnostic, Severity, Span
+from provisioner.render.lines import Line
+from provisioner.render.lines import write as write_lines
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
+_FRAME = "bold blue"
+_TAB = "    "
+_PIPE_WIDTH = 120
+_NARROWEST = 40
+_CUT = "..."
+
+
+def write(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], stream: TextIO) -> None:
+    """Print the problems to `stream`, with colours and to its width if it is a terminal.
+
+    `texts` are the spec files by the names that spans have for them.
+    """
+    width = shutil.get_terminal_size().columns if stream.isatty() else _PIPE_WIDTH
+    write_lines(lines(diagnostics, texts, width), stream)
+
+
+def lines(
+    diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], width: int = _PIPE_WIDTH
+) -> Iterator[Line]:
+    """Every problem in the order given, with its source line; then how many there are."""
+    shown = tuple(diagnostics)
+    split: dict[str, list[str]] = {}
+    for diagnostic in shown:
+        span = diagnostic.span
+        if span and span.file not in split:
+            split[span.file] = text.lines(texts.get(span.file, ""))
+        yield from _one(diagnostic, split[span.file] if span else [], width)
+        yield Line()
+    if shown:
+        yield Line((summary(shown), "bold"))
+
+
+def summary(diagnostics: Iterable[Diagnostic]) -> str:
+    """How many problems there are, and in how many files."""
+    shown = tuple(diagnostics)
+    files = {d.span.file for d in shown if d.span}
+    problems = _count(len(shown), "problem")
+    return f"{problems} in {_count(len(files), 'file')}" if files else problems
+
+
+def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
+    """Each problem as an object of plain values, all keys always there."""
+    return [
+        {
+            "severity": d.severity.value,
+            "code": d.code,
+            "message": d.message,
+            "file": d.span.file if d.span else None,
+            "line": d.span.line if d.span else None,
+            "column": d.span.column if d.span else None,
+            "end_line": d.span.end_line if d.span else None,
+            "end_column": d.span.end_column if d.span else None,
+            "help": d.help,
+            "notes": list(d.notes),
+        }
+        for d in diagnostics
+    ]
+
+
+def _one(diagnostic: Diagnostic, source: list[str], width: int) -> Iterator[Line]:
+    style = _STYLES[diagnostic.severity]
+    title = (f"{diagnostic.severity.value}[{diagnostic.code}]", style)
+    yield Line(title, (f": {_visible(diagnostic.message)}", "bold"))
+    span = diagnostic.span
+    gutter = " " * len(str(span.line)) if span else ""
+    if span:
+        yield Line((f"{gutter}--> ", _FRAME), str(span))
+        if span.line <= len(source):
+            line = source[span.line - 1]
+            if diagnostic.secret:
+                span, line = _masked(span, line)
+            yield from _source(span, line, gutter, width, style)
+    for note in diagnostic.notes:
+        yield Line((f"{gutter} = ", _FRAME), ("note: ", "bold"), _visible(note))
+    if diagnostic.help:
+        yield Line((f"{gutter} = ", _FRAME), ("help: ", "bold"), _visible(diagnostic.help))
+
+
+def _masked(span: Span, line: str) -> tuple[Span, str]:
+    """The line with `***` for what stands at the span."""
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    hidden = replace(span, end_line=span.line, end_column=span.column + 3)
+    return hidden, f"{line[: span.column - 1]}***{line[end:]}"
+
+
+def _source(span: Span, line: str, gutter: str, width: int, style: str) -> Iterator[Line]:
+    start = span.column - 1
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    before, marked, after = line[:start], line[start:end], line[end:]
+    room = max(width, _NARROWEST) - len(gutter) - len(" | ")
+    before, marked, after = _window(_visible(before), _visible(marked), _visible(after), room)
+    marker = "^" * max(1, _cells(marked))
+    yield Line((f"{gutter} |", _FRAME))
+    yield Line((f"{span.line} | ", _FRAME), before + marked + after)
+    yield Line((f"{gutter} | ", _FRAME), " " * _cells(before), (marker, style))
+
+
+def _window(before: str, marked: str, after: str, room: int) -> tuple[str, str, str]:
+    """As much of the line around the marked words as there is room for."""
+    if _cells(before + marked + after) <= room:
+        return before, marked, after
+    if _cells(marked) > room // 2:
+        marked = _clipped(marked, room // 2 - len(_CUT)) + _CUT
+    left = room - _cells(marked)
+    if _cells(before) > left // 2:
+        # The end of what stands before, unless there is nothing to show after it.
+        keep = max(left // 2, left - _cells(after)) - len(_CUT)
+        before = _CUT + _clipped(before[::-1], keep)[::-1] if _cells(before) > keep else before
+    rest = left - _cells(before)
+    if _cells(after) > rest:
+        after = _clipped(after, max(0, rest - len(_CUT))) + _CUT[:rest]
+    return before, marked, after
+
+
+def _clipped(words: str, cells: int) -> str:
+    used = 0
+    for i, character in enumerate(words):
+        used += _cells(character)
+        if used > cells:
+            return words[:i]
+    return words
+
+
+def _cells(words: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if words.isascii():
+        return len(words)
+    return sum(_width(character) for character in words)
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _visible(words: str) -> str:
+    """The text with tabs as spaces, and with nothing in it that a terminal would obey."""
+    if words.isprintable():
+        return words
+    return "".join(_safe(character) for character in words)
+
+
+def _safe(character: str) -> str:
+    if character == "\t":
+        return _TAB
+    return character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,38 @@
+"""Lines of styled text: plain where nobody looks at colours, by rich where somebody does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TextIO
+
+Part = str | tuple[str, str]
+
+
+class Line:
+    """One line: plain strings, and (text, style) pairs with a style as rich names it."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, *parts: Part) -> None:
+        self.parts = parts
+
+    def __str__(self) -> str:
+        return "".join(p if isinstance(p, str) else p[0] for p in self.parts).rstrip()
+
+
+def write(lines: Iterable[Line], stream: TextIO) -> None:
+    """Print the lines, with colours on a terminal and without anywhere else.
+
+    `NO_COLOR` and `TERM=dumb` are respected (rich does). Nothing is cut or wrapped in a
+    pipe, so that every line can be searched.
+    """
+    if not stream.isatty():
+        stream.writelines(f"{line}\n" for line in lines)
+        stream.flush()
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*line.parts), markup=False)

@@ -1,0 +1,163 @@
+"""A plan, a drift and the progress of an apply as lines of text with styles."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from provisioner.executor import Outcome, StepResult
+from provisioner.render.lines import Line
+
+# Text that would be taken for another value, or for nothing, without its quotes.
+_MISREAD = re.compile(r"|null|true|false|[-+.0-9].*|.*[\n\t].*", re.DOTALL | re.IGNORECASE)
+_SIGNS = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
+_STYLES = {"create": "green", "update": "yellow", "deactivate": "magenta", "delete": "red"}
+_NOTES = {
+    "irreversible": "bold red",
+    "e-mail": "cyan",
+    "gains a login": "cyan",
+    "loses the login": "magenta",
+    "note": "dim",
+}
+_OUTCOMES = {
+    Outcome.DONE: ("done", "green"),
+    Outcome.FAILED: ("FAILED", "bold red"),
+    Outcome.SKIPPED: ("skipped", "yellow"),
+    Outcome.UNKNOWN: ("UNKNOWN", "bold magenta"),
+}
+
+
+def plan(view: Mapping[str, Any]) -> Iterator[Line]:
+    """The ordered steps, then the counts. Problems are shown apart."""
+    org = view["org"]
+    yield Line(("Plan", "bold"), f" for {org['name']} ({org['id']}) at {org['instance_url']}")
+    yield Line()
+    if not view["steps"]:
+        count = view["summary"]["managed"]
+        yield Line(("In sync", "bold green"), f": the org has all {count} resources as specified.")
+        yield Line(_calls(view["summary"], applying=False))
+        return
+    width = len(str(len(view["steps"])))
+    for step in view["steps"]:
+        yield from _step(step, width)
+    yield from _summary(view)
+
+
+def drift(view: Mapping[str, Any]) -> Iterator[Line]:
+    """What differs from the spec, since when and by whom."""
+    org = view["org"]
+    if not view["steps"]:
+        yield Line(("No drift", "bold green"), f": {org['name']} ({org['id']}) is as specified.")
+        yield Line(_calls(view["summary"], applying=False))
+        return
+    yield Line(("Drift", "bold"), f" in {org['name']} ({org['id']}) at {org['instance_url']}")
+    yield Line()
+    for step in view["steps"]:
+        yield Line((step["address"], "bold"), f"  {_drifted(step)}", (_place(step), "dim"))
+        for field in step["fields"] if step["action"] == "update" else ():
+            yield Line(
+                f"    {field['name']}: spec has ",
+                (_value(field["after"]), "green"),
+                ", org has ",
+                (_value(field["before"]), "red"),
+                (_line(field), "dim"),
+            )
+        modified = step["last_modified"]
+        if modified and modified["at"]:
+            yield Line((f"    last modified {modified['at']} by {modified['by']}", "dim"))
+    yield Line()
+    count = len(view["steps"])
+    yield Line(f"{count} of {view['summary']['managed']} resources differ from the spec.")
+    yield Line(_calls(view["summary"], applying=False))
+
+
+def result(done: StepResult, number: int, total: int) -> Iterator[Line]:
+    """One step as it ended; a failure with Salesforce's code and the line it blames."""
+    word, style = _OUTCOMES[done.outcome]
+    sign = _SIGNS[done.step.action.name.lower()]
+    counter = f"[{number:>{len(str(total))}}/{total}]"
+    yield Line((counter, "dim"), f" {sign} {done.step.address}  ", (word, style))
+    if done.outcome is Outcome.DONE:
+        return
+    reason = f"{done.code}: {done.reason}" if done.code else done.reason or ""
+    yield Line(f"      {reason}")
+    if done.span and done.outcome is not Outcome.SKIPPED:
+        yield Line((f"      at {done.span}", "dim"))
+
+
+def applied(results: Mapping[Outcome, int]) -> Line:
+    """The honest count at the end of an apply."""
+    parts = [f"{results.get(o, 0)} {word.lower()}" for o, (word, _) in _OUTCOMES.items()]
+    style = "bold green" if set(results) <= {Outcome.DONE} else "bold red"
+    return Line(("Applied", style), ": " + ", ".join(parts) + ".")
+
+
+def _step(step: Mapping[str, Any], width: int) -> Iterator[Line]:
+    action = step["action"]
+    matched = f"  known by {step['matched_by']}" if step["matched_by"] else ""
+    yield Line(
+        f"{step['number']:>{width + 2}}  ",
+        (f"{_SIGNS[action]} {step['address']}", _STYLES[action]),
+        f"  {action}",
+        (f"{matched}{_place(step)}", "dim"),
+    )
+    indent = " " * (width + 8)
+    for field in step["fields"]:
+        before = "" if action == "create" else f"{_value(field['before'])} -> "
+        default = "  default" if field["default"] else _line(field)
+        yield Line(f"{indent}{field['name']}: {before}", _value(field["after"]), (default, "dim"))
+    for note in step["notes"]:
+        yield Line(indent, (f"{note['kind']}: {note['text']}", _NOTES[note["kind"]]))
+
+
+def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
+    s = view["summary"]
+    yield Line()
+    yield Line(
+        ("Plan", "bold"),
+        f": {s['create']} to create, {s['update']} to update, "
+        f"{s['deactivate']} to deactivate, {s['delete']} to delete.",
+    )
+    yield Line(
+        f"Logins gained: {s['gain_login']}, lost: {s['lose_login']}. "
+        f"E-mails sent: {s['emails']}. Irreversible steps: {s['irreversible']}."
+    )
+    for licence in view["licences"]:
+        left = f"{licence['left']} left"
+        yield Line(
+            f"Licence {licence['name']}: {licence['used']} -> {licence['after']} "
+            f"of {licence['total']} used, {left}."
+        )
+    yield Line(_calls(s, applying=True))
+
+
+def _calls(summary: Mapping[str, int], *, applying: bool) -> str:
+    made = f"API calls made: {summary['api_calls_read']}"
+    return f"{made}. To apply: {summary['api_calls_to_apply']} or more." if applying else f"{made}."
+
+
+def _drifted(step: Mapping[str, Any]) -> str:
+    return {
+        "create": "is missing",
+        "update": "was changed",
+        "deactivate": "is still active",
+        "delete": "is still there",
+    }[str(step["action"])]
+
+
+def _place(step: Mapping[str, Any]) -> str:
+    return f"  {step['file']}:{step['line']}" if step["file"] else ""
+
+
+def _line(field: Mapping[str, Any]) -> str:
+    return f"  line {field['line']}" if field["line"] else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, str) and value == value.strip() and not _MISREAD.fullmatch(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)

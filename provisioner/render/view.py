@@ -1,0 +1,127 @@
+"""A plan as plain data, which every format shows: text, JSON, Markdown and HTML agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from provisioner.diagnostics import Diagnostic, Span
+from provisioner.diff import Action, FieldChange
+from provisioner.plan import Note, NoteKind, Plan, Step
+from provisioner.resource import Value
+
+FORMAT_VERSION = 1
+
+
+def plan(todo: Plan, *, spec: str, environment: str) -> dict[str, Any]:
+    """The plan as JSON values. Holds no secret: a `Secret` is shown as `***`."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "spec": spec,
+        "environment": environment,
+        "org": {
+            "id": todo.org.id,
+            "name": todo.org.name,
+            "instance_url": todo.org.instance_url,
+        },
+        "steps": [_step(number, step) for number, step in enumerate(todo.steps, 1)],
+        "problems": [problem(p) for p in todo.problems],
+        "summary": summary(todo),
+        "licences": [
+            {
+                "name": s.licence,
+                "total": s.total,
+                "used": s.used,
+                "after": s.after,
+                "left": s.total - s.after,
+            }
+            for s in todo.seats
+        ],
+    }
+
+
+def summary(todo: Plan) -> dict[str, int]:
+    """The counts under a plan."""
+    notes = [n for step in todo.steps for n in step.notes]
+    return {
+        "managed": todo.managed,
+        "create": todo.count(Action.CREATE),
+        "update": todo.count(Action.UPDATE),
+        "deactivate": todo.count(Action.DEACTIVATE),
+        "delete": todo.count(Action.DELETE),
+        "irreversible": sum(n.kind is NoteKind.IRREVERSIBLE for n in notes),
+        "gain_login": todo.people(NoteKind.GAINS_LOGIN),
+        "lose_login": todo.people(NoteKind.LOSES_LOGIN),
+        "emails": todo.people(NoteKind.EMAIL),
+        "api_calls_read": todo.reads,
+        "api_calls_to_apply": todo.writes,
+    }
+
+
+def problem(found: Diagnostic) -> dict[str, Any]:
+    """A problem as JSON values."""
+    return {
+        "severity": found.severity.value,
+        "code": found.code,
+        "message": found.message,
+        "help": found.help,
+        "notes": list(found.notes),
+        **place(found.span),
+    }
+
+
+def place(span: Span | None) -> dict[str, Any]:
+    """Where in the specs: `file`, `line`, `column`, or nulls."""
+    return {
+        "file": span.file if span else None,
+        "line": span.line if span else None,
+        "column": span.column if span else None,
+    }
+
+
+def shown(value: Value) -> Any:
+    """A value as JSON: a reference as the name it has, a secret as `***`."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case tuple():
+            return list(value)
+        case _:
+            return str(value)
+
+
+def _step(number: int, step: Step) -> dict[str, Any]:
+    before: Mapping[str, Value] = step.change.before.written if step.change.before else {}
+    return {
+        "number": number,
+        "address": str(step.address),
+        "action": step.action.name.lower(),
+        "id": step.change.before.id if step.change.before else None,
+        "matched_by": step.rung,
+        "irreversible": any(n.kind is NoteKind.IRREVERSIBLE for n in step.notes),
+        **place(step.span),
+        "fields": [_field(f) for f in step.change.fields],
+        "notes": [_note(n) for n in step.notes],
+        "needs": sorted(str(a) for a in step.needs),
+        "calls": [type(call).__name__ for call in step.calls],
+        "last_modified": {
+            "by": shown(before.get("LastModifiedBy.Name")),
+            "at": shown(before.get("LastModifiedDate")),
+        }
+        if before
+        else None,
+    }
+
+
+def _field(field: FieldChange) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "before": shown(field.before),
+        "after": shown(field.after),
+        "default": field.default,
+        **place(field.span),
+    }
+
+
+def _note(note: Note) -> dict[str, Any]:
+    return {"kind": note.kind.value, "text": note.text, "people": note.people}
