@@ -1,0 +1,209 @@
+"""What can be asked of an org and what can be done to it, as data.
+
+`Query` and `Call` are closed: `org/` matches every member. A `Ref` in a call stands
+for an Id not known yet, a `Lookup` for one that is looked up just before the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provisioner.resource import Secret, Value
+
+# ---------------------------------------------------------------- reads
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """The describe of one sObject. Answer: Salesforce's JSON object, `None` if unknown."""
+
+    sobject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Records of one sObject. Answer: a list of rows, fields by API name as written here.
+
+    `any_of` holds (field, values): a row is in the answer when any one of the fields has
+    one of its values; all rows when it is empty. A parent's field is spelled as in SOQL
+    (`Owner.UserRoleId`), and stands under that same flat name in the row.
+    """
+
+    sobject: str
+    fields: tuple[str, ...]
+    any_of: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListMetadata:
+    """The components of some Metadata types. Answer: a list of `Component`.
+
+    A type that the org does not offer yet (Portal, before the Customer Portal is on)
+    has no components.
+    """
+
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One line of a `listMetadata` answer; `modified` is an ISO instant."""
+
+    type: str
+    full_name: str
+    id: str
+    modified_by: str
+    modified: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMetadata:
+    """Components as Metadata API XML. Answer: {full name: bytes}, missing ones left out.
+
+    The bytes are the children's container element as it came, namespaces included.
+    """
+
+    type: str
+    full_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMembership:
+    """The profiles of a portal, from its setup page. Answer: a list of `Member`."""
+
+    portal_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One row of the membership page: a profile that could be, or is, of the portal."""
+
+    profile_id: str
+    name: str
+    member: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CountActive:
+    """The active users of some profiles. Answer: {profile Id: count}, empty ones left out."""
+
+    profile_ids: tuple[str, ...]
+
+
+Query = Describe | Select | CountActive | ListMetadata | ReadMetadata | ReadMembership
+
+# ---------------------------------------------------------------- writes
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRecord:
+    sobject: str
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRecord:
+    sobject: str
+    id: Value
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRecord:
+    sobject: str
+    id: Value
+
+
+@dataclass(frozen=True, slots=True)
+class SetPassword:
+    """Give a user this password. Sends no e-mail."""
+
+    user: Value
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ResetPassword:
+    """Let Salesforce make a new password and mail it to the user."""
+
+    user: Value
+
+
+@dataclass(frozen=True, slots=True)
+class CreateMetadata:
+    """A new component with these top-level elements (`None` ones are left out)."""
+
+    type: str
+    full_name: str
+    elements: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class CloneMetadata:
+    """A new component that starts as a copy of `source`, then is edited.
+
+    There is no clone call in the Metadata API: `source` is read, given the new name and
+    the edits, and created. (platform reference 4.1)
+    """
+
+    type: str
+    source: str
+    full_name: str
+    edits: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class EditMetadata:
+    """Read a component, change only what `edits` names, and write it back.
+
+    The keys of `edits` are field names as its kind spells them (`description`,
+    `objectPermissions.Case`, `CanAllowPortalSelfReg.section`); `kinds` turns them into
+    XML, see `provisioner.kinds.components`.
+    """
+
+    type: str
+    full_name: str
+    edits: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class RenameMetadata:
+    type: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMetadata:
+    type: str
+    full_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnableCustomerPortal:
+    """Turn the Customer Portal on by its setup page, which also makes the first portal."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMembership:
+    """Make exactly these profiles, by name, the members of a portal, by its setup page."""
+
+    portal: str
+    profiles: tuple[str, ...]
+
+
+Call = (
+    CreateRecord
+    | UpdateRecord
+    | DeleteRecord
+    | SetPassword
+    | ResetPassword
+    | CreateMetadata
+    | CloneMetadata
+    | EditMetadata
+    | RenameMetadata
+    | DeleteMetadata
+    | EnableCustomerPortal
+    | SetMembership
+)

@@ -1,0 +1,142 @@
+"""The command line: arguments to a use case to an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from provisioner.status import DONE, WRONG
+
+_EPILOG = """\
+exit status: 0 done or in sync; 1 the spec or the call is wrong; 2 changes pending or drift;
+3 the org can not be reached or refuses the login; 4 refused by a policy, a threshold, a lock
+or a stale plan; 5 applied in part"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a call, and exits with our status rather than argparse's 2."""
+
+    def error(self, message: str) -> NoReturn:
+        if "argument COMMAND: invalid choice: " in message:
+            message = _no_command(message)
+        sys.stderr.write(f"error: {message}\n  = help: {self.prog} --help\n")
+        raise SystemExit(WRONG)
+
+
+def _no_command(message: str) -> str:
+    """argparse names the commands after the one that was given: say which is nearest."""
+    given, *known = re.findall(r"'([^']*)'|(?<=[ ,])([a-z]+)(?=[,)])", message)
+    close = get_close_matches("".join(given), ["".join(k) for k in known], n=1)
+    said = f"there is no command `{''.join(given)}`"
+    return f"{said}, did you mean `{close[0]}`?" if close else said
+
+
+class _Version(argparse.Action):
+    """Prints the version that is installed."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"provisioner {version('provisioner')}\n")
+        raise SystemExit(DONE)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        raise SystemExit(DONE)
+    # The commands import what they need: `--help` needs none of it.
+    from provisioner import commands
+
+    raise SystemExit(commands.run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="provisioner",
+        description="Keep a Salesforce customer portal as code.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    _validate(_command(commands, "validate", "check the spec offline: every problem"))
+    _plan(_command(commands, "plan", "show what apply would do, step by step"))
+    _apply(_command(commands, "apply", "make the org look like the spec"))
+    _drift(_command(commands, "drift", "show where the org differs from the spec"))
+    _org(_command(commands, "org", "run and look into the local org"))
+    return parser
+
+
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def _validate(parser: argparse.ArgumentParser) -> None:
+    _spec(parser)
+    _format(parser, "text", "json")
+
+
+def _plan(parser: argparse.ArgumentParser) -> None:
+    _spec(parser)
+    _format(parser, "text", "json", "markdown", "html")
+    parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
+    parser.add_argument(
+        "--detailed-exitcode", action="store_true", help="exit with 2 when there are changes"
+    )
+
+
+def _apply(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "spec", nargs="?", metavar="SPEC or PLAN", help="the spec's folder, or a saved plan"
+    )
+    _environment(parser)
+    parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
+
+
+def _drift(parser: argparse.ArgumentParser) -> None:
+    _spec(parser)
+    _format(parser, "text", "json", "markdown", "html")
+
+
+def _org(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="org_command", metavar="COMMAND", parser_class=_Parser)
+    commands.required = True
+    serve = _command(commands, "serve", "serve the local org on loopback")
+    serve.add_argument("--port", type=int, default=None, help="the port (default 8787)")
+    show = _command(commands, "show", "print how to log in to the local org")
+    _format(show, "text", "json")
+    _command(commands, "reset", "start over with a new local org")
+
+
+def _spec(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "spec", nargs="?", metavar="SPEC", help="the spec's folder (default: the one in specs/)"
+    )
+    _environment(parser)
+
+
+def _environment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--env", metavar="NAME", help="environments/NAME.yaml of the spec (default: local)"
+    )
+
+
+def _format(parser: argparse.ArgumentParser, *formats: str) -> None:
+    parser.add_argument(
+        "--format", choices=formats, default=formats[0], help=f"{', '.join(formats)}"
+    )

@@ -1,0 +1,31 @@
+"""Open the org that an environment names; the only door to the local org."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from provisioner.environment import AccessToken, Environment, Local
+from provisioner.org.auth import connect
+from provisioner.org.client import SalesforceOrg
+from provisioner.resource import Secret
+
+
+def open_org(environment: Environment, home: Path) -> SalesforceOrg:
+    """The org of the environment, logged in. `home` is the local org's folder.
+
+    The local org answers in this process, to the very requests that another org is sent.
+    Raises OrgError.
+    """
+    if not isinstance(environment.login, Local):
+        return connect(environment.login)
+    import requests
+
+    from provisioner.emulator.local import LocalOrg
+    from provisioner.emulator.server import InProcessAdapter
+
+    local = LocalOrg(home)
+    credentials = local.credentials()
+    session = requests.Session()
+    session.mount(credentials.instance_url, InProcessAdapter(local.app()))
+    login = AccessToken(credentials.instance_url, Secret(credentials.access_token))
+    return connect(login, session=session)

@@ -1,0 +1,82 @@
+"""Compare the desired and the live state. Pure: same two states, same changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from provisioner.diagnostics import Span
+from provisioner.resource import Address, DesiredState, LiveState, Resource, Value
+
+
+class Action(Enum):
+    """What a change does; the value is the sign shown in front of it in a plan."""
+
+    CREATE = "+"
+    UPDATE = "~"
+    DEACTIVATE = "!"
+    DELETE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field, before and after, as people read it; `default`: not from the spec."""
+
+    name: str
+    before: Value
+    after: Value
+    span: Span | None = None
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The difference of one resource. CREATE has no `before`; a removal has no `fields`."""
+
+    action: Action
+    address: Address
+    before: Resource | None
+    after: Resource
+    fields: tuple[FieldChange, ...] = ()
+
+    def names(self) -> frozenset[str]:
+        return frozenset(f.name for f in self.fields)
+
+    def field(self, name: str) -> FieldChange | None:
+        return next((f for f in self.fields if f.name == name), None)
+
+
+def diff(desired: DesiredState, live: LiveState) -> tuple[Change, ...]:
+    """The changes that turn `live` into `desired`, in address order.
+
+    A field that a spec leaves out is not managed and never differs. A live resource
+    without a spec is left alone; one that the spec asks to remove is a DELETE, which its
+    kind may turn into something milder.
+    """
+    changes = (_compare(want, live.get(address)) for address, want in desired.items())
+    return tuple(c for c in changes if c is not None)
+
+
+def _compare(want: Resource, have: Resource | None) -> Change | None:
+    if want.remove:
+        return Change(Action.DELETE, want.address, have, want) if have else None
+    if have is None:
+        fields = tuple(_given(want, name) for name in want.fields if _says(want, name))
+        return Change(Action.CREATE, want.address, None, want, fields)
+    fields = tuple(
+        FieldChange(name, have.shown(name), want.shown(name), want.span(name))
+        for name, value in want.fields.items()
+        if name not in want.defaults and have.fields.get(name) != value
+    )
+    return Change(Action.UPDATE, want.address, have, want, fields) if fields else None
+
+
+def _given(want: Resource, name: str) -> FieldChange:
+    return FieldChange(
+        name, None, want.shown(name), want.span(name), name in want.defaults - want.spans.keys()
+    )
+
+
+def _says(want: Resource, name: str) -> bool:
+    # Creating something with a field cleared says no more than leaving the field out.
+    return want.shown(name) is not None

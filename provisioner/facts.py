@@ -1,0 +1,271 @@
+"""What was read from an org, as kinds ask it: describes, licences, profiles, components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from provisioner.call import (
+    Component,
+    CountActive,
+    Describe,
+    ListMetadata,
+    Member,
+    Query,
+    ReadMembership,
+    ReadMetadata,
+    Select,
+)
+from provisioner.resource import Address, Lookup
+
+ORGANIZATION = Select(
+    "Organization",
+    ("Id", "Name", "IsSandbox", "LanguageLocaleKey", "DefaultLocaleSidKey", "TimeZoneSidKey"),
+)
+# UserLicense.Name is no key: a Developer org has two rows of one name, one of them
+# Disabled. (platform reference 3.5)
+LICENCES = Select(
+    "UserLicense",
+    ("Id", "Name", "LicenseDefinitionKey", "Status", "TotalLicenses", "UsedLicenses"),
+)
+PROFILES = Select("Profile", ("Id", "Name", "UserLicenseId", "UserType"))
+SWITCHES = ReadMetadata("OrgSettings", ("Org",))
+
+# `UserType` of people who come in through a portal or a site. (platform reference 2.1, 3.5)
+PORTAL_USER_TYPES = frozenset(
+    {"CspLitePortal", "CustomerSuccess", "PowerCustomerSuccess", "PowerPartner", "CsnOnly"}
+)
+# Licences whose users have a portal role, so that their account's owner needs a role too.
+ROLE_USER_TYPES = frozenset({"CustomerSuccess", "PowerCustomerSuccess", "PowerPartner"})
+
+# What enabling the Customer Portal brings, and so may be named by a spec that enables it.
+# (platform reference 1.1, 2.1, 3.1)
+FIELDS_OF_THE_PORTAL: Mapping[str, frozenset[str]] = {
+    "Account": frozenset({"IsCustomerPortal", "IsPartner"}),
+    "Contact": frozenset({"CanAllowPortalSelfReg"}),
+    "User": frozenset({"IsPortalEnabled", "IsPortalSelfRegistered", "PortalRole"}),
+}
+# Of these, the ones that can be set on a record only once it is there. (2.1, 3.1)
+UPDATE_ONLY = frozenset({"IsCustomerPortal", "IsPartner", "IsPortalEnabled"})
+# Profile name: its licence and its Metadata full name. (platform reference 3.5, 4.2)
+PROFILES_OF_THE_PORTAL: Mapping[str, tuple[str, str]] = {
+    "High Volume Customer Portal": ("High Volume Customer Portal", "HighVolumePortal"),
+    "Authenticated Website": ("Authenticated Website", "PlatformPortal"),
+    "Customer Portal Manager": ("Customer Portal Manager", "Customer Portal Manager"),
+    "Customer Portal Manager Custom": (
+        "Customer Portal Manager Custom",
+        "Customer Portal Manager Custom",
+    ),
+    "Customer Portal Manager Standard": (
+        "Customer Portal Manager Standard",
+        "Customer Portal Manager Standard",
+    ),
+}
+FIRST_PORTAL = "Customer Portal"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What a describe says of one field."""
+
+    name: str
+    type: str
+    label: str
+    length: int
+    createable: bool
+    updateable: bool
+    reference_to: tuple[str, ...]
+    picklist: frozenset[str]
+    restricted: bool
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A UserLicense: `total` and `used` are seats."""
+
+    id: str
+    name: str
+    key: str
+    active: bool
+    total: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        return self.total - self.used
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile under both of its names: `name` in records, `full_name` in metadata."""
+
+    id: str
+    name: str
+    full_name: str
+    licence_id: str
+    user_type: str
+
+    @property
+    def is_portal(self) -> bool:
+        return self.user_type in PORTAL_USER_TYPES
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Answers by the query that got them; `enabling` names the step that turns the portal on.
+
+    `enabling` is set while planning a spec that enables the Customer Portal on an org
+    where it is off: what enabling brings is then awaited rather than missing. `identity`
+    names the external id field of an sObject, `lookups` holds the rows each one found.
+    """
+
+    answers: Mapping[Query, Any]
+    enabling: Address | None = None
+    identity: Mapping[str, str] = field(default_factory=dict)
+    lookups: Mapping[Lookup, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+
+    def id_of(self, lookup: Lookup) -> str | None:
+        """The Id of the one record that a lookup means; `None` for none, or for several."""
+        rows = self.lookups.get(lookup, ())
+        return str(rows[0]["Id"]) if len(rows) == 1 else None
+
+    def answer(self, query: Query, default: Any = ()) -> Any:
+        return self.answers.get(query, default)
+
+    def describe(self, sobject: str) -> Mapping[str, FieldInfo] | None:
+        """The fields of an sObject by name; `None` when the org has no such object."""
+        if sobject not in self._describes:
+            described = self.answers.get(Describe(sobject))
+            self._describes[sobject] = None if described is None else _fields(described)
+        return self._describes[sobject]
+
+    @cached_property
+    def _describes(self) -> dict[str, Mapping[str, FieldInfo] | None]:
+        return {}
+
+    @cached_property
+    def organization(self) -> Mapping[str, Any]:
+        rows = self.answer(ORGANIZATION)
+        return rows[0] if rows else {}
+
+    @cached_property
+    def licences(self) -> Mapping[str, Licence]:
+        """Every licence by its Id."""
+        return {
+            row["Id"]: Licence(
+                row["Id"],
+                row["Name"],
+                row["LicenseDefinitionKey"] or "",
+                row["Status"] == "Active",
+                int(row["TotalLicenses"] or 0),
+                int(row["UsedLicenses"] or 0),
+            )
+            for row in self.answer(LICENCES)
+        }
+
+    @cached_property
+    def profiles(self) -> tuple[Profile, ...]:
+        full_names = {c.id: c.full_name for c in self.components("Profile").values()}
+        return tuple(
+            Profile(
+                row["Id"],
+                row["Name"],
+                full_names.get(row["Id"], row["Name"]),
+                row["UserLicenseId"] or "",
+                row["UserType"] or "",
+            )
+            for row in self.answer(PROFILES)
+        )
+
+    def profiles_named(self, name: str) -> tuple[Profile, ...]:
+        """The profiles that have this name, by either of the two names, case apart."""
+        wanted = name.casefold()
+        exact = tuple(p for p in self.profiles if p.name.casefold() == wanted)
+        return exact or tuple(p for p in self.profiles if p.full_name.casefold() == wanted)
+
+    def components(self, type_: str) -> Mapping[str, Component]:
+        """The components of a Metadata type by full name."""
+        return self._components.get(type_, {})
+
+    @cached_property
+    def _components(self) -> Mapping[str, Mapping[str, Component]]:
+        by_type: dict[str, dict[str, Component]] = {}
+        for query, answer in self.answers.items():
+            if isinstance(query, ListMetadata):
+                for listed in answer:
+                    by_type.setdefault(listed.type, {})[listed.full_name] = listed
+        return by_type
+
+    def component(self, type_: str, full_name: str) -> Component | None:
+        """The component of that name, case apart, as Salesforce compares full names."""
+        wanted = full_name.casefold()
+        named = self.components(type_).items()
+        return next((c for name, c in named if name.casefold() == wanted), None)
+
+    def usernames(self, name: str) -> frozenset[str]:
+        """The users that were read of this full name, or this username, by their usernames."""
+        return self._usernames.get(name.strip().casefold(), frozenset())
+
+    @cached_property
+    def _usernames(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+        for query, rows in self.answers.items():
+            if isinstance(query, Select) and query.sobject == "User":
+                for row in rows:
+                    username = str(row["Username"]).casefold()
+                    for name in {username, str(row.get("Name")).casefold()}:
+                        found[name] = found.get(name, frozenset()) | {username}
+        return found
+
+    def metadata(self, type_: str, full_names: tuple[str, ...]) -> Mapping[str, bytes]:
+        found: Mapping[str, bytes] = self.answer(ReadMetadata(type_, full_names), {})
+        return found
+
+    def active_users(self, names: Iterable[str]) -> int:
+        """How many people log in with one of these profiles, as far as they were counted."""
+        ids = {p.id for name in names for p in self.profiles_named(name)}
+        counts = (a for q, a in self.answers.items() if isinstance(q, CountActive))
+        return sum(n for count in counts for id_, n in count.items() if id_ in ids)
+
+    def membership(self, portal_id: str) -> tuple[Member, ...]:
+        return tuple(self.answer(ReadMembership(portal_id)))
+
+    def awaited_field(self, sobject: str, name: str) -> bool:
+        """Whether enabling the portal, which this plan does, brings the field."""
+        return bool(self.enabling) and name in FIELDS_OF_THE_PORTAL.get(sobject, ())
+
+    def awaited_name(self, name: str) -> str | None:
+        """The name of a profile, given either, that enabling will bring: it is not there yet."""
+        if self.enabling is None or self.profiles_named(name):
+            return None
+        wanted = name.casefold()
+        names = ((n, full_name) for n, (_, full_name) in PROFILES_OF_THE_PORTAL.items())
+        return next((n for n, full in names if wanted in (n.casefold(), full.casefold())), None)
+
+    def awaited_profile(self, name: str) -> Licence | None:
+        """The licence of such a profile: without an active one the profile will not come."""
+        awaited = self.awaited_name(name)
+        wanted = PROFILES_OF_THE_PORTAL[awaited][0] if awaited else None
+        return next((li for li in self.licences.values() if li.active and li.name == wanted), None)
+
+
+def _fields(described: Mapping[str, Any]) -> Mapping[str, FieldInfo]:
+    return {
+        f["name"]: FieldInfo(
+            f["name"],
+            # A username is described as text, and stored in lower case as an e-mail is.
+            "email" if f["name"] == "Username" else f["type"],
+            f["label"],
+            int(f.get("length") or 0),
+            bool(f["createable"]),
+            bool(f["updateable"]),
+            tuple(f.get("referenceTo") or ()),
+            frozenset(v["value"] for v in f.get("picklistValues") or () if v.get("active", True)),
+            bool(f.get("restrictedPicklist")),
+            bool(f["createable"]) and not f.get("nillable", True) and not f["defaultedOnCreate"],
+        )
+        for f in described["fields"]
+    }

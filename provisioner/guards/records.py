@@ -1,0 +1,180 @@
+"""Guards over the fields and references of records: does the org have them, may they be set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from provisioner.diagnostics import Diagnostic, Span
+from provisioner.diff import Action, Change
+from provisioner.facts import FieldInfo
+from provisioner.guards.situation import Situation
+from provisioner.kinds import BY_NAME
+from provisioner.kinds.record import RecordKind
+from provisioner.kinds.user import PASSWORD
+from provisioner.resource import Lookup, Resource, Value
+
+_RECORDS = ("account", "contact", "user")
+
+
+def unknown_fields(situation: Situation) -> Iterator[Diagnostic]:
+    """A field that the org's describe does not have."""
+    for resource in situation.of_kind(*_RECORDS):
+        sobject = _sobject(resource)
+        info = situation.facts.describe(sobject)
+        if info is None:
+            continue
+        for name in resource.written:
+            if name in info or name in resource.defaults or name == PASSWORD:
+                continue
+            if situation.facts.awaited_field(sobject, name):
+                continue
+            yield unknown_field(resource, sobject, name, info)
+
+
+def unknown_field(
+    resource: Resource, sobject: str, name: str, info: Mapping[str, FieldInfo]
+) -> Diagnostic:
+    """The org has no such field, at the place where the spec names it."""
+    close = get_close_matches(name, list(info), n=1)
+    return Diagnostic(
+        "unknown-field",
+        f"the org has no field `{name}` on {sobject}, or does not show it to you",
+        resource.span(name),
+        help=f"did you mean `{close[0]}`?" if close else None,
+    )
+
+
+def fields_that_can_not_be_set(situation: Situation) -> Iterator[Diagnostic]:
+    """A changed field that Salesforce does not let be written, or not with this value."""
+    for resource in situation.of_kind(*_RECORDS):
+        change = situation.changes.get(resource.address)
+        info = situation.facts.describe(_sobject(resource)) or {}
+        for field in change.fields if change else ():
+            known = info.get(field.name)
+            if known is None or field.default:
+                continue
+            if not _writeable(known, change):
+                yield Diagnostic(
+                    "field-not-writeable",
+                    f"`{known.name}` can not be {_deed(change)}: Salesforce, or your profile, "
+                    "does not let you write it",
+                    field.span,
+                    help="leave the field out, or have it made editable for your user",
+                )
+            else:
+                yield from _bad_value(known, field.after, field.span)
+
+
+def missing_fields(situation: Situation) -> Iterator[Diagnostic]:
+    """A new record without a field that the org requires."""
+    for resource in situation.of_kind(*_RECORDS):
+        if not situation.created(resource):
+            continue
+        info = situation.facts.describe(_sobject(resource)) or {}
+        missing = sorted(
+            f.name
+            for f in info.values()
+            if f.required and resource.written.get(f.name) is None and f.type != "boolean"
+        )
+        if missing:
+            yield Diagnostic(
+                "missing-field",
+                f"a new {_sobject(resource)} needs {_listed(missing)}",
+                resource.span(),
+                help="give the missing fields in the spec",
+            )
+
+
+def references(situation: Situation) -> Iterator[Diagnostic]:
+    """A lookup that finds nothing, or more than one record."""
+    for resource in situation.of_kind(*_RECORDS):
+        for name, value in resource.written.items():
+            if not isinstance(value, Lookup):
+                continue
+            rows = situation.facts.lookups.get(value, ())
+            if len(rows) > 1:
+                yield Diagnostic(
+                    "ambiguous-reference",
+                    f"`{name}` could be any of {len(rows)} records: {value}",
+                    resource.span(name),
+                    help="use `{find: {...}}` with a field that only one of them has",
+                    notes=tuple(sorted(f"{r['Id']}  {r.get('Name') or ''}" for r in rows)),
+                )
+            elif not rows and not _awaited(situation, value):
+                yield Diagnostic(
+                    "unknown-reference",
+                    f"neither the spec nor the org has a {value}",
+                    resource.span(name),
+                    help=_nearest(situation, value),
+                )
+
+
+def unidentified(situation: Situation) -> Iterator[Diagnostic]:
+    """A contact that nothing would tell from another, so that it would be made again."""
+    external = situation.facts.identity.get("Contact")
+    for contact in situation.of_kind("contact"):
+        if not contact.written.get("Email") and not (external and contact.written.get(external)):
+            yield Diagnostic(
+                "no-identity",
+                f"`{contact.address}` has no e-mail, so it could not be found again",
+                contact.span(),
+                help="give it an `Email`, or an external id field named under `identity:`",
+            )
+
+
+def _sobject(resource: Resource) -> str:
+    kind = BY_NAME[resource.address.kind]
+    assert isinstance(kind, RecordKind)
+    return kind.sobject
+
+
+def _writeable(info: FieldInfo, change: Change | None) -> bool:
+    # A field that can only be updated is set right after the create.
+    creating = change is not None and change.action is Action.CREATE
+    return info.updateable or (creating and info.createable)
+
+
+def _deed(change: Change | None) -> str:
+    return "set" if change and change.action is Action.CREATE else "changed"
+
+
+def _bad_value(info: FieldInfo, value: Value, span: Span | None) -> Iterator[Diagnostic]:
+    if not isinstance(value, str):
+        return
+    length = len(value.strip())
+    if info.length and length > info.length and info.type not in ("reference", "id"):
+        yield Diagnostic(
+            "too-long",
+            f"`{info.name}` holds {info.length} characters at most, this has {length}",
+            span,
+            help="shorten it",
+        )
+    elif info.type == "picklist" and info.restricted and info.picklist:
+        known = {v.casefold(): v for v in info.picklist}
+        if value.strip() and value.strip().casefold() not in known:
+            close = get_close_matches(value, list(info.picklist), n=1)
+            listed = ", ".join(sorted(info.picklist)[:12])
+            yield Diagnostic(
+                "unknown-value",
+                f"`{value}` is not a value of `{info.name}`",
+                span,
+                help=f"did you mean `{close[0]}`?" if close else f"values: {listed}",
+            )
+
+
+def _awaited(situation: Situation, lookup: Lookup) -> bool:
+    name = str(lookup.where[0][1])
+    return lookup.sobject == "Profile" and situation.facts.awaited_profile(name) is not None
+
+
+def _nearest(situation: Situation, lookup: Lookup) -> str | None:
+    if lookup.sobject != "Profile":
+        return None
+    names = [p.name for p in situation.facts.profiles]
+    close = get_close_matches(str(lookup.where[0][1]), names, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"profiles: {', '.join(sorted(names))}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{n}`" for n in names)

@@ -1,0 +1,335 @@
+"""Guards over setup: switches, portals, profiles and layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from provisioner.call import ReadMetadata
+from provisioner.diagnostics import Diagnostic, Severity
+from provisioner.facts import SWITCHES
+from provisioner.guards.records import unknown_field
+from provisioner.guards.situation import Situation
+from provisioner.kinds import BY_NAME
+from provisioner.kinds.base import Removal
+from provisioner.kinds.layout import sobject
+from provisioner.kinds.layout_xml import sections
+from provisioner.kinds.metadata import CLONE, COMPONENT
+from provisioner.kinds.portal import (
+    ADMIN_PERMISSION,
+    MEMBERS,
+    REQUIRED,
+    SELF_REGISTRATION_PROFILE,
+    admin_queries,
+    adopts,
+)
+from provisioner.kinds.profile import LICENCE, users_of
+from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH
+from provisioner.kinds.xml import flat
+from provisioner.resource import Address, Resource
+
+_ONE_WAY = {
+    PORTAL_SWITCH: "the Customer Portal",
+    SITES_SWITCH: "Digital Experiences",
+}
+
+
+def switching_off(situation: Situation) -> Iterator[Diagnostic]:
+    """The Customer Portal and Digital Experiences can not be switched off again. (1.1, 1.4)"""
+    for settings in situation.of_kind("settings"):
+        change = situation.changes.get(settings.address)
+        for field in change.fields if change else ():
+            if field.name in _ONE_WAY and field.after is not True:
+                yield Diagnostic(
+                    "one-way-switch",
+                    f"{_ONE_WAY[field.name]} is on, and Salesforce never lets it be switched off",
+                    field.span,
+                    help="to keep people out, set the portal's `active` to false"
+                    if field.name == PORTAL_SWITCH
+                    else "to keep people out, take the sites offline",
+                )
+
+
+def removals(situation: Situation) -> Iterator[Diagnostic]:
+    """What a spec asks to remove and Salesforce, or this tool, does not. (page one 1, 12)"""
+    for resource in situation.desired.values():
+        change = situation.changes.get(resource.address)
+        if not resource.remove or change is None:
+            continue
+        if BY_NAME[resource.address.kind].removal is Removal.NEVER:
+            yield Diagnostic(
+                "never-removed",
+                f"`{resource.address}` can not be removed",
+                resource.span(),
+                help="leave it out of the spec: what is left out is not managed",
+            )
+        if resource.address.kind == "profile":
+            yield from _profile_in_use(situation, resource)
+
+
+def portals(situation: Situation) -> Iterator[Diagnostic]:
+    """Portals: the feature, the elements a new one needs, its profiles, its admin. (1.2)"""
+    for portal in situation.of_kind("portal"):
+        created, adopted = situation.created(portal), adopts(portal, situation.facts)
+        if created and not adopted:
+            yield from _new_portal(situation, portal)
+        yield from _admin(situation, portal)
+        for name in (MEMBERS, SELF_REGISTRATION_PROFILE):
+            yield from _portal_profiles(situation, portal, name)
+
+
+def profiles(situation: Situation) -> Iterator[Diagnostic]:
+    """Profiles: what a new one starts from, and the licence, which never changes. (4.1)"""
+    for profile in situation.of_kind("profile"):
+        source, licence = profile.written.get(CLONE), profile.written.get(LICENCE)
+        if not situation.created(profile):
+            if situation.changed(profile, LICENCE):
+                live = situation.live[profile.address].written.get(LICENCE)
+                yield Diagnostic(
+                    "licence-is-fixed",
+                    f"a profile keeps its licence for ever: this one has `{live}`",
+                    profile.span(LICENCE),
+                    help="make a new profile with the other licence, and move its users there",
+                )
+            continue
+        rights = situation.rights_of(profile)
+        if source is None and licence is None:
+            yield Diagnostic(
+                "profile-from-nothing",
+                f"the org has no profile `{profile.address.name}`, and a new one needs a licence",
+                profile.span(),
+                help="add `clone_of:` or `userLicense:`",
+            )
+        elif rights is None and source is not None:
+            yield _unknown_profile(situation, profile, CLONE, str(source))
+        elif rights is None:
+            yield _unknown_licence(situation, profile, str(licence))
+        elif rights.licence and licence and rights.licence.name != licence:
+            yield Diagnostic(
+                "licence-of-clone",
+                f"a clone has the licence of its source, which is `{rights.licence.name}`",
+                profile.span(LICENCE),
+                help="leave `userLicense` out, or clone another profile",
+            )
+
+
+def layouts(situation: Situation) -> Iterator[Diagnostic]:
+    """Layouts: they exist, have the sections that are named, and their object the fields. (5)"""
+    for layout in situation.of_kind("layout"):
+        name = str(layout.written.get(CLONE, layout.address.name))
+        live = situation.live.get(layout.address)
+        source = str(live.written[COMPONENT]) if live else name
+        component = _layout(situation, source)
+        if component is None:
+            yield Diagnostic(
+                "unknown-layout",
+                f"the org has no layout `{name}`",
+                layout.span(CLONE if CLONE in layout.written else ""),
+                help=_close(name, list(situation.facts.components("Layout"))),
+            )
+            continue
+        yield from _layout_fields(situation, layout)
+        yield from _layout_places(situation, layout, sections(component))
+
+
+def _new_portal(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
+    missing = [n for n in REQUIRED if portal.written.get(n) is None]
+    if missing:
+        yield Diagnostic(
+            "missing-field",
+            f"a new portal needs {', '.join(f'`{n}`' for n in missing)}",
+            portal.span(),
+            help="give the missing elements, or name the portal to adopt with `was:`",
+        )
+    if situation.facts.enabling is None and not _portal_is_on(situation):
+        yield Diagnostic(
+            "portal-is-off",
+            "the Customer Portal is off in this org, so there can be no portals",
+            portal.span(),
+            help="add `enableCustomerSuccessPortal: true` under `settings:`, `OrgSettings:`",
+        )
+    elif portal.written.get("type") == "CustomerSuccess":
+        yield Diagnostic(
+            "unproven-portal",
+            "a second Customer Portal: that the Metadata API makes one is not proven",
+            portal.span(),
+            help="adopt the first one with `was: Customer Portal` where you can",
+            severity=Severity.WARNING,
+        )
+
+
+def _portal_is_on(situation: Situation) -> bool:
+    components = situation.facts.metadata(SWITCHES.type, SWITCHES.full_names).values()
+    return any(flat(xml).get(PORTAL_SWITCH) is True for xml in components)
+
+
+def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
+    """A portal's admin needs `Manage Customer Users`, by profile or permission set. (1.2)"""
+    admin = portal.written.get("admin")
+    if not isinstance(admin, str) or not situation.changed(portal, "admin"):
+        return
+    users, *granted = admin_queries([portal], situation.facts)
+    rows = situation.facts.answer(users)
+    if len(rows) != 1:
+        yield Diagnostic(
+            "ambiguous-admin" if rows else "unknown-admin",
+            f"the org has {len(rows) or 'no'} user{'s' if rows else ''} called `{admin}`",
+            portal.span("admin"),
+            help="write the user's username" if rows else "write a user's full name or username",
+            notes=tuple(sorted(r["Username"] for r in rows)),
+        )
+    elif not rows[0]["IsActive"]:
+        yield Diagnostic(
+            "inactive-admin",
+            f"the user `{admin}` is not active",
+            portal.span("admin"),
+            help="name an active user, or activate this one first",
+        )
+    elif granted and not any(
+        row[f"PermissionSet.{ADMIN_PERMISSION}"] for row in situation.facts.answer(granted[0])
+    ):
+        yield Diagnostic(
+            "admin-without-permission",
+            f"`{admin}` may not manage customer users, which a portal's admin must",
+            portal.span("admin"),
+            help="give it by the user's profile or a permission set (`ManageCssUsers`)",
+        )
+
+
+def _portal_profiles(situation: Situation, portal: Resource, name: str) -> Iterator[Diagnostic]:
+    if not situation.changed(portal, name):
+        return
+    value = portal.written.get(name)
+    for profile in value if isinstance(value, tuple) else (value,):
+        if not isinstance(profile, str):
+            continue
+        declared = situation.desired.get(Address("profile", profile))
+        if declared and not declared.remove:
+            rights = situation.rights_of(declared)
+        else:
+            named = situation.facts.profiles_named(profile)
+            if not named and situation.facts.awaited_profile(profile) is None:
+                yield _unknown_profile(situation, portal, name, profile)
+                continue
+            rights = situation.rights(named[0].id) if named else None
+        if rights and rights.is_portal is False:
+            yield Diagnostic(
+                "licence-does-not-fit",
+                f"the profile `{profile}` is not on a portal licence, so no portal can have it",
+                portal.span(name),
+                help="use a profile on a portal licence",
+            )
+
+
+def _profile_in_use(situation: Situation, profile: Resource) -> Iterator[Diagnostic]:
+    query = users_of(situation.facts, [profile])
+    users = situation.facts.answer(query) if query else ()
+    leaving = {
+        c.before.id
+        for a, c in situation.changes.items()
+        if a.kind == "user" and c.before and "ProfileId" in c.names()
+    }
+    left = [u for u in users if u["Id"] not in leaving]
+    if left:
+        yield Diagnostic(
+            "profile-in-use",
+            f"{len(left)} users, active or not, have the profile `{profile.address.name}`, "
+            "so it can not be deleted",
+            profile.span(),
+            help="give them another profile first",
+            notes=tuple(sorted(u["Username"] for u in left))[:5],
+        )
+
+
+def _unknown_profile(
+    situation: Situation, resource: Resource, name: str, profile: str
+) -> Diagnostic:
+    return Diagnostic(
+        "unknown-reference",
+        f"neither the spec nor the org has a profile `{profile}`",
+        resource.span(name),
+        help=_close(profile, [p.name for p in situation.facts.profiles]),
+    )
+
+
+def _unknown_licence(situation: Situation, profile: Resource, licence: str) -> Diagnostic:
+    named = [li for li in situation.facts.licences.values() if li.name == licence]
+    if named:
+        return Diagnostic(
+            "licence-disabled",
+            f"the licence `{licence}` is not active in this org",
+            profile.span(LICENCE),
+            help="use a licence that is, or have this one enabled",
+        )
+    names = sorted({li.name for li in situation.facts.licences.values() if li.active})
+    return Diagnostic(
+        "unknown-licence",
+        f"the org has no licence `{licence}`",
+        profile.span(LICENCE),
+        help=_close(licence, names) or f"licences: {', '.join(names)}",
+    )
+
+
+def _layout(situation: Situation, name: str) -> bytes | None:
+    """The XML of a layout that was read, as itself or as the source of a clone."""
+    for query, answer in situation.facts.answers.items():
+        if isinstance(query, ReadMetadata) and query.type == "Layout":
+            for full_name, xml in answer.items():
+                if _same(full_name, name):
+                    return bytes(xml)
+    return None
+
+
+def _layout_fields(situation: Situation, layout: Resource) -> Iterator[Diagnostic]:
+    object_name = sobject(layout)
+    info = situation.facts.describe(object_name)
+    for name in layout.written:
+        field = name.partition(".")[0]
+        if "." in name or info is None or name == CLONE or layout.written[name] is None:
+            continue
+        if field not in info and not situation.facts.awaited_field(object_name, field):
+            yield unknown_field(layout, object_name, field, info)
+
+
+def _layout_places(
+    situation: Situation, layout: Resource, columns: Mapping[str, int]
+) -> Iterator[Diagnostic]:
+    live = situation.live.get(layout.address)
+    for name, value in layout.written.items():
+        field, _, part = name.partition(".")
+        new = not part and value is not None and not (live and live.written.get(field))
+        if new and f"{field}.section" not in layout.written and name != CLONE:
+            yield Diagnostic(
+                "no-section",
+                f"`{field}` is not on the layout yet, and the spec does not say where to put it",
+                layout.span(name),
+                help=f"add `section:`, one of: {', '.join(columns)}",
+            )
+        if part == "section" and value not in columns:
+            yield Diagnostic(
+                "unknown-section",
+                f"the layout has no section `{value}`",
+                layout.span(name),
+                help=_close(str(value), list(columns)) or f"sections: {', '.join(columns)}",
+            )
+        if part == "column" and isinstance(value, int):
+            section = layout.written.get(f"{field}.section") or (
+                live.written.get(f"{field}.section") if live else None
+            )
+            count = columns.get(str(section), value)
+            if value > count:
+                yield Diagnostic(
+                    "unknown-column",
+                    f"the section `{section}` has {count} column{'s' if count > 1 else ''}",
+                    layout.span(name),
+                    help=f"use a column from 1 to {count}",
+                )
+
+
+def _close(name: str, known: list[str]) -> str | None:
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+def _same(one: object, other: object) -> bool:
+    return str(one).strip().casefold() == str(other).strip().casefold()

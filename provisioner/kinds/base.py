@@ -1,0 +1,93 @@
+"""What a resource kind must say about itself. Kinds are pure: they make no calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar, Protocol
+
+from provisioner.call import Call, Query
+from provisioner.diagnostics import Diagnostic
+from provisioner.diff import Change
+from provisioner.facts import Facts
+from provisioner.identity import Match, Row
+from provisioner.resource import Address, Resource, Spec
+
+
+class Removal(Enum):
+    """What `remove: true` means for a kind."""
+
+    DELETE = "is deleted"
+    DEACTIVATE = "is deactivated"
+    NEVER = "can not be removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the specs declare: every address, and the external ids under `identity:`."""
+
+    addresses: frozenset[Address] = frozenset()
+    identity: Mapping[str, str] = field(default_factory=dict)
+
+    def resolve(self, kind: str, name: str) -> Address | None:
+        """The declared resource of that key, if there is one."""
+        address = Address(kind, name)
+        return address if address in self.addresses else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The live resources of one kind, the rung each was known by, and what stood in the way.
+
+    `rows` are all the records that were read for them, those of others too.
+    """
+
+    resources: tuple[Resource, ...] = ()
+    rungs: Mapping[Address, str] = field(default_factory=dict)
+    problems: tuple[Diagnostic, ...] = ()
+    rows: tuple[Row, ...] = ()
+
+
+class Kind(Protocol):
+    """The contract of a kind. Every method is a pure function of its arguments."""
+
+    name: ClassVar[str]
+    section: ClassVar[str]
+    removal: ClassVar[Removal]
+
+    def desired(self, spec: Spec, declared: Declared) -> Resource:
+        """The resource a spec asks for. References are `Ref`s and `Lookup`s still."""
+
+    def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
+        """The sObjects whose describe is needed to read and compare these."""
+
+    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
+        """What can be read knowing the specs alone."""
+
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
+        """What can be read once the first answers are there."""
+
+    def live(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Found:
+        """What the org holds of these; `ids` are those of the kinds before this one."""
+
+    def settled(
+        self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Resource:
+        """The resource as it is compared: references resolved, defaults filled in."""
+
+    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        """The calls that make the change, in order."""
+
+
+Others = Callable[[Address], Resource | None]
+
+
+def matched(found: Mapping[Address, Match]) -> Mapping[Address, str]:
+    return {address: match.rung for address, match in found.items()}
+
+
+def by_address(wanted: Iterable[Resource]) -> Mapping[Address, Resource]:
+    return {r.address: r for r in wanted}

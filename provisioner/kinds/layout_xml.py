@@ -1,0 +1,118 @@
+"""The fields of a page layout: where each stands, and how one is moved without the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lxml import etree
+
+from provisioner.kinds.xml import insert, parse, remove, set_text, tag, text
+from provisioner.resource import Value
+
+
+class NoPlaceError(LookupError):
+    """A field is wanted in a section, or a column, that the layout does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a field stands: section by label, column and position counted from 1."""
+
+    section: str
+    column: int
+    position: int
+    behavior: str
+
+
+def placements(component: bytes) -> Mapping[str, Placement]:
+    """Every field on the layout, by API name."""
+    return {
+        field: Placement(label(section), column, position, text(item, "behavior") or "Edit")
+        for section, column, position, item in _items(parse(component))
+        if (field := text(item, "field"))
+    }
+
+
+def sections(component: bytes) -> Mapping[str, int]:
+    """The sections by label, with the number of their columns."""
+    return {
+        label(s): len(s.findall(tag("layoutColumns")))
+        for s in parse(component).findall(tag("layoutSections"))
+    }
+
+
+def edit(root: etree._Element, edits: Mapping[str, Value]) -> None:
+    """Place, move or take off the fields that `edits` names (`Email`, `Email.section`, ...).
+
+    Raises NoPlaceError for a place that the layout does not have.
+    """
+    wanted: dict[str, dict[str, Value]] = {}
+    for name, value in edits.items():
+        field, _, part = name.partition(".")
+        wanted.setdefault(field, {})[part] = value
+    for field, parts in wanted.items():
+        _place(root, field, parts)
+
+
+def label(section: etree._Element) -> str:
+    return text(section, "label") or ""
+
+
+def _place(root: etree._Element, field: str, parts: Mapping[str, Value]) -> None:
+    found = next(
+        (place for place in _items(root) if (text(place[3], "field") or "") == field),
+        None,
+    )
+    if parts.get("", True) is None:
+        if found:
+            remove(found[3])
+        return
+    if found is None:
+        item = etree.Element(tag("layoutItems"))
+        set_text(item, "behavior", parts.get("behavior", "Edit"))
+        set_text(item, "field", field)
+        _put(_column(root, field, parts), item, parts.get("position"))
+        return
+    section, column, _, item = found
+    if "behavior" in parts:
+        set_text(item, "behavior", parts["behavior"])
+    if parts.keys() & {"section", "column", "position"}:
+        here: dict[str, Value] = {"section": label(section), "column": column}
+        if "section" in parts:
+            # In a section it was moved to, a field starts in the first column.
+            here = {"column": 1}
+        target = _column(root, field, {**here, **parts})
+        remove(item)
+        _put(target, item, parts.get("position"))
+
+
+def _column(root: etree._Element, field: str, parts: Mapping[str, Value]) -> etree._Element:
+    wanted = parts.get("section")
+    section = next((s for s in root.findall(tag("layoutSections")) if label(s) == wanted), None)
+    if section is None:
+        raise NoPlaceError(f"the layout has no section `{wanted}` for `{field}`")
+    columns = section.findall(tag("layoutColumns"))
+    number = int(str(parts.get("column", 1)))
+    if not 1 <= number <= len(columns):
+        raise NoPlaceError(f"the section `{wanted}` has no column {number} for `{field}`")
+    return columns[number - 1]
+
+
+def _put(column: etree._Element, item: etree._Element, position: Value) -> None:
+    siblings = column.findall(tag("layoutItems"))
+    if isinstance(position, int) and position <= len(siblings):
+        siblings[position - 1].addprevious(item)
+    elif siblings:
+        siblings[-1].addnext(item)
+    else:
+        insert(column, item)
+
+
+def _items(
+    root: etree._Element,
+) -> Iterator[tuple[etree._Element, int, int, etree._Element]]:
+    for section in root.findall(tag("layoutSections")):
+        for number, column in enumerate(section.findall(tag("layoutColumns")), 1):
+            for position, item in enumerate(column.findall(tag("layoutItems")), 1):
+                yield section, number, position, item

@@ -1,0 +1,199 @@
+"""Kinds stored as one Metadata component by full name: settings, portals, layouts, profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from provisioner.call import (
+    Call,
+    CloneMetadata,
+    CreateMetadata,
+    DeleteMetadata,
+    EditMetadata,
+    Query,
+    ReadMetadata,
+    RenameMetadata,
+)
+from provisioner.diff import Action, Change
+from provisioner.facts import Facts
+from provisioner.kinds.base import Declared, Found, Others, Removal
+from provisioner.resource import Address, Resource, Spec, Value
+
+# Pseudo-fields of a component: the name people know it by, which `was:` changes; the full
+# name the org has for it now, which is never compared; and what it is made a copy of.
+NAME = "name"
+COMPONENT = "fullName"
+CLONE = "clone_of"
+_OURS = frozenset({"was", "remove", CLONE})
+
+
+class MetadataKind:
+    """A metadata kind says its type, and the flat fields of a spec and of a component."""
+
+    name: ClassVar[str]
+    section: ClassVar[str]
+    removal: ClassVar[Removal] = Removal.DELETE
+    type: ClassVar[str]
+
+    # ------------------------------------------------------------ from the spec
+
+    def desired(self, spec: Spec, declared: Declared) -> Resource:
+        owned = self.owned(spec)
+        written = {name: value for name, (value, _) in owned.items()}
+        spans = {"": spec.span, **{name: spec.at(*path) for name, (_, path) in owned.items()}}
+        if CLONE in spec.data:
+            written[CLONE] = str(spec.data[CLONE])
+            spans[CLONE] = spec.at(CLONE)
+        was = spec.data.get("was")
+        if was is not None:
+            spans[NAME] = spec.at("was")
+        return Resource(
+            spec.address,
+            written,
+            written=written,
+            spans=spans,
+            was=None if was is None else str(was),
+            remove=spec.data.get("remove") is True,
+            needs=self.needs(spec, declared),
+            defaults=frozenset({CLONE} & written.keys()),
+        )
+
+    def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
+        """The fields that a spec's block owns by flat name, with their path in the block."""
+        return {name: (v, (name,)) for name, v in spec.data.items() if name not in _OURS}
+
+    def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
+        """The resources that must be there first and that no field refers to."""
+        return frozenset()
+
+    # ------------------------------------------------------------ reading
+
+    def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
+        return frozenset()
+
+    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
+        return (self._read(wanted),) if wanted else ()
+
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
+        return ()
+
+    def live(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Found:
+        components = self.components(wanted, facts)
+        resources: list[Resource] = []
+        rungs: dict[Address, str] = {}
+        for resource in wanted:
+            known = ((resource.address.name, "full name"), (resource.was or "", "was"))
+            for name, rung in known:
+                if (found := components.get(name.casefold())) is None:
+                    continue
+                full_name, xml = found
+                resources.append(self._live(resource, name, full_name, self.values(xml), facts))
+                rungs[resource.address] = rung
+                break
+        return Found(tuple(resources), rungs)
+
+    def components(
+        self, wanted: Sequence[Resource], facts: Facts
+    ) -> Mapping[str, tuple[str, bytes]]:
+        """What was read, by the name a spec may use, in lower case: full name and XML."""
+        if not wanted:
+            return {}
+        read = self._read(wanted)
+        found = facts.metadata(read.type, read.full_names)
+        return {name.casefold(): (name, xml) for name, xml in found.items()}
+
+    def values(self, component: bytes) -> Mapping[str, Value]:
+        """The fields of a component by flat name."""
+        raise NotImplementedError
+
+    def more(self, full_name: str, facts: Facts) -> Mapping[str, Value]:
+        """Fields that the component's XML does not hold."""
+        return {}
+
+    def canonical(self, name: str, value: Value, facts: Facts) -> Value:
+        """A field as it is compared: text trimmed, the empty one null."""
+        if isinstance(value, str):
+            return value.strip().replace("\r\n", "\n") or None
+        return value
+
+    def _live(
+        self,
+        resource: Resource,
+        name: str,
+        full_name: str,
+        values: Mapping[str, Value],
+        facts: Facts,
+    ) -> Resource:
+        said = {**values, **self.more(full_name, facts), NAME: name, COMPONENT: full_name}
+        # What the component does not say reads as the nothing that the spec compares with.
+        silent = {n: self.silent(v) for n, v in resource.fields.items() if n not in said}
+        listed = facts.component(self.type, full_name)
+        if listed:
+            said["LastModifiedDate"] = listed.modified
+            said["LastModifiedBy.Name"] = listed.modified_by
+        written = {**silent, **said}
+        fields = {n: self.canonical(n, value, facts) for n, value in written.items()}
+        return Resource(resource.address, fields, id=listed.id if listed else None, written=written)
+
+    def silent(self, wanted: Value) -> Value:
+        """What an absent element means, next to the value that is wanted of it."""
+        return False if isinstance(wanted, bool) else None
+
+    def _read(self, wanted: Sequence[Resource]) -> ReadMetadata:
+        names = {n for r in wanted for n in (r.address.name, r.was) if n}
+        return ReadMetadata(self.type, tuple(sorted(names)))
+
+    # ------------------------------------------------------------ comparing
+
+    def settled(
+        self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Resource:
+        written = dict(resource.written)
+        if resource.was is not None:
+            written[NAME] = resource.address.name
+        fields = {name: self.canonical(name, value, facts) for name, value in written.items()}
+        return replace(resource, fields=fields, written=written)
+
+    # ------------------------------------------------------------ writing
+
+    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        match change.action:
+            case Action.CREATE:
+                return self.creating(change, facts)
+            case Action.UPDATE:
+                return self.updating(change, facts)
+            case Action.DELETE:
+                return (DeleteMetadata(self.type, full_name(change)),)
+            case Action.DEACTIVATE:
+                raise AssertionError("a component is deleted, or stays")
+
+    def creating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        name, source = change.address.name, change.after.written.get(CLONE)
+        if source is None:
+            return (CreateMetadata(self.type, name, self.edits(change)),)
+        return (CloneMetadata(self.type, str(source), name, self.edits(change)),)
+
+    def updating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        renamed, edits = change.field(NAME), self.edits(change)
+        calls: list[Call] = []
+        name = full_name(change)
+        if renamed:
+            calls.append(RenameMetadata(self.type, name, change.address.name))
+            name = change.address.name
+        if edits:
+            calls.append(EditMetadata(self.type, name, edits))
+        return tuple(calls)
+
+    def edits(self, change: Change) -> Mapping[str, Value]:
+        """The changed fields that are elements of the component."""
+        return {f.name: f.after for f in change.fields if f.name not in (NAME, CLONE)}
+
+
+def full_name(change: Change) -> str:
+    """The full name that the org has for a component now."""
+    assert change.before is not None
+    return str(change.before.written[COMPONENT])

@@ -1,0 +1,166 @@
+"""Profile: what a portal user may do. Only the permissions that a spec names are owned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import quote
+
+from provisioner.call import (
+    Call,
+    CloneMetadata,
+    CreateMetadata,
+    DeleteRecord,
+    EditMetadata,
+    Query,
+    ReadMetadata,
+    Select,
+    UpdateRecord,
+)
+from provisioner.diff import Action, Change
+from provisioner.facts import PROFILES_OF_THE_PORTAL, Facts
+from provisioner.kinds.base import Declared, Found, Others
+from provisioner.kinds.metadata import CLONE, NAME, MetadataKind, full_name
+from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS, values
+from provisioner.resource import Address, Resource, Spec, Value
+
+LICENCE = "userLicense"
+_FLAGS: Mapping[str, Mapping[str, str]] = {
+    "objectPermissions": OBJECT_FLAGS,
+    "fieldPermissions": FIELD_FLAGS,
+}
+
+
+class ProfileKind(MetadataKind):
+    name = "profile"
+    section = "profiles"
+    type = "Profile"
+
+    def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
+        owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
+        for name, (value, path) in super().owned(spec).items():
+            if isinstance(value, Mapping):
+                for key, entry in value.items():
+                    owned[f"{name}.{key}"] = (_entry(name, entry), (name, key))
+            else:
+                owned[name] = (value, path)
+        return owned
+
+    def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
+        layouts = (spec.data.get("layoutAssignments") or {}).values()
+        named = (
+            declared.resolve("settings", "OrgSettings"),
+            declared.resolve("profile", str(spec.data.get(CLONE))),
+            *(declared.resolve("layout", str(layout)) for layout in layouts),
+        )
+        return frozenset(a for a in named if a and a != spec.address)
+
+    # A profile is asked for by its Metadata name, which only the org knows.
+
+    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
+        return ()
+
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
+        names = _full_names(wanted, facts)
+        read = (ReadMetadata(self.type, names),) if names else ()
+        users = users_of(facts, [r for r in wanted if r.remove])
+        return (*read, users) if users else read
+
+    def components(
+        self, wanted: Sequence[Resource], facts: Facts
+    ) -> Mapping[str, tuple[str, bytes]]:
+        read = facts.metadata(self.type, _full_names(wanted, facts))
+        return {
+            name.casefold(): (profile.full_name, read[profile.full_name])
+            for name in _names(wanted)
+            for profile in facts.profiles_named(name)
+            if profile.full_name in read
+        }
+
+    def live(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Found:
+        found = super().live(wanted, facts, ids, others)
+        by_name = {p.full_name: p.id for p in facts.profiles}
+        # Lists of components tell an Id too, but the record's own is the one to refer to.
+        resources = (replace(r, id=by_name[str(r.written["fullName"])]) for r in found.resources)
+        return replace(found, resources=tuple(resources))
+
+    def values(self, component: bytes) -> Mapping[str, Value]:
+        return values(component)
+
+    def silent(self, wanted: Value) -> Value:
+        # No entry: nothing is granted, as far as one can read.
+        return () if isinstance(wanted, tuple) else super().silent(wanted)
+
+    def creating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        name, source = encoded(change.address.name), change.after.written.get(CLONE)
+        edits = self.edits(change)
+        if source is None:
+            return (CreateMetadata(self.type, name, {"custom": True, **edits}),)
+        # The copy has its source's licence, and could have no other.
+        owned = {n: v for n, v in edits.items() if n != LICENCE}
+        return (CloneMetadata(self.type, source_name(str(source), facts), name, owned),)
+
+    def updating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        renamed, edits = change.field(NAME), self.edits(change)
+        calls: list[Call] = []
+        name = full_name(change)
+        if renamed:
+            calls.append(UpdateRecord(self.type, _id(change), {"Name": change.address.name}))
+            name = encoded(change.address.name)
+        if edits:
+            calls.append(EditMetadata(self.type, name, edits))
+        return tuple(calls)
+
+    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        if change.action is Action.DELETE:
+            return (DeleteRecord(self.type, _id(change)),)
+        return super().calls(change, facts)
+
+
+def source_name(name: str, facts: Facts) -> str:
+    """The Metadata name of the profile to copy: the org's, or that of one still to come."""
+    found = facts.profiles_named(name)
+    if found:
+        return found[0].full_name
+    awaited = facts.awaited_name(name)
+    return PROFILES_OF_THE_PORTAL[awaited][1] if awaited else encoded(name)
+
+
+def users_of(facts: Facts, profiles: Sequence[Resource]) -> Select | None:
+    """Every user that has one of these profiles, which is why it can not be deleted."""
+    ids = sorted({p.id for n in _names(profiles) for p in facts.profiles_named(n)})
+    if not ids:
+        return None
+    return Select("User", ("Id", "ProfileId", "Username"), (("ProfileId", tuple(ids)),))
+
+
+def encoded(name: str) -> str:
+    """A profile's name as a Metadata full name: specials percent-encoded, spaces kept.
+
+    The dot of `Force%2Ecom - Free User` is one of them. (platform reference 4.2)
+    """
+    return quote(name, safe=" ").replace(".", "%2E")
+
+
+def _entry(section: str, value: object) -> Value:
+    if isinstance(value, list):
+        flags = _FLAGS[section]
+        return tuple(word for word in flags if word in value)
+    assert value is None or isinstance(value, str | bool)
+    return value
+
+
+def _names(wanted: Sequence[Resource]) -> tuple[str, ...]:
+    return tuple(n for r in wanted for n in (r.address.name, r.was) if n)
+
+
+def _full_names(wanted: Sequence[Resource], facts: Facts) -> tuple[str, ...]:
+    return tuple(sorted({p.full_name for n in _names(wanted) for p in facts.profiles_named(n)}))
+
+
+def _id(change: Change) -> str:
+    assert change.before is not None
+    assert change.before.id is not None
+    return change.before.id

@@ -1,0 +1,254 @@
+"""Kinds stored as one record of one sObject: accounts, contacts, users."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from provisioner.call import Call, CreateRecord, DeleteRecord, Query, Select, UpdateRecord
+from provisioner.diff import Action, Change
+from provisioner.facts import UPDATE_ONLY, Facts, FieldInfo
+from provisioner.identity import Row, Rung, pair
+from provisioner.kinds.base import Declared, Found, Others, Removal, matched
+from provisioner.resource import Address, Lookup, Ref, Resource, Scalar, Spec, Value
+from provisioner.values import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A lookup field under our own name: `owner` for `OwnerId`, found by `key` when undeclared."""
+
+    name: str
+    api_name: str
+    kind: str
+    sobject: str
+    key: str
+
+
+# Read along with every record, so that drift can say by whom and since when.
+_WHO = ("LastModifiedDate", "LastModifiedBy.Name")
+_OURS = frozenset({"was", "remove", "on_create"})
+
+
+class RecordKind:
+    """A record kind says its sObject, its references and its natural keys, best first."""
+
+    name: ClassVar[str]
+    section: ClassVar[str]
+    removal: ClassVar[Removal] = Removal.DELETE
+    sobject: ClassVar[str]
+    references: ClassVar[tuple[Reference, ...]] = ()
+    natural: ClassVar[tuple[str, ...]]
+    always: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        self._references = {r.name: r for r in self.references}
+
+    # ------------------------------------------------------------ from the spec
+
+    def desired(self, spec: Spec, declared: Declared) -> Resource:
+        fields: dict[str, Value] = {}
+        spans = {"": spec.span}
+        for name, value in spec.data.items():
+            if name in _OURS:
+                continue
+            reference = self._references.get(name)
+            api_name = reference.api_name if reference else name
+            fields[api_name] = _wanted(value, reference, declared)
+            spans[api_name] = spec.at(name)
+        was = spec.data.get("was")
+        return Resource(
+            spec.address,
+            fields,
+            written=fields,
+            spans=spans,
+            was=None if was is None else str(was),
+            remove=spec.data.get("remove") is True,
+        )
+
+    # ------------------------------------------------------------ reading
+
+    def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
+        return frozenset({self.sobject} if wanted else ())
+
+    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
+        return ()
+
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
+        select = self.select(wanted, facts)
+        return (select,) if select.any_of else ()
+
+    def conditions(
+        self, wanted: Sequence[Resource], facts: Facts
+    ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The values of every key field: a row with any of them may be one of `wanted`."""
+        keys = (*self._external(facts), *self.natural)
+        found = ((key, _values(wanted, key, was=key == self.natural[-1])) for key in keys)
+        return tuple((key, values) for key, values in found if values)
+
+    def live(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Found:
+        rows = tuple(row for q in self.second(wanted, facts, others) for row in facts.answer(q))
+        matches, problems = pair(wanted, rows, self.ladder(facts, ids))
+        info = facts.describe(self.sobject) or {}
+        resources = tuple(
+            self._live(address, match.row, info) for address, match in matches.items()
+        )
+        return Found(resources, matched(matches), problems, rows)
+
+    def ladder(self, facts: Facts, ids: Mapping[Address, str]) -> tuple[Rung, ...]:
+        """The rungs of this kind, best first; the last knows a record by its former name."""
+        keys = (*self._external(facts), *self.natural)
+        rungs = tuple(self.rung(key, facts) for key in keys)
+        return (*rungs, self.rung(self.natural[-1], facts, former=True))
+
+    def rung(self, key: str, facts: Facts, *, former: bool = False) -> Rung:
+        """Known by one field: its value is the same when it compares as its type does."""
+        info = facts.describe(self.sobject) or {}
+        type_ = _comparable(info[key].type if key in info else "string")
+
+        def wanted(resource: Resource) -> Hashable | None:
+            value = resource.was if former else resource.written.get(key)
+            return None if value is None else canonical(value, type_)
+
+        return Rung(
+            f"was: {key}" if former else key, wanted, lambda row: canonical(row.get(key), type_)
+        )
+
+    def select(self, wanted: Sequence[Resource], facts: Facts) -> Select:
+        info = facts.describe(self.sobject) or {}
+        named = {n for r in wanted for n in r.fields if n in info}
+        fields = {*named, *self.natural, *self.always, *self._external(facts), *_WHO} - {"Id"}
+        known = sorted(f for f in fields if f.partition(".")[0] in info or "." in f)
+        return Select(self.sobject, ("Id", *known), self.conditions(wanted, facts))
+
+    def _external(self, facts: Facts) -> tuple[str, ...]:
+        field = facts.identity.get(self.sobject)
+        return (field,) if field and field in (facts.describe(self.sobject) or {}) else ()
+
+    def _live(self, address: Address, row: Row, info: Mapping[str, FieldInfo]) -> Resource:
+        written = {name: value for name, value in row.items() if name != "Id"}
+        fields = {n: canonical(v, info[n].type) if n in info else v for n, v in written.items()}
+        return self.found(Resource(address, fields, id=row["Id"], written=written))
+
+    def found(self, live: Resource) -> Resource:
+        """A live record, with what the kind reads between its fields."""
+        return live
+
+    # ------------------------------------------------------------ comparing
+
+    def settled(
+        self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Resource:
+        info = facts.describe(self.sobject) or {}
+        written = {
+            name: _targeted(value, info.get(name), facts)
+            for name, value in resource.written.items()
+        }
+        fields = {n: _canonical(v, info.get(n), facts, ids) for n, v in written.items()}
+        return replace(resource, fields=fields, written=written)
+
+    # ------------------------------------------------------------ writing
+
+    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        sent = {f.name: _sent(change.after, f.name) for f in change.fields if self.sends(f.name)}
+        match change.action:
+            case Action.CREATE:
+                return self.creating(change, sent, facts)
+            case Action.UPDATE:
+                return (UpdateRecord(self.sobject, _id(change), sent),)
+            case Action.DEACTIVATE:
+                return (UpdateRecord(self.sobject, _id(change), {"IsActive": False}),)
+            case Action.DELETE:
+                return (DeleteRecord(self.sobject, _id(change)),)
+
+    def sends(self, name: str) -> bool:
+        """Whether a compared field is a field of the record."""
+        return True
+
+    def creating(self, change: Change, sent: Mapping[str, Value], facts: Facts) -> tuple[Call, ...]:
+        """One create, then an update with what can only be updated.
+
+        `Account.IsPartner` is such a field: `createable: false, updateable: true`.
+        (platform reference 3.1)
+        """
+        info = facts.describe(self.sobject) or {}
+        late = {n: v for n, v in sent.items() if _only_updated(n, info.get(n))}
+        now = {n: v for n, v in sent.items() if n not in late}
+        create = CreateRecord(self.sobject, now)
+        if not late:
+            return (create,)
+        return create, UpdateRecord(self.sobject, Ref(change.address), late)
+
+
+def _only_updated(name: str, info: FieldInfo | None) -> bool:
+    # A field that the portal brings can not be looked up before the portal is there.
+    return name in UPDATE_ONLY if info is None else info.updateable and not info.createable
+
+
+def _wanted(value: Any, reference: Reference | None, declared: Declared) -> Value:
+    if isinstance(value, Mapping):
+        where = tuple(sorted(value["find"].items()))
+        return Lookup(reference.sobject if reference else "", where)
+    if reference is None or value is None:
+        plain: Scalar = value
+        return plain
+    address = declared.resolve(reference.kind, str(value))
+    return Ref(address) if address else Lookup(reference.sobject, ((reference.key, str(value)),))
+
+
+def _values(wanted: Sequence[Resource], key: str, *, was: bool) -> tuple[str, ...]:
+    given = [r.written.get(key) for r in wanted]
+    if was:
+        given += [r.was for r in wanted]
+    # Only text can be a key: a lookup is no part of any ladder.
+    return tuple(sorted({str(v).strip() for v in given if isinstance(v, str | int) and str(v)}))
+
+
+def _comparable(type_: str) -> str:
+    # SOQL compares text without case, so a name differing in case alone is the same name.
+    return "email" if type_ in ("string", "email", "phone", "url", "textarea") else type_
+
+
+def _targeted(value: Value, info: FieldInfo | None, facts: Facts) -> Value:
+    """A `{find: ...}` on a plain field looks in the sObject that the field refers to.
+
+    A profile that is still to come is looked up by its name in records, whichever of its
+    two names the spec has.
+    """
+    if not isinstance(value, Lookup):
+        return value
+    if not value.sobject and info and info.reference_to:
+        return replace(value, sobject=info.reference_to[0])
+    awaited = facts.awaited_name(str(value.where[0][1])) if value.sobject == "Profile" else None
+    return replace(value, where=(("Name", awaited),)) if awaited else value
+
+
+def _canonical(
+    value: Value, info: FieldInfo | None, facts: Facts, ids: Mapping[Address, str]
+) -> Value:
+    match value:
+        case Ref(to):
+            return ids.get(to, value)
+        case Lookup():
+            return facts.id_of(value) or value
+        case _:
+            return canonical(value, info.type if info else _type_of(value))
+
+
+def _type_of(value: Value) -> str:
+    return "boolean" if isinstance(value, bool) else "string"
+
+
+def _sent(resource: Resource, name: str) -> Value:
+    """What the API is sent: the value as written, a reference as its Id where it is known."""
+    shown = resource.shown(name)
+    return resource.fields[name] if isinstance(shown, Ref | Lookup) else shown
+
+
+def _id(change: Change) -> str:
+    assert change.before is not None
+    assert change.before.id is not None, "what is changed was read, and has an Id"
+    return change.before.id

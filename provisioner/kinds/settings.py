@@ -1,0 +1,69 @@
+"""Settings: switches of the org, one resource for each Metadata settings type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from provisioner.call import Call, EditMetadata, EnableCustomerPortal, Query, ReadMetadata
+from provisioner.diff import Action, Change
+from provisioner.facts import Facts
+from provisioner.kinds.base import Found, Others, Removal
+from provisioner.kinds.metadata import MetadataKind
+from provisioner.kinds.xml import flat
+from provisioner.resource import Address, Resource, Value
+
+# Each settings type has one component. (platform reference 1.1, 1.4)
+FULL_NAMES: Mapping[str, str] = {
+    "CommunitiesSettings": "Communities",
+    "OrgSettings": "Org",
+    "PortalsSettings": "Portals",
+}
+PORTAL_SWITCH = "enableCustomerSuccessPortal"
+SITES_SWITCH = "enableNetworksEnabled"
+
+
+class SettingsKind(MetadataKind):
+    name = "settings"
+    section = "settings"
+    removal = Removal.NEVER
+    type = "Settings"
+
+    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
+        return tuple(_read(r) for r in wanted)
+
+    def live(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Found:
+        found = [(r, facts.metadata(r.address.name, _read(r).full_names).values()) for r in wanted]
+        # Settings always are: one that was never saved reads as nothing set.
+        resources = tuple(
+            self._live(
+                r,
+                r.address.name,
+                FULL_NAMES[r.address.name],
+                self.values(*xml) if xml else {},
+                facts,
+            )
+            for r, xml in found
+        )
+        return Found(resources, {r.address: "settings type" for r in wanted})
+
+    def values(self, component: bytes) -> Mapping[str, Value]:
+        return flat(component)
+
+    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        assert change.action is Action.UPDATE, "settings are neither created nor removed"
+        name = change.address.name
+        edits = {f.name: f.after for f in change.fields if f.name != PORTAL_SWITCH}
+        calls: list[Call] = []
+        if PORTAL_SWITCH in change.names():
+            # Only the page is known to make the first portal; the settings call is not.
+            # (platform reference 1.1)
+            calls.append(EnableCustomerPortal())
+        if edits:
+            calls.append(EditMetadata(name, FULL_NAMES[name], edits))
+        return tuple(calls)
+
+
+def _read(resource: Resource) -> ReadMetadata:
+    return ReadMetadata(resource.address.name, (FULL_NAMES[resource.address.name],))

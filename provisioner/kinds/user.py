@@ -1,0 +1,178 @@
+"""User: a contact's login to the portal, or a person of the company."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from provisioner.call import Call, Query, ResetPassword, SetPassword, UpdateRecord
+from provisioner.diff import Action, Change
+from provisioner.facts import Facts
+from provisioner.kinds.base import Declared, Others, Removal
+from provisioner.kinds.record import RecordKind, Reference
+from provisioner.resource import Address, Ref, Resource, Secret, Spec, Value
+
+# The pseudo-field of `on_create.password`: whether the user was ever given one.
+PASSWORD = "password"  # noqa: S105  (the name of a field, not a password)
+MAILED = "mailed to the user"
+
+# Changing these first, alone: "the existing profile is considered when validating the
+# role", even when both change in one update. (platform reference 2.1)
+_PROFILE = "ProfileId"
+_ROLE = frozenset({"UserRoleId", "PortalRole"})
+
+
+class UserKind(RecordKind):
+    name = "user"
+    section = "users"
+    removal = Removal.DEACTIVATE
+    sobject = "User"
+    natural = ("Username",)
+    always = (
+        "Name",
+        "ContactId",
+        "Contact.Email",
+        "IsActive",
+        "LastLoginDate",
+        "LastPasswordChangeDate",
+        "ProfileId",
+        "UserType",
+    )
+    references = (
+        Reference("contact", "ContactId", "contact", "Contact", "Name"),
+        Reference("profile", "ProfileId", "profile", "Profile", "Name"),
+        Reference("role", "UserRoleId", "role", "UserRole", "Name"),
+        Reference("manager", "ManagerId", "user", "User", "Username"),
+    )
+
+    def desired(self, spec: Spec, declared: Declared) -> Resource:
+        resource = super().desired(spec, declared)
+        password = spec.data.get("on_create", {}).get("password")
+        if password is None:
+            return resource
+        given = password if isinstance(password, Secret) else MAILED
+        written = {**resource.written, PASSWORD: given}
+        spans = {**resource.spans, PASSWORD: spec.at("on_create", "password")}
+        return replace(resource, fields=written, written=written, spans=spans)
+
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
+        # Also every user of the contacts, whatever its name: a contact has at most one.
+        select, emails = self.select(wanted, facts), _emails(wanted, others)
+        if emails:
+            select = replace(select, any_of=(*select.any_of, ("Contact.Email", emails)))
+        return (select,) if select.any_of else ()
+
+    def settled(
+        self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
+    ) -> Resource:
+        given = super().settled(resource, facts, ids, others)
+        if resource.remove:
+            return given
+        contact = resource.written.get("ContactId")
+        person = others(contact.to) if isinstance(contact, Ref) else None
+        defaults = {
+            name: value
+            for name, value in _defaults(given, person, facts).items()
+            if name not in given.written
+        }
+        fields = {**given.fields, **defaults}
+        if PASSWORD in fields:
+            fields[PASSWORD] = True
+        return replace(
+            given,
+            fields=fields,
+            written={**given.written, **defaults},
+            defaults=frozenset(defaults),
+        )
+
+    def found(self, live: Resource) -> Resource:
+        # A reset that was lost between creating the user and mailing the password shows:
+        # the date is null until a password was set or reset.
+        written = live.written
+        had = bool(written.get("LastPasswordChangeDate") or written.get("LastLoginDate"))
+        return replace(
+            live,
+            fields={**live.fields, PASSWORD: had},
+            written={**written, PASSWORD: "given" if had else "never given"},
+        )
+
+    def sends(self, name: str) -> bool:
+        return name != PASSWORD
+
+    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+        calls = super().calls(change, facts)
+        if change.action is Action.UPDATE:
+            calls = tuple(part for call in calls for part in _apart(call))
+        return (*calls, *_password(change))
+
+
+def _apart(call: Call) -> tuple[Call, ...]:
+    """A change of profile and role as two requests; a call with no fields left is none."""
+    if not isinstance(call, UpdateRecord):
+        return (call,)
+    if not call.fields:
+        return ()
+    if _PROFILE not in call.fields or not call.fields.keys() & _ROLE:
+        return (call,)
+    first = {_PROFILE: call.fields[_PROFILE]}
+    rest = {n: v for n, v in call.fields.items() if n != _PROFILE}
+    return replace(call, fields=first), replace(call, fields=rest)
+
+
+def _password(change: Change) -> tuple[Call, ...]:
+    if PASSWORD not in change.names():
+        return ()
+    user: Value = change.before.id if change.before else Ref(change.address)
+    match change.after.written[PASSWORD]:
+        case Secret() as secret:
+            return (SetPassword(user, secret),)
+        case _:
+            return (ResetPassword(user),)
+
+
+def _emails(wanted: Sequence[Resource], others: Others) -> tuple[str, ...]:
+    contacts = (r.written.get("ContactId") for r in wanted)
+    people = (others(c.to) for c in contacts if isinstance(c, Ref))
+    emails = (p.written.get("Email") for p in people if p)
+    return tuple(sorted({e.strip() for e in emails if isinstance(e, str)}))
+
+
+def _defaults(user: Resource, person: Resource | None, facts: Facts) -> Mapping[str, Value]:
+    """What Salesforce requires of a new user, where neither spec nor org say it.
+
+    The same spec gives the same values on every run: they come from the username, the
+    contact and the organisation's own defaults.
+    """
+    username = str(user.written.get("Username") or "")
+    of_contact = person.written if person else {}
+    last = user.written.get("LastName") or of_contact.get("LastName")
+    first = user.written.get("FirstName") or of_contact.get("FirstName")
+    organization = facts.organization
+    values: dict[str, Value] = {
+        "LastName": last,
+        "FirstName": first,
+        "Email": of_contact.get("Email"),
+        "Alias": _alias(first, last, username),
+        "CommunityNickname": _nickname(username),
+        "TimeZoneSidKey": organization.get("TimeZoneSidKey"),
+        "LocaleSidKey": organization.get("DefaultLocaleSidKey"),
+        "LanguageLocaleKey": organization.get("LanguageLocaleKey"),
+        "EmailEncodingKey": "UTF-8",
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _alias(first: Value, last: Value, username: str) -> str:
+    """First letter and last name, eight plain characters at most, as Setup suggests it."""
+    name = f"{str(first)[:1] if first else ''}{last or username.partition('@')[0]}"
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    letters = "".join(c for c in plain.lower() if c.isalnum())
+    return (letters or "user")[:8]
+
+
+def _nickname(username: str) -> str:
+    """Unique in the org as the username is: its local part, and a digest of the whole."""
+    digest = hashlib.sha256(username.casefold().encode()).hexdigest()[:8]
+    return f"{username.partition('@')[0][:31]}.{digest}"

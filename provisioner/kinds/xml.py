@@ -1,0 +1,104 @@
+"""Metadata components as XML: read their values, and change only what is owned.
+
+A component is the container element that the Metadata API answers, as bytes. Everything
+that an edit does not name is left as it came, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lxml import etree
+
+from provisioner.resource import Ref, Value
+
+NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+_NAMESPACES: Any = {None: NAMESPACE, "xsi": "http://www.w3.org/2001/XMLSchema-instance"}
+_XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+
+
+def parse(component: bytes) -> etree._Element:
+    """The container element. Entities are not resolved: an org is not to be trusted."""
+    return etree.fromstring(component, etree.XMLParser(resolve_entities=False))
+
+
+def empty(type_: str, full_name: str) -> etree._Element:
+    """A new component of this type with nothing but its full name."""
+    root = etree.Element(
+        tag("records"),
+        {_XSI_TYPE: type_},
+        nsmap=_NAMESPACES,
+    )
+    set_text(root, "fullName", full_name)
+    return root
+
+
+def tag(name: str) -> str:
+    return f"{{{NAMESPACE}}}{name}"
+
+
+def text(parent: etree._Element, name: str) -> str | None:
+    """The text of a child, `None` when there is no such child or nothing in it."""
+    found = parent.find(tag(name))
+    return None if found is None else found.text
+
+
+def flag(parent: etree._Element, name: str) -> bool:
+    return text(parent, name) == "true"
+
+
+def spelled(value: Value) -> str:
+    """A value as XML text."""
+    assert not isinstance(value, Ref), "an element never holds an Id"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def set_text(parent: etree._Element, name: str, value: Value) -> None:
+    """Give `parent` this one child, in the place the schema has for it; `None` removes it.
+
+    Elements of every type used here stand in alphabetical order, but for `fullName`,
+    which is first. (Metadata API WSDL)
+    """
+    found = parent.find(tag(name))
+    if value is None:
+        if found is not None:
+            remove(found)
+        return
+    if found is None:
+        found = etree.Element(tag(name))
+        insert(parent, found)
+    found.text = spelled(value)
+
+
+def insert(parent: etree._Element, child: etree._Element) -> None:
+    """Put `child` among its like-named siblings, or where the alphabet has it."""
+    order = _order(child)
+    place = next((i for i, other in enumerate(parent) if _order(other) > order), len(parent))
+    parent.insert(place, child)
+
+
+def remove(child: etree._Element) -> None:
+    """Take an element out, and leave the white space around it as it was."""
+    parent = child.getparent()
+    assert parent is not None, "the container itself is never removed"
+    before = child.getprevious()
+    if child.tail and before is not None:
+        before.tail = child.tail
+    elif child.tail:
+        parent.text = child.tail
+    parent.remove(child)
+
+
+def _order(element: etree._Element) -> tuple[bool, str]:
+    name = etree.QName(element).localname
+    return name != "fullName", name
+
+
+def flat(component: bytes) -> Mapping[str, str | bool | None]:
+    """The top-level elements of a component that holds only plain ones."""
+    values: dict[str, str | bool | None] = {}
+    for child in parse(component):
+        name = etree.QName(child).localname
+        values[name] = {"true": True, "false": False}.get(child.text or "", child.text)
+    return values

@@ -1,0 +1,132 @@
+"""What a person must be told of a change before it happens: it is part of the plan's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.diff import Action, Change
+from provisioner.facts import FIRST_PORTAL, Facts
+from provisioner.guards.situation import Situation
+from provisioner.kinds.metadata import NAME
+from provisioner.kinds.portal import MEMBERS, adopts
+from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH
+from provisioner.kinds.user import MAILED, PASSWORD
+from provisioner.plan import Note, NoteKind
+from provisioner.resource import Value
+
+
+def notes(change: Change, situation: Situation) -> tuple[Note, ...]:
+    """The notes of one change, the gravest first."""
+    match change.address.kind:
+        case "settings":
+            return tuple(_settings(change))
+        case "portal":
+            return tuple(_portal(change, situation))
+        case "profile":
+            return tuple(_profile(change))
+        case "user":
+            return tuple(_user(change, situation))
+        case _:
+            return tuple(_record(change))
+
+
+def _settings(change: Change) -> Iterator[Note]:
+    for name, what in (
+        (PORTAL_SWITCH, "the Customer Portal"),
+        (SITES_SWITCH, "Digital Experiences"),
+    ):
+        field = change.field(name)
+        if field and field.after is True:
+            yield Note(NoteKind.IRREVERSIBLE, f"{what} can never be switched off again")
+    if PORTAL_SWITCH in change.names():
+        text = f"Salesforce makes the portal `{FIRST_PORTAL}`, its profiles and its fields"
+        yield Note(NoteKind.REMARK, text)
+
+
+def _portal(change: Change, situation: Situation) -> Iterator[Note]:
+    if change.action is Action.DELETE:
+        yield Note(NoteKind.IRREVERSIBLE, "the portal and its settings are gone for good")
+    if change.action is Action.CREATE and adopts(change.after, situation.facts):
+        text = f"takes over `{FIRST_PORTAL}`, which enabling makes"
+        yield Note(NoteKind.REMARK, text)
+    if change.before is None:
+        return
+    facts, members = situation.facts, _names(change.before.written.get(MEMBERS))
+    active = change.field("active")
+    if active and active.after is False:
+        people = facts.active_users(members)
+        yield Note(NoteKind.LOSES_LOGIN, f"everybody: {_count(people)}", people)
+    if active and active.after is True:
+        people = facts.active_users(members)
+        yield Note(NoteKind.GAINS_LOGIN, f"every member: {_count(people)}", people)
+    changed = change.field(MEMBERS)
+    if changed:
+        before, after = _names(changed.before), _names(changed.after)
+        for kind, names in (
+            (NoteKind.LOSES_LOGIN, before - after),
+            (NoteKind.GAINS_LOGIN, after - before),
+        ):
+            for name in sorted(names):
+                people = facts.active_users([name])
+                yield Note(kind, f"the profile `{name}`: {_count(people)}", people)
+
+
+def to_count(change: Change, facts: Facts) -> tuple[str, ...]:
+    """The profiles whose people the notes of a change are about, by Id.
+
+    They are counted only for a plan that touches their login: they may be many.
+    """
+    if change.address.kind != "portal" or change.before is None:
+        return ()
+    names: set[str] = set()
+    if "active" in change.names():
+        names |= _names(change.before.written.get(MEMBERS))
+    if changed := change.field(MEMBERS):
+        names |= _names(changed.before) ^ _names(changed.after)
+    return tuple(sorted({p.id for name in names for p in facts.profiles_named(name)}))
+
+
+def _profile(change: Change) -> Iterator[Note]:
+    if change.action is Action.DELETE:
+        yield Note(NoteKind.IRREVERSIBLE, "the profile and its permissions are gone for good")
+    if NAME in change.names():
+        yield Note(NoteKind.REMARK, "the users of the profile keep it under its new name")
+
+
+def _user(change: Change, situation: Situation) -> Iterator[Note]:
+    username = str(change.after.shown("Username") or "")
+    if change.action is Action.CREATE:
+        yield Note(NoteKind.IRREVERSIBLE, "a user is never deleted, and its username stays taken")
+    was, will = _logs_in(change, situation)
+    if will and not was:
+        yield Note(NoteKind.GAINS_LOGIN, username, people=1)
+    if was and not will:
+        yield Note(NoteKind.LOSES_LOGIN, username, people=1)
+    password = change.field(PASSWORD)
+    if password and password.after == MAILED:
+        address = change.after.shown("Email")
+        if address is None and change.before:
+            address = change.before.shown("Email")
+        text = f"a new password to {address or username}"
+        yield Note(NoteKind.EMAIL, text, people=1)
+
+
+def _logs_in(change: Change, situation: Situation) -> tuple[bool, bool]:
+    """Whether the user is active before and after the change."""
+    was = change.before is not None and change.before.fields.get("IsActive") is not False
+    if change.action is Action.DEACTIVATE:
+        return was, False
+    return was, situation.value(change.after, "IsActive") is not False
+
+
+def _record(change: Change) -> Iterator[Note]:
+    if change.action is Action.DELETE:
+        yield Note(NoteKind.REMARK, "stays in the recycle bin for 15 days")
+
+
+def _count(people: int) -> str:
+    return "1 active user" if people == 1 else f"{people} active users"
+
+
+def _names(value: Value) -> set[str]:
+    return set(value) if isinstance(value, tuple) else set()

@@ -1,0 +1,167 @@
+"""What can go wrong with an org, in our words. Imports nothing that talks to one.
+
+OrgError
+├── Refused                 Salesforce said no; nothing was done
+│   ├── NotAllowed          ... to this user, or at this hour: permissions, limits
+│   └── Conflict            ... because someone else holds the record
+├── AuthenticationFailed    no login, or the session is no good (any more)
+└── Unreachable
+    ├── NotSent             the request never left; nothing was done
+    └── NoAnswer            it left, and what became of it is not known
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+class OrgError(Exception):
+    """An org said no or did not answer.
+
+    `message` is for people, `remedy` what they can do about it when we know. `transient`
+    says that the very same request may well succeed a moment later.
+    """
+
+    def __init__(self, message: str, *, remedy: str | None = None, transient: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.transient = transient
+
+
+class Refused(OrgError):  # noqa: N818 - the name says what happened, as in the tree above
+    """Salesforce refused, and did nothing.
+
+    `code` is its errorCode or statusCode, `fields` are the API names it blames, if any.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        fields: Iterable[str] = (),
+        *,
+        remedy: str | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, remedy=remedy, transient=transient)
+        self.code = code
+        self.fields = tuple(fields)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class NotAllowed(Refused):
+    """The user may not, or the org's limits are used up."""
+
+
+class Conflict(Refused):
+    """Someone else is at work on the same record."""
+
+
+class AuthenticationFailed(OrgError):  # noqa: N818 - as above
+    """There is no session, or the org does not accept it. `code` is Salesforce's, if any."""
+
+    def __init__(self, message: str, *, code: str = "", remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.code = code
+
+
+class Unreachable(OrgError):  # noqa: N818 - as above
+    """The org did not answer. `host` is where it was looked for."""
+
+    def __init__(
+        self, host: str, message: str, *, remedy: str | None = None, transient: bool = True
+    ) -> None:
+        super().__init__(message, remedy=remedy, transient=transient)
+        self.host = host
+
+
+class NotSent(Unreachable):
+    """The request never reached the org, so nothing was done."""
+
+
+class NoAnswer(Unreachable):
+    """The request may have reached the org: whether it was done is not known."""
+
+
+def refusal(
+    code: str, message: str, fields: Iterable[str] = (), *, status: int = 400
+) -> Refused | AuthenticationFailed:
+    """The error that says what Salesforce said; `status` is the HTTP status it came with."""
+    message = tidied(message) or code
+    remedy = _remedy(code, message)
+    if code in _LOGIN or (status == 401 and not code):
+        return AuthenticationFailed(message, code=code, remedy=remedy)
+    kind = Refused
+    if code in _CONFLICTS or _GROUP_MEMBERSHIP in message:
+        kind = Conflict
+    elif code in _NOT_ALLOWED or code.startswith("INSUFFICIENT_ACCESS") or status == 403:
+        kind = NotAllowed
+    return kind(code, message, fields, remedy=remedy, transient=_passes(code, message))
+
+
+def tidied(message: str) -> str:
+    """A message as people read it: on one line, without tags or the query it came from.
+
+    Salesforce puts `<br>` into messages made for its pages, and the text of the query with
+    a caret under it before "ERROR at Row:1:Column:8". (platform reference 2.3, 2.4)
+    """
+    message = re.sub(r"\A.*ERROR at Row:\d+:Column:\d+", "", message, flags=re.DOTALL)
+    message = re.sub(r"<br\s*/?>", " ", message, flags=re.IGNORECASE)
+    return " ".join(message.split())
+
+
+# Platform reference 2.4, and 6.4 for the expired password.
+_LOGIN = frozenset(
+    {
+        "INVALID_AUTH_HEADER",
+        "INVALID_LOGIN",
+        "INVALID_OPERATION_WITH_EXPIRED_PASSWORD",
+        "INVALID_SESSION_ID",
+    }
+)
+_NOT_ALLOWED = frozenset(
+    {"API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG", "REQUEST_LIMIT_EXCEEDED"}
+)
+_CONFLICTS = frozenset({"UNABLE_TO_LOCK_ROW"})
+# An UNKNOWN_EXCEPTION that only its text tells apart. (platform reference 2.3)
+_GROUP_MEMBERSHIP = "group membership operation already in progress"
+# Platform reference 2.4, "Retryable set".
+_TRANSIENT = frozenset(
+    {
+        "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE",
+        "REQUEST_RUNNING_TOO_LONG",
+        "SERVER_UNAVAILABLE",
+        "UNABLE_TO_LOCK_ROW",
+    }
+)
+
+
+def _passes(code: str, message: str) -> bool:
+    # Of the limits only the one on concurrent requests is over in a moment.
+    return (
+        code in _TRANSIENT
+        or _GROUP_MEMBERSHIP in message
+        or (code == "REQUEST_LIMIT_EXCEEDED" and message.startswith("ConcurrentRequests"))
+    )
+
+
+def _remedy(code: str, message: str) -> str | None:
+    match code:
+        case "INVALID_SESSION_ID" if "not valid for use with" in message:
+            return "allow API access for this user or connected app; a new login will not help"
+        case "INVALID_SESSION_ID":
+            return "log in again: the token has expired or was revoked"
+        case "INVALID_AUTH_HEADER":
+            return "check the access token: it may be cut short, or redacted by the tool it is from"
+        case "INVALID_OPERATION_WITH_EXPIRED_PASSWORD":
+            return "set a new password for the user that logs in"
+        case "REQUEST_LIMIT_EXCEEDED" if message.startswith("TotalRequests"):
+            return "the org's API calls of the last 24 hours are used up; try again later"
+        case "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED":
+            return "give the user the permission `API Enabled`"
+        case _:
+            return None

@@ -1,0 +1,273 @@
+"""Sessions to an org: time-outs, plain http only to this machine, failures in our words.
+
+simple-salesforce writes `https://` into every URL, and requests waits for ever by default
+(platform reference 8.5); both are mended here, in adapters, so that they hold for every
+request of a session.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from simple_salesforce.exceptions import SalesforceError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from provisioner.org.errors import (
+    AuthenticationFailed,
+    NoAnswer,
+    NotSent,
+    OrgError,
+    Refused,
+    Unreachable,
+    refusal,
+)
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 120.0
+_RETRIES = 3
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
+
+T = TypeVar("T")
+
+
+def session_for(url: str, base: requests.Session | None = None) -> requests.Session:
+    """A new session for the host of `url`, with the adapters and settings of `base`.
+
+    It has its own cookies. Raises AuthenticationFailed when `url` is no web address, or is
+    plain http to anything but this machine; an adapter that `base` has mounted for the host
+    is trusted to know better.
+    """
+    parts = _checked(url)
+    session = requests.Session()
+    if base is not None:
+        session.headers = CaseInsensitiveDict(base.headers)
+        session.auth, session.verify, session.cert = base.auth, base.verify, base.cert
+        session.proxies, session.trust_env = dict(base.proxies), base.trust_env
+        for prefix, adapter in base.adapters.items():
+            session.mount(prefix, adapter)
+    for scheme, ours in (("https://", _Patient), ("http://", _LoopbackOnly)):
+        if type(session.adapters[scheme]) is HTTPAdapter:
+            session.mount(scheme, ours())
+    if parts.scheme == "http":
+        adapter = session.get_adapter(url)
+        if isinstance(adapter, _LoopbackOnly):
+            adapter.check(url)
+        if session.get_adapter(f"https://{parts.netloc}/") is session.adapters["https://"]:
+            session.mount(f"https://{parts.netloc}/", _AsPlainHttp(adapter))
+    return session
+
+
+class Wire:
+    """The way to one org: sends requests, counts them, and repeats reads that may work yet.
+
+    `api_calls` are those that Salesforce counts; `requests_sent` is every request, a login
+    and a setup page too.
+    """
+
+    def __init__(
+        self,
+        instance_url: str,
+        session: requests.Session | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.instance_url = instance_url.rstrip("/")
+        self.host = urlsplit(self.instance_url).netloc
+        self.session = session_for(self.instance_url, session)
+        self.api_calls = 0
+        self.requests_sent = 0
+        self._sleep = sleep
+        self._lock = threading.Lock()
+
+    def write(self, send: Callable[[], T], *, counted: bool = True) -> T:
+        """What `send` returns, sent once. Raises OrgError and nothing else of the network."""
+        with self._lock:
+            self.requests_sent += 1
+            self.api_calls += counted
+        with translated(self.host):
+            return send()
+
+    def read(self, send: Callable[[], T], *, counted: bool = True) -> T:
+        """As `write`, but tried again, later and later, while the failure is a passing one."""
+        for attempt in range(_RETRIES):
+            try:
+                return self.write(send, counted=counted)
+            except OrgError as error:
+                if not error.transient:
+                    raise
+            # Jitter keeps parallel runs from coming back all at once.
+            wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT)
+            self._sleep(wait * random.uniform(0.5, 1))  # noqa: S311 - no secret depends on it
+        return self.write(send, counted=counted)
+
+
+@contextmanager
+def translated(host: str) -> Iterator[None]:
+    """Raise what simple-salesforce and requests raise as an OrgError, `from` the original."""
+    try:
+        yield
+    except SalesforceError as error:
+        raise refused(error.status, error.content, host) from error
+    except requests.JSONDecodeError as error:
+        raise refused(200, error.doc, host) from error
+    except requests.RequestException as error:
+        raise _unreachable(error, host) from error
+
+
+def refused(status: int, content: Any, host: str) -> OrgError:
+    """The error for an answer that is none: Salesforce's JSON errors, or a web page."""
+    if isinstance(content, Mapping):
+        content = [content]
+    if not isinstance(content, Sequence) or isinstance(content, (str, bytes)) or not content:
+        return _web_page(status, host)
+    if not all(isinstance(one, Mapping) for one in content):
+        # 300: an external id that several records have; the body lists their URLs.
+        return refusal(f"HTTP_{status}", ", ".join(map(str, content)), status=status)
+    codes = [str(one.get("errorCode") or one.get("statusCode") or "") for one in content]
+    messages = dict.fromkeys(str(one.get("message") or "") for one in content)
+    fields = dict.fromkeys(str(f) for one in content for f in one.get("fields") or ())
+    return refusal(codes[0] or f"HTTP_{status}", "; ".join(messages), fields, status=status)
+
+
+def _web_page(status: int, host: str) -> OrgError:
+    # Maintenance pages, gateways and wrong hosts answer in HTML. (platform reference 2.4)
+    message = f"`{host}` answered with a web page or nothing ({status}) instead of data"
+    if status == 401:
+        return AuthenticationFailed(message, remedy="log in again")
+    if 400 <= status < 500:
+        transient = status in (400, 406, 420, 429)
+        remedy = "check that the address is that of the org"
+        return Refused(f"HTTP_{status}", message, remedy=remedy, transient=transient)
+    remedy = (
+        "the org may be in maintenance; see https://status.salesforce.com"
+        if status >= 500
+        else "check that the address is that of the org, and that no proxy answers for it"
+    )
+    return NoAnswer(host, message, remedy=remedy, transient=status >= 500)
+
+
+def _unreachable(error: requests.RequestException, host: str) -> Unreachable:
+    causes = tuple(_causes(error))
+
+    def caused_by(*types: type[BaseException]) -> bool:
+        return any(isinstance(cause, types) for cause in causes)
+
+    if caused_by(socket.gaierror, NameResolutionError):
+        remedy = "check the spelling of the address, and the network"
+        return NotSent(host, f"there is no host `{host}`", remedy=remedy)
+    if caused_by(requests.exceptions.ProxyError):
+        remedy = "check HTTPS_PROXY and NO_PROXY"
+        return NotSent(host, f"the proxy on the way to `{host}` does not work", remedy=remedy)
+    # urllib3 has this for a kind of ConnectTimeoutError, so it comes first.
+    if caused_by(NewConnectionError, ConnectionRefusedError):
+        return NotSent(host, f"`{host}` refused the connection")
+    if caused_by(requests.ConnectTimeout, ConnectTimeoutError):
+        return NotSent(host, f"`{host}` could not be connected to in {CONNECT_SECONDS:g} seconds")
+    if caused_by(ssl.SSLCertVerificationError) or _handshake_failed(causes):
+        message = (
+            f"no secure connection to `{host}`: its TLS certificate or version is not accepted"
+        )
+        remedy = "check the address, and any proxy that opens TLS (REQUESTS_CA_BUNDLE)"
+        return NotSent(host, message, remedy=remedy, transient=False)
+    if caused_by(requests.Timeout):
+        return NoAnswer(host, f"`{host}` did not answer in {READ_SECONDS:g} seconds")
+    if isinstance(error, ValueError):
+        # requests refuses to send to an address, or with a header, that is none.
+        return NotSent(host, f"`{host}` is no address to send to", transient=False)
+    return NoAnswer(host, f"`{host}` closed the connection before it answered")
+
+
+def _handshake_failed(causes: Sequence[BaseException]) -> bool:
+    reasons = {c.reason for c in causes if isinstance(c, ssl.SSLError)}
+    return bool(
+        reasons & {"WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE"}
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and all that is inside it: requests and urllib3 wrap by argument and by cause.
+
+    `__context__` is left out: it may be another request's failure that is being handled.
+    """
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        inner = (*one.args, getattr(one, "reason", None), one.__cause__)
+        waiting += [e for e in inner if isinstance(e, BaseException)]
+
+
+class _Patient(HTTPAdapter):
+    """Waits, but not for ever."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        kwargs["timeout"] = kwargs.get("timeout") or (CONNECT_SECONDS, READ_SECONDS)
+        return super().send(request, *args, **kwargs)
+
+
+class _LoopbackOnly(_Patient):
+    """Plain http, to this machine only: elsewhere it would show the session to the network."""
+
+    def check(self, url: str) -> None:
+        """Raises AuthenticationFailed when `url` is not on this machine."""
+        host = urlsplit(url).hostname or ""
+        if not _is_loopback(host):
+            raise AuthenticationFailed(
+                f"`{host}` would be talked to in plain http, for all the network to read",
+                remedy="write `https://`; plain http is only for an org on this machine",
+            )
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        self.check(request.url or "")
+        return super().send(request, *args, **kwargs)
+
+
+class _AsPlainHttp(BaseAdapter):
+    """Sends what simple-salesforce addressed to `https://` to the plain http org it is for."""
+
+    def __init__(self, inner: BaseAdapter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        assert request.url is not None, "a prepared request has a URL"
+        request.url = "http" + request.url.removeprefix("https")
+        return self._inner.send(request, *args, **kwargs)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _checked(url: str) -> Any:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise AuthenticationFailed(
+            f"`{url}` is not the address of an org",
+            remedy="write it as `https://name.my.salesforce.com`",
+        )
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,72 @@
+"""A `Select` or a `Lookup` as SOQL text, cut into pieces that Salesforce takes. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from simple_salesforce.format import format_soql, quote_soql_value
+
+from provisioner.call import Select
+from provisioner.org.errors import Refused
+from provisioner.resource import Lookup
+
+# Salesforce takes 100,000 characters. (platform reference 8.1)
+LONGEST = 90_000
+_NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*", re.ASCII)
+
+
+def selects(select: Select, longest: int = LONGEST) -> list[str]:
+    """The queries that together find the rows of `select`, each asking for `Id` too.
+
+    A row may be found by more than one of them. Raises Refused for what can not be a name.
+    """
+    fields = list(dict.fromkeys(("Id", *select.fields)))
+    names = ", ".join(map(_name, fields))
+    start = f"SELECT {names} FROM {_name(select.sobject)}"  # noqa: S608 - names are checked
+    if not select.any_of:
+        return [start]
+    start += " WHERE "
+    return [start + clause for clause in _clauses(select, longest - len(start))]
+
+
+def lookup(wanted: Lookup) -> str:
+    """The query for the Ids of the records that have all these values."""
+    query = format_soql("SELECT Id FROM {:literal}", _name(wanted.sobject))
+    wheres = [format_soql("{:literal} = {}", _name(field), value) for field, value in wanted.where]
+    return f"{query} WHERE {' AND '.join(wheres)}" if wheres else query
+
+
+def count_active(profile_ids: Iterable[str]) -> str:
+    """The query that counts the active users of these profiles, by profile."""
+    counting = "SELECT ProfileId, COUNT(Id) users FROM User WHERE IsActive = TRUE"
+    return format_soql(counting + " AND ProfileId IN {} GROUP BY ProfileId", list(profile_ids))
+
+
+def _clauses(select: Select, longest: int) -> Iterator[str]:
+    """`a IN (...) OR b IN (...)`, as often as it takes to hold every value."""
+    clause: dict[str, list[str]] = {}
+    size = 0
+    for field, values in select.any_of:
+        for value in dict.fromkeys(values):
+            quoted = quote_soql_value(value)
+            cost = len(quoted) + 1 + (0 if field in clause else len(f" OR {field} IN ()"))
+            if clause and size + cost > longest:
+                yield _clause(clause)
+                clause, size = {}, 0
+                cost = len(quoted) + 1 + len(f" OR {field} IN ()")
+            clause.setdefault(_name(field), []).append(quoted)
+            size += cost
+    if clause:
+        yield _clause(clause)
+
+
+def _clause(clause: dict[str, list[str]]) -> str:
+    return " OR ".join(f"{field} IN ({','.join(values)})" for field, values in clause.items())
+
+
+def _name(name: str) -> str:
+    """`name`, when SOQL can take it for the name of a field or an object."""
+    if not _NAME.fullmatch(name):
+        raise Refused("INVALID_FIELD", f"`{name}` can not be the name of a field or an object")
+    return name

@@ -1,0 +1,183 @@
+"""Order changes into steps, with what a person must know of each before it happens."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from graphlib import CycleError, TopologicalSorter
+
+from provisioner.call import Call
+from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span
+from provisioner.diff import Action, Change
+from provisioner.resource import Address, Resource
+
+
+class NoteKind(Enum):
+    """What a reviewer of a plan looks for; the value is the word shown for it."""
+
+    IRREVERSIBLE = "irreversible"
+    EMAIL = "e-mail"
+    GAINS_LOGIN = "gains a login"
+    LOSES_LOGIN = "loses the login"
+    REMARK = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing a person must be told of a step before it happens.
+
+    `people` counts those it is about: e-mails sent, logins gained or lost.
+    """
+
+    kind: NoteKind
+    text: str
+    people: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change and the calls that make it. Runs after every step in `needs`.
+
+    `rung` says by what the record was known.
+    """
+
+    change: Change
+    calls: tuple[Call, ...]
+    needs: frozenset[Address]
+    notes: tuple[Note, ...] = ()
+    rung: str | None = None
+
+    @property
+    def address(self) -> Address:
+        return self.change.address
+
+    @property
+    def action(self) -> Action:
+        return self.change.action
+
+    @property
+    def span(self) -> Span | None:
+        return self.change.after.span()
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """A licence that a plan touches: seats in all, used now, and used after the plan."""
+
+    licence: str
+    total: int
+    used: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrgInfo:
+    """Which org a plan is for."""
+
+    id: str
+    name: str
+    instance_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Ordered steps, and what stands in their way.
+
+    `managed` counts the resources that the specs name, `reads` the API calls that the
+    plan took. A plan with an error among its `problems` is not applied.
+    """
+
+    org: OrgInfo
+    steps: tuple[Step, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+    seats: tuple[Seats, ...] = ()
+    managed: int = 0
+    reads: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(p for p in self.problems if p.severity is Severity.ERROR)
+
+    @property
+    def writes(self) -> int:
+        """The calls that the steps will make, at least."""
+        return sum(len(step.calls) for step in self.steps)
+
+    def count(self, *actions: Action) -> int:
+        return sum(step.action in actions for step in self.steps)
+
+    def people(self, kind: NoteKind) -> int:
+        """How many people the notes of one kind are about, in all."""
+        return sum(n.people for step in self.steps for n in step.notes if n.kind is kind)
+
+
+def order(
+    changes: Iterable[Change],
+    rank: Callable[[Change], int],
+    referrers: Callable[[Resource], frozenset[Address]],
+) -> tuple[tuple[Change, frozenset[Address]], ...]:
+    """The changes, each with the addresses it needs, every need before its user.
+
+    Ties go by `rank`, then by address, so that the same changes give the same order. What
+    is removed goes after all that `referrers` names as still pointing to it. Raises
+    DiagnosticError where resources need each other.
+    """
+    by_address = {c.address: c for c in changes}
+    needs = {a: _needs(c, by_address, referrers) for a, c in by_address.items()}
+    _refuse_cycles(needs, by_address)
+    waiting = {a: set(n) for a, n in needs.items()}
+    users: dict[Address, list[Address]] = {}
+    for address, needed in needs.items():
+        for other in needed:
+            users.setdefault(other, []).append(address)
+    ready = [(rank(by_address[a]), a) for a, left in waiting.items() if not left]
+    heapq.heapify(ready)
+    ordered: list[tuple[Change, frozenset[Address]]] = []
+    while ready:
+        _, address = heapq.heappop(ready)
+        ordered.append((by_address[address], needs[address]))
+        for user in users.get(address, ()):
+            waiting[user].discard(address)
+            if not waiting[user]:
+                heapq.heappush(ready, (rank(by_address[user]), user))
+    return tuple(ordered)
+
+
+def _needs(
+    change: Change,
+    changes: Mapping[Address, Change],
+    referrers: Callable[[Resource], frozenset[Address]],
+) -> frozenset[Address]:
+    if change.action in (Action.DELETE, Action.DEACTIVATE):
+        assert change.before is not None, "what is removed was found"
+        return referrers(change.before) & changes.keys() - {change.address}
+    return frozenset(
+        a
+        for a in change.after.refs()
+        if a in changes and changes[a].action not in (Action.DELETE, Action.DEACTIVATE)
+    )
+
+
+def _refuse_cycles(
+    needs: Mapping[Address, frozenset[Address]], changes: Mapping[Address, Change]
+) -> None:
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        cycle: list[Address] = error.args[1]
+        named = " -> ".join(map(str, cycle))
+        raise DiagnosticError(
+            [
+                Diagnostic(
+                    "reference-cycle",
+                    f"these resources need each other: {named}",
+                    changes[cycle[0]].after.span(),
+                    help="leave one of the references out, apply, and add it after",
+                )
+            ]
+        ) from error

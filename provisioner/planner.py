@@ -1,0 +1,83 @@
+"""From a reading of an org to a plan: changes, guards, order, notes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from provisioner import guards
+from provisioner.diagnostics import DiagnosticError, Severity
+from provisioner.diff import Action, Change, diff
+from provisioner.guards.situation import Situation
+from provisioner.guards.users import seats
+from provisioner.kinds import BY_NAME, KINDS
+from provisioner.kinds.base import Removal
+from provisioner.notes import notes
+from provisioner.plan import OrgInfo, Plan, Step, order
+from provisioner.reader import Reading
+from provisioner.resource import Address, LiveState, Resource
+
+_RANKS = {kind.name: rank for rank, kind in enumerate(KINDS)}
+
+
+def make_plan(reading: Reading, instance_url: str, reads: int) -> Plan:
+    """The steps that turn what was read into what is wanted, and what stands in their way."""
+    organization = reading.facts.organization
+    org = OrgInfo(str(organization.get("Id", "")), str(organization.get("Name", "")), instance_url)
+    found = {p.span for p in reading.problems}
+    changes = {
+        c.address: c
+        for c in _removals(diff(reading.desired, reading.live))
+        # Two records could be this one: what the change would be is not known.
+        if c.after.span() not in found
+    }
+    situation = Situation(reading.desired, reading.live, reading.facts, changes, reading.rows)
+    used, no_seats = seats(situation)
+    problems = [*reading.problems, *guards.problems(situation), *no_seats]
+    try:
+        ordered = order(changes.values(), _rank, _referrers(reading.live))
+    except DiagnosticError as error:
+        problems += error.diagnostics
+        ordered = ()
+    refused = any(p.severity is Severity.ERROR for p in problems)
+    steps = tuple(
+        Step(
+            change,
+            BY_NAME[change.address.kind].calls(change, reading.facts) if not refused else (),
+            needs,
+            notes(change, situation),
+            reading.rungs.get(change.address),
+        )
+        for change, needs in ordered
+    )
+    problems = sorted(problems, key=lambda d: (d.span is None, d.span))
+    return Plan(org, steps, tuple(problems), used, len(reading.desired), reads)
+
+
+def _removals(changes: Iterable[Change]) -> Iterable[Change]:
+    """Removal in the way of each kind: a user that is inactive already is as gone as can be."""
+    for change in changes:
+        milder = BY_NAME[change.address.kind].removal is Removal.DEACTIVATE
+        if change.action is not Action.DELETE or not milder:
+            yield change
+        elif change.before and change.before.fields.get("IsActive") is not False:
+            yield replace(change, action=Action.DEACTIVATE)
+
+
+def _rank(change: Change) -> int:
+    # Deactivating first frees the seats that new users need.
+    return -1 if change.action is Action.DEACTIVATE else _RANKS[change.address.kind]
+
+
+def _referrers(live: LiveState) -> Callable[[Resource], frozenset[Address]]:
+    """Who points to a resource in the org, by its Id."""
+    pointing: dict[str, set[Address]] = {}
+    for address, resource in live.items():
+        for value in resource.fields.values():
+            if isinstance(value, str):
+                pointing.setdefault(value, set()).add(address)
+
+    def referrers(resource: Resource) -> frozenset[Address]:
+        return frozenset(pointing.get(resource.id or "", ()))
+
+    return referrers

@@ -1,0 +1,202 @@
+"""Read an org for what the specs name, in a few rounds of bulk reads, never one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from provisioner.call import Describe, ListMetadata, Query, Select
+from provisioner.diagnostics import Diagnostic
+from provisioner.facts import LICENCES, ORGANIZATION, PROFILES, SWITCHES, Facts
+from provisioner.identity import Row
+from provisioner.kinds import KINDS
+from provisioner.kinds.settings import PORTAL_SWITCH
+from provisioner.kinds.xml import flat
+from provisioner.org.client import Org
+from provisioner.resource import (
+    Address,
+    DesiredState,
+    LiveState,
+    Lookup,
+    Ref,
+    Resource,
+    Value,
+)
+
+_PORTAL_SETTINGS = Address("settings", "OrgSettings")
+# The Metadata types whose names and Ids a kind needs; a portal and a user name profiles.
+_LISTED: Mapping[str, tuple[str, ...]] = {
+    "layout": ("Layout",),
+    "portal": ("Portal", "Profile"),
+    "profile": ("Profile",),
+    "user": ("Profile",),
+}
+# What a check asks of a record that a spec only refers to.
+_ALSO: Mapping[str, tuple[str, ...]] = {
+    "Account": ("Owner.UserRoleId", "Owner.Username"),
+    "Contact": ("AccountId", "Account.Owner.UserRoleId", "Account.Owner.Username"),
+    "User": ("IsActive", "UserRoleId", "Username"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Both states in the form in which they are compared, and what was learned on the way.
+
+    `rows` are all the records that were read for a kind, by its name.
+    """
+
+    desired: DesiredState
+    live: LiveState
+    facts: Facts
+    rungs: Mapping[Address, str]
+    problems: tuple[Diagnostic, ...]
+    rows: Mapping[str, tuple[Row, ...]]
+
+
+def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> Reading:
+    """What the org holds of `wanted`, in at most three rounds of reads.
+
+    Raises OrgError. A record that can not be told from another is a problem of the
+    reading, not an exception.
+    """
+    by_kind = {kind: tuple(r for r in wanted if r.address.kind == kind.name) for kind in KINDS}
+    others = {r.address: r for r in wanted}.get
+    facts = Facts(_ask(org, _first_round(by_kind), {}), identity=identity)
+    facts = replace(facts, enabling=_enabling(by_kind, facts))
+    lookups = _lookups(wanted, facts)
+    second = [q for kind, mine in by_kind.items() for q in kind.second(mine, facts, others)]
+    asked = _lookup_queries(lookups)
+    facts = replace(facts, answers=_ask(org, [*second, *asked], facts.answers))
+    facts = replace(facts, lookups=_found(lookups, asked, facts))
+
+    ids: dict[Address, str] = {}
+    live: list[Resource] = []
+    rungs: dict[Address, str] = {}
+    problems: list[Diagnostic] = []
+    rows: dict[str, tuple[Row, ...]] = {}
+    for kind, mine in by_kind.items():
+        found = kind.live(mine, facts, ids, others)
+        live += found.resources
+        ids |= {r.address: r.id for r in found.resources if r.id}
+        rungs |= found.rungs
+        problems += found.problems
+        rows[kind.name] = found.rows
+    desired = (kind.settled(r, facts, ids, others) for kind, mine in by_kind.items() for r in mine)
+    return Reading(
+        DesiredState(desired),
+        LiveState(_readable(live, ids, facts)),
+        facts,
+        rungs,
+        tuple(problems),
+        rows,
+    )
+
+
+def _first_round(by_kind: Mapping[Any, Sequence[Resource]]) -> list[Query]:
+    queries: list[Query] = [ORGANIZATION]
+    describes = {s for kind, mine in by_kind.items() for s in kind.describes(mine)}
+    queries += [Describe(s) for s in sorted(describes)]
+    named = {kind.name for kind, mine in by_kind.items() if mine}
+    if named & {"profile", "portal", "user"}:
+        queries += [LICENCES, PROFILES]
+    if types := _LISTED.keys() & named:
+        queries += [ListMetadata(tuple(sorted({t for name in types for t in _LISTED[name]})))]
+    if named - {"account", "contact"}:
+        queries += [SWITCHES]
+    queries += [q for kind, mine in by_kind.items() for q in kind.first(mine)]
+    return queries
+
+
+def _enabling(by_kind: Mapping[Any, Sequence[Resource]], facts: Facts) -> Address | None:
+    """The settings resource, when it asks for the portal and the org has it off."""
+    settings = (r for mine in by_kind.values() for r in mine if r.address == _PORTAL_SETTINGS)
+    wanted = next(settings, None)
+    if wanted is None or wanted.written.get(PORTAL_SWITCH) is not True:
+        return None
+    components = facts.metadata(SWITCHES.type, SWITCHES.full_names).values()
+    # An absent element means false. (platform reference 1.1)
+    on = any(flat(xml).get(PORTAL_SWITCH) is True for xml in components)
+    return None if on else wanted.address
+
+
+def _lookups(wanted: Iterable[Resource], facts: Facts) -> tuple[Lookup, ...]:
+    """Every lookup of the specs, those of plain fields with the object they look in."""
+    found: set[Lookup] = set()
+    for resource in wanted:
+        kind = next(k for k in KINDS if k.name == resource.address.kind)
+        settled = kind.settled(resource, facts, {}, lambda _: None)
+        found |= {v for v in settled.written.values() if isinstance(v, Lookup) and v.sobject}
+    return tuple(sorted(found))
+
+
+def _lookup_queries(lookups: Iterable[Lookup]) -> list[Query]:
+    """One query for each object and key field, whatever the number of lookups."""
+    values: dict[tuple[str, str], set[str]] = {}
+    fields: dict[tuple[str, str], set[str]] = {}
+    for lookup in lookups:
+        if lookup.sobject == "Profile":
+            continue
+        key = (lookup.sobject, lookup.where[0][0])
+        values.setdefault(key, set()).add(str(lookup.where[0][1]))
+        fields.setdefault(key, set()).update(name for name, _ in lookup.where)
+    return [
+        _lookup_query(sobject, key, fields[sobject, key], values[sobject, key])
+        for sobject, key in sorted(values)
+    ]
+
+
+def _lookup_query(sobject: str, key: str, fields: set[str], values: set[str]) -> Select:
+    named = sorted({*fields, "Name", *_ALSO.get(sobject, ())})
+    return Select(sobject, ("Id", *named), ((key, tuple(sorted(values))),))
+
+
+def _found(
+    lookups: Iterable[Lookup], asked: Iterable[Query], facts: Facts
+) -> Mapping[Lookup, tuple[Mapping[str, Any], ...]]:
+    """The rows that each lookup means, found by their key field in one pass over the answers."""
+    rows: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for query in asked:
+        assert isinstance(query, Select)
+        ((key, _),) = query.any_of
+        for row in facts.answer(query):
+            rows.setdefault((query.sobject, key, _plain(row.get(key))), []).append(row)
+    return {lookup: _meant(lookup, rows, facts) for lookup in lookups}
+
+
+def _meant(
+    lookup: Lookup, rows: Mapping[tuple[str, str, str], list[Mapping[str, Any]]], facts: Facts
+) -> tuple[Mapping[str, Any], ...]:
+    key, value = lookup.where[0]
+    if lookup.sobject == "Profile":
+        # A profile is known by either of its names.
+        return tuple({"Id": p.id, "Name": p.name} for p in facts.profiles_named(str(value)))
+    candidates = rows.get((lookup.sobject, key, _plain(value)), [])
+    return tuple(r for r in candidates if all(_same(r.get(n), v) for n, v in lookup.where))
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    return _plain(found) == _plain(wanted)
+
+
+def _plain(value: Any) -> str:
+    return str(value).strip().casefold()
+
+
+def _readable(
+    live: Iterable[Resource], ids: Mapping[Address, str], facts: Facts
+) -> Iterable[Resource]:
+    """The same live resources, with the Ids that the specs have a name for shown by it."""
+    names: dict[Value, Value] = {
+        rows[0]["Id"]: lookup for lookup, rows in facts.lookups.items() if len(rows) == 1
+    }
+    names |= {id_: Ref(address) for address, id_ in ids.items()}
+    for resource in live:
+        written = {name: names.get(value, value) for name, value in resource.written.items()}
+        yield replace(resource, written=written)
+
+
+def _ask(org: Org, queries: Iterable[Query], known: Mapping[Query, Any]) -> Mapping[Query, Any]:
+    new = [q for q in dict.fromkeys(queries) if q not in known]
+    return {**known, **dict(zip(new, org.read(new), strict=True))}

@@ -1,0 +1,83 @@
+"""The form in which a field's value is compared, by the type its describe gives it.
+
+Text is as Salesforce stores it (trimmed, empty is null), e-mail and usernames in lower
+case, picklists without case, numbers by value, dates and times by instant.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from provisioner.resource import Ref, Value
+
+_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_NUMBERS = frozenset({"int", "double", "currency", "percent", "long"})
+_WITHOUT_CASE = frozenset({"picklist", "combobox", "email"})
+
+
+def canonical(value: Value, type_: str) -> Value:
+    """`value` as it is compared; `type_` is a describe's field type. Idempotent."""
+    if isinstance(value, str):
+        return _text(value, type_)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _number(value)
+    if value is None and type_ == "boolean":
+        return False
+    return value
+
+
+def long_id(value: str) -> str:
+    """The 18-character form of an Id; anything else as it is.
+
+    The last three characters tell which of the first fifteen are capitals, five at a time.
+    (terraform-provider-salesforce, `normalizeId`)
+    """
+    if len(value) != 15 or not value.isalnum() or not value.isascii():
+        return value
+    groups = (value[i : i + 5] for i in (0, 5, 10))
+    bits = (sum(1 << i for i, c in enumerate(group) if c.isupper()) for group in groups)
+    return value + "".join(_CHECKSUM[b] for b in bits)
+
+
+def _text(value: str, type_: str) -> Value:
+    text = value.replace("\r\n", "\n").strip()
+    if not text:
+        return False if type_ == "boolean" else None
+    if type_ in _WITHOUT_CASE:
+        return text.casefold()
+    if type_ == "multipicklist":
+        return ";".join(sorted({part.strip().casefold() for part in text.split(";")} - {""}))
+    if type_ in _NUMBERS:
+        return _parsed_number(text)
+    if type_ == "datetime":
+        return _instant(text)
+    if type_ in ("reference", "id"):
+        return long_id(text)
+    return text
+
+
+def _parsed_number(text: str) -> Value:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return _number(float(number)) if number.is_finite() else text
+
+
+def _number(value: int | float) -> int | float:
+    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
+
+
+def _instant(text: str) -> str:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def reference(value: Value) -> Value:
+    """A reference as it is compared: an Id in its long form, a `Ref` as it is."""
+    return value if isinstance(value, Ref) else canonical(value, "reference")

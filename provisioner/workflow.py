@@ -1,0 +1,71 @@
+"""The use cases: plan, apply, drift. Each is a few lines over the core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from provisioner import executor
+from provisioner.call import CountActive
+from provisioner.executor import StepResult
+from provisioner.kinds import BY_NAME
+from provisioner.kinds.base import Declared
+from provisioner.loader import Loaded
+from provisioner.notes import to_count
+from provisioner.org.client import Org
+from provisioner.plan import Plan
+from provisioner.planner import make_plan
+from provisioner.reader import Reading, read
+from provisioner.resource import Address, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and the reading that it was made from."""
+
+    plan: Plan
+    reading: Reading
+
+    @property
+    def ids(self) -> dict[Address, str]:
+        return {a: r.id for a, r in self.reading.live.items() if r.id}
+
+
+def resources(loaded: Loaded) -> tuple[Resource, ...]:
+    """What the specs ask for, as kinds see it: nothing of the org is known yet."""
+    declared = Declared(frozenset(s.address for s in loaded.specs), loaded.identity)
+    return tuple(BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
+
+
+def plan(loaded: Loaded, org: Org) -> Planned:
+    """Read the org and compare. Raises OrgError."""
+    before = org.api_calls
+    reading = read(resources(loaded), loaded.identity, org)
+    made = make_plan(reading, org.instance_url, org.api_calls - before)
+    people = {id_ for s in made.steps for id_ in to_count(s.change, reading.facts)}
+    if people:
+        counting = CountActive(tuple(sorted(people)))
+        answers = {**reading.facts.answers, counting: org.read([counting])[0]}
+        reading = replace(reading, facts=replace(reading.facts, answers=answers))
+        made = make_plan(reading, org.instance_url, org.api_calls - before)
+    return Planned(made, reading)
+
+
+def apply(planned: Planned, org: Org) -> Iterator[StepResult]:
+    """Run the plan; one result per step, as it ends."""
+    return executor.apply(planned.plan, planned.ids, org)
+
+
+def login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:
+    """The login page of every portal of the spec, by the portal's name.
+
+    `/secur/login_portal.jsp` with the Ids of org and portal. (platform reference 6.5)
+    """
+    org = planned.plan.org
+    return tuple(
+        (address.name, f"{org.instance_url}/secur/login_portal.jsp?{query}")
+        for address, portal in planned.reading.live.items()
+        if address.kind == "portal" and portal.id
+        for query in (urlencode({"orgId": org.id[:15], "portalId": portal.id[:15]}),)
+    )

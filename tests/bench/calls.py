@@ -1,0 +1,43 @@
+"""API calls of the walk-through: a first plan, its apply, and an empty plan.
+
+Run with `uv run python tests/bench/calls.py`. Counts what Salesforce would count, against
+one call for each resource, which is what a person's clicks or a naive client would take.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+
+from provisioner import workflow
+from provisioner.connection import open_org
+from provisioner.loader import load
+
+SPEC = Path(__file__).parents[2] / "specs" / "acme"
+
+
+def main():
+    loaded = load(SPEC, None, secrets=True)
+    with tempfile.TemporaryDirectory() as home:
+        rows = []
+        org = open_org(loaded.environment, Path(home))
+
+        def measured(name, work):
+            calls, start = org.api_calls, time.perf_counter()
+            found = work()
+            rows.append((name, org.api_calls - calls, time.perf_counter() - start))
+            return found
+
+        planned = measured("first plan", lambda: workflow.plan(loaded, org))
+        measured("first apply", lambda: list(workflow.apply(planned, org)))
+        again = measured("empty plan", lambda: workflow.plan(loaded, org))
+        assert not again.plan
+    resources = len(loaded.specs)
+    print(f"{resources} resources")
+    print(f"{'step':<14}{'API calls':>10}{'a resource':>12}{'time':>10}  target")
+    for name, calls, seconds in rows:
+        target = "12 calls" if name == "empty plan" else ""
+        print(f"{name:<14}{calls:>10}{calls / resources:>12.1f}{seconds * 1000:>7.0f} ms  {target}")
+
+
+if __name__ == "__main__":
+    main()

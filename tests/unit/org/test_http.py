@@ -1,0 +1,216 @@
+"""The way to an org, over real sockets: what fails, when, and what it is called."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from provisioner.call import CreateRecord, Describe
+from provisioner.org import http
+from provisioner.org.client import SalesforceOrg
+from provisioner.org.errors import AuthenticationFailed, NoAnswer, NotSent, OrgError
+from provisioner.resource import Secret
+
+CREATE = CreateRecord("Account", {"Name": "Acme"})
+
+
+@contextmanager
+def server(answer):
+    """A web server on this machine; `answer(handler)` gives every reply."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer(self)
+
+        do_GET = do_POST  # noqa: N815 - the name that http.server calls
+
+        def log_message(self, *args):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}"
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
+
+
+def page(status, text, **headers):
+    def answer(handler):
+        handler.send_response(status)
+        for name, value in {"Content-Length": str(len(text)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(text.encode())
+
+    return answer
+
+
+def org_at(url, **options):
+    return SalesforceOrg(url, Secret("00Dtoken"), sleep=lambda _: None, **options)
+
+
+def unused_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def failure(url, kind, call=CREATE, **options):
+    org = org_at(url, **options)
+    with pytest.raises(kind) as caught:
+        org.call(call)
+    assert type(caught.value) is kind
+    return org, caught.value
+
+
+def test_plain_http_reaches_an_org_on_this_machine():
+    with server(page(201, '{"id": "001000000000001AAA", "success": true}')) as url:
+        assert org_at(url).call(CREATE) == "001000000000001AAA"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://acme.my.salesforce.com", "http://10.0.0.1:8080", "http://localhost.evil.example"],
+)
+def test_plain_http_to_any_other_machine_is_refused_before_anything_is_sent(url):
+    with pytest.raises(AuthenticationFailed, match="in plain http"):
+        org_at(url)
+
+
+def test_a_redirect_to_plain_http_elsewhere_is_not_followed():
+    with (
+        server(page(302, "", Location="http://acme.example/")) as url,
+        pytest.raises(AuthenticationFailed, match=r"`acme\.example`"),
+    ):
+        org_at(url).read([Describe("User")])
+
+
+@pytest.mark.parametrize("url", ["acme.my.salesforce.com", "ftp://acme.example", "https://", ""])
+def test_what_is_no_web_address_is_refused(url):
+    with pytest.raises(AuthenticationFailed, match="is not the address of an org"):
+        org_at(url)
+
+
+def test_a_refused_connection_was_not_sent():
+    port = unused_port()
+    _, error = failure(f"http://127.0.0.1:{port}", NotSent)
+    assert str(error) == f"`127.0.0.1:{port}` refused the connection"
+    assert error.host == f"127.0.0.1:{port}"
+
+
+def test_an_unknown_host_was_not_sent(monkeypatch):
+    def unknown(*args, **kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    _, error = failure("https://nope.my.salesforce.com", NotSent)
+    assert str(error) == "there is no host `nope.my.salesforce.com`"
+
+
+def test_tls_that_can_not_be_agreed_on_was_not_sent_and_is_not_tried_again():
+    with server(page(200, "{}")) as url:
+        org = org_at(url.replace("http:", "https:"))
+        with pytest.raises(NotSent, match="no secure connection"):
+            org.read([Describe("User")])
+    assert org.requests_sent == 1
+
+
+def test_an_org_that_is_silent_too_long_gave_no_answer(monkeypatch):
+    monkeypatch.setattr(http, "READ_SECONDS", 0.2)
+    done = threading.Event()
+    with server(lambda handler: done.wait(5)) as url:
+        _, error = failure(url, NoAnswer)
+        done.set()
+    assert "did not answer in 0.2 seconds" in str(error)
+
+
+def test_a_connection_that_takes_too_long_was_not_sent(monkeypatch):
+    def never(*args, **kwargs):
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", never)
+    _, error = failure("http://127.0.0.1:1", NotSent)
+    assert "could not be connected to in 10 seconds" in str(error)
+
+
+def test_a_connection_closed_before_the_answer_gave_no_answer():
+    with server(lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)) as url:
+        org, error = failure(url, NoAnswer)
+    assert "closed the connection before it answered" in str(error)
+    assert org.requests_sent == 1
+
+
+def test_an_answer_cut_short_is_no_answer():
+    def cut(handler):
+        handler.send_response(201)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b'{"id": ')
+
+    with server(cut) as url:
+        failure(url, NoAnswer)
+
+
+def test_a_maintenance_page_is_told_as_one():
+    with server(page(503, "<html>Down for maintenance</html>")) as url:
+        _, error = failure(url, NoAnswer)
+    assert "(503)" in str(error)
+    assert "maintenance" in error.remedy
+
+
+def test_a_failure_that_was_being_handled_does_not_colour_the_next():
+    with server(lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)) as url:
+        try:
+            org_at(f"http://127.0.0.1:{unused_port()}").call(CREATE)
+        except NotSent:
+            failure(url, NoAnswer)
+
+
+def test_every_request_has_a_time_out(script, monkeypatch):
+    seen = []
+
+    def send(self, request, **kwargs):
+        seen.append(kwargs["timeout"])
+        raise requests.ConnectionError("no")
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    failure("https://acme.my.salesforce.com", NoAnswer)
+    assert seen == [(10.0, 120.0)]
+
+
+def test_a_session_with_its_own_adapter_for_the_host_keeps_it(script):
+    session = requests.Session()
+    session.mount("http://local.org", script)
+    before = dict(session.adapters)
+    script.answers = [(201, {"id": "001000000000001AAA"}), (200, {"name": "User"})]
+    org = org_at("http://local.org", session=session)
+    assert org.call(CREATE) == "001000000000001AAA"
+    assert org.read([Describe("User")]) == [{"name": "User"}]
+    assert dict(session.adapters) == before
+
+
+def test_settings_of_the_session_are_taken_over_but_not_its_cookies(script, session):
+    session.headers["User-Agent"] = "provisioner"
+    session.cookies.set("who", "someone else")
+    script.answers = [(201, {"id": "001000000000001AAA"})]
+    org_at("https://acme.my.salesforce.com", session=session).call(CREATE)
+    headers = script.requests[0].headers
+    assert (headers["User-Agent"], headers.get("Cookie")) == ("provisioner", None)
+
+
+def test_every_failure_is_an_org_error():
+    wire = http.Wire("https://acme.my.salesforce.com")
+    for failed in (requests.TooManyRedirects("x"), requests.exceptions.InvalidHeader("x")):
+        with pytest.raises(OrgError):
+            wire.write(lambda failed=failed: (_ for _ in ()).throw(failed))
