@@ -91,7 +91,12 @@ class CountActive:
     profile_ids: tuple[str, ...]
 
 
-Query = Describe | Select | CountActive | ListMetadata | ReadMetadata | ReadMembership
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Who is logged in. Answer: the username, `None` where the login may not ask."""
+
+
+Query = Describe | Select | CountActive | Me | ListMetadata | ReadMetadata | ReadMembership
 
 # ---------------------------------------------------------------- writes
 

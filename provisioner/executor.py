@@ -10,7 +10,7 @@ from typing import Any
 from provisioner.call import Call
 from provisioner.diagnostics import Span
 from provisioner.org.client import Org
-from provisioner.org.errors import NoAnswer, OrgError, Refused
+from provisioner.org.errors import AuthenticationFailed, NoAnswer, NotSent, Refused
 from provisioner.plan import Plan, Step
 from provisioner.resource import Address, Lookup, Ref, Value
 
@@ -40,12 +40,22 @@ def apply(plan: Plan, ids: Mapping[Address, str], org: Org) -> Iterator[StepResu
     """Run every step whose needs were met; yield one result per step as it ends.
 
     `ids` are those of the resources that exist. A step that fails, or whose outcome is not
-    known, skips what needs it and nothing else.
+    known, skips what needs it and nothing else; a login that ends, or a network that does,
+    skips all that is left.
     """
     known = dict(ids)
     broken: set[Address] = set()
+    stopped: str | None = None
     for step in plan.steps:
-        result = _run(step, known, broken, org)
+        if stopped:
+            yield StepResult(step, Outcome.SKIPPED, reason=stopped)
+            continue
+        try:
+            result = _run(step, known, broken, org)
+        except (AuthenticationFailed, NotSent) as error:
+            # Every step after this one would fail alike.
+            stopped = "the org can not be reached any more"
+            result = StepResult(step, Outcome.FAILED, reason=str(error), span=step.span)
         if result.outcome is not Outcome.DONE:
             broken.add(step.address)
         if result.id:
@@ -73,8 +83,6 @@ def _run(step: Step, known: dict[Address, str], broken: set[Address], org: Org) 
         return StepResult(
             step, Outcome.FAILED, code=error.code, reason=error.message, span=_blame(step, error)
         )
-    except OrgError as error:
-        return StepResult(step, Outcome.FAILED, reason=str(error), span=step.span)
     return StepResult(step, Outcome.DONE, id=new)
 
 

@@ -12,6 +12,7 @@ from provisioner.call import (
     CountActive,
     Describe,
     ListMetadata,
+    Me,
     Member,
     Query,
     ReadMembership,
@@ -64,6 +65,13 @@ PROFILES_OF_THE_PORTAL: Mapping[str, tuple[str, str]] = {
     ),
 }
 FIRST_PORTAL = "Customer Portal"
+
+
+def users_called(username: str) -> Select:
+    """The query for a user, with what a check of owners asks."""
+    return Select(
+        "User", ("Id", "IsActive", "Name", "UserRoleId", "Username"), (("Username", (username,)),)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,13 @@ class Facts:
         wanted = full_name.casefold()
         named = self.components(type_).items()
         return next((c for name, c in named if name.casefold() == wanted), None)
+
+    @cached_property
+    def running_user(self) -> Mapping[str, Any] | None:
+        """Who is logged in, and so owns what is given no owner; `None` where it is not known."""
+        username = self.answer(Me(), None)
+        found: Any = self.answer(users_called(username)) if username else ()
+        return found[0] if len(found) == 1 else None
 
     def usernames(self, name: str) -> frozenset[str]:
         """The users that were read of this full name, or this username, by their usernames."""

@@ -121,7 +121,8 @@ def _logs_in(change: Change, situation: Situation) -> tuple[bool, bool]:
 
 def _record(change: Change) -> Iterator[Note]:
     if change.action is Action.DELETE:
-        yield Note(NoteKind.REMARK, "stays in the recycle bin for 15 days")
+        with_it = "its contacts and cases go with it, " if change.address.kind == "account" else ""
+        yield Note(NoteKind.REMARK, f"{with_it}to the recycle bin for 15 days")
 
 
 def _count(people: int) -> str:

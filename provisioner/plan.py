@@ -73,6 +73,15 @@ class Seats:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A resource that the org has: its Id there, and the rung that it was known by."""
+
+    address: Address
+    id: str
+    rung: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrgInfo:
     """Which org a plan is for."""
 
@@ -85,14 +94,16 @@ class OrgInfo:
 class Plan:
     """Ordered steps, and what stands in their way.
 
-    `managed` counts the resources that the specs name, `reads` the API calls that the
-    plan took. A plan with an error among its `problems` is not applied.
+    `known` are the resources that the org has, in sync or not; `managed` counts those that
+    the specs name, `reads` the API calls that the plan took. A plan with an error among its
+    `problems` is not applied.
     """
 
     org: OrgInfo
     steps: tuple[Step, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
     seats: tuple[Seats, ...] = ()
+    known: tuple[Known, ...] = ()
     managed: int = 0
     reads: int = 0
 

@@ -13,7 +13,7 @@ from provisioner.guards.users import seats
 from provisioner.kinds import BY_NAME, KINDS
 from provisioner.kinds.base import Removal
 from provisioner.notes import notes
-from provisioner.plan import OrgInfo, Plan, Step, order
+from provisioner.plan import Known, OrgInfo, Plan, Step, order
 from provisioner.reader import Reading
 from provisioner.resource import Address, LiveState, Resource
 
@@ -51,7 +51,8 @@ def make_plan(reading: Reading, instance_url: str, reads: int) -> Plan:
         for change, needs in ordered
     )
     problems = sorted(problems, key=lambda d: (d.span is None, d.span))
-    return Plan(org, steps, tuple(problems), used, len(reading.desired), reads)
+    known = tuple(Known(a, str(r.id or ""), reading.rungs[a]) for a, r in reading.live.items())
+    return Plan(org, steps, tuple(problems), used, known, len(reading.desired), reads)
 
 
 def _removals(changes: Iterable[Change]) -> Iterable[Change]:
@@ -66,7 +67,9 @@ def _removals(changes: Iterable[Change]) -> Iterable[Change]:
 
 def _rank(change: Change) -> int:
     # Deactivating first frees the seats that new users need.
-    return -1 if change.action is Action.DEACTIVATE else _RANKS[change.address.kind]
+    active = change.field("IsActive")
+    leaves = change.action is Action.DEACTIVATE or (active is not None and active.after is False)
+    return -1 if leaves and change.before else _RANKS[change.address.kind]
 
 
 def _referrers(live: LiveState) -> Callable[[Resource], frozenset[Address]]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from provisioner.call import Describe, ListMetadata, Query, Select
+from provisioner.call import Describe, ListMetadata, Me, Query, Select
 from provisioner.diagnostics import Diagnostic
-from provisioner.facts import LICENCES, ORGANIZATION, PROFILES, SWITCHES, Facts
+from provisioner.facts import LICENCES, ORGANIZATION, PROFILES, SWITCHES, Facts, users_called
 from provisioner.identity import Row
 from provisioner.kinds import KINDS
 from provisioner.kinds.settings import PORTAL_SWITCH
@@ -67,6 +67,8 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
     facts = replace(facts, enabling=_enabling(by_kind, facts))
     lookups = _lookups(wanted, facts)
     second = [q for kind, mine in by_kind.items() for q in kind.second(mine, facts, others)]
+    if me := facts.answer(Me(), None):
+        second.append(users_called(me))
     asked = _lookup_queries(lookups)
     facts = replace(facts, answers=_ask(org, [*second, *asked], facts.answers))
     facts = replace(facts, lookups=_found(lookups, asked, facts))
@@ -105,8 +107,15 @@ def _first_round(by_kind: Mapping[Any, Sequence[Resource]]) -> list[Query]:
         queries += [ListMetadata(tuple(sorted({t for name in types for t in _LISTED[name]})))]
     if named - {"account", "contact"}:
         queries += [SWITCHES]
+    if "user" in named and any("OwnerId" not in r.written for r in _accounts(by_kind)):
+        # Whoever is logged in will own them, and must have a role.
+        queries += [Me()]
     queries += [q for kind, mine in by_kind.items() for q in kind.first(mine)]
     return queries
+
+
+def _accounts(by_kind: Mapping[Any, Sequence[Resource]]) -> Iterable[Resource]:
+    return (r for mine in by_kind.values() for r in mine if r.address.kind == "account")
 
 
 def _enabling(by_kind: Mapping[Any, Sequence[Resource]], facts: Facts) -> Address | None:

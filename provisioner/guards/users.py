@@ -226,8 +226,11 @@ def _owner_of(situation: Situation, account: Resource | None) -> tuple[str, str 
         role = situation.value(user, "UserRoleId") if user else None
         return (str(owner.to), str(role) if role else None) if user else None
     live = situation.live.get(account.address)
-    if owner is not None or live is None:
+    if owner is not None:
         return None
+    if live is None:
+        me = situation.facts.running_user
+        return (str(me["Username"]), me["UserRoleId"]) if me else None
     role = live.fields.get("Owner.UserRoleId")
     return str(live.fields.get("Owner.Username")), None if role is None else str(role)
 

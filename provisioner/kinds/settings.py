@@ -46,7 +46,7 @@ class SettingsKind(MetadataKind):
             )
             for r, xml in found
         )
-        return Found(resources, {r.address: "settings type" for r in wanted})
+        return Found(resources, {r.address: "full name" for r in wanted})
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         return flat(component)

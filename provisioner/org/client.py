@@ -20,6 +20,7 @@ from provisioner.call import (
     EditMetadata,
     EnableCustomerPortal,
     ListMetadata,
+    Me,
     Query,
     ReadMembership,
     ReadMetadata,
@@ -146,10 +147,12 @@ class SalesforceOrg:
                 assert_never(call)
         return None
 
-    def _read(self, query: CountActive | ListMetadata | ReadMetadata | ReadMembership) -> Any:
+    def _read(self, query: CountActive | Me | ListMetadata | ReadMetadata | ReadMembership) -> Any:
         match query:
             case CountActive(profile_ids):
                 return self._rest.count_active(profile_ids)
+            case Me():
+                return self._rest.me()
             case ListMetadata(types):
                 return self._metadata.listed(types)
             case ReadMetadata(type_, full_names):

@@ -14,7 +14,7 @@ from simple_salesforce.exceptions import SalesforceResourceNotFound
 
 from provisioner.call import Describe, Select
 from provisioner.org import soql
-from provisioner.org.errors import refusal
+from provisioner.org.errors import AuthenticationFailed, Refused, refusal
 from provisioner.org.http import Wire, refused
 from provisioner.resource import Lookup, Ref, Secret, Value
 
@@ -60,6 +60,14 @@ class Rest:
         """How many active users have each of these profiles."""
         (rows,) = self._fetch([_query(soql.count_active(profile_ids))])
         return {row["ProfileId"]: int(row["users"]) for row in rows}
+
+    def me(self) -> str | None:
+        """The username that the token is for; `None` where its scopes do not let it ask."""
+        try:
+            answer: Any = self._wire.read(lambda: self._sf.oauth2("userinfo"), counted=False)
+        except (Refused, AuthenticationFailed):
+            return None
+        return str(answer["preferred_username"])
 
     def create(self, sobject: str, fields: Mapping[str, Value]) -> str:
         """The Id of the new record."""

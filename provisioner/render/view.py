@@ -25,6 +25,10 @@ def plan(todo: Plan, *, spec: str, environment: str) -> dict[str, Any]:
             "instance_url": todo.org.instance_url,
         },
         "steps": [_step(number, step) for number, step in enumerate(todo.steps, 1)],
+        "known": [
+            {"address": str(k.address), "id": k.id or None, "matched_by": k.rung}
+            for k in todo.known
+        ],
         "problems": [problem(p) for p in todo.problems],
         "summary": summary(todo),
         "licences": [

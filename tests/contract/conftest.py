@@ -57,8 +57,8 @@ class Portal:
     def org(self):
         return connect(AccessToken(self.url, Secret(self.token)), session=self.session)
 
-    def plan(self, spec):
-        return workflow.plan(self.load(spec), self.org)
+    def plan(self, spec, org=None):
+        return workflow.plan(self.load(spec), org or self.org)
 
     def apply_plan(self, planned):
         return workflow.apply(planned, self.org)

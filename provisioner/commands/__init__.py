@@ -1,0 +1,49 @@
+"""What each command does, says and exits with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+
+from provisioner.commands import output
+from provisioner.loader import NoSpecError
+from provisioner.status import DONE, PARTLY, WRONG
+
+
+def run(options: Namespace) -> int:
+    """Run the command that was asked for; its exit status."""
+    try:
+        return _run(options)
+    except NoSpecError as error:
+        output.say(str(error), error.remedy)
+        return WRONG
+    except BrokenPipeError:
+        # Whoever read us has read enough; nothing is left to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        output.say("interrupted", "run the command again to go on from here")
+        return PARTLY if options.command == "apply" else WRONG
+
+
+def _run(options: Namespace) -> int:
+    # Each imports what it needs: `validate` needs no HTTP client.
+    match options.command:
+        case "apply":
+            from provisioner.commands.applying import apply
+
+            return apply(options)
+        case "org":
+            from provisioner.commands.local_org import org
+
+            return org(options)
+        case name:
+            from provisioner.commands import comparing
+
+            compare = {
+                "validate": comparing.validate,
+                "plan": comparing.plan,
+                "drift": comparing.drift,
+            }
+            return compare[name](options)

@@ -1,0 +1,138 @@
+"""`apply`: ask, carry the plan out, read again, and say honestly what became of it."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.commands import output
+from provisioner.commands.comparing import bounds_broken
+from provisioner.commands.online import online
+from provisioner.loader import Loaded
+from provisioner.render.lines import Line, write
+from provisioner.status import DONE, PARTLY, REFUSED, WRONG
+
+if TYPE_CHECKING:
+    from provisioner.executor import Outcome
+    from provisioner.org.client import Org
+    from provisioner.saved import SavedPlan
+    from provisioner.workflow import Planned
+
+
+def apply(options: Namespace) -> int:
+    """Make the org look like a spec, or like a saved plan and no more."""
+    from provisioner.saved import SavedPlanError, parse
+
+    saved: SavedPlan | None = None
+    spec, environment = options.spec, options.env
+    if spec is not None and Path(spec).is_file():
+        try:
+            saved = parse(Path(spec).read_text("utf-8"))
+        except (SavedPlanError, UnicodeDecodeError) as error:
+            remedy = "name a spec's folder, or a plan that `plan --out` wrote"
+            output.say(f"`{spec}`: {error}", remedy)
+            return WRONG
+        if environment not in (None, saved.environment):
+            output.say(
+                f"the plan is for the environment `{saved.environment}`", "leave out `--env`"
+            )
+            return WRONG
+        spec, environment = saved.spec, saved.environment
+    return online(spec, environment, lambda loaded, org: _apply(options, loaded, org, saved))
+
+
+def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None) -> int:
+    from provisioner import workflow
+    from provisioner.saved import SavedPlanError, check
+
+    planned = workflow.plan(loaded, org)
+    shown = output.document("Plan", planned.plan, loaded, "text")
+    if planned.plan.errors:
+        return WRONG
+    if saved is not None:
+        try:
+            check(saved, shown)
+        except SavedPlanError as error:
+            output.say(str(error), "plan again, and have the new plan reviewed")
+            return REFUSED
+    if bounds_broken(planned.plan, loaded):
+        return REFUSED
+    if not planned.plan:
+        _urls(planned)
+        return DONE
+    if not options.auto_approve and (asked := _ask(planned)) is not None:
+        return asked
+    return _carry_out(planned, loaded, org)
+
+
+def _ask(planned: Planned) -> int | None:
+    """Ask on the terminal; the status to exit with when the answer is not `yes`."""
+    if not sys.stdin.isatty():
+        remedy = "look at `provisioner plan`, then apply with `--auto-approve`"
+        output.say("there is no terminal to ask on", remedy)
+        return WRONG
+    org = planned.plan.org
+    sys.stderr.write(f"\nApply these {len(planned.plan.steps)} steps to {org.name} ({org.id})? ")
+    sys.stderr.write("Only `yes` is a yes: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() == "yes":
+        return None
+    output.talk("nothing was changed")
+    return REFUSED
+
+
+def _carry_out(planned: Planned, loaded: Loaded, org: Org) -> int:
+    from provisioner import workflow
+    from provisioner.org.errors import OrgError
+    from provisioner.render import plan as text
+
+    before, total = org.api_calls, len(planned.plan.steps)
+    counts: Counter[Outcome] = Counter()
+    output.talk("")
+    for number, result in enumerate(workflow.apply(planned, org), 1):
+        counts[result.outcome] += 1
+        write(text.result(result, number, total), sys.stderr)
+    output.talk("")
+    made = Line(f"API calls made: {org.api_calls - before}.")
+    write([text.applied(counts), made], sys.stdout)
+    try:
+        again = workflow.plan(loaded, org)
+    except OrgError as error:
+        output.say_org(error)
+        remedy = "apply again: what is done is not done twice"
+        output.say("the org could not be read again", remedy)
+        return PARTLY
+    if again.plan or again.plan.errors:
+        _left(again, counts, loaded)
+        return PARTLY
+    write([Line(("In sync", "bold green"), ": a second plan is empty.")], sys.stdout)
+    _urls(again)
+    return DONE
+
+
+def _left(again: Planned, counts: Counter[Outcome], loaded: Loaded) -> None:
+    """Say what a second plan still has, and whether that was to be expected."""
+    from provisioner.executor import Outcome
+    from provisioner.render import plan as text
+
+    count = len(again.plan.steps)
+    if set(counts) - {Outcome.DONE}:
+        output.say(f"{count} steps are left to do", "mend what failed, and apply again")
+    else:
+        output.say(
+            f"every step was done, and yet a second plan has {count}: the org does not keep "
+            "what it was sent",
+            "this is a mistake of the spec, or of provisioner: please report it",
+        )
+    write(text.plan(output.view(again.plan, loaded)), sys.stderr)
+    output.problems(again.plan.problems, loaded, sys.stderr)
+
+
+def _urls(planned: Planned) -> None:
+    from provisioner import workflow
+
+    for name, url in workflow.login_urls(planned):
+        sys.stdout.write(f"Log in to {name}: {url}\n")

@@ -1,0 +1,81 @@
+"""`validate`, `plan` and `drift`: what is wrong, what would change, what has changed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.commands import output
+from provisioner.commands.online import online
+from provisioner.loader import Loaded, find, load
+from provisioner.render import diagnostics
+from provisioner.status import CHANGES, DONE, REFUSED, WRONG
+
+if TYPE_CHECKING:
+    from provisioner.org.client import Org
+    from provisioner.plan import Plan
+
+
+def validate(options: Namespace) -> int:
+    """Offline: every problem of every file."""
+    loaded = load(find(options.spec), options.env, secrets=False)
+    if options.format == "json":
+        sys.stdout.write(json.dumps(diagnostics.as_json(loaded.problems), indent=2) + "\n")
+    elif loaded.problems:
+        output.problems(loaded.problems, loaded, sys.stdout)
+    else:
+        count = len(loaded.specs)
+        sys.stdout.write(f"{loaded.folder}: {count} resources in {len(loaded.texts)} files, ok\n")
+    return WRONG if output.errors(loaded.problems) else DONE
+
+
+def plan(options: Namespace) -> int:
+    """What apply would do, saved where `--out` says."""
+    return online(options.spec, options.env, lambda loaded, org: _plan(options, loaded, org))
+
+
+def drift(options: Namespace) -> int:
+    """Where the org differs from the spec."""
+    return online(options.spec, options.env, lambda loaded, org: _drift(options, loaded, org))
+
+
+def bounds_broken(plan: Plan, loaded: Loaded) -> bool:
+    """Whether the plan goes over a bound of its environment's policy, which is then said."""
+    from provisioner.policy import violations
+
+    broken = violations(plan, loaded.environment.policy)
+    for violation in broken:
+        output.say(violation, f"raise it in environments/{loaded.environment.name}.yaml")
+    return bool(broken)
+
+
+def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
+    from provisioner import workflow
+
+    made = workflow.plan(loaded, org).plan
+    shown = output.document("Plan", made, loaded, options.format)
+    if made.errors:
+        return WRONG
+    if options.out:
+        try:
+            Path(options.out).write_text(json.dumps(shown, indent=2) + "\n", "utf-8")
+        except OSError as error:
+            output.say(f"the plan can not be saved to `{options.out}`: {error.strerror}")
+            return WRONG
+        output.talk(f"saved to {options.out}: apply it with `provisioner apply {options.out}`")
+    if bounds_broken(made, loaded):
+        return REFUSED
+    return CHANGES if options.detailed_exitcode and made else DONE
+
+
+def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
+    from provisioner import workflow
+
+    made = workflow.plan(loaded, org).plan
+    output.document("Drift", made, loaded, options.format)
+    if made.errors:
+        return WRONG
+    return CHANGES if made else DONE

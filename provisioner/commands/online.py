@@ -1,0 +1,47 @@
+"""From a spec's name to its org: what every command that asks an org does first."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioner.commands import output
+from provisioner.loader import Loaded, find, load
+from provisioner.status import NO_ORG, WRONG
+
+if TYPE_CHECKING:
+    from provisioner.org.client import Org
+
+# Where the local org is kept: a folder that git is told to ignore.
+HOME = "PROVISIONER_HOME"
+_DEFAULT_HOME = ".provisioner"
+
+
+def home() -> Path:
+    """The folder of the local org."""
+    return Path(os.environ.get(HOME) or _DEFAULT_HOME)
+
+
+def online(spec: str | None, environment: str | None, use: Callable[[Loaded, Org], int]) -> int:
+    """Load the spec, log in to its org, and use both; the status of whatever went wrong."""
+    loaded = load(find(spec), environment, secrets=True)
+    output.problems(loaded.problems, loaded, sys.stderr)
+    if output.errors(loaded.problems):
+        # A login that can not even be tried is an org that can not be reached.
+        codes = {d.code for d in loaded.problems}
+        return NO_ORG if codes == {"missing-secret"} else WRONG
+
+    from provisioner.connection import open_org
+    from provisioner.org.errors import AuthenticationFailed, OrgError, Unreachable
+
+    try:
+        return use(loaded, open_org(loaded.environment, home()))
+    except (AuthenticationFailed, Unreachable) as error:
+        output.say_org(error)
+        return NO_ORG
+    except OrgError as error:
+        output.say_org(error)
+        return WRONG
