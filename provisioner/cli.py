@@ -117,10 +117,19 @@ def _org(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="org_command", metavar="COMMAND", parser_class=_Parser)
     commands.required = True
     serve = _command(commands, "serve", "serve the local org on loopback")
-    serve.add_argument("--port", type=int, default=None, help="the port (default 8787)")
+    serve.add_argument("--port", type=_port, default=8787, help="the port (default 8787)")
+    serve.add_argument(
+        "--control", action="store_true", help="open /emulator/: reset, clock, faults, outbox"
+    )
     show = _command(commands, "show", "print how to log in to the local org")
     _format(show, "text", "json")
     _command(commands, "reset", "start over with a new local org")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a port: 0 (any) to 65535")
+    return int(text)
 
 
 def _spec(parser: argparse.ArgumentParser) -> None:

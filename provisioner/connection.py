@@ -7,6 +7,7 @@ from pathlib import Path
 from provisioner.environment import AccessToken, Environment, Local
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
+from provisioner.org.errors import OrgError
 from provisioner.resource import Secret
 
 
@@ -20,11 +21,14 @@ def open_org(environment: Environment, home: Path) -> SalesforceOrg:
         return connect(environment.login)
     import requests
 
-    from provisioner.emulator.local import LocalOrg
+    from provisioner.emulator.local import LocalOrg, LocalOrgError
     from provisioner.emulator.server import InProcessAdapter
 
     local = LocalOrg(home)
-    credentials = local.credentials()
+    try:
+        credentials = local.credentials()
+    except LocalOrgError as error:
+        raise OrgError(str(error), remedy=error.remedy) from error
     session = requests.Session()
     session.mount(credentials.instance_url, InProcessAdapter(local.app()))
     login = AccessToken(credentials.instance_url, Secret(credentials.access_token))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
-from provisioner.call import Call
+from provisioner.call import Call, ResetPassword, SetPassword
 from provisioner.diagnostics import Span
+from provisioner.kinds.user import PASSWORD
 from provisioner.org.client import Org
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, NotSent, Refused
 from provisioner.plan import Plan, Step
@@ -67,6 +68,15 @@ class _Unmet(Exception):  # noqa: N818  (never leaves this module)
     """A reference of a call stands for nothing, or for several records."""
 
 
+class _CallRefused(Exception):  # noqa: N818  (nor does this)
+    """One of a step's calls was refused."""
+
+    def __init__(self, call: Call, refused: Refused) -> None:
+        super().__init__(str(refused))
+        self.call = call
+        self.refused = refused
+
+
 def _run(step: Step, known: dict[Address, str], broken: set[Address], org: Org) -> StepResult:
     blocked = sorted(step.needs & broken)
     if blocked:
@@ -79,10 +89,9 @@ def _run(step: Step, known: dict[Address, str], broken: set[Address], org: Org) 
         return StepResult(step, Outcome.FAILED, reason=str(error), span=step.span)
     except NoAnswer as error:
         return StepResult(step, Outcome.UNKNOWN, reason=str(error), span=step.span)
-    except Refused as error:
-        return StepResult(
-            step, Outcome.FAILED, code=error.code, reason=error.message, span=_blame(step, error)
-        )
+    except _CallRefused as error:
+        span, said = _blame(step, error), error.refused
+        return StepResult(step, Outcome.FAILED, code=said.code, reason=said.message, span=span)
     return StepResult(step, Outcome.DONE, id=new)
 
 
@@ -90,17 +99,22 @@ def _make(step: Step, known: dict[Address, str], org: Org) -> str | None:
     """Make the calls of a step in order; the Id of what it made."""
     new = None
     for call in step.calls:
-        made = org.call(_resolve(call, known, org))
+        try:
+            made = org.call(_resolve(call, known, org))
+        except Refused as error:
+            raise _CallRefused(call, error) from error
         if made and new is None:
             new = known[step.address] = made
     return new
 
 
-def _blame(step: Step, error: Refused) -> Span | None:
+def _blame(step: Step, error: _CallRefused) -> Span | None:
     """Where the refused field was written; else where the resource was."""
     after = step.change.after
+    if isinstance(error.call, SetPassword | ResetPassword):
+        return after.span(PASSWORD)
     written = {name.casefold(): name for name in after.spans}
-    named = (written.get(f.casefold()) for f in error.fields)
+    named = (written.get(f.casefold()) for f in error.refused.fields)
     return next((after.spans[n] for n in named if n), after.span())
 
 

@@ -50,21 +50,46 @@ FIELDS_OF_THE_PORTAL: Mapping[str, frozenset[str]] = {
 }
 # Of these, the ones that can be set on a record only once it is there. (2.1, 3.1)
 UPDATE_ONLY = frozenset({"IsCustomerPortal", "IsPartner", "IsPortalEnabled"})
-# Profile name: its licence and its Metadata full name. (platform reference 3.5, 4.2)
-PROFILES_OF_THE_PORTAL: Mapping[str, tuple[str, str]] = {
-    "High Volume Customer Portal": ("High Volume Customer Portal", "HighVolumePortal"),
-    "Authenticated Website": ("Authenticated Website", "PlatformPortal"),
-    "Customer Portal Manager": ("Customer Portal Manager", "Customer Portal Manager"),
-    "Customer Portal Manager Custom": (
-        "Customer Portal Manager Custom",
-        "Customer Portal Manager Custom",
-    ),
-    "Customer Portal Manager Standard": (
-        "Customer Portal Manager Standard",
-        "Customer Portal Manager Standard",
-    ),
-}
 FIRST_PORTAL = "Customer Portal"
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A profile that comes with the portal where its licence was bought. (1.1, 3.5, 4.2)"""
+
+    name: str
+    full_name: str
+    licence: str
+    user_type: str
+
+
+PROFILES_OF_THE_PORTAL = (
+    Awaited(
+        "High Volume Customer Portal",
+        "HighVolumePortal",
+        "High Volume Customer Portal",
+        "CspLitePortal",
+    ),
+    Awaited("Authenticated Website", "PlatformPortal", "Authenticated Website", "CspLitePortal"),
+    Awaited(
+        "Customer Portal Manager",
+        "Customer Portal Manager",
+        "Customer Portal Manager",
+        "PowerCustomerSuccess",
+    ),
+    Awaited(
+        "Customer Portal Manager Custom",
+        "Customer Portal Manager Custom",
+        "Customer Portal Manager Custom",
+        "PowerCustomerSuccess",
+    ),
+    Awaited(
+        "Customer Portal Manager Standard",
+        "Customer Portal Manager Standard",
+        "Customer Portal Manager Standard",
+        "CustomerSuccess",
+    ),
+)
 
 
 def users_called(username: str) -> Select:
@@ -252,19 +277,27 @@ class Facts:
         """Whether enabling the portal, which this plan does, brings the field."""
         return bool(self.enabling) and name in FIELDS_OF_THE_PORTAL.get(sobject, ())
 
-    def awaited_name(self, name: str) -> str | None:
-        """The name of a profile, given either, that enabling will bring: it is not there yet."""
+    def awaited(self, name: str) -> Awaited | None:
+        """The profile of that name, given either, which enabling will bring and is not there."""
         if self.enabling is None or self.profiles_named(name):
             return None
         wanted = name.casefold()
-        names = ((n, full_name) for n, (_, full_name) in PROFILES_OF_THE_PORTAL.items())
-        return next((n for n, full in names if wanted in (n.casefold(), full.casefold())), None)
+        return next(
+            (
+                p
+                for p in PROFILES_OF_THE_PORTAL
+                if wanted in (p.name.casefold(), p.full_name.casefold())
+                and self._active_licence(p.licence)
+            ),
+            None,
+        )
 
-    def awaited_profile(self, name: str) -> Licence | None:
-        """The licence of such a profile: without an active one the profile will not come."""
-        awaited = self.awaited_name(name)
-        wanted = PROFILES_OF_THE_PORTAL[awaited][0] if awaited else None
-        return next((li for li in self.licences.values() if li.active and li.name == wanted), None)
+    def licence_of(self, profile: Awaited) -> Licence | None:
+        """The licence that an awaited profile will have."""
+        return self._active_licence(profile.licence)
+
+    def _active_licence(self, name: str) -> Licence | None:
+        return next((li for li in self.licences.values() if li.active and li.name == name), None)
 
 
 def _fields(described: Mapping[str, Any]) -> Mapping[str, FieldInfo]:

@@ -81,11 +81,13 @@ def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
         # Without its variables no template of the spec can be filled.
         found = Environment(environment or DEFAULT_ENVIRONMENT, Local())
         return Loaded(folder, found, problems=in_order(problems), texts=texts)
-    filled = [r for d in documents if (r := _filled(d, found.vars, problems))]
+    filled = [_filled(d, found.vars, problems) for d in documents]
     validator = schema.Validator(schemas(), "spec.schema.json")
-    problems += [p for document in filled for p in schema.check(document, validator)]
-    declared = spec.specs(filled)
-    problems += declared.problems
+    declared = spec.specs(filled, complete=len(documents) == len(files))
+    checked = [p for document in filled for p in schema.check(document, validator)]
+    unfilled = {d.values[path] for d in filled for path in d.unfilled}
+    # What follows from a template that could not be filled is no problem of its own.
+    problems += [p for p in (*checked, *declared.problems) if p.span not in unfilled]
     specs = declared.specs
     if secrets and not problems:
         try:
@@ -127,6 +129,9 @@ def _document(
     try:
         texts[name] = source.decode(path.read_bytes(), name)
         return source.parse(texts[name], name)
+    except source.FlawedError as error:
+        problems += error.diagnostics
+        return error.document
     except DiagnosticError as error:
         problems += error.diagnostics
     except OSError as error:
@@ -136,12 +141,12 @@ def _document(
 
 def _filled(
     document: source.Document, variables: Mapping[str, Any], problems: list[Diagnostic]
-) -> source.Document | None:
+) -> source.Document:
     try:
         return source.render(document, variables, os.environ)
-    except DiagnosticError as error:
+    except source.FlawedError as error:
         problems += error.diagnostics
-        return None
+        return error.document
 
 
 def _environment(
@@ -164,9 +169,12 @@ def _environment(
         known = ", ".join(f"`{p.stem}`" for p in sorted(path.parent.glob("*.yaml"))) or "none"
         raise NoSpecError(f"there is no environment `{name}`", f"environments of {folder}: {known}")
     document = _document(path, texts, problems)
-    # An environment names the process environment only: it is where `vars` come from.
-    document = _filled(document, {}, problems) if document else None
     if document is None:
+        return None
+    before = len(problems)
+    # An environment names the process environment only: it is where `vars` come from.
+    document = _filled(document, {}, problems)
+    if len(problems) > before:
         return None
     wrong = schema.check(document, schema.Validator(schemas(), "environment.schema.json"))
     problems += wrong

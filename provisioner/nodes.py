@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -21,11 +22,21 @@ _UNPRINTABLE = re.compile(
 )  # YAML 1.2, c-printable
 
 
-def read(text: str, file: str) -> tuple[Any, Mapping[Path, Span], Mapping[Path, Span]]:
-    """The data, the spans of its values and those of its keys, all by path.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The data of a file, the spans of its values and those of its keys, all by path.
 
-    Raises DiagnosticError with every problem that YAML lets us see.
+    With `problems`, the data is what can be read all the same: of a repeated key the first.
     """
+
+    data: Any
+    values: Mapping[Path, Span]
+    keys: Mapping[Path, Span]
+    problems: tuple[Diagnostic, ...]
+
+
+def read(text: str, file: str) -> Read:
+    """Read one file. Raises DiagnosticError where its syntax leaves nothing to read."""
     if unprintable := tuple(_unprintable(text, file)):
         raise DiagnosticError(unprintable)
     if too_deep := _too_deep(text, file):
@@ -39,9 +50,8 @@ def read(text: str, file: str) -> tuple[Any, Mapping[Path, Span], Mapping[Path, 
         loader.dispose()
     builder = _Builder(text, file)
     data = builder.value(node, ()) if node else None
-    if builder.problems:
-        raise DiagnosticError(in_order(builder.problems))
-    return data, MappingProxyType(builder.values), MappingProxyType(builder.keys)
+    values, keys = MappingProxyType(builder.values), MappingProxyType(builder.keys)
+    return Read(data, values, keys, in_order(builder.problems))
 
 
 class _CoreLoader(yaml.CSafeLoader):
@@ -140,6 +150,7 @@ class _Builder:
                         notes=(f"first given at {first}",),
                     )
                 )
+                continue
             own[key] = key_node, value_node
         self._read[id(node)] = merged | own
         return self._read[id(node)]

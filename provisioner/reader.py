@@ -197,9 +197,8 @@ def _readable(
     live: Iterable[Resource], ids: Mapping[Address, str], facts: Facts
 ) -> Iterable[Resource]:
     """The same live resources, with the Ids that the specs have a name for shown by it."""
-    names: dict[Value, Value] = {
-        rows[0]["Id"]: lookup for lookup, rows in facts.lookups.items() if len(rows) == 1
-    }
+    names: dict[Value, Value] = {p.id: p.name for p in facts.profiles}
+    names |= {rows[0]["Id"]: lookup for lookup, rows in facts.lookups.items() if len(rows) == 1}
     names |= {id_: Ref(address) for address, id_ in ids.items()}
     for resource in live:
         written = {name: names.get(value, value) for name, value in resource.written.items()}

@@ -58,8 +58,12 @@ class _Reference:
         return Address(self.target.kind, self.name)
 
 
-def check(all_: Sequence[Spec]) -> Iterator[Diagnostic]:
-    """Every reference to nothing, to what is to be removed, and every circle of references."""
+def check(all_: Sequence[Spec], *, complete: bool = True) -> Iterator[Diagnostic]:
+    """Every reference to nothing, to what is to be removed, and every circle of references.
+
+    Where the specs are not `complete`, what is not declared may be so in a file that could
+    not be read: only a name next to a declared one is a slip then.
+    """
     declared = {spec.address: spec for spec in all_}
     found = [reference for spec in all_ for reference in _references(spec)]
     known_as = _known_as(all_)
@@ -69,7 +73,7 @@ def check(all_: Sequence[Spec]) -> Iterator[Diagnostic]:
         target = declared.get(reference.address)
         if target is None:
             problem = _undeclared(reference, keys[reference.target.kind], known_as)
-            if problem:
+            if problem and (complete or keys[reference.target.kind].near(reference.name, _NEAR)):
                 yield problem
         elif target.data.get("remove") is True and reference.source.data.get("remove") is not True:
             yield Diagnostic(

@@ -6,7 +6,7 @@ repeated key is an error. Merge keys (`<<`) work, although 1.2 dropped them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,8 @@ Path = nodes.Path
 class Document:
     """One YAML document. `span(path)` finds the text that a path came from.
 
-    `rendered` says that templates were filled in, which happens at most once.
+    `rendered` says that templates were filled in, which happens at most once; `unfilled`
+    are the paths of those that could not be.
     """
 
     file: str
@@ -30,6 +31,7 @@ class Document:
     keys: Mapping[Path, Span]
     text: str = ""
     rendered: bool = False
+    unfilled: frozenset[Path] = frozenset()
 
     def span(self, path: Path, *, key: bool = False) -> Span | None:
         """The span at `path`, or of its nearest ancestor that has one."""
@@ -45,6 +47,17 @@ class Document:
             return ""
         begin, end = offsets(self.text, span)
         return self.text[begin:end]
+
+
+class FlawedError(DiagnosticError):
+    """Something is wrong with a file, and yet `document` is what can be read of it.
+
+    It serves to find what else is wrong, so that all is said in one go.
+    """
+
+    def __init__(self, problems: Iterable[Diagnostic], document: Document) -> None:
+        super().__init__(in_order(problems))
+        self.document = document
 
 
 def decode(raw: bytes, file: str) -> str:
@@ -66,8 +79,11 @@ def decode(raw: bytes, file: str) -> str:
 def parse(text: str, file: str) -> Document:
     """Parse one document. Raises DiagnosticError with every problem that YAML lets us see."""
     text = text.removeprefix("\ufeff")
-    data, values, keys = nodes.read(text, file)
-    return Document(file, data, values, keys, text)
+    read = nodes.read(text, file)
+    document = Document(file, read.data, read.values, read.keys, text)
+    if read.problems:
+        raise FlawedError(read.problems, document)
+    return document
 
 
 def render(
@@ -75,7 +91,7 @@ def render(
     vars: Mapping[str, Any],  # noqa: A002 - the name that templates use
     env: Mapping[str, str],
 ) -> Document:
-    """Fill in the templates of every text value. Raises DiagnosticError with all problems.
+    """Fill in the templates of every text value. Raises FlawedError with all problems.
 
     `{{ vars.x }}` and `{{ env.X }}` are all that a template can name. What a template
     gives is never taken for a template again, however often this is called.
@@ -84,10 +100,12 @@ def render(
         return document
     problems: list[Diagnostic] = []
     names: Mapping[str, Mapping[str, Any]] = {"vars": vars, "env": env}
-    data = _filled(document, document.data, (), names, problems)
+    unfilled: set[Path] = set()
+    data = _filled(document, document.data, (), names, problems, unfilled)
+    filled = replace(document, data=data, rendered=True, unfilled=frozenset(unfilled))
     if problems:
-        raise DiagnosticError(in_order(problems))
-    return replace(document, data=data, rendered=True)
+        raise FlawedError(problems, filled)
+    return filled
 
 
 def _filled(
@@ -96,6 +114,7 @@ def _filled(
     path: Path,
     names: Mapping[str, Mapping[str, Any]],
     problems: list[Diagnostic],
+    unfilled: set[Path],
 ) -> Any:
     match value:
         case str():
@@ -105,6 +124,7 @@ def _filled(
                 return template.fill(value, names)
             except template.TemplateError as error:
                 problems += [_in_template(document, path, p) for p in error.problems]
+                unfilled.add(path)
                 return value
         case dict():
             for key in filter(template.is_template, value):
@@ -113,12 +133,13 @@ def _filled(
                     Diagnostic("template-key", "templates work in values, not in keys", span)
                 )
             return {
-                key: _filled(document, item, (*path, key), names, problems)
+                key: _filled(document, item, (*path, key), names, problems, unfilled)
                 for key, item in value.items()
             }
         case list():
             return [
-                _filled(document, item, (*path, i), names, problems) for i, item in enumerate(value)
+                _filled(document, item, (*path, i), names, problems, unfilled)
+                for i, item in enumerate(value)
             ]
         case _:
             return value

@@ -56,8 +56,11 @@ class Specs:
     problems: tuple[Diagnostic, ...] = ()
 
 
-def specs(documents: Sequence[Document]) -> Specs:
-    """The resources of all documents; where a key is given twice, the first one counts."""
+def specs(documents: Sequence[Document], *, complete: bool = True) -> Specs:
+    """The resources of all documents; where a key is given twice, the first one counts.
+
+    `complete` says that no file is missing from `documents`.
+    """
     found: dict[Address, Spec] = {}
     identity: dict[str, tuple[str, Span]] = {}
     problems: list[Diagnostic] = []
@@ -81,7 +84,7 @@ def specs(documents: Sequence[Document]) -> Specs:
     problems += _same_record(all_, names)
     problems += _same_name(all_)
     problems += _same_contact(all_)
-    problems += references.check(all_)
+    problems += references.check(all_, complete=complete)
     return Specs(all_, names, in_order(problems))
 
 

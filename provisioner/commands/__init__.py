@@ -14,7 +14,9 @@ from provisioner.status import DONE, PARTLY, WRONG
 def run(options: Namespace) -> int:
     """Run the command that was asked for; its exit status."""
     try:
-        return _run(options)
+        status = _run(options)
+        sys.stdout.flush()
+        return status
     except NoSpecError as error:
         output.say(str(error), error.remedy)
         return WRONG
@@ -22,6 +24,10 @@ def run(options: Namespace) -> int:
         # Whoever read us has read enough; nothing is left to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        # What the spec's files do wrong was said where they are read: this is a full disk.
+        output.say(f"{error.strerror}: `{error.filename or 'the output'}`")
+        return WRONG
     except KeyboardInterrupt:
         output.say("interrupted", "run the command again to go on from here")
         return PARTLY if options.command == "apply" else WRONG

@@ -120,7 +120,8 @@ def _left(again: Planned, counts: Counter[Outcome], loaded: Loaded) -> None:
 
     count = len(again.plan.steps)
     if set(counts) - {Outcome.DONE}:
-        output.say(f"{count} steps are left to do", "mend what failed, and apply again")
+        left = "1 step is" if count == 1 else f"{count} steps are"
+        output.say(f"{left} left to do", "mend what failed, and apply again")
     else:
         output.say(
             f"every step was done, and yet a second plan has {count}: the org does not keep "

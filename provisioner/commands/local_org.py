@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from argparse import Namespace
 from dataclasses import asdict
 
 from provisioner.commands import output
 from provisioner.commands.online import home
-from provisioner.emulator.local import LocalOrg
+from provisioner.emulator.local import LocalOrg, LocalOrgError
 from provisioner.status import DONE, WRONG
-
-DEFAULT_PORT = 8787
 
 
 def org(options: Namespace) -> int:
     """Run one of the commands about the local org."""
     local = LocalOrg(home())
+    try:
+        return _run(local, options)
+    except LocalOrgError as error:
+        output.say(str(error), error.remedy)
+        return WRONG
+
+
+def _run(local: LocalOrg, options: Namespace) -> int:
     match options.org_command:
         case "serve":
-            return _serve(local, options.port)
+            return _serve(local, options)
         case "show":
             return _show(local, options.format)
         case _:
@@ -29,17 +36,21 @@ def org(options: Namespace) -> int:
             return DONE
 
 
-def _serve(local: LocalOrg, port: int | None) -> int:
-    port = DEFAULT_PORT if port is None else port
-    output.talk(f"the local org answers at http://127.0.0.1:{port} until you press Ctrl-C")
-    output.talk("`provisioner org show` prints how to log in")
+def _serve(local: LocalOrg, options: Namespace) -> int:
+    def ready(url: str) -> None:
+        output.talk(f"the local org answers at {url} until you press Ctrl-C")
+        output.talk("`provisioner org show` prints how to log in")
+
+    # A service manager stops what it started by SIGTERM, and that is no failure.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    local.open()
     try:
-        local.serve(port)
+        local.serve(options.port, control=options.control, ready=ready)
     except OSError as error:
-        output.say(f"port {port} can not be served: {error.strerror}", "choose another: `--port`")
+        remedy = "choose another with `--port`"
+        output.say(f"port {options.port} can not be served: {error.strerror}", remedy)
         return WRONG
-    except KeyboardInterrupt:
-        output.talk("stopped")
+    output.talk("stopped")
     return DONE
 
 

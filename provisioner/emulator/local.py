@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,8 @@ from provisioner.emulator.server import DEFAULT_PORT, serve
 from provisioner.emulator.store import Org
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Flask
 
 _FILE: Final = "local-org.sqlite3"
@@ -37,6 +40,14 @@ class Credentials:
     consumer_secret: str = field(repr=False)
 
 
+class LocalOrgError(Exception):
+    """The folder can not hold a local org, or what it holds is none."""
+
+    def __init__(self, folder: Path, error: Exception) -> None:
+        super().__init__(f"the local org in `{folder}` can not be opened: {error}")
+        self.remedy = "name another folder in PROVISIONER_HOME, or delete what is there"
+
+
 class LocalOrg:
     """The local org of a folder, which is made when it is not there and kept out of git."""
 
@@ -46,13 +57,16 @@ class LocalOrg:
         self._org: Org | None = None
 
     def open(self) -> Org:
-        """The org; the same one every time until `close`."""
+        """The org; the same one every time until `close`. Raises LocalOrgError."""
         if self._org is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            ignore = self.folder / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
-            self._org = Org(self.path)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                ignore = self.folder / ".gitignore"
+                if not ignore.exists():
+                    ignore.write_text("*\n", encoding="utf-8")
+                self._org = Org(self.path)
+            except (OSError, sqlite3.Error) as error:
+                raise LocalOrgError(self.folder, error) from error
         return self._org
 
     def close(self) -> None:
@@ -101,23 +115,34 @@ class LocalOrg:
         """The WSGI app of the org, to be used in process."""
         return create_app(self.open(), control=control)
 
-    def serve(self, port: int = DEFAULT_PORT, *, control: bool = True) -> None:
-        """Serves the org on 127.0.0.1 until Ctrl-C; prints nothing.
+    def serve(
+        self,
+        port: int = DEFAULT_PORT,
+        *,
+        control: bool = False,
+        ready: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """Serves the org on 127.0.0.1 until Ctrl-C; `ready` is told the URL once it answers.
 
-        While it is served, the folder holds its URL.
+        While it is served, the folder holds its URL. Raises OSError for a port that is taken.
         """
         self.open()
         file = self.folder / _URL_FILE
+        mine = False
+
+        def answers(url: str) -> None:
+            nonlocal mine
+            file.write_text(url, encoding="utf-8")
+            mine = True
+            ready(url)
+
         try:
             with suppress(KeyboardInterrupt):
-                serve(
-                    self.path,
-                    port=port,
-                    control=control,
-                    ready=lambda url: file.write_text(url, encoding="utf-8"),
-                )
+                serve(self.path, port=port, control=control, ready=answers)
         finally:
-            file.unlink(missing_ok=True)
+            # Where the port was taken, the file is that of the server which has it.
+            if mine:
+                file.unlink(missing_ok=True)
 
     def _key_file(self, org: Org) -> Path:
         file = self.folder / _KEY_FILE

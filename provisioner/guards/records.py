@@ -165,7 +165,7 @@ def _bad_value(info: FieldInfo, value: Value, span: Span | None) -> Iterator[Dia
 
 def _awaited(situation: Situation, lookup: Lookup) -> bool:
     name = str(lookup.where[0][1])
-    return lookup.sobject == "Profile" and situation.facts.awaited_profile(name) is not None
+    return lookup.sobject == "Profile" and situation.facts.awaited(name) is not None
 
 
 def _nearest(situation: Situation, lookup: Lookup) -> str | None:

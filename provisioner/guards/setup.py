@@ -208,7 +208,7 @@ def _portal_profiles(situation: Situation, portal: Resource, name: str) -> Itera
             rights = situation.rights_of(declared)
         else:
             named = situation.facts.profiles_named(profile)
-            if not named and situation.facts.awaited_profile(profile) is None:
+            if not named and situation.facts.awaited(profile) is None:
                 yield _unknown_profile(situation, portal, name, profile)
                 continue
             rights = situation.rights(named[0].id) if named else None

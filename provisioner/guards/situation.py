@@ -72,9 +72,11 @@ class Situation:
                 wanted = self.desired.get(to)
                 return self.rights_of(wanted) if wanted else None
             case Lookup():
-                name = str(profile.where[0][1])
-                licence = self.facts.awaited_profile(name)
-                return Rights(name, licence, "CspLitePortal") if licence else None
+                awaited = self.facts.awaited(str(profile.where[0][1]))
+                if awaited is None:
+                    return None
+                licence = self.facts.licence_of(awaited)
+                return Rights(awaited.name, licence, awaited.user_type)
             case str():
                 found = next((p for p in self.facts.profiles if p.id == profile), None)
                 if found is None:

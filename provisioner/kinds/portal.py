@@ -133,7 +133,10 @@ def _members(change: Change, facts: Facts) -> tuple[Call, ...]:
 
 def _listed_name(name: str, facts: Facts) -> str:
     found = facts.profiles_named(name)
-    return found[0].name if found else facts.awaited_name(name) or name
+    if found:
+        return found[0].name
+    awaited = facts.awaited(name)
+    return awaited.name if awaited else name
 
 
 def _names(value: object) -> tuple[str, ...]:

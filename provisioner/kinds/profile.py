@@ -18,7 +18,7 @@ from provisioner.call import (
     UpdateRecord,
 )
 from provisioner.diff import Action, Change
-from provisioner.facts import PROFILES_OF_THE_PORTAL, Facts
+from provisioner.facts import Facts
 from provisioner.kinds.base import Declared, Found, Others
 from provisioner.kinds.metadata import CLONE, NAME, MetadataKind, full_name
 from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS, values
@@ -124,8 +124,8 @@ def source_name(name: str, facts: Facts) -> str:
     found = facts.profiles_named(name)
     if found:
         return found[0].full_name
-    awaited = facts.awaited_name(name)
-    return PROFILES_OF_THE_PORTAL[awaited][1] if awaited else encoded(name)
+    awaited = facts.awaited(name)
+    return awaited.full_name if awaited else encoded(name)
 
 
 def users_of(facts: Facts, profiles: Sequence[Resource]) -> Select | None:

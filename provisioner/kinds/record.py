@@ -222,8 +222,8 @@ def _targeted(value: Value, info: FieldInfo | None, facts: Facts) -> Value:
         return value
     if not value.sobject and info and info.reference_to:
         return replace(value, sobject=info.reference_to[0])
-    awaited = facts.awaited_name(str(value.where[0][1])) if value.sobject == "Profile" else None
-    return replace(value, where=(("Name", awaited),)) if awaited else value
+    awaited = facts.awaited(str(value.where[0][1])) if value.sobject == "Profile" else None
+    return replace(value, where=(("Name", awaited.name),)) if awaited else value
 
 
 def _canonical(

@@ -44,6 +44,7 @@ class Portal:
     token: str
     session: requests.Session
     requests: list = field(default_factory=list)
+    local: LocalOrg | None = None
 
     def load(self, spec):
         folder = self.folder / "spec"
@@ -121,4 +122,6 @@ def portal(tmp_path):
         app = local.app()
         for url in {credentials.instance_url, credentials.instance_url.replace("http:", "https:")}:
             session.mount(url, Recorder(app, log))
-        yield Portal(tmp_path, credentials.instance_url, credentials.access_token, session, log)
+        yield Portal(
+            tmp_path, credentials.instance_url, credentials.access_token, session, log, local
+        )

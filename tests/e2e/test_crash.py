@@ -1,0 +1,83 @@
+"""Whatever cuts an apply short, the next one goes on from there: nothing is lost or doubled."""
+
+import signal
+import subprocess
+
+import pytest
+
+DEADLINE = 60
+MOST = 40  # more writes than the walk-through needs
+
+
+@pytest.fixture
+def acme(work, serve, watch):
+    """The walk-through's spec for a new served org, which is behind a proxy."""
+    org = serve()
+    watched = watch(org)
+    work.copy_acme()
+    work.use(org, watched.url)
+    return work, org, watched
+
+
+def test_killed_after_every_single_write_it_still_gets_there(acme):
+    work, org, watched = acme
+    apply = ("apply", "--env", "served", "--auto-approve")
+    crashes = 0
+    for _ in range(MOST):
+        process = work.start(*apply, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        watched.lose = lambda *request, process=process: process.kill() or True
+        process.wait(timeout=DEADLINE)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -9
+        crashes += 1
+    watched.lose = None
+    assert 7 <= crashes < MOST
+    assert "No drift" in work.run("drift", "--env", "served", status=0).out
+    assert everything(org) == {
+        "Account": 1,
+        "Contact": 1,
+        "Profile WHERE Name LIKE 'Acme%'": 1,
+        "User WHERE ContactId != null": 1,
+    }
+    assert "jane.doe@acme.example" in str(org.outbox())
+
+
+def test_a_lost_answer_is_unknown_and_is_looked_up_the_next_time(acme):
+    work, org, watched = acme
+    watched.lose = lambda method, path, body: path.rstrip("/").endswith("/Account")
+    applied = work.run("apply", "--env", "served", "--auto-approve", status=5)
+    assert "account/acme  UNKNOWN" in applied.err
+    assert "4 done, 0 failed, 2 skipped, 1 unknown" in applied.out
+    watched.lose = None
+    work.run("apply", "--env", "served", "--auto-approve", status=0)
+    assert everything(org)["Account"] == 1
+
+
+def everything(org):
+    """How many there are of what the walk-through makes."""
+    from_ = (
+        "Account",
+        "Contact",
+        "Profile WHERE Name LIKE 'Acme%'",
+        "User WHERE ContactId != null",
+    )
+    return {of: len(org.query(f"SELECT Id FROM {of}")) for of in from_}
+
+
+def test_an_interrupt_is_told_apart_from_a_crash(acme):
+    work, org, watched = acme
+    process = work.start(
+        "apply", "--env", "served", "--auto-approve", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    watched.lose = lambda method, path, body: (
+        path.rstrip("/").endswith("/Account") and process.send_signal(signal.SIGINT)
+    )
+    _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 5, err
+    assert "interrupted" in err
+    assert "run the command again" in err
+    assert "Traceback" not in err
+    watched.lose = None
+    work.run("apply", "--env", "served", "--auto-approve", status=0)
+    assert everything(org)["Account"] == 1

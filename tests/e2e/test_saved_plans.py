@@ -1,0 +1,116 @@
+"""A plan that was saved is a ceiling: it is applied as reviewed, or not at all."""
+
+import json
+
+import pytest
+
+SHOP = """\
+accounts:
+  acme:
+    Name: Acme Corporation
+    Phone: "1"
+  globex:
+    Name: Globex
+"""
+ENVIRONMENT = """\
+org: {login: access_token, instance_url: "{{ env.ORG_URL }}", token: {env: ORG_TOKEN}}
+"""
+
+
+@pytest.fixture
+def shop(work, org):
+    """A folder with a saved plan of two accounts for the served org, which has one as another."""
+    org.send("POST", "/composite/sobjects", all_accounts("Acme Corporation"))
+    work.write("specs/shop/accounts.yaml", SHOP)
+    work.write("specs/shop/environments/there.yaml", ENVIRONMENT)
+    work.use(org)
+    saved = work.run("plan", "--env", "there", "--out", "plan.json", status=0)
+    assert "provisioner apply plan.json" in saved.err
+    yield work
+    for account in org.query("SELECT Id FROM Account"):
+        org.send("DELETE", f"/sobjects/Account/{account['Id']}")
+
+
+def all_accounts(*names):
+    return {"records": [{"attributes": {"type": "Account"}, "Name": name} for name in names]}
+
+
+def names(org):
+    return {(a["Name"], a["Phone"]) for a in org.query("SELECT Name, Phone FROM Account")}
+
+
+def test_a_saved_plan_is_applied(shop, org):
+    applied = shop.run("apply", "plan.json", "--auto-approve", status=0)
+    assert "2 done, 0 failed" in applied.out
+    assert names(org) == {("Acme Corporation", "1"), ("Globex", None)}
+    again = shop.run("apply", "plan.json", "--auto-approve", status=0)
+    assert "In sync" in again.out
+
+
+def test_it_may_do_less_where_somebody_did_a_part(shop, org):
+    org.create("Account", Name="Globex")
+    assert "1 done, 0 failed" in shop.run("apply", "plan.json", "--auto-approve", status=0).out
+
+
+def test_it_asks_too(shop, org):
+    shop.run("apply", "plan.json", status=1)
+    assert names(org) == {("Acme Corporation", None)}
+
+
+def test_a_value_that_moved_since_refuses_it(shop, org):
+    org.change("Account", "Name='Acme Corporation'", Phone="2")
+    refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
+    assert "account/acme" in refused.err
+    assert "plan again" in refused.err
+    assert names(org) == {("Acme Corporation", "2")}
+
+
+def test_a_spec_that_moved_since_refuses_it(shop, org):
+    shop.write("specs/shop/accounts.yaml", SHOP.replace("Globex", "Initech"))
+    refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
+    assert "account/globex" in refused.err
+    assert names(org) == {("Acme Corporation", None)}
+
+
+@pytest.mark.xfail(strict=True, reason="all local orgs have the same organization id")
+def test_another_org_refuses_it(shop, org, serve):
+    other = serve()
+    other.create("Account", Name="Acme Corporation")
+    assert other.credentials["organization_id"] != org.credentials["organization_id"]
+    shop.use(other)
+    refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
+    assert "the plan was made for the org" in refused.err
+    assert names(other) == {("Acme Corporation", None)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["garbage", "", "[]", "{}", '{"format_version": 1}', '{"format_version": 99}', "null"],
+)
+def test_a_file_that_is_no_plan_is_refused(text, shop, org):
+    shop.write("other.json", text)
+    refused = shop.run("apply", "other.json", "--auto-approve", status=1)
+    assert "`other.json`" in refused.err
+    assert refused.out == ""
+    assert names(org) == {("Acme Corporation", None)}
+
+
+def test_a_binary_file_is_refused(shop):
+    (shop.folder / "binary").write_bytes(b"\x00\xff\xfe")
+    assert "`binary`" in shop.run("apply", "binary", "--auto-approve", status=1).err
+
+
+def test_a_plan_of_another_environment_is_refused(shop):
+    refused = shop.run("apply", "plan.json", "--env", "elsewhere", "--auto-approve", status=1)
+    assert "the environment `there`" in refused.err
+
+
+def test_the_file_is_the_plan_as_json(shop):
+    saved = json.loads((shop.folder / "plan.json").read_text("utf-8"))
+    shown = shop.run("plan", "--env", "there", "--format", "json", status=0).json
+    assert saved == shown
+
+
+def test_a_file_that_can_not_be_written_is_named(shop):
+    refused = shop.run("plan", "--env", "there", "--out", "nowhere/plan.json", status=1)
+    assert "`nowhere/plan.json`" in refused.err
