@@ -12,9 +12,13 @@ from typing import Any, NoReturn
 from provisioner.status import DONE, WRONG
 
 _EPILOG = """\
-exit status: 0 done or in sync; 1 the spec or the call is wrong; 2 changes pending or drift;
-3 the org can not be reached or refuses the login; 4 refused by a policy, a threshold, a lock
-or a stale plan; 5 applied in part"""
+exit status:
+  0  done, or in sync
+  1  the spec or the call is wrong
+  2  changes are pending, or drift
+  3  the org can not be reached, or refuses the login
+  4  refused: by you, a policy or a stale plan
+  5  applied in part"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -124,6 +128,8 @@ def _org(parser: argparse.ArgumentParser) -> None:
     show = _command(commands, "show", "print how to log in to the local org")
     _format(show, "text", "json")
     _command(commands, "reset", "start over with a new local org")
+    coverage = _command(commands, "coverage", "print what the local org serves, by its code")
+    _format(coverage, "text", "json")
 
 
 def _port(text: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from provisioner.environment import AccessToken, Environment, Local
@@ -11,14 +13,16 @@ from provisioner.org.errors import OrgError
 from provisioner.resource import Secret
 
 
-def open_org(environment: Environment, home: Path) -> SalesforceOrg:
+@contextmanager
+def open_org(environment: Environment, home: Path) -> Iterator[SalesforceOrg]:
     """The org of the environment, logged in. `home` is the local org's folder.
 
     The local org answers in this process, to the very requests that another org is sent.
     Raises OrgError.
     """
     if not isinstance(environment.login, Local):
-        return connect(environment.login)
+        yield connect(environment.login)
+        return
     import requests
 
     from provisioner.emulator.local import LocalOrg, LocalOrgError
@@ -29,7 +33,10 @@ def open_org(environment: Environment, home: Path) -> SalesforceOrg:
         credentials = local.credentials()
     except LocalOrgError as error:
         raise OrgError(str(error), remedy=error.remedy) from error
-    session = requests.Session()
-    session.mount(credentials.instance_url, InProcessAdapter(local.app()))
-    login = AccessToken(credentials.instance_url, Secret(credentials.access_token))
-    return connect(login, session=session)
+    try:
+        with requests.Session() as session:
+            session.mount(credentials.instance_url, InProcessAdapter(local.app()))
+            login = AccessToken(credentials.instance_url, Secret(credentials.access_token))
+            yield connect(login, session=session)
+    finally:
+        local.close()

@@ -78,5 +78,6 @@ def _given(want: Resource, name: str) -> FieldChange:
 
 
 def _says(want: Resource, name: str) -> bool:
-    # Creating something with a field cleared says no more than leaving the field out.
-    return want.shown(name) is not None
+    # Creating something with a field cleared says no more than leaving the field out, but
+    # where it starts as a copy.
+    return want.copied or want.shown(name) is not None

@@ -165,6 +165,11 @@ class Facts:
         rows = self.lookups.get(lookup, ())
         return str(rows[0]["Id"]) if len(rows) == 1 else None
 
+    def unknown_names(self, lookup: Lookup) -> tuple[str, ...]:
+        """The field names of a lookup that its object does not have, as far as is known."""
+        info = self.describe(lookup.sobject)
+        return () if info is None else tuple(n for n, _ in lookup.where if n not in info)
+
     def answer(self, query: Query, default: Any = ()) -> Any:
         return self.answers.get(query, default)
 

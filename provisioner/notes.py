@@ -38,7 +38,8 @@ def _settings(change: Change) -> Iterator[Note]:
         field = change.field(name)
         if field and field.after is True:
             yield Note(NoteKind.IRREVERSIBLE, f"{what} can never be switched off again")
-    if PORTAL_SWITCH in change.names():
+    switch = change.field(PORTAL_SWITCH)
+    if switch and switch.after is True:
         text = f"Salesforce makes the portal `{FIRST_PORTAL}`, its profiles and its fields"
         yield Note(NoteKind.REMARK, text)
 

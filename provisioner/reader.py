@@ -32,6 +32,8 @@ _LISTED: Mapping[str, tuple[str, ...]] = {
     "profile": ("Profile",),
     "user": ("Profile",),
 }
+# The fields that our own references are found by; every object has what it needs of them.
+_EVERYWHERE = frozenset({"Name", "Username"})
 # What a check asks of a record that a spec only refers to.
 _ALSO: Mapping[str, tuple[str, ...]] = {
     "Account": ("Owner.UserRoleId", "Owner.Username"),
@@ -66,10 +68,11 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
     facts = Facts(_ask(org, _first_round(by_kind), {}), identity=identity)
     facts = replace(facts, enabling=_enabling(by_kind, facts))
     lookups = _lookups(wanted, facts)
+    facts = replace(facts, answers=_ask(org, _to_describe(lookups, facts), facts.answers))
     second = [q for kind, mine in by_kind.items() for q in kind.second(mine, facts, others)]
     if me := facts.answer(Me(), None):
         second.append(users_called(me))
-    asked = _lookup_queries(lookups)
+    asked = _lookup_queries(found for found in lookups if not facts.unknown_names(found))
     facts = replace(facts, answers=_ask(org, [*second, *asked], facts.answers))
     facts = replace(facts, lookups=_found(lookups, asked, facts))
 
@@ -140,6 +143,16 @@ def _lookups(wanted: Iterable[Resource], facts: Facts) -> tuple[Lookup, ...]:
     return tuple(sorted(found))
 
 
+def _to_describe(lookups: Iterable[Lookup], facts: Facts) -> list[Query]:
+    """The objects whose field names a `{find: ...}` gives and that are not known yet."""
+    named = {
+        found.sobject
+        for found in lookups
+        if found.sobject != "Profile" and {n for n, _ in found.where} - _EVERYWHERE
+    }
+    return [Describe(s) for s in sorted(named) if facts.describe(s) is None]
+
+
 def _lookup_queries(lookups: Iterable[Lookup]) -> list[Query]:
     """One query for each object and key field, whatever the number of lookups."""
     values: dict[tuple[str, str], set[str]] = {}
@@ -201,6 +214,10 @@ def _readable(
     names |= {rows[0]["Id"]: lookup for lookup, rows in facts.lookups.items() if len(rows) == 1}
     names |= {id_: Ref(address) for address, id_ in ids.items()}
     for resource in live:
+        # An owner that no spec names was read with its record.
+        owner = resource.written.get("Owner.Username")
+        if owner is not None:
+            names.setdefault(resource.written.get("OwnerId"), owner)
         written = {name: names.get(value, value) for name, value in resource.written.items()}
         yield replace(resource, written=written)
 

@@ -105,7 +105,8 @@ class Resource:
     Two resources are compared by `fields`, which are canonical (an e-mail in lower
     case, a reference as the Id it stands for); people and the API see `written`, the
     value as it was given. `needs` are resources that must be there first, `was` is its
-    former name, `remove` asks that it be gone, and `defaults` are fields that are only
+    former name, `copied` says that it starts with values that a null clears, `remove` asks
+    that it be gone, and `defaults` are fields that are only
     given when it is created.
     """
 
@@ -116,6 +117,7 @@ class Resource:
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False)
     needs: frozenset[Address] = field(default=frozenset(), compare=False)
     was: str | None = field(default=None, compare=False)
+    copied: bool = field(default=False, compare=False)
     remove: bool = field(default=False, compare=False)
     defaults: frozenset[str] = field(default=frozenset(), compare=False)
 

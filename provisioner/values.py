@@ -47,7 +47,7 @@ def _text(value: str, type_: str) -> Value:
     if type_ in _WITHOUT_CASE:
         return text.casefold()
     if type_ == "multipicklist":
-        return ";".join(sorted({part.strip().casefold() for part in text.split(";")} - {""}))
+        return ";".join(sorted({p.strip().casefold() for p in text.split(";")} - {""})) or None
     if type_ in _NUMBERS:
         return _parsed_number(text)
     if type_ == "datetime":
@@ -72,10 +72,10 @@ def _number(value: int | float) -> int | float:
 def _instant(text: str) -> str:
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError):
         return text
-    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def reference(value: Value) -> Value:

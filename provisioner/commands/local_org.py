@@ -22,6 +22,8 @@ def org(options: Namespace) -> int:
     except LocalOrgError as error:
         output.say(str(error), error.remedy)
         return WRONG
+    finally:
+        local.close()
 
 
 def _run(local: LocalOrg, options: Namespace) -> int:
@@ -30,6 +32,8 @@ def _run(local: LocalOrg, options: Namespace) -> int:
             return _serve(local, options)
         case "show":
             return _show(local, options.format)
+        case "coverage":
+            return _coverage(local, options.format)
         case _:
             local.reset()
             output.talk("the local org is as new")
@@ -51,6 +55,15 @@ def _serve(local: LocalOrg, options: Namespace) -> int:
         output.say(f"port {options.port} can not be served: {error.strerror}", remedy)
         return WRONG
     output.talk("stopped")
+    return DONE
+
+
+def _coverage(local: LocalOrg, format_: str) -> int:
+    from provisioner.emulator import coverage
+
+    found = coverage.report(local.app(control=True))
+    text = coverage.as_json(found) if format_ == "json" else coverage.as_text(found)
+    sys.stdout.write(text.rstrip() + "\n")
     return DONE
 
 

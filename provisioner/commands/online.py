@@ -38,7 +38,8 @@ def online(spec: str | None, environment: str | None, use: Callable[[Loaded, Org
     from provisioner.org.errors import AuthenticationFailed, OrgError, Unreachable
 
     try:
-        return use(loaded, open_org(loaded.environment, home()))
+        with open_org(loaded.environment, home()) as org:
+            return use(loaded, org)
     except (AuthenticationFailed, Unreachable) as error:
         output.say_org(error)
         return NO_ORG

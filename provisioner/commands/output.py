@@ -40,6 +40,8 @@ def document(title: str, plan: Plan, loaded: Loaded, format_: str) -> dict[str, 
         case _:
             if plan.steps or not plan.errors:
                 write(text.drift(shown) if title == "Drift" else text.plan(shown), sys.stdout)
+            if plan.problems:
+                sys.stdout.write("\n")
             problems(plan.problems, loaded, sys.stderr)
     return shown
 

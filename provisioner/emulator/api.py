@@ -69,7 +69,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call is answered with; `body` is JSON data, None for no body."""
+    """What a call is answered with; `body` is JSON data, bytes as they are, None for no body."""
 
     status: int
     body: Any = None

@@ -6,27 +6,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
+from provisioner.emulator import refusals
 from provisioner.emulator.context import EXTENSION
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
-_SURFACES: Final = ("auth", "rest", "metadata", "setup", "portal")
+_SURFACES: Final = ("auth", "rest", "bulk1", "metadata", "partner", "setup", "portal")
 
 
 def create_app(org: Org, *, control: bool = False) -> Flask:
     """The app that serves `org`.
 
-    With `control`, also `/emulator/` (reset, clock, outbox, request log), and requests are logged
-    in `app.extensions["request log"]`.
+    With `control`, also `/emulator/` (see the module `control`), and requests are logged in
+    `app.extensions["request log"]`.
     """
     app = Flask(__name__, static_folder=None)
     app.extensions[EXTENSION] = org
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # a path with `//` is not redirected
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for surface in _SURFACES:
         app.register_blueprint(import_module(f"provisioner.emulator.{surface}").blueprint)
+    app.register_error_handler(HTTPException, refusals.unrouted)
     if control:
         from provisioner.emulator import control as door
 

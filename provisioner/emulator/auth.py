@@ -10,18 +10,24 @@ from urllib.parse import unquote
 
 from flask import Blueprint, Response, jsonify, request
 
-from provisioner.emulator import context, passwords
+from provisioner.emulator import context, identities, ids, logins, passwords, refresh_tokens
 from provisioner.emulator.rules import permissions
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.emulator.store import Org
 
 blueprint = Blueprint("auth", __name__)
 
+# The kind of a session that may only choose a new password (platform reference 6.4 [V])
+EXPIRED_KIND: Final = "Expired"
 _APPLICATION: Final = "provisioner"
 _JWT_LIFE: Final = 180  # seconds; platform reference 7
 _SKEW: Final = 30  # seconds a clock may differ: guess
+_JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _PUBLIC_AUDIENCES: Final = ("https://login.salesforce.com", "https://test.salesforce.com")
 
 
@@ -32,11 +38,14 @@ class _Refused(Exception):  # noqa: N818 - the OAuth word for it
         self.status = status
 
 
-@blueprint.post("/services/oauth2/token")
+@blueprint.route("/services/oauth2/token", methods=_METHODS)
 def token() -> Response:
     """A token for one of the flows that a pipeline uses."""
     org = context.org()
+    kept = None
     try:
+        if request.method != "POST":
+            raise _Refused("invalid_request", "must use HTTP POST")  # general knowledge [U]
         match request.form.get("grant_type"):
             case "client_credentials":
                 _client(org)
@@ -44,43 +53,87 @@ def token() -> Response:
             case "password":
                 _client(org)
                 user_id = _by_password(org)
-            case "urn:ietf:params:oauth:grant-type:jwt-bearer":
+            case grant if grant == _JWT_GRANT:
                 user_id = _by_jwt(org)
+            case "refresh_token":
+                _client(org)
+                kept = request.form.get("refresh_token", "")
+                user_id = _by_refresh_token(org, kept)
             case _:
                 raise _Refused("unsupported_grant_type", "grant type not supported")
     except _Refused as refused:
         response = jsonify(refused.answer)
         response.status_code = refused.status
     else:
-        response = jsonify(_granted(org, user_id))
+        response = jsonify(_granted(org, user_id, kept))
     response.headers["Cache-Control"] = "no-cache, no-store"
     return response
+
+
+@blueprint.post("/services/oauth2/introspect")
+def introspect() -> Response:
+    """Whether a token is good, for the connected app itself (RFC 7662, as Salesforce has it)."""
+    org = context.org()
+    try:
+        _client(org)
+    except _Refused as refused:
+        response = jsonify(refused.answer)
+        response.status_code = 401
+        return response
+    value = request.form.get("token", "")
+    found, held = org.session(value), refresh_tokens.owner(org, value)
+    if found is None and held is None:
+        return jsonify({"active": False})
+    user = org.get("User", found.user_id if found else str(held))
+    assert user is not None, "users are never removed"
+    answer: dict[str, Any] = {
+        "active": True,
+        "scope": "api" if found else "api refresh_token",
+        "client_id": org.setting("consumer key"),
+        "username": user["Username"],
+        "sub": f"{context.instance_url()}/id/{organization_id(org)}/{user['Id']}",
+        "token_type": "access_token" if found else "refresh_token",
+    }
+    if found:
+        answer["exp"] = int(found.expires.timestamp())
+    return jsonify(answer)
 
 
 @blueprint.route("/services/oauth2/userinfo", methods=["GET", "POST"])
 def userinfo() -> Response:
     """Who the token belongs to."""
     org = context.org()
-    found = org.session(context.bearer_token() or "")
+    given = context.bearer_token() or request.values.get("access_token", "")
+    found = org.session(given)
     if found is None:
-        return Response("Bad_OAuth_Token", 403, content_type="text/plain")  # [U]
-    return jsonify(_identity(org, found.user_id))
+        return _forbidden(given)
+    return jsonify(
+        identities.shown(org, organization_id(org), found.user_id, context.instance_url())
+    )
 
 
 @blueprint.get("/id/<_organization>/<user_id>")
 def identity(_organization: str, user_id: str) -> Response:
     """The identity URL of a token answer; only the token's own user is told."""
     org = context.org()
-    found = org.session(context.bearer_token() or request.args.get("oauth_token", ""))
-    if found is None or found.user_id != user_id:
-        return Response("Bad_OAuth_Token", 403, content_type="text/plain")  # [U]
-    return jsonify(_identity(org, user_id))
+    given = context.bearer_token() or request.args.get("oauth_token", "")
+    found = org.session(given)
+    if found is None or found.user_id != ids.normal(user_id):
+        return _forbidden(given)
+    if ids.normal(_organization) != organization_id(org):
+        # "Wrong_Org": identity URL documentation, remembered [U]
+        return Response("Wrong_Org", 403, content_type="text/plain")
+    return jsonify(
+        identities.shown(org, organization_id(org), found.user_id, context.instance_url())
+    )
 
 
 @blueprint.route("/services/oauth2/revoke", methods=["GET", "POST"])
 def revoke() -> Response:
-    """Ends the session of a token."""
+    """Ends the session of a token; of a refresh token, every session that came of it too."""
     value = request.values.get("token", "")
+    if refresh_tokens.revoke(context.org(), value):
+        return Response(b"", 200)
     if context.org().session(value) is None:
         refusal = {"error": "invalid_token", "error_description": "invalid token"}  # guess
         response = jsonify(refusal)
@@ -108,8 +161,15 @@ def private_key(org: Org) -> str:
     return kept
 
 
-def log_in(org: Org, user_id: str, status: str, *, login_type: str = "Remote Access 2.0") -> None:
-    """Writes a row of LoginHistory; a success is also the user's last login."""
+def log_in(
+    org: Org,
+    user_id: str,
+    status: str,
+    *,
+    login_type: str = "Remote Access 2.0",
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes a row of LoginHistory, with `more` of its fields; a success is the last login too."""
     now = timestamp(org.now())
     org.insert(
         "LoginHistory",
@@ -126,6 +186,7 @@ def log_in(org: Org, user_id: str, status: str, *, login_type: str = "Remote Acc
             "ClientVersion": "N/A",
             "ApiType": "N/A",
             "ApiVersion": "N/A",
+            **(more or {}),
         },
         by=user_id,
     )
@@ -153,11 +214,24 @@ def _by_password(org: Org) -> str:
         raise _Refused("invalid_grant", "authentication failure")
     user = found[0]
     id_ = str(user["Id"])
-    if not passwords.matches(org, id_, request.form.get("password", "")):
-        log_in(org, id_, "Invalid Password")
-        raise _Refused("invalid_grant", "authentication failure")
-    _may_log_in(org, user)
+    status = logins.by_password(org, user, request.form.get("password", ""))
+    with org.transaction():
+        logins.count(org, user, status)
+        if status != logins.SUCCESS:
+            log_in(org, id_, status)
+    if status != logins.SUCCESS:
+        raise _out(status)
     return id_
+
+
+def _by_refresh_token(org: Org, given: str) -> str:
+    owner = refresh_tokens.owner(org, given)
+    if owner is None:  # platform reference 7 [V]
+        raise _Refused("invalid_grant", "expired access/refresh token")
+    user = org.get("User", owner)
+    assert user is not None, "users are never removed"
+    _may_log_in(org, user)
+    return owner
 
 
 def _by_jwt(org: Org) -> str:
@@ -200,26 +274,54 @@ def _public_key(org: Org) -> Any:
 
 
 def _may_log_in(org: Org, user: dict[str, Any]) -> None:
-    if not user["IsActive"]:
-        log_in(org, user["Id"], "User is inactive")
-        raise _Refused("invalid_grant", "inactive user")  # text: guess
-    if any(login["IsFrozen"] for login in org.select("UserLogin", UserId=user["Id"])):
-        log_in(org, user["Id"], "User is frozen")
-        raise _Refused("invalid_grant", "user is frozen")  # text: guess
+    status = logins.standing(org, user)
+    if status in {logins.INACTIVE, logins.FROZEN}:
+        log_in(org, user["Id"], status)
+        raise _out(status)
 
 
-def _granted(org: Org, user_id: str) -> dict[str, str]:
+def _out(status: str) -> _Refused:
+    """The refusal for a status of LoginHistory: "user is locked" [V]; the other two: guess."""
+    texts = {
+        logins.INACTIVE: "inactive user",
+        logins.FROZEN: "user is frozen",
+        logins.LOCKED: "user is locked",
+    }
+    return _Refused("invalid_grant", texts.get(status, "authentication failure"))
+
+
+def _forbidden(given: str) -> Response:
+    # platform reference 7 [U]; "Missing_OAuth_Token": identity URL documentation, remembered [U]
+    text = "Bad_OAuth_Token" if given else "Missing_OAuth_Token"
+    return Response(text, 403, content_type="text/plain")
+
+
+def _granted(org: Org, user_id: str, kept: str | None) -> dict[str, str]:
+    """The answer to a grant. `kept` is the refresh token that was shown, which stays good.
+
+    Salesforce hands refresh tokens out in flows with a browser; here, where there is none, any
+    user's flow gets one by asking for the scope `refresh_token` (guess).
+    """
+    wanted = request.form.get("scope", "").split()
+    asks = request.form.get("grant_type") in {"password", _JWT_GRANT}
     with org.transaction():
         log_in(org, user_id, "Success")
-        started = org.start_session(user_id)
-    url = f"{context.instance_url()}/id/{_organization_id(org)}/{user_id}"
+        expired = passwords.is_expired(org, user_id)
+        started = org.start_session(user_id, EXPIRED_KIND if expired else "API")
+        made = None
+        if asks and {"refresh_token", "offline_access"}.intersection(wanted):
+            made = refresh_tokens.issue(org, user_id)
+        if made or kept:
+            refresh_tokens.remember(org, str(made or kept), started.token)
+    url = f"{context.instance_url()}/id/{organization_id(org)}/{user_id}"
     issued = str(int(org.now().timestamp() * 1000))
     secret = (org.setting("consumer secret") or "").encode()
     signature = hmac.new(secret, (url + issued).encode(), hashlib.sha256).digest()
     return {
         "access_token": started.token,
+        **({"refresh_token": made} if made else {}),
         "signature": base64.b64encode(signature).decode(),
-        "scope": "api",
+        "scope": "api refresh_token" if made or kept else "api",
         "instance_url": context.instance_url(),
         "id": url,
         "token_type": "Bearer",
@@ -227,36 +329,6 @@ def _granted(org: Org, user_id: str) -> dict[str, str]:
     }
 
 
-def _identity(org: Org, user_id: str) -> dict[str, Any]:
-    user = org.get("User", user_id)
-    assert user is not None, "users are never removed"
-    here = context.instance_url()
-    return {
-        "sub": f"{here}/id/{_organization_id(org)}/{user_id}",
-        "user_id": user_id,
-        "organization_id": _organization_id(org),
-        "preferred_username": user["Username"],
-        "nickname": user["CommunityNickname"],
-        "name": user["Name"],
-        "email": user["Email"],
-        "email_verified": True,
-        "given_name": user["FirstName"],
-        "family_name": user["LastName"],
-        "zoneinfo": user["TimeZoneSidKey"],
-        "urls": {
-            "rest": f"{here}/services/data/v{{version}}/",
-            "sobjects": f"{here}/services/data/v{{version}}/sobjects/",
-            "query": f"{here}/services/data/v{{version}}/query/",
-            "metadata": f"{here}/services/Soap/m/{{version}}/{_organization_id(org)}",
-        },
-        "active": user["IsActive"],
-        "user_type": user["UserType"].upper(),
-        "language": user["LanguageLocaleKey"],
-        "locale": user["LocaleSidKey"],
-        "utcOffset": 0,
-        "updated_at": user["LastModifiedDate"],
-    }
-
-
-def _organization_id(org: Org) -> str:
+def organization_id(org: Org) -> str:
+    """The id of the organisation, in 18 characters."""
     return str(org.execute('SELECT "Id" FROM "Organization"')[0][0])

@@ -47,7 +47,8 @@ def _collection(call: Call) -> Answer:
         writes = [_deletion(call, name) for name in names]
         return _all(call, writes, all_or_none=call.params.get("allOrNone", "").lower() == "true")
     body = call.json()
-    writes = [_write(call, record) for record in _list_of_records(body)]
+    with call.org.transaction():  # so that the schema is read once
+        writes = [_write(call, record) for record in _list_of_records(body)]
     return _all(call, writes, all_or_none=bool(body.get("allOrNone")))
 
 
@@ -176,7 +177,7 @@ def _retrieve(call: Call, sobject: SObject) -> Answer:
     """`/composite/sobjects/X`: several rows by id, null for those that are not there."""
     if call.method == "POST":
         body = call.json()
-        wanted, fields = body.get("ids", []), ",".join(body.get("fields", []))
+        wanted, fields = _texts(body, "ids"), ",".join(_texts(body, "fields"))
     else:
         wanted = [name for name in call.params.get("ids", "").split(",") if name]
         fields = call.params.get("fields", "")
@@ -192,6 +193,13 @@ def _retrieve(call: Call, sobject: SObject) -> Answer:
     )  # fmt: skip
 
 
+def _texts(body: Mapping[str, Any], name: str) -> list[str]:
+    found = body.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise SalesforceError("JSON_PARSER_ERROR", f"{name} must be a list of texts")  # guess
+    return found
+
+
 def _list_of_records(body: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     found = body.get("records")
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
@@ -200,7 +208,8 @@ def _list_of_records(body: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _typed(call: Call, record: Mapping[str, Any]) -> SObject:
-    name = (record.get("attributes") or {}).get("type")
+    attributes = record.get("attributes")
+    name = attributes.get("type") if isinstance(attributes, dict) else None
     found = describe.catalog(call.org).get(str(name))
     if found is None:
         raise SalesforceError(

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator import describe, ids
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from provisioner.emulator.describe import Field
 
@@ -20,6 +19,14 @@ CREATE TABLE IF NOT EXISTS sequence (prefix TEXT PRIMARY KEY, last INTEGER NOT N
 CREATE TABLE IF NOT EXISTS custom_field (
   sobject TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, line TEXT NOT NULL,
   PRIMARY KEY (sobject, name));
+CREATE TABLE IF NOT EXISTS custom_object (
+  name TEXT PRIMARY KEY COLLATE NOCASE, data TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS metadata_job (
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, done INTEGER NOT NULL, status TEXT NOT NULL,
+  created_by TEXT NOT NULL, created TEXT NOT NULL, started TEXT, modified TEXT NOT NULL,
+  completed TEXT, canceled_by TEXT, options TEXT NOT NULL, zip BLOB NOT NULL,
+  result TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS metadata_job_open ON metadata_job (modified) WHERE done = 0;
 CREATE TABLE IF NOT EXISTS session (
   token TEXT PRIMARY KEY, user_id TEXT NOT NULL, kind TEXT NOT NULL, expires TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (
@@ -30,12 +37,21 @@ CREATE TABLE IF NOT EXISTS password (
 CREATE TABLE IF NOT EXISTS query_cursor (
   id TEXT PRIMARY KEY, soql TEXT NOT NULL, deleted INTEGER NOT NULL, batch INTEGER NOT NULL,
   row_ids TEXT NOT NULL, created TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS bulk_job (id TEXT PRIMARY KEY, kind TEXT NOT NULL, info TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS bulk_data (
+  job_id TEXT NOT NULL, batch TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job_id, batch));
+CREATE TABLE IF NOT EXISTS bulk_result (
+  job_id TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, done TEXT NOT NULL,
+  failed TEXT NOT NULL, PRIMARY KEY (job_id, first));
+CREATE TABLE IF NOT EXISTS bulk_batch (
+  id TEXT PRIMARY KEY, job_id TEXT NOT NULL, info TEXT NOT NULL, results TEXT);
 """
 INDEXES: Final = (
     ("User", "Username"), ("User", "Email"), ("User", "Name"), ("User", "ContactId"),
     ("User", "AccountId"), ("User", "CommunityNickname"), ("User", "ProfileId", "IsActive"),
     ("User", "FederationIdentifier"), ("Contact", "Email"), ("Contact", "Name"),
-    ("Contact", "AccountId"), ("Account", "Name"), ("Account", "AccountNumber"),
+    ("Contact", "AccountId"), ("Contact", "ReportsToId"), ("Account", "ParentId"),
+    ("Account", "Name"), ("Account", "AccountNumber"),
     ("Account", "OwnerId"), ("Profile", "Name"), ("Profile", "UserLicenseId"),
     ("UserRole", "PortalAccountId"), ("PermissionSet", "ProfileId"),
     ("PermissionSetAssignment", "AssigneeId"), ("ObjectPermissions", "ParentId"),
@@ -87,13 +103,40 @@ def column(field: Field) -> str:
 
 
 @lru_cache(maxsize=64)
-def reading(sobject: str, custom: tuple[str, ...]) -> tuple[list[Field], list[Field], str]:
+def reading(
+    sobject: str, objects: tuple[str, ...], custom: tuple[tuple[str, str], ...]
+) -> tuple[list[Field], list[Field], str]:
     """How whole rows are read: every field, those with a value in SQL, and the SELECT list."""
-    fields = [*describe.tables()[sobject.lower()].fields.values()]
-    fields += [describe.parse_field(line) for line in custom]
+    fields = [*describe.stored(sobject, objects, custom).fields.values()]
     stored = [field for field in fields if field.type != "address"]
     listed = ", ".join(expression(sobject, field, f'"{sobject}"') for field in stored)
     return fields, stored, listed
+
+
+@lru_cache(maxsize=64)
+def decoder(
+    sobject: str, objects: tuple[str, ...], custom: tuple[tuple[str, str], ...]
+) -> Callable[[Iterable[Any]], dict[str, Any]]:
+    """Makes a whole row by field name from the columns that `reading` lists."""
+    fields, stored, _ = reading(sobject, objects, custom)
+    names = [field.name for field in stored]
+    kinds = {field.name: field.type for field in stored}
+    flags = [name for name in names if kinds[name] == "boolean"]
+    numbers = [name for name in names if kinds[name] in {"double", "currency", "percent"}]
+    addresses = [field.name for field in fields if field.type == "address"]
+    order = [field.name for field in fields]
+
+    def decoded(row: Iterable[Any]) -> dict[str, Any]:
+        values: dict[str, Any] = dict(zip(names, row, strict=True))
+        for name in flags:
+            values[name] = None if values[name] is None else bool(values[name])
+        for name in numbers:
+            values[name] = None if values[name] is None else float(values[name])
+        for name in addresses:
+            values[name] = address(name.removesuffix("Address"), values)
+        return {name: values[name] for name in order} if addresses else values
+
+    return decoded
 
 
 def expression(sobject: str, field: Field, alias: str) -> str:
@@ -131,12 +174,3 @@ def encode(field: Field, value: Any) -> Any:
     if field.type in {"id", "reference"} and isinstance(value, str):
         return ids.normal(value) or value
     return value
-
-
-def decode_row(fields: list[Field], stored: list[Field], row: sqlite3.Row) -> dict[str, Any]:
-    """A whole row by field name; `stored` are the fields in the order of its columns."""
-    values = {field.name: decode(field, value) for field, value in zip(stored, row, strict=True)}
-    for field in fields:
-        if field.type == "address":
-            values[field.name] = address(field.name.removesuffix("Address"), values)
-    return {field.name: values[field.name] for field in fields}

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from provisioner.emulator import component_rows, portal_rows, profile_permissions, seed
 from provisioner.emulator.component_rows import Listed, Stamp
+from provisioner.emulator.custom_field_metadata import CustomFields
+from provisioner.emulator.custom_metadata import CustomObjects
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.layouts import Layouts
 from provisioner.emulator.portals import Portals
@@ -127,7 +129,7 @@ class Settings:
     def listed(self, org: Org) -> Listed:
         """The block as one line of `listMetadata`; settings have no id."""
         row = component_rows.by_name(org, self.name, self.full_name)
-        return Listed("", self.full_name, _first_stamp(org) if row is None else row.stamp)
+        return Listed("", self.full_name, first_stamp(org) if row is None else row.stamp)
 
     def _turn(self, org: Org, element: str, switch: Switch, by: str, *, on: bool) -> None:
         if org.feature(switch.feature) == on:
@@ -203,8 +205,11 @@ SETTINGS: Final = (
         {},
     ),
 )
+_Component = CustomFields | CustomObjects | Layouts | Portals | Profiles
 _PORTALS: Final = Portals()
-_COMPONENTS: Final = (Layouts(), _PORTALS, Profiles())
+_COMPONENTS: Final = (CustomFields(), CustomObjects(), Layouts(), _PORTALS, Profiles())
+# kept in the file of their parent: they have no folder of their own
+CHILDREN: Final = {"CustomObject": ("CustomField",)}
 
 
 def kind(org: Org, type_name: str) -> Kind | None:
@@ -216,6 +221,13 @@ def kind(org: Org, type_name: str) -> Kind | None:
 def folders(org: Org) -> list[Folder]:
     """What can be listed, in order of their names."""
     return [*_available(org), SettingsFolder()]
+
+
+def by_directory() -> dict[str, Folder]:
+    """The types that have a folder in a package, by its name, whatever the org's features."""
+    children = {name for names in CHILDREN.values() for name in names}
+    every: list[Folder] = [*_COMPONENTS, SettingsFolder()]
+    return {one.directory: one for one in every if one.name not in children}
 
 
 def folder(org: Org, type_name: str) -> Folder | None:
@@ -245,12 +257,20 @@ def user_name(org: Org, user_id: str) -> str:
     return "" if user is None else str(user["Name"])
 
 
-def _available(org: Org) -> tuple[Layouts | Portals | Profiles, ...]:
+def file_name(folder: Folder, full_name: str) -> str:
+    """The file of a package that holds a component."""
+    child = folder.name in {name for names in CHILDREN.values() for name in names}
+    parent = full_name.partition(".")[0] if child else full_name
+    return f"{folder.directory}/{parent}.{folder.suffix}"
+
+
+def _available(org: Org) -> tuple[_Component, ...]:
     on = org.feature(CUSTOMER_PORTAL)
     return tuple(one for one in _COMPONENTS if on or one is not _PORTALS)
 
 
-def _first_stamp(org: Org) -> Stamp:
+def first_stamp(org: Org) -> Stamp:
+    """The stamp of what has been there since the org was made."""
     (organization,) = org.select("Organization")
     by, date = organization["CreatedById"], component_rows.xsd_date(organization["CreatedDate"])
     return Stamp(by, date, by, date)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Limits: platform reference 8.2 [V]; codes and texts of their refusals: guess.
 _MOST_CALLS: Final = 25
 _MOST_QUERIES: Final = 5
+# Resources that are no part of a composite call (REST guide, "Composite"); the answer: guess.
+ALONE: Final = frozenset({"jobs", "metadata"})
 _REFERENCE: Final = re.compile(r"@\{([^}.\[]+)((?:\.|\[)[^}]*)?\}")
 
 
@@ -43,7 +45,7 @@ class _Undo(Exception):  # noqa: N818 - leaves the transaction, never this modul
 def _composite(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
     body = call.json()
     requests = body.get("compositeRequest")
-    if not isinstance(requests, list):
+    if not isinstance(requests, list) or not all(isinstance(one, dict) for one in requests):
         raise SalesforceError("JSON_PARSER_ERROR", "compositeRequest is required")  # guess
     if len(requests) > _MOST_CALLS:
         raise SalesforceError("LIMIT_EXCEEDED", f"at most {_MOST_CALLS} subrequests are allowed")
@@ -51,18 +53,26 @@ def _composite(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
         raise SalesforceError(
             "LIMIT_EXCEEDED", f"at most {_MOST_QUERIES} query or collection subrequests are allowed"
         )
-    if not body.get("allOrNone"):
-        done = _run(call, requests, answer_to, together=False)
+    if body.get("allOrNone"):
+        done, _ = together(call, requests, answer_to)
     else:
-        done = []
-        try:
-            with call.org.transaction():
-                done = _run(call, requests, answer_to, together=True)
-                if any(one["httpStatusCode"] >= 400 for one in done):
-                    raise _Undo
-        except _Undo:
-            done = [_undone(one) for one in done]
+        done = _run(call, requests, answer_to, together=False)
     return Answer(200, {"compositeResponse": done})
+
+
+def together(
+    call: Call, requests: list[dict[str, Any]], answer_to: Callable[[Call], Answer]
+) -> tuple[list[dict[str, Any]], bool]:
+    """The answers to calls in one transaction, and whether it was kept."""
+    done: list[dict[str, Any]] = []
+    try:
+        with call.org.transaction():
+            done = _run(call, requests, answer_to, together=True)
+            if any(one["httpStatusCode"] >= 400 for one in done):
+                raise _Undo
+    except _Undo:
+        return [_undone(one) for one in done], False
+    return done, True
 
 
 def _run(
@@ -97,13 +107,21 @@ def _run(
 
 
 def _inner(call: Call, request: Mapping[str, Any], found: Mapping[str, Answer]) -> Call:
-    url = urlsplit(_filled(str(request.get("url", "")), found))
-    version = re.match(r"/services/data/v(\d+)\.0(?:/|$)", url.path)
+    try:
+        url = urlsplit(str(_filled(str(request.get("url", "")), found)))
+    except ValueError:  # such as an address with half of its brackets
+        raise not_found() from None
+    version = re.match(r"/services/data/v(\d{1,3})\.0(?:/|$)", url.path)
     if version is None or int(version[1]) != call.version:
         raise not_found()
     path = url.path[version.end() :]
+    if path.split("/")[0] in ALONE:
+        raise not_found()
     body = _filled(request.get("body"), found)
-    headers = {str(k).lower(): str(v) for k, v in (request.get("httpHeaders") or {}).items()}
+    given = request.get("httpHeaders") or {}
+    if not isinstance(given, dict):
+        raise SalesforceError("JSON_PARSER_ERROR", "httpHeaders must be an object")  # guess
+    headers = {str(k).lower(): str(v) for k, v in given.items()}
     return replace(
         call,
         method=str(request.get("method", "")).upper(),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import current_app, g, request
 
-from provisioner.emulator.errors import session_invalid
+from provisioner.emulator.errors import SalesforceError, session_invalid
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org, Session
@@ -29,12 +29,20 @@ def bearer_token() -> str | None:
 def require_session() -> Session:
     """The session of the request's Authorization header.
 
-    Raises INVALID_SESSION_ID (401) when there is none that is valid.
+    Raises INVALID_SESSION_ID (401) when there is none that is valid, and
+    INVALID_OPERATION_WITH_EXPIRED_PASSWORD when its user must choose a new password first.
     """
     token = bearer_token()
     found = org().session(token) if token else None
     if found is None:
         raise session_invalid()
+    if found.kind == "Expired":  # may only set a password, by SOAP (6.4 [V]); status [U]
+        raise SalesforceError(
+            "INVALID_OPERATION_WITH_EXPIRED_PASSWORD",
+            "The users password has expired, you must call SetPassword before attempting any other"
+            " API operations",
+            status=403,
+        )
     g.session = found
     return found
 

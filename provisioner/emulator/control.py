@@ -1,56 +1,351 @@
-"""The door for tests and people, `/emulator/`: reset, clock, outbox, request log."""
+"""The door for tests and people, `/emulator/`; open only where the app was made with it.
+
+Answers requests from this machine only, and none that a page of another site makes a browser send;
+to all others it is not there (404). What it can do:
+
+| call | effect |
+| --- | --- |
+| `POST reset` | the org is as on its first day; log, faults and latencies are cleared |
+| `GET snapshots`, `POST snapshots/<name>` | lists; keeps the whole org as it is now, in memory |
+| `POST snapshots/<name>/restore`, `DELETE snapshots/<name>` | puts it back; forgets it |
+| `GET clock`, `POST clock` | the org's time; moves it: `{"now": "<ISO 8601>"}`, `{"advance": s}` |
+| `GET latency`, `PUT latency` | milliseconds each call takes longer, by surface: `{"rest": 50}`; |
+| | `all` stands for every surface that is not named; `{}` clears |
+| `GET faults`, `POST faults` | lists; arms one, as the module `faults` describes them |
+| `DELETE faults`, `DELETE faults/<id>` | disarms all, or one |
+| `GET outbox`, `DELETE outbox` | the e-mails the org would have sent; forgets them |
+| `GET requests`, `DELETE requests` | the request log, `?after=<seq>`; empties it |
+| `GET coverage` | what this org covers, as `provisioner org coverage` prints it |
+
+Snapshots, faults, latencies and the log belong to this server; everything else is kept in the file
+of the org, which several servers may share.
+"""
 
 from __future__ import annotations
 
+import ipaddress
+import re
+import threading
+import time
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+from werkzeug.datastructures import EnvironHeaders
+from werkzeug.http import parse_cookie
 
-from provisioner.emulator import context
+from provisioner.emulator import context, faults, refusals
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
     from flask import Flask
 
-LOG = "request log"
+    from provisioner.emulator.store import Org
+
+LOG: Final = "request log"
+STATE: Final = "control"
+_LONGEST_LOG: Final = 100_000
+_YEARS: Final = range(2000, 4001)  # the last year of a Salesforce date
+_SESSION_ELEMENT: Final = re.compile(rb"<(?:\w+:)?sessionId>\s*([^<\s]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """One request the org answered; `query` is the part of the URL after `?`."""
+    """One request; `query` is what follows `?`, `status` is 0 when it got no answer."""
 
     seq: int
     method: str
     path: str
     query: str
     status: int
+    milliseconds: float
+
+
+class State:
+    """What one server remembers for its door."""
+
+    def __init__(self) -> None:
+        self.faults = faults.Faults()
+        self.latency: dict[str, float] = {}
+        self.snapshots: dict[str, tuple[str, sqlite3.Connection]] = {}
+        self.log: list[Logged] = []
+        self._seq = 0
+        self._lock = threading.Lock()
+
+    def note(self, method: str, path: str, query: str, status: int, seconds: float) -> None:
+        """Adds a request to the log, which forgets its oldest tenth when it is full."""
+        with self._lock:
+            self._seq += 1
+            taken = round(seconds * 1000, 3)
+            self.log.append(Logged(self._seq, method, path, query, status, taken))
+            if len(self.log) > _LONGEST_LOG:
+                del self.log[: _LONGEST_LOG // 10]
+
+    def clear_log(self) -> None:
+        """Empties the log and counts from 1 again."""
+        with self._lock:
+            self.log.clear()
+            self._seq = 0
+
+    def delay(self, path: str) -> float:
+        """How many seconds longer a call takes."""
+        latency = self.latency
+        return latency.get(refusals.surface(path), latency.get("all", 0)) / 1000
 
 
 def install(app: Flask) -> None:
-    """Opens the door and starts the log, `app.extensions["request log"]`, oldest first."""
-    log: list[Logged] = []
-    app.extensions[LOG] = log
+    """Opens the door and puts faults and log before the app.
+
+    The log is `app.extensions["request log"]`, oldest first; the rest is `state(app)`.
+    """
+    known = State()
+    app.extensions[STATE] = known
+    app.extensions[LOG] = known.log
     app.register_blueprint(blueprint)
+    # Flask documents this way to wrap an app.
+    app.wsgi_app = _Watched(app, known, app.wsgi_app)  # type: ignore[assignment, method-assign]
 
-    @app.after_request
-    def note(response: Response) -> Response:
-        if not request.path.startswith("/emulator/"):
-            query = request.query_string.decode()
-            entry = Logged(len(log) + 1, request.method, request.path, query, response.status_code)
-            log.append(entry)
-        return response
 
+def state(app: Flask) -> State:
+    """What `install` made."""
+    found: State = app.extensions[STATE]
+    return found
+
+
+class _Watched:
+    """The app behind its latencies, faults and log."""
+
+    def __init__(self, app: Flask, known: State, inner: WSGIApplication) -> None:
+        self._app = app
+        self._state = known
+        self._inner = inner
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/emulator/"):
+            return self._inner(environ, start)
+        status = 0
+
+        def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            nonlocal status
+            status = int(line.partition(" ")[0])
+            return start(line, headers, *more)
+
+        method = environ["REQUEST_METHOD"]
+        begun = time.perf_counter()
+        try:
+            delay = self._state.delay(path)
+            if delay:
+                time.sleep(delay)
+            fault = self._state.faults.strike(method, path)
+            return self._inner(environ, started) if fault is None else self._struck(
+                fault, environ, started
+            )  # fmt: skip
+        except faults.Dropped:
+            status = 0
+            raise
+        finally:
+            query = environ.get("QUERY_STRING", "")
+            self._state.note(method, path, query, status, time.perf_counter() - begun)
+
+    def _struck(
+        self, fault: faults.Fault, environ: WSGIEnvironment, start: StartResponse
+    ) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        match fault.kind:
+            case "drop":
+                raise faults.Dropped
+            case "commit-then-drop":
+                _swallow(self._inner(environ, lambda *_: lambda _data: None))
+                raise faults.Dropped
+            case "unavailable":
+                # An HTML page: platform reference 2.4 ("down for maintenance") [V]; its text: guess
+                return refusals.page(503, "We are down for maintenance.")(environ, start)
+            case "expire-session":
+                _expire(self._app.extensions[context.EXTENSION], environ)
+                return self._inner(environ, start)
+            case "lock-row" if path.startswith("/services/data/"):
+                with faults.locked_rows(fault.rows):
+                    return self._inner(environ, start)
+            case _:
+                return refusals.refusal(path, fault.refusal())(environ, start)
+
+
+def _swallow(answer: Iterable[bytes]) -> None:
+    for _ in answer:
+        pass
+    if hasattr(answer, "close"):
+        answer.close()
+
+
+def _expire(org: Org, environ: WSGIEnvironment) -> None:
+    """Ends the session that a request carries, wherever its surface has it."""
+    headers = EnvironHeaders(environ)
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = BytesIO(body)
+    found = _SESSION_ELEMENT.search(body)
+    for token in (
+        headers.get("Authorization", "").partition(" ")[2].strip(),
+        headers.get("X-SFDC-Session", ""),
+        parse_cookie(headers.get("Cookie", "")).get("sid", ""),
+        found[1].decode("latin-1") if found else "",
+    ):
+        if token:
+            org.end_sessions(token=token)
+
+
+# -- the door ----------------------------------------------------------------------------------
 
 blueprint = Blueprint("control", __name__, url_prefix="/emulator")
 
 
+@blueprint.before_request
+def keep_out() -> None:
+    """Not there for another host, nor for a page of another site in a browser of this one."""
+    sites = [f"//{request.host}", request.headers.get("Origin", f"//{request.host}")]
+    if not _is_loopback(request.remote_addr) or not all(map(_is_loopback, map(_host, sites))):
+        abort(404)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # such as one with half of its brackets
+        return None
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host or "")
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
 @blueprint.post("/reset")
 def reset() -> Response:
-    """Puts the org back to its first day and empties the log."""
+    """Puts the org back to its first day; clears log, faults and latencies."""
+    known = state(current_app)
     context.org().reset()
-    current_app.extensions[LOG].clear()
+    known.faults.clear()
+    known.latency = {}
+    known.clear_log()
+    return Response(status=204)
+
+
+@blueprint.get("/snapshots")
+def snapshots() -> Response:
+    """The snapshots, with the org's time when they were taken."""
+    kept = state(current_app).snapshots
+    return jsonify([{"name": name, "taken": kept[name][0]} for name in sorted(kept)])
+
+
+@blueprint.post("/snapshots/<name>")
+def take(name: str) -> tuple[dict[str, str], int]:
+    """Keeps the org as it is now under a name, in place of what had it."""
+    org = context.org()
+    taken = timestamp(org.now())
+    state(current_app).snapshots[name] = (taken, org.copied())
+    return {"name": name, "taken": taken}, 201
+
+
+@blueprint.post("/snapshots/<name>/restore")
+def restore(name: str) -> tuple[dict[str, str], int]:
+    """Puts the org back as it was: rows, sessions, settings, clock and outbox."""
+    found = state(current_app).snapshots.get(name)
+    if found is None:
+        return {"error": f"there is no snapshot `{name}`"}, 404
+    context.org().replace(found[1])
+    return {"name": name, "taken": found[0]}, 200
+
+
+@blueprint.delete("/snapshots/<name>")
+def forget(name: str) -> Response:
+    """Forgets a snapshot; no harm when there is none."""
+    found = state(current_app).snapshots.pop(name, None)
+    if found is not None:
+        found[1].close()
+    return Response(status=204)
+
+
+@blueprint.get("/clock")
+def clock() -> dict[str, str]:
+    """The org's time."""
+    return {"now": timestamp(context.org().now())}
+
+
+@blueprint.post("/clock")
+def set_clock() -> tuple[dict[str, str], int]:
+    """Moves the clock; a time without an offset is UTC."""
+    org = context.org()
+    try:
+        match request.get_json(silent=True):
+            case {"now": str() as text}:
+                moment = datetime.fromisoformat(text)
+                moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            case {"advance": int() | float() as seconds}:
+                moment = org.now() + timedelta(seconds=seconds)
+            case _:
+                return {"error": "give `now` or `advance`"}, 400
+    except (ValueError, OverflowError) as error:
+        return {"error": str(error)}, 400
+    if moment.year not in _YEARS:
+        return {"error": f"the year must be {_YEARS[0]} to {_YEARS[-1]}"}, 400
+    org.set_clock(moment)
+    return clock(), 200
+
+
+@blueprint.get("/latency")
+def latency() -> dict[str, float]:
+    """The latencies, in milliseconds."""
+    return state(current_app).latency
+
+
+@blueprint.put("/latency")
+def set_latency() -> tuple[dict[str, Any], int]:
+    """Sets all latencies; a surface that is left out has none."""
+    given = request.get_json(silent=True)
+    names = ("all", *refusals.SURFACES)
+    if not isinstance(given, dict) or not all(
+        name in names and isinstance(value, int | float) and value >= 0
+        for name, value in given.items()
+    ):
+        return {"error": f"give milliseconds by surface: {', '.join(names)}"}, 400
+    state(current_app).latency = dict(given)
+    return latency(), 200
+
+
+@blueprint.get("/faults")
+def list_faults() -> Response:
+    """The armed faults, the first armed first."""
+    return jsonify([_shown(armed) for armed in state(current_app).faults.all()])
+
+
+@blueprint.post("/faults")
+def arm() -> tuple[dict[str, Any], int]:
+    """Arms a fault."""
+    try:
+        fault = faults.parse(request.get_json(silent=True))
+    except ValueError as error:
+        return {"error": str(error)}, 400
+    return _shown(state(current_app).faults.arm(fault)), 201
+
+
+@blueprint.delete("/faults", defaults={"id_": None})
+@blueprint.delete("/faults/<int:id_>")
+def disarm(id_: int | None) -> Response:
+    """Disarms one fault, or all."""
+    state(current_app).faults.clear(id_)
     return Response(status=204)
 
 
@@ -60,22 +355,37 @@ def outbox() -> Response:
     return jsonify([asdict(mail) for mail in context.org().outbox()])
 
 
+@blueprint.delete("/outbox")
+def clear_outbox() -> Response:
+    """Forgets the e-mails."""
+    context.org().execute("DELETE FROM outbox")
+    return Response(status=204)
+
+
 @blueprint.get("/requests")
 def requests() -> Response:
-    """The requests since the app was made or reset; `?after=n` leaves out the first n."""
+    """The requests since the log was emptied; `?after=n` leaves out the first n."""
     after = request.args.get("after", 0, type=int)
-    return jsonify([asdict(entry) for entry in current_app.extensions[LOG] if entry.seq > after])
+    return jsonify([asdict(entry) for entry in list(current_app.extensions[LOG])
+                    if entry.seq > after])  # fmt: skip
 
 
-@blueprint.post("/clock")
-def clock() -> tuple[dict[str, Any], int]:
-    """Moves the clock: `{"now": "2026-05-01T10:00:00+00:00"}` or `{"advance": seconds}`."""
-    org = context.org()
-    match request.get_json(silent=True):
-        case {"now": str() as text}:
-            org.set_clock(datetime.fromisoformat(text))
-        case {"advance": int() | float() as seconds}:
-            org.set_clock(org.now() + timedelta(seconds=seconds))
-        case _:
-            return {"error": "give `now` or `advance`"}, 400
-    return {"now": timestamp(org.now())}, 200
+@blueprint.delete("/requests")
+def clear_requests() -> Response:
+    """Empties the log."""
+    state(current_app).clear_log()
+    return Response(status=204)
+
+
+@blueprint.get("/coverage")
+def covered() -> Response:
+    """What this org covers."""
+    from provisioner.emulator import coverage
+
+    text = coverage.as_json(coverage.report(current_app))
+    return Response(text, content_type="application/json;charset=UTF-8")
+
+
+def _shown(armed: faults.Armed) -> dict[str, Any]:
+    counts = {"id": armed.id, "matched": armed.matched, "fired": armed.fired}
+    return counts | asdict(armed.fault)

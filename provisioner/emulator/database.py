@@ -6,13 +6,16 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator
+
+_T = TypeVar("_T")
 
 _MOST_CONNECTIONS: Final = 64
 _BUSY: Final = 30  # seconds to wait for another process's transaction
+_HARMLESS: Final = ("SELECT", "SAVEPOINT", "RELEASE")  # what changes nothing that was read
 
 
 class Database:
@@ -46,6 +49,7 @@ class Database:
             return
         connection = self._acquire()
         self._mine.connection = connection
+        self._mine.memory = {}
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -75,10 +79,51 @@ class Database:
         """Runs one statement, in the current transaction if there is one, and returns its rows."""
         held = self._held()
         if held is not None:
+            if not sql.startswith(_HARMLESS):
+                self._mine.memory.clear()
             return held.execute(sql, params).fetchall()
         connection = self._acquire()
         try:
             return connection.execute(sql, params).fetchall()
+        finally:
+            self._release(connection)
+
+    def execute_quietly(self, sql: str, params: Any = ()) -> list[sqlite3.Row]:
+        """As `execute`, for a write on which nothing depends that `remember` keeps."""
+        held = self._held()
+        return self.execute(sql, params) if held is None else held.execute(sql, params).fetchall()
+
+    def remember(self, key: Hashable, work: Callable[[], _T]) -> _T:
+        """What `work` gives, worked out once in a transaction until something is written.
+
+        Nobody else can write while a transaction lasts, so that what was read stays true.
+        """
+        if self._held() is None:
+            return work()
+        memory: dict[Hashable, Any] = self._mine.memory
+        if key not in memory:
+            # Kept only afterwards: `work` may itself write, or ask for other things.
+            found = work()
+            self._mine.memory[key] = found
+            return found
+        kept: _T = memory[key]
+        return kept
+
+    def copied(self) -> sqlite3.Connection:
+        """A copy of everything committed so far, in memory; outside of transactions only."""
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        connection = self._acquire()
+        try:
+            connection.backup(copy)
+        finally:
+            self._release(connection)
+        return copy
+
+    def replace(self, copy: sqlite3.Connection) -> None:
+        """Puts everything back as it was when `copied`; waits for other transactions to end."""
+        connection = self._acquire()
+        try:
+            copy.backup(connection)
         finally:
             self._release(connection)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -77,6 +77,10 @@ class Field:
     when: tuple[str, ...] = ()
     flags: frozenset[str] = frozenset()
     custom: bool = False
+    formula: str | None = None
+    help: str | None = None
+    display_format: str | None = None
+    order: int | None = None
 
     @property
     def is_text(self) -> bool:
@@ -190,17 +194,22 @@ def catalog(org: Org, *, tooling: bool = False) -> Catalog:
 
     With `tooling`, as the Tooling API shows them (`Profile.FullName`).
     """
-    return _catalog(org.features(), org.custom_field_lines(), tooling)
+    return org.remember(
+        ("catalog", tooling),
+        lambda: _catalog(org.features(), org.custom_objects(), org.custom_field_lines(), tooling),
+    )
 
 
 @lru_cache(maxsize=32)
 def _catalog(
     features: frozenset[str],
+    objects: tuple[str, ...],
     custom: tuple[tuple[str, str], ...],
     tooling: bool,  # noqa: FBT001 - a cache key
 ) -> Catalog:
     found = {}
-    for name, whole in tables().items():
+    made = {sobject.name.lower(): sobject for sobject in map(_custom_object, objects)}
+    for name, whole in {**tables(), **made}.items():
         fields = {
             key: field
             for key, field in whole.fields.items()
@@ -211,8 +220,33 @@ def _catalog(
             if sobject == whole.name:
                 field = replace(parse_field(line), custom=True)
                 fields[field.name.lower()] = field
-        found[name] = replace(whole, fields=fields)
+        found[name] = replace(whole, fields=_owned(fields))
     return Catalog(found)
+
+
+@lru_cache(maxsize=256)
+def stored(name: str, objects: tuple[str, ...], custom: tuple[tuple[str, str], ...]) -> SObject:
+    """The object with every field that has a column, whatever the org's features.
+
+    `objects` and `custom` are the org's custom objects and fields; KeyError when there is none.
+    """
+    whole = tables().get(name.lower())
+    if whole is None:
+        made = {sobject.name.lower(): sobject for sobject in map(_custom_object, objects)}
+        whole = made[name.lower()]
+    fields = dict(whole.fields)
+    for sobject, line in custom:
+        if sobject == whole.name:
+            field = replace(parse_field(line), custom=True)
+            fields[field.name.lower()] = field
+    return replace(whole, fields=_owned(fields))
+
+
+def _owned(fields: dict[str, Field]) -> dict[str, Field]:
+    """The records of a detail belong to the owner of their master (object reference)."""
+    if any("master" in field.flags for field in fields.values()):
+        return {name: field for name, field in fields.items() if name != "ownerid"}
+    return fields
 
 
 @lru_cache(maxsize=1)
@@ -221,8 +255,19 @@ def tables() -> Mapping[str, SObject]:
     return {name.lower(): _read(name) for name in OBJECTS}
 
 
+def field_line(field: Field) -> str:
+    """A field as `parse_field` reads it, whatever characters its labels have."""
+    written = {name: value for name, value in asdict(field).items() if value is not None}
+    return json.dumps(written | {"flags": sorted(field.flags)})
+
+
 def parse_field(line: str) -> Field:
-    """The field that one line of our tables means."""
+    """The field that one line of our tables, or one of `field_line`, means."""
+    if line.startswith("{"):
+        given = json.loads(line)
+        lists = {name: tuple(given.get(name, ())) for name in ("references", "when")}
+        values = tuple(Value(**value) for value in given.get("values", ()))
+        return Field(**given | lists | {"values": values, "flags": frozenset(given["flags"])})
     name, kind, label, flags = (part.strip() for part in line.split("|"))
     type_, _, size = kind.partition(" ")
     letters, *words = flags.split(" ")
@@ -260,7 +305,16 @@ def _int(sizes: list[str], at: int, applies: bool) -> int:  # noqa: FBT001 - rea
 
 
 def _read(name: str) -> SObject:
-    data = _json(name)
+    return _sobject(name, _json(name))
+
+
+@lru_cache(maxsize=256)
+def _custom_object(text: str) -> SObject:
+    data = json.loads(text)
+    return _sobject(data["name"], data)
+
+
+def _sobject(name: str, data: Mapping[str, Any]) -> SObject:
     fields = [parse_field(line) for line in _lines(data["fields"])]
     return SObject(
         name=name,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _FORM = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?\Z")
 
 
@@ -20,10 +22,10 @@ def make(prefix: str, number: int) -> str:
 
 def checked(id15: str) -> str:
     """The 15 characters with their three checksum characters (platform reference 8.4 [V])."""
+    capitals = [char in _CAPITALS for char in id15]
     suffix = ""
-    for start in (0, 5, 10):
-        bits = sum(1 << i for i, char in enumerate(id15[start : start + 5]) if char.isupper())
-        suffix += _CHECK[bits]
+    for a, b, c, d, e in (capitals[:5], capitals[5:10], capitals[10:]):
+        suffix += _CHECK[a | b << 1 | c << 2 | d << 3 | e << 4]
     return id15 + suffix
 
 
@@ -32,10 +34,16 @@ def normal(text: object) -> str | None:
 
     The checksum says which letters are capitals, so an 18-character id is read in any case.
     """
-    if not isinstance(text, str) or not _FORM.match(text):
+    return _normal(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _normal(text: str) -> str | None:
+    if not _FORM.match(text):
         return None
-    if len(text) == 15:
-        return checked(text)
+    whole = checked(text[:15])
+    if len(text) == 15 or whole == text:
+        return whole
     letters = list(text[:15])
     for block, char in enumerate(text[15:].upper()):
         bits = _CHECK.find(char)

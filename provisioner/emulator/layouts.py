@@ -11,7 +11,7 @@ from provisioner.emulator import component_rows, describe
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.standard_layouts import STANDARD_LAYOUTS
-from provisioner.emulator.wsdl import Value, wsdl
+from provisioner.emulator.wsdl import NAMESPACE, Value, wsdl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +104,47 @@ class Layouts:
         return row
 
 
+def make_first(org: Org, sobject: str, label: str, by: str) -> None:
+    """The layout that a new custom object has from the start: its name and its owner [U]."""
+    described = describe.catalog(org).get(sobject)
+    assert described is not None, "just made"
+    name = described.name_field
+    behavior = "Required" if name is not None and name.createable else "Readonly"
+    items = [{"behavior": behavior, "field": "Name"}, {"behavior": "Edit", "field": "OwnerId"}]
+    section = {
+        "customLabel": False,
+        "detailHeading": False,
+        "editHeading": True,
+        "label": "Information",
+        "layoutColumns": [{"layoutItems": [items[0]]}, {"layoutItems": [items[1]]}],
+        "style": "TwoColumnsTopToBottom",
+    }
+    full_name = f"{sobject}-{label} Layout"
+    body = _to_xml({"layoutSections": [section]})
+    component_rows.add(org, "Layout", org.new_id(_KEY_PREFIX), full_name, body, by)
+
+
+def take_off(org: Org, sobject: str, field: str) -> None:
+    """Removes a field from every layout of an object."""
+    for row in rows(org):
+        if _sobject(row.full_name).lower() != sobject.lower():
+            continue
+        root = etree.fromstring(row.body)
+        found = [
+            item
+            for item in root.iter(f"{{{NAMESPACE}}}layoutItems")
+            if item.findtext(f"{{{NAMESPACE}}}field") == field
+        ]
+        for item in found:
+            column = item.getparent()
+            assert column is not None, "an item stands in a column"
+            column.remove(item)
+        if found:
+            text = etree.tostring(root, encoding="unicode")
+            by = row.stamp.modified_by
+            component_rows.change(org, "Layout", row.id, row.full_name, text, by)
+
+
 def _ensure(org: Org) -> None:
     if component_rows.rows(org, "Layout"):
         return
@@ -163,7 +204,11 @@ def _check_items(sobject: SObject, items: list[Value]) -> None:
         behavior = used[name] = item.get("behavior", "Edit")
         if behavior != "Readonly" and _is_read_only(field):
             raise _refused("FIELD_INTEGRITY_EXCEPTION", f"Field:{name} must be Readonly")  # guess
-    for name in _REQUIRED_FIELDS.get(sobject.name, ()):
+    required = _REQUIRED_FIELDS.get(sobject.name, ())
+    name_field = sobject.name_field
+    if sobject.name.endswith("__c") and name_field is not None and name_field.createable:
+        required = ("Name",)  # as for the standard objects [U]
+    for name in required:
         if name not in used:
             # public deployment logs [V]
             raise _refused(

@@ -1,7 +1,7 @@
-"""The SOAP Metadata API: `/services/Soap/m/<version>`, its synchronous calls.
+"""The SOAP Metadata API: `/services/Soap/m/<version>`.
 
-This module knows the protocol (envelope, session, faults, results, limits); what each type of
-component means is in `components`. deploy, retrieve and their status calls are not served.
+This module knows the protocol (envelope, session, faults, results, limits) and the calls on single
+components; what each type means is in `components`, the calls on files are in `metadata_files`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, request
 from lxml import etree
 
-from provisioner.emulator import components, context, soap
+from provisioner.emulator import components, context, metadata_files, soap
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rest import DAILY_CALLS, NEWEST, OLDEST
 from provisioner.emulator.soap import Fault
@@ -41,6 +41,12 @@ class _Call:
     all_or_none: bool
 
 
+@blueprint.before_app_request
+def run_forgotten_jobs() -> None:
+    """Deployments and retrieves end by themselves, too."""
+    metadata_files.run_forgotten(context.org())
+
+
 @blueprint.post("/services/Soap/m/<version>")
 @blueprint.post("/services/Soap/m/<version>/")  # simple-salesforce ends it so [V]
 @blueprint.post("/services/Soap/m/<version>/<path:_rest>")
@@ -49,11 +55,13 @@ def serve(version: str, _rest: str = "") -> Response:
     try:
         body, headers = soap.read(request.get_data())
         operation = _operation(body)
-        call = _authorise(version, headers)
+        call = _authorise(version, headers, counted=operation not in _FREE)
         values = wsdl().read(body, operation) if operation in _UNTYPED else {}
         answer = _OPERATIONS[operation](call, body, values)
     except Fault as fault:
         return soap.fault(fault.code, fault.message)
+    except SalesforceError as error:
+        return soap.fault(f"sf:{error.code}", f"{error.code}: {error.message}")
     except InvalidXml as error:
         return soap.fault("soapenv:Client", str(error))
     return soap.answer(wsdl().build(f"{operation}Response", f"{operation}Response", answer))
@@ -71,7 +79,7 @@ def _operation(body: Any) -> str:
     return name.localname
 
 
-def _authorise(version: str, headers: dict[str, Any]) -> _Call:
+def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> _Call:
     """Checks version, session and permission, in this order [U]."""
     try:
         number = float(version)
@@ -91,7 +99,14 @@ def _authorise(version: str, headers: dict[str, Any]) -> _Call:
             "sf:INVALID_SESSION_ID",
             "INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session",
         )
-    if org.api_call() > DAILY_CALLS:
+    if session.kind == "Expired":  # platform reference 6.4 [V]
+        code = "INVALID_OPERATION_WITH_EXPIRED_PASSWORD"
+        raise Fault(
+            f"sf:{code}",
+            f"{code}: The users password has expired, you must call SetPassword before attempting"
+            " any other API operations",
+        )
+    if counted and org.api_call() > DAILY_CALLS:
         # platform reference 2.4 [V]
         raise Fault(
             "sf:REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded."
@@ -188,8 +203,10 @@ def _list(call: _Call, _: Any, values: Value) -> Value:
 
 
 def _describe(call: _Call, _: Any, __: Value) -> Value:
-    described = [
+    children = {name for names in components.CHILDREN.values() for name in names}
+    described: list[Value] = [
         {
+            "childXmlNames": list(components.CHILDREN.get(folder.name, ())),
             "directoryName": folder.directory,
             "inFolder": False,
             "metaFile": False,
@@ -197,6 +214,7 @@ def _describe(call: _Call, _: Any, __: Value) -> Value:
             "xmlName": folder.name,
         }
         for folder in components.folders(call.org)
+        if folder.name not in children
     ]
     return {
         "result": {
@@ -208,6 +226,12 @@ def _describe(call: _Call, _: Any, __: Value) -> Value:
     }
 
 
+def _of_files(
+    answer: Callable[[Org, str, Any], Value],
+) -> Callable[[_Call, Any, Value], Value]:
+    return lambda call, body, _: answer(call.org, call.by, body)
+
+
 _OPERATIONS: Final[dict[str, Callable[[_Call, Any, Value], Value]]] = {
     "createMetadata": _create,
     "updateMetadata": _update,
@@ -217,7 +241,15 @@ _OPERATIONS: Final[dict[str, Callable[[_Call, Any, Value], Value]]] = {
     "readMetadata": _read,
     "listMetadata": _list,
     "describeMetadata": _describe,
+    "deploy": _of_files(metadata_files.start_deploy),
+    "checkDeployStatus": _of_files(metadata_files.check_deploy),
+    "cancelDeploy": _of_files(metadata_files.cancel_deploy),
+    "retrieve": _of_files(metadata_files.start_retrieve),
+    "checkRetrieveStatus": _of_files(metadata_files.check_retrieve),
+    "describeValueType": _of_files(metadata_files.describe_value_type),
 }
+# "Calls to checkDeployStatus() don't count against the API request limits" (Metadata guide [V])
+_FREE: Final = frozenset({"checkDeployStatus"})
 # the calls whose arguments have one type each; the others hold components with an xsi:type
 _UNTYPED: Final = frozenset(
     {"deleteMetadata", "renameMetadata", "readMetadata", "listMetadata", "describeMetadata"}
@@ -336,7 +368,7 @@ def _file_properties(org: Org, folder: components.Folder, listed: Listed) -> Val
         "createdById": stamp.created_by,
         "createdByName": components.user_name(org, stamp.created_by),
         "createdDate": stamp.created_date,
-        "fileName": f"{folder.directory}/{listed.full_name}.{folder.suffix}",
+        "fileName": components.file_name(folder, listed.full_name),
         "fullName": listed.full_name,
         "id": listed.id,
         "lastModifiedById": stamp.modified_by,

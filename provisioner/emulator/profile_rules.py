@@ -39,6 +39,8 @@ _PORTAL_OBJECTS: Final = {
     "Case": frozenset({"allowRead", "allowCreate", "allowEdit"}),
     "Contact": frozenset({"allowRead", "allowCreate", "allowEdit"}),
 }
+# of custom objects, all but what passes by sharing: general knowledge [U]
+_PORTAL_CUSTOM: Final = frozenset({"allowRead", "allowCreate", "allowEdit", "allowDelete"})
 # the permissions of that retrieval [V], and what portal licences may have besides [U]
 _PORTAL_PERMISSIONS: Final = frozenset(
     {
@@ -103,7 +105,10 @@ def check_object_permissions(
     for sobject in sorted(changed):
         held = {name for name, on in permissions[sobject].items() if on}
         if is_customer_license(license_key):
-            for name in sorted(held - _PORTAL_OBJECTS.get(sobject, frozenset())):
+            allowed = _PORTAL_OBJECTS.get(sobject, frozenset())
+            if sobject.endswith("__c"):
+                allowed = _PORTAL_CUSTOM
+            for name in sorted(held - allowed):
                 # "The user license doesn't allow the permission: View All BuyerGroup" [V]
                 label = OBJECT_PERMISSIONS[name][1]
                 raise refused(f"The user license doesn't allow the permission: {label} {sobject}")

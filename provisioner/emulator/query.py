@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import soql
+from provisioner.emulator import soql, soql_clauses, soql_functions, soql_groups
 from provisioner.emulator.columns import ADDRESS_PARTS, address, decode
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.soql import refusal
-from provisioner.emulator.soql_sql import Context, Filter, Resolved, Scope
+from provisioner.emulator.soql_sql import Context, Scope
 from provisioner.emulator.soql_tree import Call, Fields, Query, Ref, Selected
 from provisioner.emulator.store import timestamp
 
@@ -20,10 +21,19 @@ if TYPE_CHECKING:
     from provisioner.emulator.describe import Field, SObject
 
 PAGE: Final = 2000  # default and most; least 200 (platform reference 8.1 [V])
-_MOST_OFFSET: Final = 2000  # platform reference 8.1 [V]
 _MOST_ALL_FIELDS: Final = 200  # FIELDS() in a query without a bound set of fields (SOQL guide)
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One value of a record: its path in the answer, its field, its first column."""
+
+    names: tuple[str, ...]
+    field: Field
+    at: int
+    formatted: bool = False
 
 
 @dataclass(slots=True)
@@ -31,7 +41,7 @@ class _Plan:
     """The SQL columns of a SELECT list, and what each item of it takes from them."""
 
     sql: list[str] = field(default_factory=list)
-    items: list[tuple[Resolved, int]] = field(default_factory=list)
+    items: list[_Item] = field(default_factory=list)
     parents: dict[tuple[str, ...], tuple[SObject, int]] = field(default_factory=dict)
     children: list[tuple[int, SObject, Field, Query]] = field(default_factory=list)
 
@@ -47,19 +57,33 @@ def run(context: Context, text: str, *, page: int = PAGE) -> dict[str, Any]:
     A longer result has `nextRecordsUrl`, whose last part is for `more`.
     """
     query = soql.parse(text)
-    scope = _scope(context, query, text)
+    try:
+        return _run(context, query, text, page)
+    except (RecursionError, sqlite3.OperationalError) as error:
+        # What SQLite has no room for: too many joins or columns, too deep, too long a pattern.
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            raise
+        raise soql.too_complicated() from None
+
+
+def _run(context: Context, query: Query, text: str, page: int) -> dict[str, Any]:
+    scope = soql_clauses.scope_of(context, query, text)
     if query.counted:
-        return _count(query, scope)
-    if query.group or any(isinstance(item, Selected) and isinstance(item.what, Call)
-                          for item in query.selected):  # fmt: skip
-        return _aggregate(query, scope)
+        return soql_groups.count(query, scope)
+    if soql_groups.applies(query):
+        return soql_groups.aggregate(query, scope, most=PAGE)
+    if query.having is not None:  # text: guess
+        raise SalesforceError("MALFORMED_QUERY", "HAVING needs GROUP BY")
     plan = _plan(query, scope)
-    where, params = _where(query, scope)
-    tail = where + _order(query, scope)
-    first = _rows(scope, plan.sql, tail + _limits(query, page + 1), params)
+    where, params = soql_clauses.where(query, scope)
+    tail = where + soql_clauses.order(query, scope)
+    bounds = soql_clauses.limits(query, page + 1)
+    first = soql_clauses.rows(scope, plan.sql, tail + bounds, params)
+    _viewed(query, scope, [row[0] for row in first[:page]])
     if len(first) <= page:
         return _page(context, None, len(first), len(first), _records(scope, plan, first))
-    every = _rows(scope, [f'{scope.root}."Id"'], tail + _limits(query), params)
+    bounds = soql_clauses.limits(query)
+    every = soql_clauses.rows(scope, [f'{scope.root}."Id"'], tail + bounds, params)
     locator = context.org.new_id("01g")
     context.org.execute(
         "INSERT INTO query_cursor VALUES (?, ?, ?, ?, ?, ?)",
@@ -75,15 +99,17 @@ def more(context: Context, locator: str) -> dict[str, Any]:
     found = context.org.execute(
         "SELECT soql, deleted, batch, row_ids FROM query_cursor WHERE id = ?", (id_,)
     )
-    if not found or not start.isdigit():
+    if not found or not start.isdecimal() or len(start) > len("1000000000"):
         raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
     text, deleted, batch, row_ids = found[0]
     ids = row_ids.split(" ")
     wanted = ids[int(start) : int(start) + batch]
     query = soql.parse(text)
-    scope = _scope(replace(context, deleted=bool(deleted)), query, text)
+    scope = soql_clauses.scope_of(replace(context, deleted=bool(deleted)), query, text)
     plan = _plan(query, scope)
-    rows = _rows(scope, plan.sql, f' WHERE {scope.root}."Id" IN ({_marks(wanted)})', wanted)
+    rows = soql_clauses.rows(
+        scope, plan.sql, f' WHERE {scope.root}."Id" IN ({_marks(wanted)})', wanted
+    )
     place = {id_: i for i, id_ in enumerate(wanted)}
     rows.sort(key=lambda row: place[row[0]])
     end = int(start) + batch
@@ -99,85 +125,22 @@ def _page(
     return {"totalSize": total, "done": False, "nextRecordsUrl": url, "records": records}
 
 
-# -- clauses -----------------------------------------------------------------------------------
-
-
-def _scope(context: Context, query: Query, text: str) -> Scope:
-    sobject = context.known.get(query.source)
-    if sobject is None or "queryable" not in sobject.flags:
-        raise refusal(
-            "INVALID_TYPE",
-            text,
-            query.source_at,
-            f"sObject type '{query.source}' is not supported. If you are attempting to use a"
-            " custom object, be sure to append the '__c' after the entity name. Please reference"
-            " your WSDL or the describe call for the appropriate names.",
+def _viewed(query: Query, scope: Scope, ids: list[str]) -> None:
+    """FOR VIEW and FOR REFERENCE note when rows were looked at (SOQL guide)."""
+    names = []
+    if "view" in query.purposes:
+        names = ["LastViewedDate", "LastReferencedDate"]
+    elif "reference" in query.purposes:
+        names = ["LastReferencedDate"]
+    names = [name for name in names if scope.sobject.field(name)]
+    if names and ids:
+        now = timestamp(scope.context.org.now())
+        sets = ", ".join(f'"{name}" = ?' for name in names)
+        scope.context.org.execute(
+            f'UPDATE "{scope.sobject.name}" SET {sets}'  # noqa: S608 - our names
+            ' WHERE "Id" IN (SELECT value FROM json_each(?))',
+            [*(now for _ in names), json.dumps(ids)],
         )
-    return Scope(context, sobject, text, query.alias)
-
-
-def _where(query: Query, scope: Scope, extra: str = "") -> tuple[str, list[Any]]:
-    conditions = Filter(scope, _inner, [])
-    parts = [conditions.sql(query.where)] if query.where is not None else []
-    if scope.sobject.soft_delete and not scope.context.deleted:
-        parts.append(f'{scope.root}."IsDeleted" = 0')
-    parts += [extra] if extra else []
-    return (" WHERE " + " AND ".join(parts) if parts else ""), conditions.params
-
-
-def _inner(outer: Scope, query: Query) -> tuple[str, list[Any]]:
-    """The SQL of a query inside IN (...)."""
-    scope = _scope(outer.context, query, outer.text)
-    match query.selected:
-        case (Selected(what=Ref() as ref),) if not query.group:
-            column = scope.resolve(ref).sql
-        case _:
-            raise SalesforceError(  # text: guess
-                "MALFORMED_QUERY", "semi join sub-selects must select one field"
-            )
-    where, params = _where(query, scope)
-    return f"SELECT {column} {scope.tables()}{where}{_limits(query)}", params
-
-
-def _order(query: Query, scope: Scope) -> str:
-    keys = []
-    for sort in query.order:
-        if isinstance(sort.operand, Call):
-            sql, _ = scope.call(sort.operand)
-        else:
-            found = scope.resolve(sort.operand)
-            sql = found.sql
-            if not found.field.sortable:
-                raise scope.refuse(
-                    sort.operand.at,
-                    f"field '{found.field.name}' can not be sorted in a query call",
-                )
-        # Nulls come first unless asked otherwise, in both directions (SOQL guide, ORDER BY).
-        keys.append(
-            f"{sql} {'DESC' if sort.descending else 'ASC'}"
-            f" NULLS {'LAST' if sort.nulls_last else 'FIRST'}"
-        )
-    if not query.group:
-        keys.append(f'{scope.root}."Id"')
-    return " ORDER BY " + ", ".join(keys) if keys else ""
-
-
-def _limits(query: Query, most: int | None = None) -> str:
-    if query.offset > _MOST_OFFSET:
-        raise SalesforceError(
-            "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {_MOST_OFFSET}"
-        )
-    limits = [limit for limit in (query.limit, most) if limit is not None]
-    return f" LIMIT {min(limits, default=-1)} OFFSET {query.offset}"
-
-
-def _rows(scope: Scope, columns: list[str], tail: str, params: Sequence[Any]) -> list[Any]:
-    sql = f"SELECT {', '.join(columns)} {scope.tables()}{tail}"
-    return scope.context.org.execute(sql, params)
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))
 
 
 # -- records -----------------------------------------------------------------------------------
@@ -200,7 +163,15 @@ def _plan(query: Query, scope: Scope) -> _Plan:
                         _add_field(plan, scope, Ref((found.name,), at), seen)
             case Selected(what=Query() as inner):
                 plan.children.append((len(plan.items), *scope.child(inner), inner))
-            case Selected(what=Ref() as ref):
+            case Selected(what=Call() as call, alias=alias):
+                _add_call(plan, scope, call, alias, seen)
+            case Selected(what=Ref() as ref, alias=alias):
+                if alias is not None:  # words as remembered [U]
+                    raise scope.refuse(
+                        ref.at,
+                        "only aggregate expressions use field aliasing",
+                        code="MALFORMED_QUERY",
+                    )
                 _add_field(plan, scope, ref, seen)
     return plan
 
@@ -210,20 +181,46 @@ def _add_field(plan: _Plan, scope: Scope, ref: Ref, seen: set[tuple[str, ...]]) 
     if found.names in seen:
         raise scope.refuse(ref.at, f"duplicate field selected: {'.'.join(found.names)}")
     seen.add(found.names)
-    for depth in range(1, len(found.names)):
-        parent = found.names[:depth]
-        if parent not in plan.parents:
-            alias, table = scope.parent(parent)
-            plan.parents[parent] = (table, plan.add(f'{alias}."Id"'))
+    _add_parents(plan, scope, found.names)
     if found.field.type != "address":
-        plan.items.append((found, plan.add(found.sql)))
+        plan.items.append(_Item(found.names, found.field, plan.add(found.sql)))
         return
     prefix = found.field.name.removesuffix("Address")
     columns = [
         f'{found.alias}."{prefix}{part}"' if found.table.field(prefix + part) else "NULL"
         for part in ADDRESS_PARTS
     ]
-    plan.items.append((found, plan.add(*columns)))
+    plan.items.append(_Item(found.names, found.field, plan.add(*columns)))
+
+
+def _add_call(
+    plan: _Plan, scope: Scope, call: Call, alias: str | None, seen: set[tuple[str, ...]]
+) -> None:
+    """A function of one value; without an alias it stands in its field's place (SOQL guide)."""
+    if call.aggregates:  # in a child query; text: guess
+        raise scope.refuse(
+            call.at, "Aggregate functions are not allowed in child queries", code="MALFORMED_QUERY"
+        )
+    sql, made = scope.call(call)
+    if call.name in soql_functions.DATE_PARTS:  # SOQL guide: only with GROUP BY; text: guess
+        raise scope.refuse(call.at, f"{call.name.upper()} needs GROUP BY", code="MALFORMED_QUERY")
+    inner = call
+    while isinstance(inner.of, Call):
+        inner = inner.of
+    names = (alias,) if alias else scope.resolve(inner.of).names
+    if made.type == "address" or names in seen:
+        raise scope.refuse(call.at, f"duplicate field selected: {'.'.join(names)}")
+    seen.add(names)
+    _add_parents(plan, scope, names)
+    plan.items.append(_Item(names, made, plan.add(sql), call.name == "format"))
+
+
+def _add_parents(plan: _Plan, scope: Scope, names: tuple[str, ...]) -> None:
+    for depth in range(1, len(names)):
+        parent = names[:depth]
+        if parent not in plan.parents:
+            alias, table = scope.parent(parent)
+            plan.parents[parent] = (table, plan.add(f'{alias}."Id"'))
 
 
 def _records(scope: Scope, plan: _Plan, rows: list[Any]) -> list[Record]:
@@ -232,7 +229,8 @@ def _records(scope: Scope, plan: _Plan, rows: list[Any]) -> list[Record]:
         (place, reference.child, _children(scope, child, reference, inner, parents))
         for place, child, reference, inner in plan.children
     ]
-    return [_record(scope.context, plan, row, children) for row in rows]
+    zone = scope.zone if any(item.formatted for item in plan.items) else None
+    return [_record(scope.context, plan, row, children, zone) for row in rows]
 
 
 def _record(
@@ -240,6 +238,7 @@ def _record(
     plan: _Plan,
     row: Any,
     children: Sequence[tuple[int, str | None, Mapping[str, Any]]],
+    zone: str | None,
 ) -> Record:
     made: dict[tuple[str, ...], Record | None] = {
         path: _shell(context, table, row[at]) if row[at] else None
@@ -248,24 +247,29 @@ def _record(
     top = made[()]
     assert top is not None, "a row has an Id"
     waiting = list(children)
-    for place, (found, at) in enumerate(plan.items):
+    for place, item in enumerate(plan.items):
         while waiting and waiting[0][0] <= place:
             _, name, answers = waiting.pop(0)
             top[str(name)] = answers.get(row[0])
-        for depth in range(1, len(found.names)):
-            above = made[found.names[: depth - 1]]
+        for depth in range(1, len(item.names)):
+            above = made[item.names[: depth - 1]]
             if above is not None:
-                above.setdefault(found.names[depth - 1], made[found.names[:depth]])
-        owner = made[found.names[:-1]]
+                above.setdefault(item.names[depth - 1], made[item.names[:depth]])
+        owner = made[item.names[:-1]]
         if owner is not None:
-            owner[found.names[-1]] = _value(found.field, row, at)
+            value = _value(item.field, row, item.at)
+            if item.formatted:
+                value = soql_functions.formatted(item.field, value, zone)
+            owner[item.names[-1]] = value
     for _, name, answers in waiting:
         top[str(name)] = answers.get(row[0])
     return top
 
 
 def _shell(context: Context, table: SObject, id_: str) -> Record:
-    url = f"{context.base}/sobjects/{table.name}/{id_}"
+    # A parent of several kinds is a `Name`; its URL is that of what it really is [U].
+    real = table if id_[:3] == table.prefix else context.known.by_prefix(id_[:3]) or table
+    url = f"{context.base}/sobjects/{real.name}/{id_}"
     return {"attributes": {"type": table.name, "url": url}}
 
 
@@ -279,13 +283,21 @@ def _children(
     outer: Scope, child: SObject, reference: Field, query: Query, parents: list[str]
 ) -> dict[str, Any]:
     """The answer of a child query for each parent that has children (null for the others [V])."""
+    if query.group or query.counted:  # text: guess
+        raise outer.refuse(
+            query.source_at, "Grouping is not allowed in child queries", code="MALFORMED_QUERY"
+        )
     scope = Scope(outer.context, child, outer.text, query.alias)
+    scope.own(query.source)
     plan = _plan(query, scope)
     column = f'{scope.root}."{reference.name}"'
     key = plan.add(column)
-    where, params = _where(query, scope, f"{column} IN ({_marks(parents)})")
+    within = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - our names
+    where, params = soql_clauses.where(query, scope, within)
+    order = soql_clauses.order(query, scope)
+    soql_clauses.limits(query)
     found: dict[str, list[Any]] = defaultdict(list)
-    for row in _rows(scope, plan.sql, where + _order(query, scope), [*params, *parents]):
+    for row in soql_clauses.rows(scope, plan.sql, where + order, [*params, json.dumps(parents)]):
         found[row[key]].append(row)
     end = None if query.limit is None else query.offset + query.limit
     answers = {id_: _records(scope, plan, rows[query.offset : end]) for id_, rows in found.items()}
@@ -296,68 +308,5 @@ def _children(
     }
 
 
-# -- groups ------------------------------------------------------------------------------------
-
-
-def _count(query: Query, scope: Scope) -> dict[str, Any]:
-    where, params = _where(query, scope)
-    inner = f"SELECT 1 {scope.tables()}{where}{_limits(query)}"
-    found = scope.context.org.execute(f"SELECT COUNT(*) FROM ({inner})", params)  # noqa: S608 - see _rows
-    return {"totalSize": found[0][0], "done": True, "records": []}
-
-
-def _aggregate(query: Query, scope: Scope) -> dict[str, Any]:
-    groups = [_grouped(scope, ref) for ref in query.group]
-    names: list[str] = []
-    columns: list[str] = []
-    fields: list[Field | None] = []
-    for item in query.selected:
-        match item:
-            case Selected(what=Call() as call, alias=alias):
-                sql, of = scope.call(call)
-                unnamed = sum(name.startswith("expr") for name in names)
-                names.append(alias or f"expr{unnamed}")
-                fields.append(of if call.name in {"min", "max", "sum"} else None)
-            case Selected(what=Ref() as ref, alias=alias):
-                found = scope.resolve(ref)
-                sql = found.sql
-                if sql not in groups:
-                    raise scope.refuse(
-                        ref.at,
-                        f"Field must be grouped or aggregated: {'.'.join(found.names)}",
-                        code="MALFORMED_QUERY",
-                    )
-                names.append(alias or found.names[-1])
-                fields.append(found.field)
-            case _:
-                raise SalesforceError("MALFORMED_QUERY", "Grouped query cannot have child queries")
-        columns.append(sql)
-    where, params = _where(query, scope)
-    conditions = Filter(scope, _inner, [])
-    having = f" HAVING {conditions.sql(query.having)}" if query.having is not None else ""
-    group = f" GROUP BY {', '.join(groups)}" if groups else ""
-    tail = where + group + having + _order(query if groups else replace(query, group=(
-        Ref(("Id",), 0),)), scope) + _limits(query, PAGE + 1)  # fmt: skip
-    rows = _rows(scope, columns, tail, [*params, *conditions.params])
-    if len(rows) > PAGE:
-        raise SalesforceError(
-            "EXCEEDED_ID_LIMIT",
-            "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a"
-            " single batch",
-        )
-    records = [
-        {"attributes": {"type": "AggregateResult"}}
-        | {
-            name: decode(of, value) if of else value
-            for name, of, value in zip(names, fields, row, strict=True)
-        }
-        for row in rows
-    ]
-    return {"totalSize": len(records), "done": True, "records": records}
-
-
-def _grouped(scope: Scope, ref: Ref) -> str:
-    found = scope.resolve(ref)
-    if not found.field.groupable:
-        raise scope.refuse(ref.at, f"field '{found.field.name}' can not be grouped in a query call")
-    return found.sql
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, describe_json, ids, passwords, rules
+from provisioner.emulator import describe, describe_json, ids, passwords, rules, transport
 from provisioner.emulator.api import Answer, Call, unknown_key
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.rules import permissions
@@ -146,6 +146,13 @@ def _reset_text(call: Call, user: Mapping[str, Any], new: str) -> str:
 
 
 def _row(call: Call, sobject: SObject, id_: str) -> Answer:
+    validators: dict[str, str] = {}
+    if sobject.name == "Account" and call.method != "DELETE":
+        found = call.org.get(sobject.name, id_)
+        if found is not None and not found["IsDeleted"]:
+            failed, validators = transport.row_conditions(call, found)
+            if failed is not None:
+                return failed
     match call.method:
         case "PATCH":
             values = call.json()
@@ -164,7 +171,7 @@ def _row(call: Call, sobject: SObject, id_: str) -> Answer:
                 raise not_found()
             if row.get("IsDeleted"):  # without `fields` here: platform reference 2.4 [V]
                 raise SalesforceError("ENTITY_IS_DELETED", "entity is deleted", status=404)
-            return Answer(200, shown(call, sobject, row, call.params.get("fields")))
+            return Answer(200, shown(call, sobject, row, call.params.get("fields")), validators)
 
 
 def shown(

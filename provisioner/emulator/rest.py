@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import zlib
-from datetime import UTC
-from email.utils import format_datetime, parsedate_to_datetime
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, json, request
 
 from provisioner.emulator import (
+    auth,
+    bulk,
+    changes,
     composite,
+    composite_graph,
+    composite_tree,
+    connect,
     context,
     describe,
     describe_json,
+    limits,
+    metadata_rest,
     query,
     records,
+    soql,
     soql_sql,
+    tooling,
+    tooling_tables,
+    transport,
 )
 from provisioner.emulator.api import Answer, Call, JsonKindError
 from provisioner.emulator.errors import SalesforceError, not_found
@@ -24,6 +34,8 @@ from provisioner.emulator.rules import permissions
 from provisioner.emulator.store import parse_timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from provisioner.emulator.describe import SObject
     from provisioner.emulator.store import Org, Session
 
@@ -31,7 +43,7 @@ blueprint = Blueprint("rest", __name__)
 
 OLDEST: Final = 31  # 7 to 30 are retired (platform reference 6.4 [V])
 NEWEST: Final = 63
-DAILY_CALLS: Final = 15_000  # of a Developer org (platform reference 8.4 [U])
+DAILY_CALLS: Final = limits.DAILY_CALLS
 _LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
@@ -67,7 +79,7 @@ def serve(version: str, path: str) -> Response:
                 context.org(),
                 session,
                 number,
-                request.method,
+                _method(),
                 tuple(part for part in path.split("/") if part),
                 request.args,
                 {name.lower(): value for name, value in request.headers},
@@ -78,6 +90,7 @@ def serve(version: str, path: str) -> Response:
     except SalesforceError as error:
         answer = Answer(error.status, error.rest(), _error_headers(error))
     response = _response(answer)
+    transport.pack(request, response)
     if used is not None:
         response.headers["Sforce-Limit-Info"] = f"api-usage={used}/{DAILY_CALLS}"
     return response
@@ -95,10 +108,14 @@ def answer_to(call: Call) -> Answer:
 
 
 def _route(call: Call) -> Answer:
+    if call.parts[:1] not in {("jobs",), ("metadata",)}:
+        transport.require_json(call)
     match call.parts:
         case ():
             call.allow("GET", "HEAD")
-            return Answer(200, {name: f"{call.base}/{name}" for name in _RESOURCES})
+            names = {name: f"{call.base}/{name}" for name in _RESOURCES}
+            identity = f"{call.instance}/id/{auth.organization_id(call.org)}/{call.by}"
+            return Answer(200, {**names, "identity": identity})
         case ("sobjects", *names):
             return _sobjects(call, tuple(names))
         case ("query" | "queryAll" as kind,):
@@ -106,18 +123,31 @@ def _route(call: Call) -> Answer:
         case ("query" | "queryAll", locator):
             call.allow("GET", "HEAD")
             return Answer(200, query.more(_query_context(call), locator))
-        case ("tooling", "query"):
-            return _query(call, tooling=True)
-        case ("limits",):
-            call.allow("GET", "HEAD")
-            return Answer(200, _limits(call.org))
-        case ("limits", "recordCount"):
-            call.allow("GET", "HEAD")
-            return Answer(200, _record_count(call))
-        case ("composite", *rest):
-            return composite.answer(call, tuple(rest), answer_to)
+        case (name, *rest) if name in _BELOW:
+            return _BELOW[name](call, tuple(rest))
+        case ("search" | "parameterizedSearch" as name,):
+            raise _not_served(name)
         case _:
             raise not_found()
+
+
+def _composite(call: Call, rest: tuple[str, ...]) -> Answer:
+    match rest:
+        case ("tree", name):
+            return composite_tree.answer(call, name)
+        case ("graph",):
+            return composite_graph.graph(call, answer_to)
+        case ("batch",):
+            return composite_graph.batch(call, answer_to)
+        case _:
+            return composite.answer(call, rest, answer_to)
+
+
+def _not_served(name: str) -> SalesforceError:
+    """An honest refusal of what Salesforce has and this org has not; code and status: guess."""
+    return SalesforceError(
+        "FUNCTIONALITY_NOT_ENABLED", f"The local org does not serve {name}", status=403
+    )
 
 
 def _sobjects(call: Call, names: tuple[str, ...]) -> Answer:
@@ -129,6 +159,14 @@ def _sobjects(call: Call, names: tuple[str, ...]) -> Answer:
             call.allow("GET", "HEAD")
             known, sobject = describe.catalog(call.org), _sobject(call, name)
             return _if_modified(call, describe_json.whole(known, sobject, call.base, call.instance))
+        case (name, "describe", part, *_):
+            _sobject(call, name)
+            raise _not_served(f"describe/{part}")
+        case (name, "updated" | "deleted" as which) if {"start", "end"} <= call.params.keys():
+            call.allow("GET", "HEAD")
+            look = changes.updated if which == "updated" else changes.deleted
+            span = call.params["start"], call.params["end"]
+            return Answer(200, look(call.org, _sobject(call, name), *span))
         case (name, id_, "password") if name.lower() == "user":
             return records.password(call, id_)
         case (name,):
@@ -140,7 +178,10 @@ def _sobjects(call: Call, names: tuple[str, ...]) -> Answer:
     raise AssertionError("every length is matched")
 
 
-_RESOURCES: Final = ("composite", "limits", "query", "queryAll", "sobjects", "tooling")
+_RESOURCES: Final = (
+    "composite", "connect", "jobs", "limits", "metadata", "query", "queryAll", "sobjects",
+    "tooling",
+)  # fmt: skip
 
 
 def _sobject(call: Call, name: str) -> SObject:
@@ -162,87 +203,71 @@ def _describe_global(call: Call) -> dict[str, Any]:
 def _if_modified(call: Call, body: dict[str, Any]) -> Answer:
     """304 when the schema is as old as `If-Modified-Since` (platform reference 8.4 [V])."""
     changed = parse_timestamp(call.org.setting("schema changed") or "1970-01-01T00:00:00.000+0000")
-    headers = {
-        "Last-Modified": format_datetime(changed, usegmt=True),
-        "ETag": f'"{zlib.crc32(f"{changed}{call.parts}".encode()):08x}"',
-    }
-    since = call.headers.get("if-modified-since")
-    if since is not None:
-        try:
-            moment = parsedate_to_datetime(since)
-        except ValueError:
-            raise SalesforceError("MALFORMED_DATE", f"malformed date: {since}") from None  # guess
-        if changed <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC)):
-            return Answer(304, None, headers)
-    return Answer(200, body, headers)
+    tag = transport.etag([str(changed), call.parts])
+    failed = transport.unmet(call.headers, tag, changed)
+    return failed or Answer(200, body, transport.validators(tag, changed))
 
 
-def _query(call: Call, *, deleted: bool = False, tooling: bool = False) -> Answer:
+def _query(call: Call, *, deleted: bool = False) -> Answer:
     call.allow("GET", "HEAD")
+    return Answer(
+        200, query.run(_query_context(call, deleted=deleted), _soql(call), page=_size(call))
+    )
+
+
+def _tooling_query(call: Call) -> Answer:
+    call.allow("GET", "HEAD")
+    known, text = tooling.catalog(call), _soql(call)
+    base = f"{call.base}/tooling"
+    # The first look at the layouts makes those of a new org: not so when the query is refused.
+    with call.org.transaction():
+        sources = tooling_tables.sources(call.org)
+        here = soql_sql.Context(call.org, known, base, call.by, sources=sources)
+        body = query.run(here, text, page=_size(call))
+        tooling.one_full_name(text, body)
+    source = known.get(soql.parse(text).source)
+    shape = {"size": len(body["records"]), "queryLocator": None}
+    return Answer(200, {**shape, "entityTypeName": source.name if source else None, **body})
+
+
+def _soql(call: Call) -> str:
     text = call.params.get("q")
     if text is None:
         raise SalesforceError("MALFORMED_QUERY", "SOQL statements cannot be empty or null")  # guess
-    page = query.PAGE
+    return text
+
+
+def _size(call: Call) -> int:
+    """The page size of `Sforce-Query-Options` (platform reference 8.1 [V])."""
     for option in call.headers.get("sforce-query-options", "").split(","):
         name, _, size = option.partition("=")
-        if name.strip().lower() == "batchsize" and size.strip().isdigit():
-            page = max(200, min(query.PAGE, int(size)))
-    here = _query_context(call, deleted=deleted, tooling=tooling)
-    body = query.run(here, text, page=page)
-    if tooling:
-        _one_full_name(text, body)
-    return Answer(200, body)
+        if name.strip().lower() == "batchsize" and size.strip().isdecimal():
+            return max(200, min(query.PAGE, int(size.strip()[:9])))
+    return query.PAGE
 
 
-def _query_context(call: Call, *, deleted: bool = False, tooling: bool = False) -> soql_sql.Context:
-    known = describe.catalog(call.org, tooling=tooling)
+def _query_context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
+    known = describe.catalog(call.org)
     return soql_sql.Context(call.org, known, call.base, call.by, deleted)
 
 
-def _one_full_name(text: str, body: dict[str, Any]) -> None:
-    if body["totalSize"] > 1 and "fullname" in text.lower():  # platform reference 4.2 [V]
-        raise SalesforceError(
-            "MALFORMED_QUERY",
-            "When retrieving results with Metadata or FullName fields, the query qualifications"
-            f" must specify no more than one row for retrieval. Result size: {body['totalSize']}",
-        )
-
-
-def _limits(org: Org) -> dict[str, Any]:
-    used = int(org.setting(f"api calls {org.now():%Y-%m-%d}") or 0)
-    return {
-        "DailyApiRequests": {"Max": DAILY_CALLS, "Remaining": DAILY_CALLS - used},
-        "DataStorageMB": {"Max": 5, "Remaining": 5},
-        "FileStorageMB": {"Max": 20, "Remaining": 20},
-        "SingleEmail": {"Max": 15, "Remaining": 15},
-    }
-
-
-def _record_count(call: Call) -> dict[str, Any]:
-    known = describe.catalog(call.org)
-    wanted = [name for name in call.params.get("sObjects", "").split(",") if name]
-    found = [known.get(name) for name in wanted] if wanted else list(known.sobjects.values())
-    return {
-        "sObjects": [
-            {"count": _count(call.org, sobject), "name": sobject.name}
-            for sobject in found
-            if sobject is not None
-        ]
-    }
-
-
-def _count(org: Org, sobject: SObject) -> int:
-    live = ' WHERE "IsDeleted" = 0' if sobject.soft_delete else ""
-    rows = org.execute(f'SELECT COUNT(*) FROM "{sobject.name}"{live}')  # noqa: S608 - our names
-    return int(rows[0][0])
+_BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {
+    "composite": _composite,
+    "connect": connect.answer,
+    "jobs": bulk.answer,
+    "limits": limits.answer,
+    "metadata": metadata_rest.answer,
+    "tooling": lambda call, rest: tooling.answer(call, rest, _tooling_query),
+}
 
 
 # -- HTTP --------------------------------------------------------------------------------------
 
 
 def _version(text: str) -> int:
-    number = text.removeprefix("v").removesuffix(".0")
-    if text != f"v{number}.0" or not number.isdigit() or int(number) > NEWEST:
+    found = re.fullmatch(r"v([0-9]{1,3})\.0", text)
+    number = found[1] if found else ""
+    if not number or int(number) > NEWEST:
         raise not_found()
     if int(number) < OLDEST:  # 410 [V], platform reference 6.4; text: guess
         raise SalesforceError("GONE", f"API version {number}.0 is retired", status=410)
@@ -260,11 +285,19 @@ def _guarded(org: Org, session: Session, used: int) -> Answer | None:
 
 def _text() -> str:
     kind = request.mimetype
-    if request.content_length and kind != "application/json":
+    path = str((request.view_args or {}).get("path", ""))
+    takes_text = bulk.takes_text(path) or metadata_rest.takes_parts(path)
+    if request.content_length and kind != "application/json" and not takes_text:
         raise SalesforceError(  # 415 [V], platform reference 2.4; text: guess
             "UNSUPPORTED_MEDIA_TYPE", f"Content type '{kind}' is not supported.", status=415
         )
-    return request.get_data(as_text=True)
+    return transport.body(request)
+
+
+def _method() -> str:
+    """The method; `?_HttpMethod=PATCH` stands for one that a client can not send (REST guide)."""
+    given = request.args.get("_HttpMethod", "").upper()
+    return given if request.method == "POST" and given in _METHODS else request.method
 
 
 def _error_headers(error: SalesforceError) -> dict[str, str]:
@@ -275,6 +308,8 @@ def _error_headers(error: SalesforceError) -> dict[str, str]:
 
 
 def _response(answer: Answer) -> Response:
+    if isinstance(answer.body, bytes):  # CSV; the answer names its type
+        return Response(answer.body, answer.status, headers=dict(answer.headers))
     body = b"" if answer.body is None else json.dumps(answer.body).encode()
     response = Response(body, answer.status, content_type="application/json;charset=UTF-8")
     if answer.body is None:

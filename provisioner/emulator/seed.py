@@ -47,7 +47,8 @@ _ALL: Final = ("Create", "Read", "Edit", "Delete", "ViewAllRecords", "ModifyAllR
 
 def fill(org: Org) -> None:
     """Makes the organization, licences, profiles, roles, the administrator and a connected app."""
-    organization, admin = ids.make("00D", 1), ids.make("005", 1)
+    # No two orgs are one: a plan made for the one is not for the other.
+    organization, admin = ids.make("00D", secrets.randbelow(62**6)), ids.make("005", 1)
     # The administrator comes first: each row names the user who made it.
     org.new_id("005")
     for license_ in licenses.LICENSES:
@@ -111,6 +112,8 @@ def _standard_profile(org: Org, profile: StandardProfile, *, by: str) -> None:
     if profile.full_name == "Admin":
         table = describe.tables()["profile"]
         values |= {f.name: True for f in table.fields.values() if f.name.startswith("Permissions")}
+        # Not even an administrator has it at first (Bulk API guide, "Hard Delete").
+        values["PermissionsBulkApiHardDelete"] = False
     elif license_.user_type == "Standard":
         values |= {f"Permissions{name}": True for name in _STAFF}
     id_ = org.insert("Profile", values, by=by)

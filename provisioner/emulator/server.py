@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from http.client import HTTPMessage
+from http.client import HTTPMessage, RemoteDisconnected
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from requests import ConnectionError as RequestsConnectionError
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import ProtocolError
 
 from provisioner.emulator.app import create_app
+from provisioner.emulator.faults import Dropped
 from provisioner.emulator.store import Org
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
-    from wsgiref.types import WSGIApplication
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from requests import PreparedRequest, Response
 
@@ -37,7 +40,12 @@ class Server:
             raise ValueError(f"the local org is served on a loopback address only, not on {host}")
         self._sockets: dict[int, Any] = {}
         self._server = waitress.create_server(
-            app, map=self._sockets, host=host, port=port, threads=_THREADS, ident="local org"
+            _cutting(app),
+            map=self._sockets,
+            host=host,
+            port=port,
+            threads=_THREADS,
+            ident="local org",
         )
         self._stopped = False
         self._started = False
@@ -75,6 +83,19 @@ class Server:
         wasyncore.close_all(self._sockets, ignore_all=True)
 
 
+def _cutting(app: WSGIApplication) -> WSGIApplication:
+    """The app for waitress, which closes the socket unanswered when told the client is gone."""
+    from waitress.channel import ClientDisconnected
+
+    def cutting(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        try:
+            return app(environ, start)
+        except Dropped:
+            raise ClientDisconnected from None
+
+    return cutting
+
+
 def serve(
     org_path: str | Path,
     host: str = "127.0.0.1",
@@ -109,7 +130,10 @@ class InProcessAdapter(HTTPAdapter):
         self._app = app
 
     def send(self, request: PreparedRequest, *_args: Any, **_kwargs: Any) -> Response:
-        """Runs the app; time-outs, proxies and certificates do not matter here."""
+        """Runs the app; time-outs, proxies and certificates do not matter here.
+
+        A connection that the app wants cut raises what urllib3 and requests make of that.
+        """
         status = ""
         headers: list[tuple[str, str]] = []
 
@@ -119,7 +143,12 @@ class InProcessAdapter(HTTPAdapter):
             headers.extend(given)
             return lambda _data: None
 
-        chunks: Iterable[bytes] = self._app(_environ(request), start)
+        try:
+            chunks: Iterable[bytes] = self._app(_environ(request), start)
+        except Dropped:
+            gone = RemoteDisconnected("Remote end closed connection without response")
+            cut = ProtocolError("Connection aborted.", gone)
+            raise RequestsConnectionError(cut, request=request) from None
         try:
             body = b"".join(chunks)
         finally:
@@ -132,6 +161,7 @@ class InProcessAdapter(HTTPAdapter):
             status=int(code),
             reason=reason,
             preload_content=False,
+            request_method=request.method,
             original_response=_Original(headers),  # type: ignore[arg-type]
         )
         return self.build_response(request, raw)

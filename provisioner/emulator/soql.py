@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.soql_tree import (
@@ -14,6 +14,7 @@ from provisioner.emulator.soql_tree import (
     Compare,
     Condition,
     Fields,
+    Includes,
     Join,
     Not,
     Query,
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 _LONGEST: Final = 100_000  # platform reference 8.1 [V]
 _ELEMENT: Final = re.compile(r"'(?:[^'\\]|\\.)*'|[\w.:+-]+", re.DOTALL)
 _TOKEN: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\w+|.", re.DOTALL)
-_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPABLE: Final = frozenset("'\"\\_%")  # SOQL guide, "Quoted String Escape Sequences"
+_DIGITS: Final = 9  # of a number after LIMIT or OFFSET that still makes a difference
+_ESCAPES: Final = {
+    "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f",
+    "N": "\n", "R": "\r", "T": "\t", "B": "\b", "F": "\f",
+}  # fmt: skip
 _ELEMENT_FORMS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     ("number", re.compile(r"[+-]?\d+(\.\d+)?")),
     ("date", re.compile(r"\d{4}-\d\d-\d\d")),
@@ -50,10 +57,25 @@ def parse(text: str) -> Query:
             "MALFORMED_QUERY", f"SOQL statement cannot be longer than {_LONGEST} characters."
         )
     try:
+        text.encode()
         tree = _parser().parse(text)
+        return _query(tree.children[0], text)
     except UnexpectedInput as error:
         raise _unexpected(text, error) from None
-    return _query(tree.children[0])
+    except UnicodeEncodeError:
+        raise SalesforceError(
+            "MALFORMED_QUERY", "invalid character in the query"
+        ) from None  # guess
+    except RecursionError:
+        raise too_complicated() from None
+
+
+def too_complicated() -> SalesforceError:
+    """The refusal of a query that is nested too deep; code: Salesforce's, text: guess."""
+    return SalesforceError(
+        "QUERY_TOO_COMPLICATED",
+        "Query is either selecting too many fields or the filter conditions are too complicated.",
+    )
 
 
 def refusal(code: str, text: str, at: int, message: str) -> SalesforceError:
@@ -96,58 +118,88 @@ def _unexpected(text: str, error: Any) -> SalesforceError:
     return refusal("MALFORMED_QUERY", text, at, message)
 
 
-def _query(tree: Any) -> Query:
-    _select, what, _from, source, alias, *clauses = tree.children
+def _query(tree: Any, text: str) -> Query:
+    _select, what, _from, source, alias, *clauses, all_rows = tree.children
     found = {clause.data: clause.children for clause in clauses if clause is not None}
     where, having = found.get("where"), found.get("having")
+    if all_rows is not None:
+        # words as remembered of the REST API [U]
+        message = "ALL ROWS not allowed in this context"
+        raise refusal("MALFORMED_QUERY", text, all_rows.start_pos, message)
+    if "rollup" in found:
+        _not_served(text, found["rollup"][2])
+    if "update" in found:
+        _not_served(text, found["update"][0])
     return Query(
-        selected=tuple(_selected(item) for item in what.children if what.data == "select_list"),
+        selected=tuple(
+            _selected(item, text) for item in what.children if what.data == "select_list"
+        ),
         counted=what.data == "count_all",
         source=str(source),
         source_at=source.start_pos,
         alias=str(alias) if alias else None,
-        where=_condition(where[1]) if where else None,
-        group=tuple(_ref(name) for name in found.get("group", ())[2:]),
-        having=_condition(having[1]) if having else None,
+        where=_condition(where[1], text) if where else None,
+        group=tuple(_operand(one) for one in found.get("group", ())[2:]),
+        having=_condition(having[1], text) if having else None,
         order=tuple(_sort(item) for item in found.get("order", ())[2:]),
-        limit=int(found["limit"][1]) if "limit" in found else None,
-        offset=int(found["offset"][1]) if "offset" in found else 0,
+        limit=_whole(found["limit"][1]) if "limit" in found else None,
+        offset=_whole(found["offset"][1]) if "offset" in found else 0,
+        using=str(found["using"][2]).lower() if "using" in found else None,
+        purposes=frozenset(word.lower() for word in found.get("purpose", ())[1::2]),
     )
 
 
-def _selected(tree: Any) -> Selected | Fields:
+def _not_served(text: str, token: Any) -> NoReturn:
+    """Refuses what Salesforce has and the local org has not, and says so."""
+    name = token.split()[0].upper()
+    message = f"{name} is not served by the local org"
+    raise refusal("MALFORMED_QUERY", text, token.start_pos, message)
+
+
+def _whole(token: Any) -> int:
+    digits = token.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _DIGITS else 10**_DIGITS
+
+
+def _selected(tree: Any, text: str) -> Selected | Fields:
     first = tree.children[0]
     alias = tree.children[1] if len(tree.children) > 1 else None
     match tree.data:
         case "select_fields":
             return Fields(re.split(r"[()]", first)[1].strip().lower(), first.start_pos)
+        case "select_typeof":
+            _not_served(text, first)
         case "select_children":
-            return Selected(_query(first))
+            return Selected(_query(first, text))
         case "select_call":
             return Selected(_call(first), str(alias) if alias else None)
         case _:
             return Selected(_ref(first), str(alias) if alias else None)
 
 
-def _condition(tree: Any) -> Condition:
+def _condition(tree: Any, text: str) -> Condition:
     children = tree.children
     match tree.data:
         case "all_of":
-            return Join("AND", tuple(_condition(child) for child in _trees(children)))
+            return Join("AND", tuple(_condition(child, text) for child in _trees(children)))
         case "any_of":
-            return Join("OR", tuple(_condition(child) for child in _trees(children)))
+            return Join("OR", tuple(_condition(child, text) for child in _trees(children)))
         case "negated":
-            return Not(_condition(children[1]))
+            return Not(_condition(children[1], text))
         case "compared":
             operator = "!=" if children[1] == "<>" else str(children[1])
             return Compare(_operand(children[0]), operator, _value(children[2]))
         case "liked":
             return Compare(_operand(children[0]), "like", Value("string", _like(children[2])))
         case "listed" | "not_listed":
-            values = tuple(_element(text) for text in _ELEMENT.findall(children[-1]))
+            values = tuple(_element(part) for part in _ELEMENT.findall(children[-1]))
             return Among(_operand(children[0]), values, tree.data == "not_listed")
+        case "included" | "excluded":
+            values = tuple(_element(part) for part in _ELEMENT.findall(children[-1]))
+            return Includes(_operand(children[0]), values, tree.data == "excluded")
         case _:
-            return Among(_operand(children[0]), _query(children[-1]), tree.data == "not_joined")
+            inner = _query(children[-1], text)
+            return Among(_operand(children[0]), inner, tree.data == "not_joined")
 
 
 def _trees(children: list[Any]) -> list[Any]:
@@ -159,8 +211,9 @@ def _operand(tree: Any) -> Ref | Call:
 
 
 def _call(tree: Any) -> Call:
-    function, name = tree.children
-    return Call(function.lower(), _ref(name), function.start_pos)
+    function, of = tree.children
+    inner = _call(of) if hasattr(of, "data") else _ref(of)
+    return Call(function.lower(), inner, function.start_pos)
 
 
 def _ref(token: Any) -> Ref:
@@ -202,17 +255,24 @@ def _element(text: str) -> Value:
 
 
 def _unescape(literal: str) -> str:
-    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), literal[1:-1], flags=re.DOTALL)
+    return _ESCAPED.sub(_unescaped, literal[1:-1])
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if found[1]:
+        return chr(int(found[1], 16))
+    letter = found[2]
+    if letter not in _ESCAPES and letter not in _ESCAPABLE:
+        # the words of the Apex compiler, which reads the same literals: guess
+        raise SalesforceError(
+            "MALFORMED_QUERY", f"Illegal character sequence '\\{letter}' in string literal."
+        )
+    return _ESCAPES.get(letter, letter)
 
 
 def _like(literal: str) -> str:
     """The pattern of LIKE, in which `\\%` and `\\_` stay escaped."""
-    return re.sub(
-        r"\\(.)",
-        lambda m: m[0] if m[1] in "%_\\" else _ESCAPES.get(m[1], m[1]),
-        literal[1:-1],
-        flags=re.DOTALL,
-    )
+    return _ESCAPED.sub(lambda m: m[0] if m[2] and m[2] in "%_\\" else _unescaped(m), literal[1:-1])
 
 
 @lru_cache(maxsize=1)

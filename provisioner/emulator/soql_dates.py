@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_DIGITS: Final = 9  # more than the calendar has days
 
 
 def days(word: str, today: date) -> tuple[date, date]:
-    """The first day meant, and the first day after it (SOQL guide, date formats and literals)."""
-    name, _, number = word.lower().partition(":")
+    """The first day meant, and the first day after it (SOQL guide, date formats and literals).
+
+    Raises OverflowError or ValueError when that is outside the calendar.
+    """
+    # The fiscal year of a Developer org is the calendar year (FiscalYearStartMonth is 1).
+    name, _, number = word.lower().replace("_fiscal_", "_").partition(":")
     if number:
-        return _counted(name.split("_"), int(number), today)
+        return _counted(name.split("_"), int(number[-_DIGITS:]), today)
     one = timedelta(days=1)
     match name.split("_"):
         case ["today"]:
@@ -35,6 +42,9 @@ def _counted(words: list[str], n: int, today: date) -> tuple[date, date]:
     match words:
         case ["n", "days", "ago"]:
             return today - n * one, today - (n - 1) * one
+        case ["n", units, "ago"]:
+            start = _move(units[:-1], _start(units[:-1], today), -n)
+            return start, _move(units[:-1], start, 1)
         case ["last", "n", "days"]:
             return today - n * one, today + one
         case ["next", "n", "days"]:

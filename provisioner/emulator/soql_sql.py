@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as default
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import columns, ids, soql_dates
-from provisioner.emulator.describe import NUMBER_TYPES
+from provisioner.emulator import columns, soql_functions, soql_names
+from provisioner.emulator.describe import NUMBER_TYPES, Field
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.soql import refusal
 from provisioner.emulator.soql_tree import (
-    Among,
     Call,
-    Compare,
-    Condition,
-    Join,
-    Not,
     Query,
     Ref,
-    Value,
 )
-from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from provisioner.emulator.describe import Catalog, Field, SObject
+    from provisioner.emulator.describe import Catalog, SObject
     from provisioner.emulator.store import Org
 
 _MOST_PARENTS: Final = 5  # levels of child-to-parent (SOQL guide)
@@ -41,7 +35,8 @@ _SQL_CALLS: Final = {
 class Context:
     """Where queries run: the org and what it shows, the base of URLs, the user asking.
 
-    `base` is `/services/data/vXX.0`; `deleted` includes deleted rows.
+    `base` is `/services/data/vXX.0`; `deleted` includes deleted rows; `sources` is the SQL of the
+    rows of objects that have no table.
     """
 
     org: Org
@@ -49,6 +44,7 @@ class Context:
     base: str
     user_id: str
     deleted: bool = False
+    sources: Mapping[str, str] = default(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +75,19 @@ class Scope:
         self._joins: list[str] = []
         self._parents: dict[tuple[str, ...], tuple[str, SObject]] = {(): (self.root, sobject)}
 
+    @property
+    def zone(self) -> str | None:
+        """The time zone of the user who asks."""
+        user = self.context.org.get("User", self.context.user_id) or {}
+        return user.get("TimeZoneSidKey")
+
+    def own(self, name: str) -> None:
+        """Lets paths begin with this name of the query's own rows, too."""
+        self._own_names.add(name.lower())
+
     def tables(self) -> str:
         """The FROM clause; complete once every path has been resolved."""
-        return " ".join([f'FROM "{self.sobject.name}" AS {self.root}', *self._joins])
+        return " ".join([f"FROM {self._rows(self.sobject)} AS {self.root}", *self._joins])
 
     def resolve(self, ref: Ref) -> Resolved:
         """What a path means; raises INVALID_FIELD that points at it."""
@@ -104,20 +110,71 @@ class Scope:
             )
         return Resolved((*names, found.name), found, table, alias)
 
+    def _rows(self, sobject: SObject) -> str:
+        return self.context.sources.get(sobject.name) or f'"{sobject.name}"'
+
     def parent(self, names: tuple[str, ...]) -> tuple[str, SObject]:
         """The alias and object of a parent that a resolved path goes through."""
         return self._parents[names]
 
+    def value(self, operand: Ref | Call) -> tuple[str, Field]:
+        """The SQL of a field or function, and a field of the type it has."""
+        if isinstance(operand, Call):
+            return self.call(operand)
+        found = self.resolve(operand)
+        return found.sql, found.field
+
     def call(self, call: Call) -> tuple[str, Field]:
-        """The SQL of an aggregate function, and the field it is of."""
-        of = self.resolve(call.of)
-        if not of.field.aggregatable:
+        """The SQL of a function, and a field of the type it has."""
+        self._served(call)
+        sql, of = self.value(call.of)
+        match call.name:
+            case "format":
+                return sql, of
+            case "tolabel":
+                if of.type not in soql_functions.LABELLED:
+                    raise self.refuse(call.at, f"field {of.name} does not support toLabel")  # guess
+                return soql_functions.label(of, sql)
+            case name if name in soql_functions.DATE_PARTS:
+                if of.type != "datetime" and (
+                    of.type != "date" or name in soql_functions.OF_MOMENTS
+                ):
+                    message = f"field {of.name} does not support {name.upper()}"  # guess
+                    raise self.refuse(call.at, message)
+                return soql_functions.part(name, of, sql)
+            case _:
+                return self._aggregate(call, sql, of)
+
+    def _served(self, call: Call) -> None:
+        message = None
+        match call.name:
+            case "convertcurrency":
+                # words as remembered of orgs with one currency [U]
+                message = "convertCurrency() is only valid in a multi-currency organization"
+            case "grouping" | "converttimezone":
+                message = f"{call.name} is not served by the local org"
+            case name if isinstance(call.of, Call) and "format" in {call.of.name, name}:
+                if call.of.name == "format":
+                    message = f"function format can not be used in {name}"  # guess
+            case name if isinstance(call.of, Call):
+                message = f"function {call.of.name} can not be used in {name}"  # guess
+        if message is not None:
+            raise self.refuse(call.at, message, code="MALFORMED_QUERY")
+
+    def _aggregate(self, call: Call, sql: str, of: Field) -> tuple[str, Field]:
+        adds = call.name in {"sum", "avg"}
+        if not of.aggregatable or (adds and of.type not in NUMBER_TYPES):
             raise self.refuse(
                 call.at,
-                f"field {of.field.name} does not support aggregate operator {call.name.upper()}",
+                f"field {of.name} does not support aggregate operator {call.name.upper()}",
                 code="MALFORMED_QUERY",
             )
-        return _SQL_CALLS[call.name].format(of.sql), of.field
+        made = of
+        if call.name.startswith("count"):
+            made = Field(name="count", type="int", label="count")
+        elif call.name == "avg":
+            made = Field(name=of.name, type="double", label=of.label, scale=of.scale)
+        return _SQL_CALLS[call.name].format(sql), made
 
     def child(self, query: Query) -> tuple[SObject, Field]:
         """The object and reference field behind a child relationship in FROM."""
@@ -132,6 +189,17 @@ class Scope:
             code="INVALID_TYPE",
         )
 
+    def ungrouped(self, operand: Ref | Call) -> SalesforceError:
+        """The refusal of a field that a grouped query does not group by."""
+        inner = operand
+        while isinstance(inner, Call):
+            inner = inner.of
+        return self.refuse(
+            operand.at,
+            f"Field must be grouped or aggregated: {'.'.join(inner.path)}",
+            code="MALFORMED_QUERY",
+        )
+
     def refuse(self, at: int, message: str, *, code: str = "INVALID_FIELD") -> SalesforceError:
         """A refusal that points into the query."""
         return refusal(code, self.text, at, message)
@@ -139,7 +207,8 @@ class Scope:
     def _enter(self, names: tuple[str, ...], part: str, ref: Ref) -> tuple[str, ...]:
         alias, table = self._parents[names]
         field = table.relationship(part)
-        parent = _parent_object(self.context.known, field) if field else None
+        known = self.context.known
+        parent = _parent_object(known, field) if field else None
         if field is None or parent is None:
             raise self.refuse(
                 ref.at,
@@ -152,166 +221,20 @@ class Scope:
         if here not in self._parents:
             joined = f"t{len(self._parents)}"
             self._parents[here] = (joined, parent)
+            several = parent.name == soql_names.NAME
+            rows = soql_names.table(known, field) if several else self._rows(parent)
             self._joins.append(
-                f'LEFT JOIN "{parent.name}" AS {joined} ON {joined}."Id" = {alias}."{field.name}"'
+                f'LEFT JOIN {rows} AS {joined} ON {joined}."Id" = {alias}."{field.name}"'
             )
         return here
 
 
 def _parent_object(known: Catalog, field: Field) -> SObject | None:
-    """The object a relationship reaches; of several kinds of owner, the users."""
-    names = ("User",) if "User" in field.references else field.references
-    return next((found for name in names if (found := known.get(name))), None)
-
-
-@dataclass(slots=True)
-class Filter:
-    """Conditions as SQL; `params` grows in the order of the question marks.
-
-    `inner` gives the SQL of a query inside IN (...).
-    """
-
-    scope: Scope
-    inner: Callable[[Scope, Query], tuple[str, list[Any]]]
-    params: list[Any]
-
-    def sql(self, condition: Condition) -> str:
-        """The SQL of one condition."""
-        match condition:
-            case Join(word, conditions):
-                return "(" + f" {word} ".join(self.sql(one) for one in conditions) + ")"
-            case Not(inner):
-                # A comparison with null is unknown in SQL and false in SOQL.
-                return f"({self.sql(inner)}) IS NOT TRUE"
-            case Compare(operand, operator, value):
-                return self._compare(operand, operator, value)
-            case Among(operand, Query() as query, negated):
-                column, _ = self._operand(operand)
-                inner_sql, params = self.inner(self.scope, query)
-                self.params += params
-                if negated:
-                    return f"({column} IS NULL OR {column} NOT IN ({inner_sql}))"
-                return f"{column} IN ({inner_sql})"
-            case Among(operand, tuple() as values, negated):
-                return self._among(operand, values, negated=negated)
-        raise AssertionError("every condition is one of these")
-
-    def _compare(self, operand: Ref | Call, operator: str, value: Value) -> str:
-        column, field = self._operand(operand)
-        if operator == "like":
-            if field is None or not field.is_text:
-                raise self._wrong_operator(operand, field)
-            self.params.append(value.text)
-            return f"COALESCE({column} LIKE ? ESCAPE '\\', 0)"
-        if value.kind == "relative":
-            return self._relative(operand, column, field, operator, value)
-        bound = self._bind(operand, field, value)
-        if bound is None:
-            return f"{column} IS {'NOT ' if operator == '!=' else ''}NULL"
-        if operator in {"<", ">", "<=", ">="} and field and field.type in {"id", "reference"}:
-            raise self._wrong_operator(operand, field)
-        self.params.append(bound)
-        if operator == "!=":
-            return f"{column} IS NOT ?"
-        return f"COALESCE({column} {operator} ?, 0)" if operator != "=" else f"{column} = ?"
-
-    def _among(self, operand: Ref | Call, values: tuple[Value, ...], *, negated: bool) -> str:
-        column, field = self._operand(operand)
-        bound = [self._bind(operand, field, value) for value in values]
-        known = [value for value in bound if value is not None]
-        self.params += known
-        marks = ", ".join("?" * len(known))
-        null = len(known) < len(bound)
-        if negated:
-            return f"({column} IS {'NOT ' if null else ''}NULL " + (
-                f"AND {column} NOT IN ({marks}))" if null else f"OR {column} NOT IN ({marks}))"
-            )
-        return f"({column} IN ({marks})" + (f" OR {column} IS NULL)" if null else ")")
-
-    def _operand(self, operand: Ref | Call) -> tuple[str, Field | None]:
-        """The SQL of the left side, and its field; None for a count."""
-        if isinstance(operand, Call):
-            sql, field = self.scope.call(operand)
-            return sql, None if operand.name.startswith("count") else field
-        found = self.scope.resolve(operand)
-        if not found.field.filterable:
-            raise self.scope.refuse(
-                operand.at, f"field '{found.field.name}' can not be filtered in a query call"
-            )
-        return found.sql, found.field
-
-    def _bind(self, operand: Ref | Call, field: Field | None, value: Value) -> Any:
-        """The parameter for a literal, None for null; refuses a literal of another type."""
-        if value.kind == "null" or (value.kind == "string" and not value.text):
-            return None
-        wanted = _literal_kind(field)
-        if value.kind != wanted:
-            raise self._wrong_type(operand, field, quoted=wanted == "string")
-        match wanted:
-            case "number":
-                return float(value.text)
-            case "boolean":
-                return int(value.text == "true")
-            case "datetime":
-                return timestamp(parse_moment(value.text))
-            case "string" if field is not None and field.type in {"id", "reference"}:
-                id_ = ids.normal(value.text)
-                if id_ is None:
-                    raise self.scope.refuse(
-                        operand.at,
-                        f"invalid ID field: {value.text}",
-                        code="INVALID_QUERY_FILTER_OPERATOR",
-                    )
-                return id_
-            case _:
-                return value.text
-
-    def _relative(
-        self, operand: Ref | Call, column: str, field: Field | None, operator: str, value: Value
-    ) -> str:
-        if field is None or field.type not in {"date", "datetime"}:
-            raise self._wrong_type(operand, field, quoted=field is not None and field.is_text)
-        context = self.scope.context
-        user = context.org.get("User", context.user_id) or {}
-        zone = user.get("TimeZoneSidKey")
-        today = context.org.now().astimezone(soql_dates.zone_of(zone)).date()
-        first, after = soql_dates.days(value.text, today)
-        if field.type == "date":
-            start, end = first.isoformat(), after.isoformat()
-        else:
-            start, end = (timestamp(soql_dates.midnight(day, zone)) for day in (first, after))
-        match operator:
-            case "=" | "!=":
-                self.params += [start, end]
-                within = f"({column} >= ? AND {column} < ?)"
-                return within if operator == "=" else f"{within} IS NOT TRUE"
-            case "<" | ">=":
-                self.params.append(start)
-                return f"{column} {operator} ?"
-            case _:
-                self.params.append(end)
-                return f"{column} {'<' if operator == '<=' else '>='} ?"
-
-    def _wrong_type(
-        self, operand: Ref | Call, field: Field | None, *, quoted: bool
-    ) -> SalesforceError:
-        name = field.name if field else "count"
-        kind = {"int": "int", "datetime": "dateTime"}.get(
-            field.type if field else "int", field.type if field else "int"
-        )
-        if quoted:
-            kind = "string"
-        enclosed = "should be enclosed in quotes" if quoted else "should not be enclosed in quotes"
-        return self.scope.refuse(
-            operand.at,
-            f"value of filter criterion for field '{name}' must be of type {kind} and {enclosed}",
-        )
-
-    def _wrong_operator(self, operand: Ref | Call, field: Field | None) -> SalesforceError:
-        kind = field.type if field else "count"
-        return self.scope.refuse(
-            operand.at, f"invalid operator on {kind} field", code="INVALID_QUERY_FILTER_OPERATOR"
-        )
+    """The object a relationship reaches; `Name` where it may be of several kinds."""
+    found = [parent for name in field.references if (parent := known.get(name))]
+    if len(field.references) > 1 and found:
+        return soql_names.name_object(known)
+    return found[0] if found else None
 
 
 def parse_moment(text: str) -> datetime:
@@ -319,13 +242,3 @@ def parse_moment(text: str) -> datetime:
     plain = text.strip().replace("Z", "+0000").replace("z", "+0000")
     form = "%Y-%m-%dT%H:%M:%S.%f%z" if "." in plain else "%Y-%m-%dT%H:%M:%S%z"
     return datetime.strptime(plain, form).astimezone(UTC)
-
-
-def _literal_kind(field: Field | None) -> str:
-    match field.type if field else "int":
-        case "boolean" | "date" | "datetime" as kind:
-            return kind
-        case kind if kind in NUMBER_TYPES:
-            return "number"
-        case _:
-            return "string"

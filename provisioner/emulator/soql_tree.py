@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+AGGREGATES: Final = frozenset({"count", "count_distinct", "sum", "avg", "min", "max", "grouping"})
 Kind = Literal["string", "number", "date", "datetime", "boolean", "null", "relative"]
 
 
@@ -18,11 +19,17 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An aggregate function of a field; `name` in lower case."""
+    """A function of a field, or of another function; `name` in lower case."""
 
     name: str
-    of: Ref
+    of: Ref | Call
     at: int
+
+    @property
+    def aggregates(self) -> bool:
+        """Whether it makes one value of many rows, itself or what it is of."""
+        inner = isinstance(self.of, Call) and self.of.aggregates
+        return inner or self.name in AGGREGATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,15 @@ class Among:
 
 
 @dataclass(frozen=True, slots=True)
+class Includes:
+    """`operand includes|excludes ('A;B', 'C')`, of a field with several values."""
+
+    operand: Ref | Call
+    values: tuple[Value, ...]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """Everything but `condition`."""
 
@@ -82,7 +98,7 @@ class Join:
     conditions: tuple[Condition, ...]
 
 
-Condition = Compare | Among | Not | Join
+Condition = Compare | Among | Includes | Not | Join
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +112,7 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A whole query. `counted` is `SELECT COUNT()`."""
+    """A whole query. `counted` is `SELECT COUNT()`; `purposes` what follows FOR, in lower case."""
 
     selected: tuple[Selected | Fields, ...]
     counted: bool
@@ -104,8 +120,10 @@ class Query:
     source_at: int
     alias: str | None
     where: Condition | None
-    group: tuple[Ref, ...]
+    group: tuple[Ref | Call, ...]
     having: Condition | None
     order: tuple[Sort, ...]
     limit: int | None
     offset: int
+    using: str | None = None
+    purposes: frozenset[str] = frozenset()

@@ -6,6 +6,8 @@ share the file.
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +18,7 @@ from provisioner.emulator import columns, describe, ids
 from provisioner.emulator.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from provisioner.emulator.describe import Field, SObject
@@ -71,13 +73,13 @@ class Org(Database):
         Text compares without case, None matches null. Booleans come as bool, dates and times as
         Salesforce writes them.
         """
-        table = _table(sobject)
+        table = self._table(sobject)
         where, params = _where(table, equals)
         return self._read(table, f'{where} ORDER BY "Id"', params)
 
     def find(self, sobject: str, **equals: Any) -> list[str]:
         """The ids of the rows that `select` would give."""
-        table = _table(sobject)
+        table = self._table(sobject)
         where, params = _where(table, equals)
         rows = self.execute(
             f'SELECT "Id" FROM "{table.name}" WHERE {where} ORDER BY "Id"',  # noqa: S608 - our names
@@ -87,7 +89,7 @@ class Org(Database):
 
     def get(self, sobject: str, id_: str) -> dict[str, Any] | None:
         """The row of that id, a deleted one too (it says `IsDeleted`), or None."""
-        table = _table(sobject)
+        table = self._table(sobject)
         found = self._read(table, '"Id" = ?', [ids.normal(id_)])
         return found[0] if found else None
 
@@ -96,8 +98,8 @@ class Org(Database):
 
         System fields, defaults and the full name of people are filled in.
         """
-        table = _table(sobject)
-        row = self._defaults(table, by)
+        table = self._table(sobject)
+        row = dict(self.remember(("defaults", table.name, by), lambda: self._defaults(table, by)))
         row |= {_field(table, name).name: value for name, value in values.items()}
         assert table.prefix is not None
         row["Id"] = row.get("Id") or self.new_id(table.prefix)
@@ -105,11 +107,17 @@ class Org(Database):
         _name_profile(table, row)
         if "CaseNumber" in row:
             row["CaseNumber"] = f"{self.next_number('case number'):08}"
+        if table.name.endswith("__c") and not row.get("Name"):
+            row["Name"] = row["Id"]  # a custom object's record without a name has its id for one
+        for field in table.fields.values():
+            if field.display_format:
+                number = self.next_number(f"{table.name}.{field.name}")
+                row[field.name] = numbered(field.display_format, number, self.now())
         cells = [(_field(table, name), value) for name, value in row.items()]
         names = ", ".join(f'"{field.name}"' for field, _ in cells)
         marks = ", ".join("?" * len(cells))
         with self.transaction():
-            self.execute(
+            self._writer(table)(
                 f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})',  # noqa: S608 - our names
                 [columns.encode(field, value) for field, value in cells],
             )
@@ -121,7 +129,7 @@ class Org(Database):
 
     def update(self, sobject: str, id_: str, values: Mapping[str, Any], *, by: str) -> None:
         """Changes fields of a row as the platform itself would, with no rule checked."""
-        table = _table(sobject)
+        table = self._table(sobject)
         now = timestamp(self.now())
         row = {"LastModifiedDate": now, "LastModifiedById": by, "SystemModstamp": now}
         row = {name: value for name, value in row.items() if name.lower() in table.fields}
@@ -135,7 +143,7 @@ class Org(Database):
             _name_profile(table, row)
             cells = [(_field(table, name), value) for name, value in row.items()]
             sets = ", ".join(f'"{field.name}" = ?' for field, _ in cells)
-            self.execute(
+            self._writer(table)(
                 f'UPDATE "{table.name}" SET {sets} WHERE "Id" = ?',  # noqa: S608 - our names
                 [
                     *(columns.encode(field, value) for field, value in cells),
@@ -149,7 +157,7 @@ class Org(Database):
 
     def delete(self, sobject: str, id_: str, *, by: str) -> None:
         """Marks a row `IsDeleted`, or removes it where the object has no such field."""
-        table = _table(sobject)
+        table = self._table(sobject)
         if table.soft_delete:
             self.update(sobject, id_, {"IsDeleted": True}, by=by)
             return
@@ -193,12 +201,16 @@ class Org(Database):
 
     def features(self) -> frozenset[str]:
         """The features that are on."""
-        rows = self.execute("SELECT name FROM setting WHERE name LIKE 'feature %' AND value = 'on'")
-        return frozenset(row[0].removeprefix("feature ") for row in rows)
+        sql = "SELECT name FROM setting WHERE name LIKE 'feature %' AND value = 'on'"
+        return self.remember(
+            "features",
+            lambda: frozenset(row[0].removeprefix("feature ") for row in self.execute(sql)),
+        )
 
     def setting(self, name: str) -> str | None:
         """A value kept under a name, or None."""
-        rows = self.execute("SELECT value FROM setting WHERE name = ?", (name,))
+        sql = "SELECT value FROM setting WHERE name = ?"
+        rows = self.remember(("setting", name), lambda: self.execute(sql, (name,)))
         return rows[0][0] if rows else None
 
     def put_setting(self, name: str, value: str) -> None:
@@ -207,12 +219,60 @@ class Org(Database):
 
     def custom_field_lines(self) -> tuple[tuple[str, str], ...]:
         """The custom fields, as pairs of object and line of `describe.parse_field`."""
-        rows = self.execute("SELECT sobject, line FROM custom_field ORDER BY sobject, name")
-        return tuple((row[0], row[1]) for row in rows)
+        sql = "SELECT sobject, line FROM custom_field ORDER BY sobject, rowid"
+        return self.remember(
+            "custom fields", lambda: tuple((row[0], row[1]) for row in self.execute(sql))
+        )
+
+    def custom_objects(self) -> tuple[str, ...]:
+        """The custom objects as JSON, each in the form of the files in `data/` and with a name."""
+        sql = "SELECT data FROM custom_object ORDER BY name"
+        return self.remember("custom objects", lambda: tuple(row[0] for row in self.execute(sql)))
+
+    def put_custom_object(self, data: Mapping[str, Any]) -> None:
+        """Adds a custom object and its table, or changes what is told of one."""
+        name = data["name"]
+        with self.transaction():
+            self.execute(
+                "INSERT INTO custom_object VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET data = excluded.data",
+                (name, json.dumps(data)),
+            )
+            fields = describe.stored(name, self.custom_objects(), ()).fields.values()
+            listed = ", ".join(columns.column(field) for field in fields)
+            self.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({listed})')
+            self.put_setting("schema changed", timestamp(self.now()))
+
+    def remove_custom_object(self, name: str) -> None:
+        """Forgets a custom object, its fields and its records."""
+        with self.transaction():
+            self.execute("DELETE FROM custom_field WHERE sobject = ?", (name,))
+            self.execute("DELETE FROM custom_object WHERE name = ?", (name,))
+            self.execute(f'DROP TABLE "{name}"')
+            self.put_setting("schema changed", timestamp(self.now()))
+
+    def change_custom_field(self, sobject: str, line: str) -> None:
+        """Changes what is told of a custom field; its column stays as it was made."""
+        field = describe.parse_field(line)
+        self.execute(
+            "UPDATE custom_field SET line = ? WHERE sobject = ? AND name = ?",
+            (line, sobject, field.name),
+        )
+        if "unique" in field.flags or field.is_key:
+            self._index((sobject, field.name))
+        self.put_setting("schema changed", timestamp(self.now()))
+
+    def remove_custom_field(self, sobject: str, name: str) -> None:
+        """Forgets a custom field and its values."""
+        with self.transaction():
+            self.execute("DELETE FROM custom_field WHERE sobject = ? AND name = ?", (sobject, name))
+            self.execute(f'DROP INDEX IF EXISTS "{sobject}_{name}"')
+            self.execute(f'ALTER TABLE "{sobject}" DROP COLUMN "{name}"')
+            self.put_setting("schema changed", timestamp(self.now()))
 
     def add_custom_field(self, sobject: str, line: str) -> None:
         """Adds a field ending in `__c`; `line` is in the form of `describe.parse_field`."""
-        table = describe.tables()[sobject.lower()]
+        table = self._table(sobject)
         field = describe.parse_field(line)
         assert field.name.endswith("__c"), "a custom field's name ends in __c"
         with self.transaction():
@@ -311,6 +371,19 @@ class Org(Database):
 
             seed.fill(self)
 
+    def _table(self, sobject: str) -> SObject:
+        return describe.stored(sobject.lower(), *self._custom(sobject))
+
+    def _custom(self, sobject: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+        """What may make an object more than our tables say: custom objects and fields."""
+        objects = () if sobject.lower() in describe.tables() else self.custom_objects()
+        return objects, self.custom_field_lines()
+
+    def _writer(self, table: SObject) -> Callable[[str, Any], Any]:
+        """How rows are written: permissions may be remembered, records of customers never are."""
+        setup = table.name in describe.SETUP_OBJECTS
+        return self.execute if setup else self.execute_quietly
+
     def _index(self, index: tuple[str, ...]) -> None:
         table, *names = index
         name = f"{table}_{'_'.join(names)}"
@@ -318,13 +391,14 @@ class Org(Database):
         self.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON "{table}" ({quoted})')
 
     def _read(self, table: SObject, where: str, params: list[Any]) -> list[dict[str, Any]]:
-        custom = tuple(line for name, line in self.custom_field_lines() if name == table.name)
-        fields, stored, listed = columns.reading(table.name, custom)
+        custom = self._custom(table.name)
+        _, _, listed = columns.reading(table.name, *custom)
+        decoded = columns.decoder(table.name, *custom)
         rows = self.execute(
             f'SELECT {listed} FROM "{table.name}" WHERE {where}',  # noqa: S608 - our names
             params,
         )
-        return [columns.decode_row(fields, stored, row) for row in rows]
+        return [decoded(row) for row in rows]
 
     def _defaults(self, table: SObject, by: str) -> dict[str, Any]:
         now = timestamp(self.now())
@@ -340,12 +414,12 @@ class Org(Database):
                 case _ if field.stored and field.type == "boolean":
                     row[field.name] = field.default == "true"
                 case _ if field.default is not None:
-                    row[field.name] = field.default
+                    row[field.name] = _default(field.default, now)
         return row
 
     def next_number(self, name: str) -> int:
         """Counts up from 1 under a name; no number is given twice."""
-        rows = self.execute(
+        rows = self.execute_quietly(
             "INSERT INTO sequence VALUES (?, 1)"
             " ON CONFLICT (prefix) DO UPDATE SET last = last + 1 RETURNING last",
             (name,),
@@ -394,16 +468,29 @@ def parse_timestamp(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
 
 
-def _table(sobject: str) -> SObject:
-    return describe.tables()[sobject.lower()]
-
-
 def _field(table: SObject, name: str) -> Field:
     found = table.field(name)
-    if found is None:
-        assert name.endswith("__c"), f"{table.name} has no field {name}"
-        return describe.parse_field(f"{name} | string 255 | {name} | cun")
+    assert found is not None, f"{table.name} has no field {name}"
     return found
+
+
+def _default(text: str, now: str) -> str:
+    """The value of a field that nobody set; all but two are literals."""
+    match text:
+        case "TODAY()":
+            return now[:10]
+        case "NOW()":
+            return now
+        case _:
+            return text
+
+
+def numbered(form: str, number: int, now: datetime) -> str:
+    """The value of an auto number: `A-{0000}` and 7 give `A-0007`; dates as in `{YYYY}`."""
+    dates = {"{YYYY}": "%Y", "{YY}": "%y", "{MM}": "%m", "{DD}": "%d"}
+    for mark, code in dates.items():
+        form = form.replace(mark, now.strftime(code))
+    return re.sub(r"\{(0+)\}", lambda found: f"{number:0{len(found[1])}}", form)
 
 
 def _where(table: SObject, equals: Mapping[str, Any]) -> tuple[str, list[Any]]:

@@ -35,7 +35,18 @@ Value = dict[str, Any]
 
 
 class InvalidXml(Exception):  # noqa: N818 - it is the requester's mistake, reported as a fault
-    """The request does not fit the schema; `str()` is Salesforce's wording of why."""
+    """The request does not fit the schema; `str()` is Salesforce's wording of why.
+
+    `node` is the element that does not fit; `line` and `column` are where it is in a file.
+    """
+
+    def __init__(
+        self, message: str, line: int | None = None, column: int | None = None, *, node: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+        self.node = node
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,10 @@ class Wsdl:
         values = node.iterfind(f"{_XSD}restriction/{_XSD}enumeration")
         return tuple(str(value.get("value")) for value in values) or None
 
+    def is_complex(self, type_name: str) -> bool:
+        """Whether the type has elements of its own."""
+        return type_name in self._types
+
     def is_component(self, type_name: str) -> bool:
         """Whether the type extends `Metadata`, directly or through another type."""
         node = self._types.get(type_name)
@@ -140,13 +155,14 @@ class Wsdl:
             if element is None:
                 # seen in many public deployment logs, e.g. of EmailServicesFunction [V]
                 raise InvalidXml(
-                    f"Element {child.tag} invalid at this location in type {type_name}"
+                    f"Element {child.tag} invalid at this location in type {type_name}", node=child
                 )
             apart = not element.many or previous != element.name
             if element.name in values and apart:
                 # "Element X is duplicated at this location in type Flow", public logs [V]
                 raise InvalidXml(
-                    f"Element {child.tag} is duplicated at this location in type {type_name}"
+                    f"Element {child.tag} is duplicated at this location in type {type_name}",
+                    node=child,
                 )
             previous = element.name
             if _BOOLEANS.get(child.get(nil_attribute, "false"), False):
@@ -228,20 +244,22 @@ class Wsdl:
         if allowed is not None:
             if text not in allowed:
                 # certinia/apex-mdapi issue 54: a fault with code soapenv:Client [V]
-                raise InvalidXml(f"'{text}' is not a valid value for the enum '{element.type}'")
+                raise InvalidXml(
+                    f"'{text}' is not a valid value for the enum '{element.type}'", node=node
+                )
             return text
         match element.type:
             case "xsd:boolean":
                 if text not in _BOOLEANS:
-                    raise _bad_simple(text, element)
+                    raise _bad_simple(text, element, node)
                 return _BOOLEANS[text]
             case "xsd:int" | "xsd:long":
                 if not _INTEGER.match(text):
-                    raise _bad_simple(text, element)
+                    raise _bad_simple(text, element, node)
                 return int(text)
             case "xsd:double":
                 if not _NUMBER.match(text):
-                    raise _bad_simple(text, element)
+                    raise _bad_simple(text, element, node)
                 return float(text)
             case _:
                 return text
@@ -259,6 +277,6 @@ def _local(name: str) -> str:
     return name.removeprefix("tns:")
 
 
-def _bad_simple(text: str, element: Element) -> InvalidXml:
+def _bad_simple(text: str, element: Element, node: Any) -> InvalidXml:
     # the SOAP parser's wording for a wrong simple value, guess for Metadata
-    return InvalidXml(f"'{text}' is not a valid value for the type {element.type}")
+    return InvalidXml(f"'{text}' is not a valid value for the type {element.type}", node=node)

@@ -24,6 +24,7 @@ GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
     users.licence_fits,
     users.contact_and_account,
     users.one_user_for_a_contact,
+    users.contacts_with_users,
     users.disabling,
     users.moved_contacts,
 )

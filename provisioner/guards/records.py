@@ -93,6 +93,16 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
             if not isinstance(value, Lookup):
                 continue
             rows = situation.facts.lookups.get(value, ())
+            for unknown in situation.facts.unknown_names(value):
+                close = get_close_matches(unknown, situation.facts.describe(value.sobject) or (), 1)
+                yield Diagnostic(
+                    "unknown-field",
+                    f"the org has no field `{unknown}` on {value.sobject} to find a record by",
+                    resource.span(name),
+                    help=f"did you mean `{close[0]}`?" if close else None,
+                )
+            if situation.facts.unknown_names(value):
+                continue
             if len(rows) > 1:
                 yield Diagnostic(
                     "ambiguous-reference",

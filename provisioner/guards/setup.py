@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from provisioner.call import ReadMetadata
@@ -292,13 +293,15 @@ def _layout_fields(situation: Situation, layout: Resource) -> Iterator[Diagnosti
 
 
 def _layout_places(
-    situation: Situation, layout: Resource, columns: Mapping[str, int]
+    situation: Situation, layout: Resource, columns: Mapping[str, tuple[int, ...]]
 ) -> Iterator[Diagnostic]:
     live = situation.live.get(layout.address)
+    taken: dict[tuple[str, int, int], str] = {}
     for name, value in layout.written.items():
         field, _, part = name.partition(".")
+        place = _place(layout, live, field)
         new = not part and value is not None and not (live and live.written.get(field))
-        if new and f"{field}.section" not in layout.written and name != CLONE:
+        if new and place.section is None and name != CLONE:
             yield Diagnostic(
                 "no-section",
                 f"`{field}` is not on the layout yet, and the spec does not say where to put it",
@@ -312,18 +315,65 @@ def _layout_places(
                 layout.span(name),
                 help=_close(str(value), list(columns)) or f"sections: {', '.join(columns)}",
             )
-        if part == "column" and isinstance(value, int):
-            section = layout.written.get(f"{field}.section") or (
-                live.written.get(f"{field}.section") if live else None
+        if place.section is None or place.section not in columns:
+            continue
+        counts = columns[place.section]
+        if part == "column" and place.column > len(counts):
+            yield Diagnostic(
+                "unknown-column",
+                f"the section `{place.section}` has {len(counts)} columns",
+                layout.span(name),
+                help=f"use a column from 1 to {len(counts)}",
             )
-            count = columns.get(str(section), value)
-            if value > count:
+        if part == "position" and place.column <= len(counts) and isinstance(value, int):
+            yield from _position(layout, name, place, counts, value, live)
+            other = taken.setdefault((place.section, place.column, value), field)
+            if other != field:
                 yield Diagnostic(
-                    "unknown-column",
-                    f"the section `{section}` has {count} column{'s' if count > 1 else ''}",
+                    "same-place",
+                    f"`{field}` and `{other}` can not both stand there",
                     layout.span(name),
-                    help=f"use a column from 1 to {count}",
+                    help="give one of them another position",
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    section: str | None
+    column: int
+
+
+def _place(layout: Resource, live: Resource | None, field: str) -> _Place:
+    """Where a field will stand: as wanted, else as it does."""
+    before = live.written if live else {}
+    section = layout.written.get(f"{field}.section", before.get(f"{field}.section"))
+    stays = section == before.get(f"{field}.section")
+    column = layout.written.get(f"{field}.column", before.get(f"{field}.column") if stays else 1)
+    return _Place(None if section is None else str(section), int(str(column or 1)))
+
+
+def _position(
+    layout: Resource,
+    name: str,
+    place: _Place,
+    counts: tuple[int, ...],
+    position: int,
+    live: Resource | None,
+) -> Iterator[Diagnostic]:
+    coming = {
+        other.partition(".")[0]
+        for other, value in layout.written.items()
+        if value is not None and _place(layout, live, other.partition(".")[0]) == place
+    }
+    here = {f for f in coming if live and _place(live, live, f) == place}
+    room = counts[place.column - 1] + len(coming - here)
+    if position > room:
+        yield Diagnostic(
+            "unknown-position",
+            f"column {place.column} of `{place.section}` has {room} items, this one among them",
+            layout.span(name),
+            help=f"use a position from 1 to {room}",
+        )
 
 
 def _close(name: str, known: list[str]) -> str | None:

@@ -9,6 +9,7 @@ from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.diff import Action
 from provisioner.facts import ROLE_USER_TYPES
 from provisioner.guards.situation import Situation
+from provisioner.kinds.contact import users_of
 from provisioner.plan import Seats
 from provisioner.resource import Address, Lookup, Ref, Resource, Value
 
@@ -108,6 +109,27 @@ def one_user_for_a_contact(situation: Situation) -> Iterator[Diagnostic]:
             user.span("ContactId"),
             help=f"to keep that user under its new username, add `was: {holder['Username']}`",
         )
+
+
+def contacts_with_users(situation: Situation) -> Iterator[Diagnostic]:
+    """A contact that has a portal user, active or not, is not deleted. (DELETE_FAILED)"""
+    gone = [
+        change.after
+        for address, change in situation.changes.items()
+        if address.kind == "contact" and change.action is Action.DELETE
+    ]
+    query = users_of(gone)
+    holders = {row["ContactId"]: row for row in situation.facts.answer(query)} if query else {}
+    for contact in gone:
+        live = situation.live[contact.address]
+        if live.id in holders:
+            yield Diagnostic(
+                "contact-has-a-user",
+                f"the contact can not be deleted: `{holders[live.id]['Username']}` is its user, "
+                "and a user is never deleted",
+                contact.span(),
+                help="leave the contact, and deactivate the user",
+            )
 
 
 def seats(situation: Situation) -> tuple[tuple[Seats, ...], tuple[Diagnostic, ...]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
+from provisioner.call import Query, Select
 from provisioner.facts import Facts
 from provisioner.identity import Row, Rung
+from provisioner.kinds.base import Others
 from provisioner.kinds.record import RecordKind, Reference
 from provisioner.resource import Address, Lookup, Ref, Resource
 from provisioner.values import canonical
@@ -23,6 +25,10 @@ class ContactKind(RecordKind):
         Reference("reports_to", "ReportsToId", "contact", "Contact", "Name"),
     )
 
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
+        users = users_of([r for r in wanted if r.remove])
+        return (*super().second(wanted, facts, others), *((users,) if users else ()))
+
     def ladder(self, facts: Facts, ids: Mapping[Address, str]) -> tuple[Rung, ...]:
         """An e-mail is a key only within one account: families and shared inboxes repeat it."""
         *external, email, former = super().ladder(facts, ids)
@@ -33,6 +39,14 @@ class ContactKind(RecordKind):
             _within_account(former, facts, ids),
             _anywhere(former),
         )
+
+
+def users_of(contacts: Sequence[Resource]) -> Select | None:
+    """The portal users of these contacts, for whose sake Salesforce keeps them."""
+    emails = sorted({str(r.written["Email"]).strip() for r in contacts if r.written.get("Email")})
+    if not emails:
+        return None
+    return Select("User", ("Id", "ContactId", "Username"), (("Contact.Email", tuple(emails)),))
 
 
 def _within_account(rung: Rung, facts: Facts, ids: Mapping[Address, str]) -> Rung:

@@ -34,10 +34,10 @@ def placements(component: bytes) -> Mapping[str, Placement]:
     }
 
 
-def sections(component: bytes) -> Mapping[str, int]:
-    """The sections by label, with the number of their columns."""
+def sections(component: bytes) -> Mapping[str, tuple[int, ...]]:
+    """The sections by label, with the number of items in each of their columns."""
     return {
-        label(s): len(s.findall(tag("layoutColumns")))
+        label(s): tuple(len(c.findall(tag("layoutItems"))) for c in s.findall(tag("layoutColumns")))
         for s in parse(component).findall(tag("layoutSections"))
     }
 
@@ -79,10 +79,12 @@ def _place(root: etree._Element, field: str, parts: Mapping[str, Value]) -> None
         set_text(item, "behavior", parts["behavior"])
     if parts.keys() & {"section", "column", "position"}:
         here: dict[str, Value] = {"section": label(section), "column": column}
-        if "section" in parts:
+        if parts.get("section", label(section)) != label(section):
             # In a section it was moved to, a field starts in the first column.
             here = {"column": 1}
         target = _column(root, field, {**here, **parts})
+        if target is item.getparent() and "position" not in parts:
+            return
         remove(item)
         _put(target, item, parts.get("position"))
 

@@ -55,6 +55,7 @@ class MetadataKind:
             written=written,
             spans=spans,
             was=None if was is None else str(was),
+            copied=CLONE in written or was is not None,
             remove=spec.data.get("remove") is True,
             needs=self.needs(spec, declared),
             defaults=frozenset({CLONE} & written.keys()),
@@ -86,7 +87,7 @@ class MetadataKind:
         resources: list[Resource] = []
         rungs: dict[Address, str] = {}
         for resource in wanted:
-            known = ((resource.address.name, "full name"), (resource.was or "", "was"))
+            known = ((resource.address.name, "full name"), (resource.was or "", "former name"))
             for name, rung in known:
                 if (found := components.get(name.casefold())) is None:
                     continue

@@ -90,7 +90,9 @@ class RecordKind:
     def live(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
     ) -> Found:
-        rows = tuple(row for q in self.second(wanted, facts, others) for row in facts.answer(q))
+        asked = (q for q in self.second(wanted, facts, others) if isinstance(q, Select))
+        mine = (q for q in asked if q.sobject == self.sobject)
+        rows = tuple(row for q in mine for row in facts.answer(q))
         matches, problems = pair(wanted, rows, self.ladder(facts, ids))
         info = facts.describe(self.sobject) or {}
         resources = tuple(
@@ -114,7 +116,7 @@ class RecordKind:
             return None if value is None else canonical(value, type_)
 
         return Rung(
-            f"was: {key}" if former else key, wanted, lambda row: canonical(row.get(key), type_)
+            f"former {key}" if former else key, wanted, lambda row: canonical(row.get(key), type_)
         )
 
     def select(self, wanted: Sequence[Resource], facts: Facts) -> Select:
@@ -245,6 +247,9 @@ def _type_of(value: Value) -> str:
 def _sent(resource: Resource, name: str) -> Value:
     """What the API is sent: the value as written, a reference as its Id where it is known."""
     shown = resource.shown(name)
+    if isinstance(shown, float) and shown.is_integer():
+        # `5.0` is the number 5, and Salesforce's parser takes no fraction for an int.
+        return int(shown)
     return resource.fields[name] if isinstance(shown, Ref | Lookup) else shown
 
 

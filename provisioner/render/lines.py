@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TextIO
 
+_HANGING = 4
 Part = str | tuple[str, str]
 
 
@@ -33,6 +34,13 @@ def write(lines: Iterable[Line], stream: TextIO) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    console = Console(file=stream, highlight=False)
     for line in lines:
-        console.print(Text.assemble(*line.parts), markup=False)
+        text = Text.assemble(*line.parts)
+        if text.cell_len <= console.width:
+            console.print(text, markup=False, soft_wrap=True)
+            continue
+        # Broken between words, and what goes on stands under what began.
+        indent = " " * (len(text.plain) - len(text.plain.lstrip()) + _HANGING)
+        for number, part in enumerate(text.wrap(console, max(console.width - len(indent), 20))):
+            console.print(Text(indent if number else "") + part, markup=False, soft_wrap=True)

@@ -57,16 +57,13 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
     for step in view["steps"]:
         yield Line((step["address"], "bold"), f"  {_drifted(step)}", (_place(step), "dim"))
         for field in step["fields"] if step["action"] == "update" else ():
-            yield Line(
-                f"    {field['name']}: spec has ",
-                (_value(field["after"]), "green"),
-                ", org has ",
-                (_value(field["before"]), "red"),
-                (_line(field), "dim"),
-            )
+            yield Line(f"    {field['name']}", (_line(field), "dim"))
+            yield Line("        spec has ", (_value(field["after"]), "green"))
+            yield Line("        org has  ", (_value(field["before"]), "red"))
         modified = step["last_modified"]
         if modified and modified["at"]:
-            yield Line((f"    last modified {modified['at']} by {modified['by']}", "dim"))
+            when = f"{modified['at'][:19].replace('T', ' ')} UTC"
+            yield Line((f"    last modified {when} by {modified['by']}", "dim"))
     yield Line()
     count = len(view["steps"])
     yield Line(f"{count} of {view['summary']['managed']} resources differ from the spec.")
@@ -130,7 +127,11 @@ def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
             f"Licence {licence['name']}: {licence['used']} -> {licence['after']} "
             f"of {licence['total']} used, {left}."
         )
-    yield Line(_calls(s, applying=True))
+    if any(p["severity"] == "error" for p in view["problems"]):
+        yield Line(("This plan can not be applied", "bold red"), ": mend the errors first.")
+        yield Line(_calls(s, applying=False))
+    else:
+        yield Line(_calls(s, applying=True))
 
 
 def _calls(summary: Mapping[str, int], *, applying: bool) -> str:

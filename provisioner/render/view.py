@@ -9,6 +9,7 @@ from provisioner.diagnostics import Diagnostic, Span
 from provisioner.diff import Action, FieldChange
 from provisioner.plan import Note, NoteKind, Plan, Step
 from provisioner.resource import Value
+from provisioner.values import canonical
 
 FORMAT_VERSION = 1
 
@@ -110,7 +111,7 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "calls": [type(call).__name__ for call in step.calls],
         "last_modified": {
             "by": shown(before.get("LastModifiedBy.Name")),
-            "at": shown(before.get("LastModifiedDate")),
+            "at": canonical(before.get("LastModifiedDate"), "datetime"),
         }
         if before
         else None,

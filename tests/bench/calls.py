@@ -4,6 +4,7 @@ Run with `uv run python tests/bench/calls.py`. Counts what Salesforce would coun
 one call for each resource, which is what a person's clicks or a naive client would take.
 """
 
+import contextlib
 import tempfile
 import time
 from pathlib import Path
@@ -17,9 +18,9 @@ SPEC = Path(__file__).parents[2] / "specs" / "acme"
 
 def main():
     loaded = load(SPEC, None, secrets=True)
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, contextlib.ExitStack() as stack:
         rows = []
-        org = open_org(loaded.environment, Path(home))
+        org = stack.enter_context(open_org(loaded.environment, Path(home)))
 
         def measured(name, work):
             calls, start = org.api_calls, time.perf_counter()

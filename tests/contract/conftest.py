@@ -125,3 +125,4 @@ def portal(tmp_path):
         yield Portal(
             tmp_path, credentials.instance_url, credentials.access_token, session, log, local
         )
+    local.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -93,13 +92,7 @@ def site(tmp_path):
     local = LocalOrg(tmp_path)
     org = local.open()
     server = Server(create_app(org))
-
-    def run():
-        # Closed from here while it waits on its socket, which the system then tells it.
-        with suppress(OSError):
-            server.run()
-
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield Site(server.url, local.credentials().access_token, org.outbox)
     server.close()

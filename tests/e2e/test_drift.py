@@ -65,7 +65,7 @@ def test_changes_by_hand_are_named_with_their_author_and_healed(acme, org, sam, 
 
     told = acme.run("drift", "--env", "served", status=2)
     assert "4 of 7 resources differ" in told.out
-    assert re.search(r'Fax: .*"\+49 30 1".*"\+49 30 2"', told.out)
+    assert re.search(r'Fax .*\n.*spec has "\+49 30 1"\n.*org has  "\+49 30 2"', told.out)
     assert "Sam Hand" in told.out
     assert watched.writes() == []
 

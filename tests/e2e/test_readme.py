@@ -18,6 +18,11 @@ def fenced(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def without_ids(text):
+    """Every local org has an Id of its own."""
+    return re.sub(r"\b00DLo\w+", "00D", text)
+
+
 def run(*arguments, home, cwd=ROOT):
     return subprocess.run(
         [COMMAND, *arguments],
@@ -47,7 +52,7 @@ def test_the_first_command_prints_what_readme_shows(tmp_path):
         check=False,
     )
     assert done.returncode == 0
-    assert done.stdout == shown
+    assert without_ids(done.stdout) == without_ids(shown)
 
 
 def test_the_second_command_is_the_one_that_ci_runs():

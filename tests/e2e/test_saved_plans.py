@@ -72,7 +72,6 @@ def test_a_spec_that_moved_since_refuses_it(shop, org):
     assert names(org) == {("Acme Corporation", None)}
 
 
-@pytest.mark.xfail(strict=True, reason="all local orgs have the same organization id")
 def test_another_org_refuses_it(shop, org, serve):
     other = serve()
     other.create("Account", Name="Acme Corporation")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe
+from provisioner.emulator import custom_links, describe, faults
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import accounts, permissions, profiles, users
 from provisioner.emulator.rules.values import checked, existing
@@ -26,6 +26,7 @@ _REGULAR: Final = {"IsCustom": True, "Type": "Regular"}
 def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> str:
     """Inserts a record for the user `by`; returns its Id."""
     _allowed(org, by, sobject, "createable", "inserted")
+    faults.check_lock()
     with org.transaction(), org.attempt():
         row = checked(org, sobject, values, current=None)
         match sobject.name:
@@ -48,6 +49,7 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
 def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, Any]) -> None:
     """Changes a record for the user `by`; NOT_FOUND or ENTITY_IS_DELETED when it is not there."""
     _allowed(org, by, sobject, "updateable", "updated")
+    faults.check_lock(id_)
     with org.transaction(), org.attempt():
         current = existing(org, sobject, id_)
         row = checked(org, sobject, values, current=current)
@@ -74,8 +76,10 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
 def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
     """Deletes a record for the user `by`, and what Salesforce deletes with it."""
     _allowed(org, by, sobject, "deletable", "deleted")
+    faults.check_lock(id_)
     with org.transaction(), org.attempt():
         current = existing(org, sobject, id_)
+        custom_links.release(org, by, sobject, id_)
         match sobject.name:
             case "Profile":
                 profiles.delete(org, by, current)

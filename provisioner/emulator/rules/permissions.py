@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 def has(org: Org, user_id: str, permission: str) -> bool:
     """Whether a user's profile or an assigned permission set grants `Permissions<permission>`."""
     assert permission.isalnum()
-    rows = org.execute(
+    sql = (
         'SELECT 1 FROM "PermissionSetAssignment" AS a'  # noqa: S608 - asserted above
         ' JOIN "PermissionSet" AS s'
         f' ON s."Id" = a."PermissionSetId" AND s."Permissions{permission}" = 1'
-        ' WHERE a."AssigneeId" = ? LIMIT 1',
-        (user_id,),
+        ' WHERE a."AssigneeId" = ? LIMIT 1'
     )
-    return bool(rows)
+    return org.remember(
+        ("permission", user_id, permission), lambda: bool(org.execute(sql, (user_id,)))
+    )
 
 
 def assign(org: Org, by: str, row: Mapping[str, Any]) -> str:

@@ -42,7 +42,8 @@ def test_client_credentials(anonymous, app, local):
     assert body.keys() == {
         "access_token", "signature", "scope", "instance_url", "id", "token_type", "issued_at",
     }  # fmt: skip
-    assert body["access_token"].startswith("00DLo0000000001!AQ")
+    organization = local.select("Organization")[0]["Id"][:15]
+    assert body["access_token"].startswith(f"{organization}!AQ")
     assert body["instance_url"] == "http://127.0.0.1:8787"
     headers = {"Authorization": f"Bearer {body['access_token']}"}
     assert anonymous("GET", "/limits", headers=headers)[0] == 200
@@ -72,7 +73,7 @@ def test_username_and_password(anonymous, app, local, rest):
         400, {"error": "invalid_grant", "error_description": "authentication failure"},
     )  # fmt: skip
     statuses = rest.rows("SELECT Status FROM LoginHistory")
-    assert [row["Status"] for row in statuses] == ["Success", "Invalid Password"]
+    assert [row["Status"] for row in statuses] == ["Success", "Invalid password"]
 
 
 def test_a_signed_assertion(anonymous, local):

@@ -155,8 +155,11 @@ READ = "<readMetadata><type>{}</type><fullNames>Org</fullNames></readMetadata>"
         ),
         (READ.format("Nonsense"), ("sf:INVALID_TYPE", "INVALID_TYPE: Unknown type:Nonsense")),
         (
-            "<deploy/>",
-            ("sf:UNKNOWN_EXCEPTION", "UNKNOWN_EXCEPTION: deploy is not served by this org"),
+            "<deployRecentValidation/>",
+            (
+                "sf:UNKNOWN_EXCEPTION",
+                "UNKNOWN_EXCEPTION: deployRecentValidation is not served by this org",
+            ),
         ),
         (
             "<nonsense/>",
@@ -473,9 +476,9 @@ def test_describe_leaves_out_what_the_org_does_not_have(api, org):
         answer = api("<describeMetadata><asOfVersion>62.0</asOfVersion></describeMetadata>")
         return [node.text for node in answer.iter(f"{META}xmlName")]
 
-    assert names() == ["Layout", "Profile", "Settings"]
+    assert names() == ["CustomObject", "Layout", "Profile", "Settings"]
     seed.enable_customer_portal(org, seed.admin_id(org))
-    assert names() == ["Layout", "Portal", "Profile", "Settings"]
+    assert names() == ["CustomObject", "Layout", "Portal", "Profile", "Settings"]
 
 
 @pytest.mark.usefixtures("portal_on")

@@ -148,4 +148,9 @@ def test_a_missing_component_among_others_has_no_name(mdapi):
 
 def test_describe_tells_what_can_be_listed(mdapi):
     described = mdapi.describe_metadata()
-    assert [one.xmlName for one in described.metadataObjects] == ["Layout", "Profile", "Settings"]
+    assert [one.xmlName for one in described.metadataObjects] == [
+        "CustomObject",
+        "Layout",
+        "Profile",
+        "Settings",
+    ]

@@ -1,0 +1,148 @@
+"""Runs the ingest jobs of Bulk API 2.0: chunk by chunk, when somebody asks how a job is doing.
+
+Every chunk is one transaction that also keeps its results and how far the job is, so that any
+process may go on with a job, and an abort takes effect between two chunks.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from provisioner.emulator import bulk_csv, bulk_jobs, describe
+from provisioner.emulator.bulk_csv import BatchError
+from provisioner.emulator.bulk_jobs import COMPLETE, FAILED, RUNNING, UPLOADED, Job
+from provisioner.emulator.bulk_rows import CHUNK, Outcome, Work
+from provisioner.emulator.errors import SalesforceError
+
+if TYPE_CHECKING:
+    from provisioner.emulator.bulk_csv import Column, Writer
+    from provisioner.emulator.describe import SObject
+    from provisioner.emulator.store import Org
+
+
+def ingested(org: Org, job: Job) -> Job:
+    """The job once everything that was waiting has run; other jobs as they are."""
+    if job.state not in {UPLOADED, RUNNING}:
+        return job
+    try:
+        header, rows = _parsed(org, job)
+        sobject = _object(org, job)
+        layout = bulk_csv.columns(sobject, header)
+        _needed(job, layout)
+    except BatchError as error:
+        return bulk_jobs.change(org, job, state=FAILED, error=str(error))
+    key = sobject.field(job.external_id) if job.external_id else None
+    work = Work(org, job.created_by, job.operation, sobject, key)
+    writer = bulk_csv.Writer(job.delimiter, job.line_ending)
+    while job.state in {UPLOADED, RUNNING}:
+        started = time.perf_counter()
+        with org.transaction():
+            now = bulk_jobs.get(org, job.id, job.kind)
+            if now is None:
+                return job
+            job = now
+            if job.state in {UPLOADED, RUNNING}:
+                job = _chunk(org, job, work, layout, rows, writer, started)
+    return job
+
+
+def unprocessed(org: Org, job: Job) -> str:
+    """The rows that were never tried, as they were sent."""
+    try:
+        header, rows = _parsed(org, job)
+    except BatchError:
+        return bulk_jobs.data(org, job.id) or ""
+    writer = bulk_csv.Writer(job.delimiter, job.line_ending)
+    left = rows[job.processed :]
+    return "".join(writer.echoed((), row) for row in (header, *left))
+
+
+def results_header(org: Org, job: Job, *names: str) -> str:
+    """The first line of results: our columns, then those of the data."""
+    try:
+        header, _ = _parsed(org, job)
+    except BatchError:
+        header = []
+    return bulk_csv.Writer(job.delimiter, job.line_ending).echoed(names, header)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The object that a JSON text holds; JSON_PARSER_ERROR otherwise."""
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"[line:{error.lineno}, column:{error.colno}]"
+        raise SalesforceError("JSON_PARSER_ERROR", f"{error.msg} at {place}") from None
+    except RecursionError:
+        raise SalesforceError("JSON_PARSER_ERROR", "The body is too deep") from None  # guess
+    if not isinstance(body, dict):
+        raise SalesforceError("JSON_PARSER_ERROR", "Unexpected type, the body must be an object")
+    return body
+
+
+def _chunk(
+    org: Org,
+    job: Job,
+    work: Work,
+    layout: list[Column],
+    rows: list[list[str]],
+    writer: Writer,
+    started: float,
+) -> Job:
+    start = job.processed
+    chunk = rows[start : start + CHUNK]
+    outcomes = work.write([_record(row, layout) for row in chunk])
+    done, failed = [], []
+    for row, outcome in zip(chunk, outcomes, strict=True):
+        if outcome.error is None:
+            done.append(writer.echoed((outcome.id or "", _word(outcome)), row))
+        else:
+            text = bulk_csv.error_text(outcome.error)
+            failed.append(writer.echoed((outcome.id or "", text), row))
+    if chunk:
+        bulk_jobs.put_results(org, job, start, len(chunk), "".join(done), "".join(failed))
+    end = start + len(chunk)
+    return bulk_jobs.change(
+        org,
+        job,
+        state=COMPLETE if end >= len(rows) else RUNNING,
+        processed=end,
+        failed=job.failed + len(failed),
+        milliseconds=job.milliseconds + int((time.perf_counter() - started) * 1000),
+    )
+
+
+def _word(outcome: Outcome) -> str:
+    return "true" if outcome.created else "false"
+
+
+def _record(row: list[str], layout: list[Column]) -> dict[str, Any] | SalesforceError:
+    try:
+        return bulk_csv.values(row, layout)
+    except SalesforceError as error:
+        return error
+
+
+def _parsed(org: Org, job: Job) -> tuple[list[str], list[list[str]]]:
+    text = bulk_jobs.data(org, job.id)
+    if text is None:
+        raise BatchError("InvalidBatch : No data was uploaded")  # guess
+    return bulk_csv.read(text, job.delimiter, job.line_ending)
+
+
+def _object(org: Org, job: Job) -> SObject:
+    sobject = describe.catalog(org).get(job.sobject)
+    if sobject is None:
+        raise BatchError(f"InvalidJob : Unable to find object: {job.sobject}")
+    return sobject
+
+
+def _needed(job: Job, layout: list[Column]) -> None:
+    """The column that an operation can not do without; text as reported from real orgs."""
+    needed = job.external_id if job.operation == "upsert" else "Id"
+    if job.operation == "insert" or needed is None or needed == "Id" == job.external_id:
+        return
+    if needed not in {column.name for column in layout}:
+        raise BatchError(f"InvalidBatch : Field name not found : {needed}")

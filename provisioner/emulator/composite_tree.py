@@ -1,0 +1,136 @@
+"""`/composite/tree/X`: nested records made in one call, all of them or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator import describe, rules
+from provisioner.emulator.api import Answer, Call
+from provisioner.emulator.errors import SalesforceError, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioner.emulator.describe import Catalog, SObject
+
+# Limits: platform reference 8.2 and the REST guide, "Create Multiple Records"; codes and texts of
+# their refusals but for those about reference ids: guess.
+_MOST_RECORDS: Final = 200
+_MOST_TYPES: Final = 5
+_DEEPEST: Final = 5
+
+
+class _Undo(Exception):  # noqa: N818 - leaves the transaction, never this module
+    pass
+
+
+class _Node:
+    """One record of the tree: its object, its values, and what hangs below it."""
+
+    def __init__(self, sobject: SObject, reference: str, values: dict[str, Any]) -> None:
+        self.sobject = sobject
+        self.reference = reference
+        self.values = values
+        self.below: list[tuple[str, _Node]] = []
+
+    def every(self) -> Iterator[_Node]:
+        """This record and all below it."""
+        yield self
+        for _, node in self.below:
+            yield from node.every()
+
+
+def answer(call: Call, name: str) -> Answer:
+    """The answer to a tree of records of the object `name`."""
+    call.allow("POST")
+    known = describe.catalog(call.org)
+    top = known.get(name)
+    if top is None:
+        raise not_found()
+    given = _list(call.json().get("records"))
+    trees = [_node(known, record, top, 1) for record in given]
+    nodes = [node for tree in trees for node in tree.every()]
+    _check(nodes)
+    results: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    try:
+        with call.org.transaction():
+            for tree in trees:
+                _save(call, tree, results, failed)
+            if failed:
+                raise _Undo
+    except _Undo:
+        return Answer(400, {"hasErrors": True, "results": failed})
+    return Answer(201, {"hasErrors": False, "results": results})
+
+
+def _node(known: Catalog, record: Any, wanted: SObject, depth: int) -> _Node:
+    attributes = record.get("attributes") if isinstance(record, dict) else None
+    if not isinstance(attributes, dict):
+        raise _invalid("Include attributes with each record in the request.")
+    if str(attributes.get("type", "")).lower() != wanted.name.lower():
+        raise _invalid(f"Each record here must be of the type {wanted.name}.")
+    reference = attributes.get("referenceId")
+    if not isinstance(reference, str) or not reference:
+        # words: REST guide [U]
+        raise _invalid("Include a reference ID with each record in the request.")
+    if depth > _DEEPEST:
+        raise _invalid(f"Records can be nested at most {_DEEPEST} levels deep.")
+    children = {
+        field.child.lower(): (sobject, field)
+        for sobject, field in known.children(wanted.name)
+        if field.child
+    }
+    made = _Node(wanted, reference, {})
+    for name, value in record.items():
+        child = children.get(name.lower())
+        if child is not None and isinstance(value, dict):
+            sobject, field = child
+            made.below += [
+                (field.name, _node(known, inner, sobject, depth + 1))
+                for inner in _list(value.get("records"))
+            ]
+        elif name != "attributes":
+            made.values[name] = value
+    return made
+
+
+def _check(nodes: list[_Node]) -> None:
+    if len(nodes) > _MOST_RECORDS:
+        raise _invalid(f"At most {_MOST_RECORDS} records are allowed in one request.")
+    types = {node.sobject.name for node in nodes}
+    if len(types) > _MOST_TYPES:
+        raise _invalid(f"At most {_MOST_TYPES} different types are allowed in one request.")
+    if len(types) > 1 and describe.SETUP_OBJECTS & types:  # page one, 11 [V]
+        raise SalesforceError(
+            "MIXED_DML_OPERATION",
+            "You can't create records for multiple object types in one call when one of the types"
+            " is related to a feature in the Salesforce Setup area",
+        )
+    references = {node.reference for node in nodes}
+    if len(references) < len(nodes):  # words: REST guide [U]
+        raise _invalid("Duplicate ReferenceId provided in the request.")
+
+
+def _save(
+    call: Call, node: _Node, results: list[dict[str, Any]], failed: list[dict[str, Any]]
+) -> None:
+    try:
+        id_ = rules.create(call.org, call.by, node.sobject, node.values)
+    except SalesforceError as error:
+        failed.append({"referenceId": node.reference, "errors": [error.collection()]})
+        return
+    results.append({"referenceId": node.reference, "id": id_})
+    for field, child in node.below:
+        child.values[field] = id_
+        _save(call, child, results, failed)
+
+
+def _list(found: Any) -> list[Any]:
+    if not isinstance(found, list):
+        raise SalesforceError("JSON_PARSER_ERROR", "records must be a list of objects")  # guess
+    return found
+
+
+def _invalid(message: str) -> SalesforceError:
+    return SalesforceError("INVALID_INPUT", message)

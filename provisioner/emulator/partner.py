@@ -1,0 +1,347 @@
+"""The SOAP partner API: `/services/Soap/u/<version>`, who is there and their passwords.
+
+This module knows the protocol (envelope, session, versions, faults) and the calls about users;
+calls about records are in `partner_records`. `/services/Soap/c/<version>` answers the same calls
+in the enterprise namespace, records apart, whose types would depend on the org.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, request
+from lxml import etree
+
+from provisioner.emulator import (
+    auth,
+    context,
+    describe,
+    ids,
+    logins,
+    partner_call,
+    partner_records,
+    partner_xml,
+    passwords,
+    portal_rows,
+)
+from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.partner_call import Call
+from provisioner.emulator.partner_xml import ENTERPRISE, PARTNER, Nil
+from provisioner.emulator.rest import DAILY_CALLS, NEWEST, OLDEST
+from provisioner.emulator.rules import permissions
+from provisioner.emulator.rules.values import existing
+from provisioner.emulator.store import timestamp
+from provisioner.emulator.wsdl import InvalidXml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.emulator.store import Org, Session
+
+blueprint = Blueprint("partner", __name__)
+
+_LAST_LOGIN: Final = 64  # `login` is not in v65 and later, platform reference 6.4 [V]
+_OWN_PASSWORD_SINCE: Final = 37  # changeOwnPassword, platform reference 6.2 [V]
+_SESSION_SECONDS: Final = 7200  # platform reference 6.4 [V]
+_VERSION: Final = re.compile(r"(\d{1,3})\.0\Z")
+# platform reference 6.4 [V]
+_NO_LOGIN: Final = "Invalid username, password, security token; or user locked out."
+# platform reference 2.4 [V]
+_EXPIRED: Final = (
+    "The users password has expired, you must call SetPassword before attempting any other API"
+    " operations"
+)
+
+
+@blueprint.route("/services/Soap/<any(c, u):kind>/<version>", methods=["GET", "POST"])
+@blueprint.route("/services/Soap/<any(c, u):kind>/<version>/<path:_rest>", methods=["GET", "POST"])
+def serve(kind: str, version: str, _rest: str = "") -> Response:
+    """Answers one SOAP call; a path behind the version (an org's id) is ignored."""
+    if request.method == "GET":
+        # text and status as remembered of a GET in a browser: guess
+        return Response("This endpoint takes SOAP requests by POST.", 405, {"Allow": "POST"})
+    try:
+        body, headers = partner_xml.read(request.get_data())
+        return _answer(kind, version, body, headers)
+    except InvalidXml as error:
+        return partner_xml.client_fault(str(error))
+    except SalesforceError as error:
+        return partner_xml.fault(error.code, error.message)
+
+
+def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Response:
+    name = etree.QName(body)
+    number = _number(version)
+    # simple-salesforce names the partner namespace whatever the address: both are read
+    spaces = {PARTNER} if kind == "u" else {ENTERPRISE, PARTNER}
+    known: dict[str, Callable[[Call], list[Any]]] = _USERS | {"login": _login}
+    if name.namespace == PARTNER:
+        known = known | partner_records.OPERATIONS
+    if name.namespace not in spaces or name.localname not in known:
+        # what the SOAP endpoints answer to an unknown call, general knowledge [U]
+        raise InvalidXml(
+            f"No operation available for request {body.tag}, please check the WSDL for the service."
+        )
+    org, space = context.org(), str(name.namespace)
+    answered = f"{name.localname}Response"
+    if name.localname == "login":
+        if number > _LAST_LOGIN:
+            raise InvalidXml(f"No operation available for request {body.tag}")  # text: guess
+        call = Call(org, space, number, None, body, headers, kind)
+        return partner_xml.answer(space, answered, _login(call))
+    session = _session(org, headers)
+    used = org.api_call()
+    if used > DAILY_CALLS:  # platform reference 2.4 [V]
+        raise SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    if session.kind == auth.EXPIRED_KIND and name.localname not in {"setPassword", "logout"}:
+        raise SalesforceError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", _EXPIRED)
+    if not permissions.has(org, session.user_id, "ApiEnabled") and (
+        name.localname not in {"setPassword", "logout", "changeOwnPassword", "getUserInfo"}
+    ):
+        raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # [U]
+    call = Call(org, space, number, session, body, headers, kind)
+    result = known[name.localname](call)
+    return partner_xml.answer(space, answered, result, usage=(used, DAILY_CALLS))
+
+
+def _number(version: str) -> int:
+    found = _VERSION.match(version)
+    number = int(found[1]) if found else 0
+    if not OLDEST <= number <= NEWEST:
+        # platform reference 6.4: 500 UNSUPPORTED_API_VERSION [V], text: guess
+        raise SalesforceError(
+            "UNSUPPORTED_API_VERSION", f"Invalid Api version specified on URL: {version}"
+        )
+    return number
+
+
+def _session(org: Org, headers: dict[str, Any]) -> Session:
+    token = partner_xml.text(headers.get("SessionHeader"), "sessionId").strip()
+    found = org.session(token)
+    if found is None:  # platform reference 2.4, last rows [V]
+        raise SalesforceError(
+            "INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session"
+        )
+    return found
+
+
+# -- logging in --------------------------------------------------------------------------------
+
+
+def _login(call: Call) -> list[Any]:
+    org = call.org
+    in_org, portal = _scope(call)
+    users = org.select("User", Username=partner_xml.text(call.body, "username").strip())
+    if not users:
+        raise SalesforceError("INVALID_LOGIN", _NO_LOGIN)
+    (user,) = users
+    with org.transaction():
+        status = logins.by_password(org, user, partner_xml.text(call.body, "password"))
+        if status == logins.SUCCESS:
+            status = logins.by_scope(org, user, in_org=in_org, portal=portal)
+        _record(call, user, status, portal is not None)
+        logins.count(org, user, status)
+        if status == logins.SUCCESS:
+            expired = passwords.is_expired(org, user["Id"])
+            session = org.start_session(user["Id"], auth.EXPIRED_KIND if expired else "API")
+    if status == logins.PORTAL_OFF:
+        raise SalesforceError("INACTIVE_PORTAL", "portal is not active")  # text: guess
+    if status != logins.SUCCESS:
+        # A lock-out, too, is told so (platform reference 6.4 [V]); the rest: guess
+        raise SalesforceError("INVALID_LOGIN", _NO_LOGIN)
+    here, organization = context.instance_url(), auth.organization_id(org)
+    tail = f"{call.version}.0/{organization[:15]}"
+    return [
+        {
+            "metadataServerUrl": f"{here}/services/Soap/m/{tail}",
+            "passwordExpired": expired,
+            "sandbox": bool(org.select("Organization")[0]["IsSandbox"]),
+            "serverUrl": f"{here}/services/Soap/{call.kind}/{tail}",
+            "sessionId": session.token,
+            "userId": user["Id"],
+            "userInfo": _info(org, user),
+        }
+    ]
+
+
+def _scope(call: Call) -> tuple[bool, Any]:
+    """The LoginScopeHeader: whether it names this organisation, and the portal it names."""
+    header = call.headers.get("LoginScopeHeader")
+    organization = partner_xml.text(header, "organizationId").strip()
+    portal = partner_xml.text(header, "portalId").strip()
+    if header is None or not organization:
+        return False, None
+    wanted = ids.normal(organization)
+    if wanted is None:  # the WSDL gives `login` an InvalidIdFault; text: guess
+        raise SalesforceError("INVALID_ID_FIELD", f"invalid organization id: {organization}")
+    if wanted != auth.organization_id(call.org):
+        raise SalesforceError("INVALID_LOGIN", _NO_LOGIN)
+    if not portal:
+        return True, None
+    row = portal_rows.by_id(call.org, ids.normal(portal) or "")
+    if row is None:
+        raise SalesforceError("INVALID_ID_FIELD", f"invalid portal id: {portal}")  # guess
+    return True, row
+
+
+def _record(call: Call, user: dict[str, Any], status: str, by_portal: bool) -> None:  # noqa: FBT001 - a cell
+    client = partner_xml.text(call.headers.get("CallOptions"), "client") or "N/A"
+    # names of the API kinds as in LoginHistory of real orgs, general knowledge [U]
+    api = "SOAP Partner" if call.kind == "u" else "SOAP Enterprise"
+    auth.log_in(
+        call.org,
+        user["Id"],
+        status,
+        login_type="Customer Service Portal" if by_portal else "Other Apex API",
+        more={
+            "Application": client[:64],
+            "ApiType": api,
+            "ApiVersion": f"{call.version}.0",
+            "OptionsIsPost": True,
+        },
+    )
+
+
+def _info(org: Org, user: dict[str, Any]) -> dict[str, Any]:
+    """The user as GetUserInfoResult; its fields as in platform reference 6.4 [V]."""
+    (organization,) = org.select("Organization")
+    return {
+        "accessibilityMode": False,
+        "chatterExternal": False,
+        "currencySymbol": "$",
+        "orgAttachmentFileSizeLimit": 26_214_400,  # 25 MB, general knowledge [U]
+        "orgDefaultCurrencyIsoCode": "USD",
+        "orgDefaultCurrencyLocale": "en_US",
+        "orgDisallowHtmlAttachments": False,
+        "orgHasPersonAccounts": False,
+        "organizationId": organization["Id"],
+        "organizationMultiCurrency": False,
+        "organizationName": organization["Name"],
+        "profileId": user["ProfileId"],
+        "roleId": user["UserRoleId"] or Nil(),
+        "sessionSecondsValid": _SESSION_SECONDS,
+        "userDefaultCurrencyIsoCode": Nil(),
+        "userEmail": user["Email"] or "",
+        "userFullName": user["Name"],
+        "userId": user["Id"],
+        "userLanguage": user["LanguageLocaleKey"],
+        "userLocale": user["LocaleSidKey"],
+        "userName": user["Username"],
+        "userTimeZone": user["TimeZoneSidKey"],
+        "userType": user["UserType"],
+        "userUiSkin": "Theme3",
+    }
+
+
+# -- users -------------------------------------------------------------------------------------
+
+
+def _user_info(call: Call) -> list[Any]:
+    user = call.org.get("User", call.by)
+    assert user is not None, "a session without its user"
+    return [_info(call.org, user)]
+
+
+def _logout(call: Call) -> list[Any]:
+    assert call.session is not None
+    call.org.end_sessions(token=call.session.token)
+    return []
+
+
+def _invalidate(call: Call) -> list[Any]:
+    """Ends sessions of the caller; another's is refused (guess)."""
+    results: list[Any] = []
+    for token in partner_xml.texts(call.body, "sessionIds"):
+        found = call.org.session(token)
+        if found is not None and found.user_id == call.by:
+            call.org.end_sessions(token=token)
+            results.append({"success": True})
+            continue
+        problem = {"message": "Invalid session id", "statusCode": "INVALID_SESSION_ID"}
+        results.append({"errors": problem, "success": False})
+    return results
+
+
+def _timestamp(call: Call) -> list[Any]:
+    return [{"timestamp": partner_call.moment(timestamp(call.org.now()))}]
+
+
+def _set_password(call: Call) -> list[Any]:
+    org, new = call.org, partner_xml.text(call.body, "password")
+    user = _user(call)
+    with org.transaction():
+        passwords.set_password(org, user["Id"], new)
+        org.audit(
+            call.by, "changedpassword", "Manage Users", f"Changed password for user {user['Name']}"
+        )
+        if user["Id"] == call.by:
+            _full_session(call)
+    return [{}]
+
+
+def _reset_password(call: Call) -> list[Any]:
+    org = call.org
+    user = _user(call)
+    new = passwords.temporary()
+    with org.transaction():
+        passwords.keep(org, user["Id"], new, expired=True)
+        org.audit(
+            call.by, "resetpassword", "Manage Users", f"Reset password for user {user['Name']}"
+        )
+        # the API sends a mail only when it is asked to (platform reference 6.3 [V])
+        asked = partner_xml.text(call.headers.get("EmailHeader"), "triggerUserEmail")
+        if asked.strip() in {"true", "1"}:
+            org.mail(
+                user["Email"],
+                "Your new Salesforce password",
+                f"Username: {user['Username']}\nPassword: {new}\n",
+            )
+    return [{"password": new}]
+
+
+def _change_own_password(call: Call) -> list[Any]:
+    if call.version < _OWN_PASSWORD_SINCE:
+        raise InvalidXml(f"No operation available for request {call.body.tag}")  # text: guess
+    old = partner_xml.text(call.body, "oldPassword")
+    if not passwords.matches(call.org, call.by, old):
+        # the fault [V], its text: guess
+        raise SalesforceError("INVALID_OLD_PASSWORD", "invalid old password")
+    with call.org.transaction():
+        passwords.set_password(call.org, call.by, partner_xml.text(call.body, "newPassword"))
+    return [{}]
+
+
+def _user(call: Call) -> dict[str, Any]:
+    """The user of `userId`, whose password the caller may set."""
+    asked = partner_xml.text(call.body, "userId").strip()
+    id_ = ids.normal(asked)
+    try:
+        if id_ is None or id_[:3] != "005":
+            raise SalesforceError("INVALID_ID_FIELD", "")
+        user = existing(call.org, describe.tables()["user"], id_)
+    except SalesforceError:
+        # "A specified ID was invalid" (platform reference 6.2 [V]); the text: guess
+        raise SalesforceError("INVALID_ID_FIELD", f"invalid user id: {asked}") from None
+    if id_ != call.by and not permissions.has(call.org, call.by, "ResetPasswords"):
+        raise SalesforceError("INSUFFICIENT_ACCESS", "insufficient access rights on object id")
+    return user
+
+
+def _full_session(call: Call) -> None:
+    """A session of somebody whose password had expired may do everything from here on."""
+    assert call.session is not None
+    if call.session.kind == auth.EXPIRED_KIND:
+        token = call.session.token
+        call.org.execute("UPDATE session SET kind = 'API' WHERE token = ?", (token,))
+
+
+_USERS: Final[dict[str, Callable[[Call], list[Any]]]] = {
+    "logout": _logout,
+    "invalidateSessions": _invalidate,
+    "getUserInfo": _user_info,
+    "getServerTimestamp": _timestamp,
+    "setPassword": _set_password,
+    "resetPassword": _reset_password,
+    "changeOwnPassword": _change_own_password,
+}

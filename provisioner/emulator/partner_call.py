@@ -1,0 +1,71 @@
+"""One call of the SOAP partner API: who asks, for what, and the refusals that calls share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from provisioner.emulator import describe
+from provisioner.emulator.api import Call as RestCall
+from provisioner.emulator.errors import SalesforceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.emulator.describe import SObject
+    from provisioner.emulator.store import Org, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One SOAP call: the org, the namespace and version asked in, who asks, and the request."""
+
+    org: Org
+    space: str
+    version: int
+    session: Session | None
+    body: Any
+    headers: Mapping[str, Any]
+    kind: str
+
+    @property
+    def by(self) -> str:
+        """The user who calls."""
+        assert self.session is not None, "login is the only call without a session"
+        return self.session.user_id
+
+    @property
+    def base(self) -> str:
+        """Where the REST API of this version has the same records."""
+        return f"/services/data/v{self.version}.0"
+
+    def rest(self) -> RestCall:
+        """The same caller as the REST API knows callers."""
+        assert self.session is not None
+        return RestCall(self.org, self.session, self.version, "GET", ())
+
+
+def moment(text: str) -> str:
+    """A date and time as XML Schema writes it."""
+    return text.replace("+0000", "Z")
+
+
+def sobject_of(call: Call, name: str) -> SObject:
+    """The object of that name; INVALID_TYPE when the org has none."""
+    found = describe.catalog(call.org).get(name)
+    if found is None:  # platform reference 2.4, last row [V]
+        raise SalesforceError(
+            "INVALID_TYPE",
+            f"sObject type '{name}' is not supported. If you are attempting to use a custom"
+            " object, be sure to append the '__c' after the entity name. Please reference your"
+            " WSDL or the describe call for the appropriate names.",
+        )
+    return found
+
+
+def too_many(most: int) -> SalesforceError:
+    """The refusal of a call with more items than the SOAP guide allows."""
+    return SalesforceError(
+        "EXCEEDED_ID_LIMIT",
+        f"record limit reached. cannot submit more than {most} records into this call",
+    )

@@ -1,0 +1,131 @@
+"""How REST bodies travel: gzip both ways, what clients accept, conditions on what they hold."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator.api import Answer
+from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.store import parse_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Request, Response
+
+    from provisioner.emulator.api import Call
+
+_WORTH_IT: Final = 2048  # bytes; smaller answers are not compressed
+_LEVEL: Final = 1
+_LARGEST: Final = 200_000_000  # bytes of a body once it is unpacked
+_JSON: Final = ("application/json", "application/*", "*/*")
+
+
+def body(request: Request) -> str:
+    """The text of a request, unpacked; what is no gzip or no UTF-8 is refused."""
+    data = request.get_data()
+    match request.headers.get("Content-Encoding", "").strip().lower():
+        case "" | "identity":
+            pass
+        case "gzip":
+            data = _unpacked(data)
+        case other:  # text: guess
+            raise SalesforceError(
+                "UNSUPPORTED_MEDIA_TYPE", f"Content encoding '{other}' is not supported.",
+                status=415,
+            )  # fmt: skip
+    return data.decode("utf-8", "replace")
+
+
+def pack(request: Request, response: Response) -> None:
+    """Compresses an answer when the client takes gzip (REST guide, "Compression Headers")."""
+    data = response.get_data()
+    if len(data) < _WORTH_IT or "Content-Encoding" in response.headers:
+        return
+    if request.accept_encodings["gzip"] > 0:
+        response.set_data(gzip.compress(data, _LEVEL, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+
+
+def require_json(call: Call) -> None:
+    """Refuses a client that takes no JSON: this org writes no XML (406 NOT_ACCEPTABLE, [U])."""
+    accept = call.headers.get("accept", "")
+    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    if any(kinds) and not any(kind in _JSON for kind in kinds):
+        raise SalesforceError(
+            "NOT_ACCEPTABLE", f"The local org answers in JSON only, not in {accept}", status=406
+        )
+
+
+def etag(value: Any) -> str:
+    """A validator of JSON data."""
+    return f'"{zlib.crc32(json.dumps(value).encode()):08x}"'
+
+
+def unmet(headers: Mapping[str, str], tag: str, changed: datetime) -> Answer | None:
+    """What the conditions of a request are answered with when they fail; None when they hold.
+
+    412 for `If-Match` and `If-Unmodified-Since`, 304 for the other two, 400 for a malformed date
+    (platform reference 8.4 [V]; codes and texts: guess).
+    """
+    wanted = _tags(headers.get("if-match"))
+    since = _moment(headers.get("if-unmodified-since"))
+    if (wanted and not wanted & {tag, "*"}) or (since is not None and changed > since):
+        error = SalesforceError(
+            "PRECONDITION_FAILED", "The resource has been changed since it was read", status=412
+        )
+        return Answer(412, error.rest())
+    held = _tags(headers.get("if-none-match"))
+    since = _moment(headers.get("if-modified-since"))
+    same = held & {tag, "*"} if held else since is not None and changed <= since
+    return Answer(304, None, validators(tag, changed)) if same else None
+
+
+def validators(tag: str, changed: datetime) -> dict[str, str]:
+    """The headers by which a client can ask again."""
+    return {"Last-Modified": format_datetime(changed, usegmt=True), "ETag": tag}
+
+
+def row_conditions(call: Call, row: Mapping[str, Any]) -> tuple[Answer | None, dict[str, str]]:
+    """The failed condition on a row, and the row's validators.
+
+    Only rows of Account have them, and not for DELETE (platform reference 8.4 [V]).
+    """
+    tag, changed = etag(dict(row)), parse_timestamp(row["SystemModstamp"]).replace(microsecond=0)
+    failed = unmet(call.headers, tag, changed)
+    if failed is not None and failed.status == 304 and call.method == "PATCH":
+        failed = None  # these two only spare a client an answer
+    return failed, validators(tag, changed)
+
+
+def _tags(text: str | None) -> set[str]:
+    parts = (part.strip().removeprefix("W/") for part in (text or "").split(","))
+    # Salesforce adds `--gzip` to the tags of packed answers; clients send it back so.
+    return {part.replace("--gzip", "") for part in parts if part}
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = parsedate_to_datetime(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):
+        raise SalesforceError("MALFORMED_DATE", f"malformed date: {text}") from None  # guess
+
+
+def _unpacked(data: bytes) -> bytes:
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        found = stream.decompress(data, _LARGEST)
+    except zlib.error:
+        found = None
+    if found is None or not stream.eof:  # text: guess
+        raise SalesforceError("JSON_PARSER_ERROR", "the body is not valid gzip")
+    return found

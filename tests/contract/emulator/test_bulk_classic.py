@@ -1,0 +1,199 @@
+"""Bulk API 1.0 over raw requests, in XML, JSON and CSV."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+HOST = "http://127.0.0.1:8787"
+ROOT = f"{HOST}/services/async/62.0/job"
+NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
+
+
+class Classic:
+    def __init__(self, session, token):
+        self.session = session
+        self.headers = {"X-SFDC-Session": token} if token else {}
+
+    def send(self, method, path="", body=None, kind="application/xml", **more):
+        url = path if path.startswith("http") else ROOT + path
+        headers = {**self.headers, "Content-Type": kind, **more}
+        data = body.encode() if isinstance(body, str) else body
+        return self.session.request(method, url, data=data, headers=headers)
+
+    def xml(self, method, path="", body=None, kind="application/xml"):
+        response = self.send(method, path, body, kind)
+        assert response.status_code in {200, 201}, response.text
+        assert response.headers["Content-Type"] == "application/xml; charset=UTF-8"
+        return ET.fromstring(response.text)
+
+    def job(self, operation, kind="CSV", sobject="Account", more=""):
+        body = (
+            f'<?xml version="1.0" encoding="UTF-8"?><jobInfo xmlns="{NAMESPACE}">'
+            f"<operation>{operation}</operation><object>{sobject}</object>{more}"
+            f"<contentType>{kind}</contentType></jobInfo>"
+        )
+        return text(self.xml("POST", "", body), "id")
+
+    def batch(self, job, body, kind="text/csv"):
+        return text(self.xml("POST", f"/{job}/batch", body, kind), "id")
+
+    def refusal(self, *args, **more):
+        response = self.send(*args, **more)
+        assert response.status_code >= 400, response.text
+        if response.headers["Content-Type"].startswith("application/json"):
+            error = response.json()
+            return response.status_code, error["exceptionCode"], error["exceptionMessage"]
+        error = ET.fromstring(response.text)
+        assert error.tag == f"{{{NAMESPACE}}}error"
+        return response.status_code, text(error, "exceptionCode"), text(error, "exceptionMessage")
+
+
+def text(element, name):
+    return element.findtext(f"{{{NAMESPACE}}}{name}")
+
+
+@pytest.fixture
+def classic(rest, local, admin):
+    return Classic(rest.session, local.start_session(admin).token)
+
+
+def test_csv_batches_of_an_xml_job(classic, rest):
+    job = classic.job("insert")
+    first = classic.batch(job, "Name,Phone\nA,1\n,2\n")
+    second = classic.batch(job, "Name\r\nB\r\n")
+    info = classic.xml("GET", f"/{job}/batch/{first}")
+    assert (text(info, "state"), text(info, "jobId")) == ("Completed", job)
+    assert text(info, "numberRecordsProcessed") == "2"
+    assert text(info, "numberRecordsFailed") == "1"
+    result = classic.send("GET", f"/{job}/batch/{first}/result")
+    assert result.headers["Content-Type"] == "text/csv; charset=UTF-8"
+    (account,) = rest.rows("SELECT Id FROM Account WHERE Name = 'A'")
+    assert result.text == (
+        '"Id","Success","Created","Error"\n'
+        f'"{account["Id"]}","true","true",""\n'
+        '"","false","false","REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --"\n'
+    )
+    assert classic.send("GET", f"/{job}/batch/{first}/request").text == "Name,Phone\nA,1\n,2\n"
+    listed = classic.xml("GET", f"/{job}/batch")
+    assert [text(one, "id") for one in listed] == [first, second]
+    closed = classic.xml(
+        "POST", f"/{job}", f'<jobInfo xmlns="{NAMESPACE}"><state>Closed</state></jobInfo>'
+    )
+    assert text(closed, "state") == "Closed"
+    assert text(closed, "numberBatchesCompleted") == "2"
+    assert text(closed, "apiVersion") == "62.0"
+    assert classic.refusal("POST", f"/{job}/batch", "Name\nC\n", "text/csv")[1] == "InvalidJobState"
+
+
+def test_xml_batches(classic, rest):
+    boss = rest.create("Contact", LastName="Boss", Email="boss@acme.example")
+    old = rest.create("Contact", LastName="Old", Email="old@acme.example", Phone="1")
+    job = classic.job(
+        "upsert", "XML", "Contact", "<externalIdFieldName>Email</externalIdFieldName>"
+    )
+    batch = classic.batch(
+        job,
+        f'<sObjects xmlns="{NAMESPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        "<sObject><Email>old@acme.example</Email><LastName>New</LastName>"
+        '<Phone xsi:nil="true"/></sObject>'
+        "<sObject><Email>new@acme.example</Email><LastName>Doe</LastName>"
+        "<ReportsTo><sObject><Email>boss@acme.example</Email></sObject></ReportsTo></sObject>"
+        "</sObjects>",
+        "application/xml",
+    )
+    results = classic.xml("GET", f"/{job}/batch/{batch}/result")
+    assert results.tag == f"{{{NAMESPACE}}}results"
+    assert [(text(r, "success"), text(r, "created")) for r in results] == [
+        ("true", "false"), ("true", "true")
+    ]  # fmt: skip
+    assert text(results[0], "id") == old
+    rows = rest.rows("SELECT LastName, Phone, ReportsToId FROM Contact ORDER BY LastName")
+    assert rows[1:] == [
+        {"LastName": "Doe", "Phone": None, "ReportsToId": boss},
+        {"LastName": "New", "Phone": None, "ReportsToId": None},
+    ]
+
+
+@pytest.mark.parametrize("kind", ["CSV", "XML", "JSON"])
+def test_queries(classic, rest, kind):
+    account = rest.create("Account", Name="Acme")
+    rest.create("Contact", LastName="Doe", AccountId=account)
+    job = classic.job("query", kind, "Contact")
+    mime = {"CSV": "text/csv", "XML": "application/xml", "JSON": "application/json"}[kind]
+    soql = "SELECT LastName, Account.Name, Phone FROM Contact"
+    response = classic.send("POST", f"/{job}/batch", soql, mime)
+    batch = response.json()["id"] if kind == "JSON" else text(ET.fromstring(response.text), "id")
+    listed = classic.send("GET", f"/{job}/batch/{batch}/result", kind=mime)
+    if kind == "JSON":
+        (result,) = listed.json()
+    else:
+        top = ET.fromstring(listed.text)
+        assert top.tag == f"{{{NAMESPACE}}}result-list"
+        result = text(top, "result")
+    assert result.startswith("752")
+    found = classic.send("GET", f"/{job}/batch/{batch}/result/{result}")
+    match kind:
+        case "CSV":
+            assert found.text == '"LastName","Account.Name","Phone"\n"Doe","Acme",""\n'
+        case "JSON":
+            (record,) = found.json()
+            assert (record["LastName"], record["Account"]["Name"]) == ("Doe", "Acme")
+        case _:
+            (record,) = ET.fromstring(found.text)
+            assert (text(record, "type"), text(record, "LastName")) == ("Contact", "Doe")
+    assert classic.refusal("GET", f"/{job}/batch/{batch}/result/7520")[1] == "InvalidBatch"
+
+
+def test_batches_that_fail(classic):
+    for operation, body, message in (
+        ("insert", "Name,Nope\nA,1\n", "InvalidBatch : Field name not found : Nope"),
+        ("query", "SELECT Name, (SELECT Id FROM Contacts) FROM Account",
+         ("InvalidBatch : Failed to process query: FUNCTIONALITY_NOT_ENABLED: Aggregate"
+         " Relationships not supported in Bulk Query")),
+    ):  # fmt: skip
+        job = classic.job(operation)
+        batch = classic.batch(job, body)
+        info = classic.xml("GET", f"/{job}/batch/{batch}")
+        assert text(info, "state") == "Failed"
+        assert text(info, "stateMessage") == message
+        refused = classic.refusal("GET", f"/{job}/batch/{batch}/result")
+        assert refused == (400, "InvalidBatch", "Records not processed")
+
+
+def test_an_aborted_job_does_nothing_more(classic, rest):
+    job = classic.job("insert")
+    batch = classic.batch(job, "Name\nA\n")
+    classic.xml("POST", f"/{job}", f'<jobInfo xmlns="{NAMESPACE}"><state>Aborted</state></jobInfo>')
+    assert text(classic.xml("GET", f"/{job}/batch/{batch}"), "state") == "Not Processed"
+    assert rest.rows("SELECT Id FROM Account") == []
+    body = f'<jobInfo xmlns="{NAMESPACE}"><state>Closed</state></jobInfo>'
+    assert classic.refusal("POST", f"/{job}", body)[1] == "InvalidJobState"
+
+
+def test_refusals_in_the_kind_of_the_request(classic, rest, anonymous):
+    nobody = Classic(rest.session, None)
+    refused = (400, "InvalidSessionId", "Invalid session id")
+    assert nobody.refusal("GET", "/7500000000000000AA") == refused
+    assert nobody.refusal("GET", "/7500000000000000AA", kind="application/json") == refused
+    unknown = f"{HOST}/services/async/99.0/job"
+    assert classic.refusal("POST", unknown, "")[1:] == ("InvalidUrl", "unknown version: 99.0")
+    retired = f"{HOST}/services/async/20.0/job"
+    assert classic.refusal("POST", retired, "")[1] == "InvalidVersion"
+    assert classic.refusal("GET", "/7500000000000000AA")[1] == "InvalidJob"
+    assert classic.refusal("POST", "", "<jobInfo")[1] == "InvalidXML"
+    assert classic.refusal("POST", "", "{", kind="application/json")[1] == "InvalidJob"
+    body = '{"operation": "insert", "object": "Nope", "contentType": "JSON"}'
+    assert classic.refusal("POST", "", body, kind="application/json") == (
+        400, "InvalidJob", "Unable to find object: Nope"
+    )  # fmt: skip
+    body = '{"operation": "hardDelete", "object": "Account", "contentType": "JSON"}'
+    assert classic.refusal("POST", "", body, kind="application/json")[1] == "FeatureNotEnabled"
+    body = '{"operation": "insert", "object": "Account", "createdById": "x"}'
+    assert classic.refusal("POST", "", body, kind="application/json")[2] == (
+        "CreatedById cannot be specified"
+    )
+    job = classic.job("insert", "JSON")
+    assert (
+        classic.refusal("POST", f"/{job}/batch", "Name\nA\n", "text/csv")[1] == "ClientInputError"
+    )
+    assert classic.refusal("GET", f"/{job}/batch/7510")[1] == "InvalidBatch"

@@ -1,0 +1,252 @@
+"""The reach of SOQL beyond the everyday: functions, scopes, joins, and no text that breaks it."""
+
+import contextlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provisioner.emulator import describe, query, soql_sql
+from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.store import Org
+
+NESTED = (
+    "Semi join sub-selects are only allowed at the top level WHERE expressions and not in"
+    " nested WHERE expressions"
+)
+SEMI_JOIN = "SELECT AccountId FROM Contact WHERE AccountId IN (SELECT Id FROM Account)"
+
+
+@pytest.fixture
+def rows(local, admin):
+    acme = local.insert("Account", {"Name": "Acme", "AnnualRevenue": 1234.5}, by=admin)
+    for subject, status, owner in (("a", "New", admin), ("b", "Closed", admin)):
+        values = {"Subject": subject, "Status": status, "OwnerId": owner, "AccountId": acme}
+        local.insert("Case", values, by=admin)
+    queue = local.insert("Group", {"Name": "Queue", "Type": "Queue"}, by=admin)
+    local.insert("Case", {"Subject": "c", "Status": "New", "OwnerId": queue}, by=admin)
+    return {"acme": acme, "queue": queue}
+
+
+def subjects(rest, condition):
+    found = rest.rows(f"SELECT Subject FROM Case WHERE {condition} ORDER BY Subject")
+    return "".join(row["Subject"] for row in found)
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("Owner.Type = 'Queue'", ""),
+        ("Owner.Type = 'User'", "ab"),
+        ("Owner.Type = 'Group'", "c"),
+        ("Owner.Name = 'Queue'", "c"),
+        ("Owner.Profile.Name = 'System Administrator'", "ab"),
+        ("CALENDAR_YEAR(CreatedDate) > 2020", "abc"),
+        ("HOUR_IN_DAY(CreatedDate) > 23", ""),
+        ("DAY_ONLY(CreatedDate) = TODAY", "abc"),
+        ("toLabel(Status) = 'Closed'", "b"),
+        ("CreatedDate = THIS_FISCAL_YEAR", "abc"),
+        ("CreatedDate = N_MONTHS_AGO:1", ""),
+        ("CreatedDate > LAST_N_FISCAL_QUARTERS:2", "abc"),
+        ("CreatedDate = NEXT_N_QUARTERS:1", ""),
+        ("CreatedDate > N_YEARS_AGO:1", "abc"),
+        ("Subject = '\\u0061'", "a"),
+        ("AccountId IN (SELECT Id FROM Account) AND OwnerId IN (SELECT Id FROM User)", "ab"),
+    ],
+)
+def test_conditions(rest, rows, local, condition, found):
+    if "N_FISCAL" in condition or "N_YEARS" in condition:
+        condition = condition.replace(">", ">=")
+    assert subjects(rest, condition) == found
+
+
+def test_an_owner_of_several_kinds_is_a_name(rest, rows, admin):
+    (found,) = rest.query("SELECT Owner.Name, Owner.Type FROM Case WHERE Subject = 'c'")["records"]
+    assert found["Owner"] == {
+        "attributes": {
+            "type": "Name",
+            "url": f"/services/data/v62.0/sobjects/Group/{rows['queue']}",
+        },
+        "Name": "Queue",
+        "Type": "Group",
+    }
+
+
+def test_functions_in_select(rest, rows):
+    assert rest.rows("SELECT toLabel(Status), toLabel(Priority) p FROM Case LIMIT 1") == [
+        {"Status": "New", "p": "Medium"}
+    ]
+    assert rest.rows("SELECT FORMAT(AnnualRevenue) shown, AnnualRevenue FROM Account") == [
+        {"shown": "$1,234.50", "AnnualRevenue": 1234.5}
+    ]
+    assert rest.rows("SELECT FORMAT(MAX(AnnualRevenue)) most FROM Account") == [
+        {"most": "$1,234.50"}
+    ]
+
+
+def test_groups(rest, rows):
+    year = rest.rows("SELECT CALENDAR_YEAR(CreatedDate) y, COUNT(Id) n FROM Case"
+                     " GROUP BY CALENDAR_YEAR(CreatedDate)")  # fmt: skip
+    assert [row["n"] for row in year] == [3]
+    found = rest.rows(
+        "SELECT Status, COUNT(Id), COUNT_DISTINCT(OwnerId) owners FROM Case"
+        " GROUP BY Status HAVING COUNT(Id) > 1 ORDER BY COUNT(Id) DESC"
+    )
+    assert found == [{"Status": "New", "expr0": 2, "owners": 2}]
+
+
+def test_scopes_and_purposes(rest, rows, local, admin):
+    mine = "SELECT Subject FROM Case USING SCOPE mine ORDER BY Subject"
+    assert [row["Subject"] for row in rest.rows(mine)] == ["a", "b"]
+    everything = "SELECT Id FROM Case USING SCOPE everything WITH SECURITY_ENFORCED LIMIT 5"
+    assert len(rest.rows(everything)) == 3
+    assert len(rest.rows("SELECT Id FROM Case WITH USER_MODE")) == 3
+    rest.query("SELECT Id FROM Account FOR VIEW")
+    (row,) = local.select("Account")
+    assert None not in (row["LastViewedDate"], row["LastReferencedDate"])
+    assert len(rest.rows("SELECT Id FROM Account FOR REFERENCE")) == 1
+    assert len(rest.rows("SELECT Id FROM Account FOR UPDATE")) == 1
+
+
+def test_several_values_in_one_field(rest, rows, local, admin):
+    local.add_custom_field("Case", "Tags__c | multipicklist 255 | Tags | cun")
+    a, b, _ = local.find("Case")
+    local.update("Case", a, {"Tags__c": "red;green"}, by=admin)
+    local.update("Case", b, {"Tags__c": "green;blue"}, by=admin)
+    assert subjects(rest, "Tags__c INCLUDES ('red')") == "a"
+    assert subjects(rest, "Tags__c INCLUDES ('green;blue', 'red')") == "ab"
+    assert subjects(rest, "Tags__c EXCLUDES ('red')") == "bc"
+    refused = rest.refusal("GET", "/query", params={"q": "SELECT Id FROM Case WHERE Status"
+                           " INCLUDES ('New')"})  # fmt: skip
+    assert refused[1] == "INVALID_QUERY_FILTER_OPERATOR"
+
+
+def test_children_of_children(rest, local, admin, rows):
+    local.insert("Contact", {"LastName": "Doe", "AccountId": rows["acme"]}, by=admin)
+    found = rest.query("SELECT Name, (SELECT LastName, (SELECT Id FROM Cases) FROM Contacts),"
+                       " (SELECT Subject FROM Cases WHERE Status = 'New') FROM Account")  # fmt: skip
+    (account,) = found["records"]
+    assert account["Contacts"]["records"][0]["Cases"] is None
+    assert [row["Subject"] for row in account["Cases"]["records"]] == ["a"]
+
+
+def test_long_conditions(rest, rows):
+    """More than SQLite takes as a chain, or as parameters."""
+    chain = " OR ".join(f"Subject = '{i}'" for i in range(3000))
+    url = "/composite"
+    for condition in (chain, "Subject IN (" + ",".join(f"'{i}'" for i in range(12000)) + ",'a')"):
+        soql = f"SELECT Id FROM Case WHERE {condition}"
+        known = describe.catalog(rows_org(rest))
+        context = soql_sql.Context(rows_org(rest), known, url, "005000000000000AAA")
+        assert query.run(context, soql)["totalSize"] == condition.endswith(",'a')")
+
+
+def rows_org(rest):
+    adapter = rest.session.get_adapter("http://127.0.0.1:8787")
+    return adapter._app.extensions["local org"]
+
+
+@pytest.mark.parametrize(
+    ("soql", "code", "message"),
+    [
+        ("SELECT convertCurrency(AnnualRevenue) FROM Account", "MALFORMED_QUERY",
+         "convertCurrency() is only valid in a multi-currency organization"),
+        ("SELECT TYPEOF Owner WHEN User THEN Name END FROM Case", "MALFORMED_QUERY",
+         "TYPEOF is not served by the local org"),
+        ("SELECT Status FROM Case GROUP BY ROLLUP(Status)", "MALFORMED_QUERY",
+         "ROLLUP is not served by the local org"),
+        ("SELECT Id FROM Case UPDATE VIEWSTAT", "MALFORMED_QUERY",
+         "UPDATE is not served by the local org"),
+        ("SELECT Id FROM Case ALL ROWS", "MALFORMED_QUERY",
+         "ALL ROWS not allowed in this context"),
+        ("SELECT Subject s FROM Case", "MALFORMED_QUERY",
+         "only aggregate expressions use field aliasing"),
+        ("SELECT COUNT(Id) FROM Case LIMIT 1", "MALFORMED_QUERY",
+         "Non-grouped query that uses overall aggregate functions cannot also use LIMIT"),
+        ("SELECT Id FROM Case WHERE COUNT(Id) > 1", "MALFORMED_QUERY",
+         "Aggregate functions are not allowed in WHERE"),
+        ("SELECT Id FROM Case ORDER BY COUNT(Id)", "MALFORMED_QUERY",
+         "Aggregate functions need GROUP BY"),
+        ("SELECT Status FROM Case GROUP BY Status HAVING Subject = 'a'", "MALFORMED_QUERY",
+         "Field must be grouped or aggregated: Subject"),
+        ("SELECT Status FROM Case GROUP BY Status ORDER BY Subject", "MALFORMED_QUERY",
+         "Field must be grouped or aggregated: Subject"),
+        ("SELECT Id FROM Case HAVING Status = 'New'", "MALFORMED_QUERY", "HAVING needs GROUP BY"),
+        ("SELECT CALENDAR_YEAR(CreatedDate) FROM Case", "MALFORMED_QUERY",
+         "CALENDAR_YEAR needs GROUP BY"),
+        ("SELECT Id FROM Case WHERE CALENDAR_YEAR(Subject) = 1", "INVALID_FIELD",
+         "field Subject does not support CALENDAR_YEAR"),
+        ("SELECT SUM(Subject) FROM Case", "MALFORMED_QUERY",
+         "field Subject does not support aggregate operator SUM"),
+        ("SELECT Id FROM Case USING SCOPE nonsense", "INVALID_QUERY_SCOPE",
+         "scope nonsense is not supported on Case"),
+        ("SELECT Id FROM Case WHERE CreatedDate > 2026-99-01T00:00:00Z",
+         "INVALID_QUERY_FILTER_OPERATOR",
+         "date or time is outside the calendar: 2026-99-01T00:00:00Z"),
+        ("SELECT Id FROM Case WHERE CreatedDate > LAST_N_DAYS:999999999",
+         "INVALID_QUERY_FILTER_OPERATOR",
+         "date or time is outside the calendar: LAST_N_DAYS:999999999"),
+        ("SELECT Id FROM Case WHERE Subject = '\\x'", "MALFORMED_QUERY",
+         "Illegal character sequence '\\x' in string literal."),
+        ("SELECT Id FROM Case WHERE AccountId IN (SELECT Id FROM Account) OR Subject = 'a'",
+         "MALFORMED_QUERY", NESTED),
+        ("SELECT Id FROM Account WHERE Id IN (SELECT ParentId FROM Account)", "MALFORMED_QUERY",
+         "The inner and outer selects should not be on the same object type"),
+        (f"SELECT Id FROM Case WHERE AccountId IN ({SEMI_JOIN})", "MALFORMED_QUERY",
+         "Nesting of semi join sub-selects is not supported"),
+        ("SELECT Id FROM Case WHERE Subject IN (SELECT Id FROM Account)",
+         "INVALID_QUERY_FILTER_OPERATOR", "invalid operator on string field"),
+        ("SELECT Id, (SELECT COUNT(Id) FROM Cases) FROM Account", "MALFORMED_QUERY",
+         "Aggregate functions are not allowed in child queries"),
+        ("SELECT Id FROM Case LIMIT 1.5", "MALFORMED_QUERY", "unexpected token: '.'"),
+        ("SELECT Id FROM Case WHERE " + "NOT " * 5000 + "Subject = 'a'", "QUERY_TOO_COMPLICATED",
+         "Query is either selecting too many fields or the filter conditions are too complicated."),
+    ],
+)  # fmt: skip
+def test_refusals(local, admin, soql, code, message):
+    context = soql_sql.Context(local, describe.catalog(local), "/x", admin)
+    with pytest.raises(SalesforceError) as caught:
+        query.run(context, soql)
+    assert (caught.value.code, caught.value.message.rpartition("\n")[2]) == (code, message)
+
+
+_TEXT = (
+    "SELECT FROM WHERE AND OR NOT IN LIKE INCLUDES EXCLUDES GROUP BY ORDER HAVING LIMIT OFFSET"
+    " ASC DESC NULLS FIRST LAST USING SCOPE WITH FOR VIEW UPDATE ALL ROWS TYPEOF WHEN THEN END"
+    " COUNT() COUNT( SUM( MAX( toLabel( FORMAT( CALENDAR_YEAR( DAY_ONLY( FIELDS(ALL) ROLLUP( ( )"
+    " , = != < >= . : Id Name Account Contact Case Owner Owner.Name Contacts Status CreatedDate"
+    " IsDeleted AnnualRevenue BillingAddress 1 0 -1.5 99999999999999999999 'a' '%' '\\\\' '\\u0041'"
+    " null true TODAY LAST_N_DAYS:3 N_YEARS_AGO:9999 2026-01-01 2026-13-45 2026-01-01T00:00:00Z"
+    " mine x"
+)
+_WORDS = st.sampled_from(_TEXT.split())
+_GOOD = st.sampled_from(
+    ["SELECT Id FROM Account", "SELECT Name, (SELECT Id FROM Contacts) FROM Account",
+     "SELECT Status, COUNT(Id) FROM Case GROUP BY Status", "SELECT COUNT() FROM Contact"]
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def context():
+    org = Org(":memory:")
+    (admin,) = org.find("User")[:1]
+    yield soql_sql.Context(org, describe.catalog(org), "/services/data/v62.0", admin)
+    org.close()
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.lists(_WORDS, max_size=14).map(" ".join),
+        st.tuples(_GOOD, st.lists(_WORDS, max_size=10).map(" ".join)).map(" ".join),
+        st.tuples(_GOOD, st.just("WHERE"), st.lists(_WORDS, max_size=8).map(" ".join)).map(
+            " ".join
+        ),
+    )
+)
+def test_no_text_breaks_it(context, text):
+    with contextlib.suppress(SalesforceError):
+        assert query.run(context, text).keys() >= {"totalSize", "done", "records"}
