@@ -93,7 +93,7 @@ class LocalOrg:
             username=seed.ADMIN_USERNAME,
             organization_id=str(org.select("Organization")[0]["Id"]),
             consumer_key=org.setting("consumer key") or "",
-            private_key_file=self._key_file(org),
+            private_key_file=self._key_file(org).absolute(),
             access_token=session.token,
             password=org.setting("admin password") or "",
             consumer_secret=org.setting("consumer secret") or "",
