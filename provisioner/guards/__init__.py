@@ -7,7 +7,7 @@ not tell enough: a refusal that might not come is left to Salesforce.
 from collections.abc import Callable, Iterable
 
 from provisioner.diagnostics import Diagnostic
-from provisioner.guards import records, setup, users
+from provisioner.guards import layouts, records, setup, users
 from provisioner.guards.situation import Situation
 
 GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
@@ -15,7 +15,7 @@ GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
     setup.removals,
     setup.portals,
     setup.profiles,
-    setup.layouts,
+    layouts.layouts,
     records.unknown_fields,
     records.fields_that_can_not_be_set,
     records.missing_fields,

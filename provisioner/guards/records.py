@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
-from provisioner.diagnostics import Diagnostic, Span
+from provisioner.diagnostics import Diagnostic, Span, did_you_mean
 from provisioner.diff import Action, Change
 from provisioner.facts import FieldInfo
 from provisioner.guards.situation import Situation
@@ -36,12 +35,11 @@ def unknown_field(
     resource: Resource, sobject: str, name: str, info: Mapping[str, FieldInfo]
 ) -> Diagnostic:
     """The org has no such field, at the place where the spec names it."""
-    close = get_close_matches(name, list(info), n=1)
     return Diagnostic(
         "unknown-field",
         f"the org has no field `{name}` on {sobject}, or does not show it to you",
         resource.span(name),
-        help=f"did you mean `{close[0]}`?" if close else None,
+        help=did_you_mean(name, info),
     )
 
 
@@ -93,16 +91,14 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
             if not isinstance(value, Lookup):
                 continue
             rows = situation.facts.lookups.get(value, ())
-            for unknown in situation.facts.unknown_names(value):
-                close = get_close_matches(unknown, situation.facts.describe(value.sobject) or (), 1)
+            unknown = situation.facts.unknown_names(value)
+            for field in unknown:
                 yield Diagnostic(
                     "unknown-field",
-                    f"the org has no field `{unknown}` on {value.sobject} to find a record by",
+                    f"the org has no field `{field}` on {value.sobject} to find a record by",
                     resource.span(name),
-                    help=f"did you mean `{close[0]}`?" if close else None,
+                    help=did_you_mean(field, situation.facts.describe(value.sobject) or ()),
                 )
-            if situation.facts.unknown_names(value):
-                continue
             if len(rows) > 1:
                 yield Diagnostic(
                     "ambiguous-reference",
@@ -111,7 +107,7 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
                     help="use `{find: {...}}` with a field that only one of them has",
                     notes=tuple(sorted(f"{r['Id']}  {r.get('Name') or ''}" for r in rows)),
                 )
-            elif not rows and not _awaited(situation, value):
+            elif not rows and not unknown and not _awaited(situation, value):
                 yield Diagnostic(
                     "unknown-reference",
                     f"neither the spec nor the org has a {value}",
@@ -163,13 +159,12 @@ def _bad_value(info: FieldInfo, value: Value, span: Span | None) -> Iterator[Dia
     elif info.type == "picklist" and info.restricted and info.picklist:
         known = {v.casefold(): v for v in info.picklist}
         if value.strip() and value.strip().casefold() not in known:
-            close = get_close_matches(value, list(info.picklist), n=1)
             listed = ", ".join(sorted(info.picklist)[:12])
             yield Diagnostic(
                 "unknown-value",
                 f"`{value}` is not a value of `{info.name}`",
                 span,
-                help=f"did you mean `{close[0]}`?" if close else f"values: {listed}",
+                help=did_you_mean(value, info.picklist, f"values: {listed}"),
             )
 
 
@@ -181,9 +176,8 @@ def _awaited(situation: Situation, lookup: Lookup) -> bool:
 def _nearest(situation: Situation, lookup: Lookup) -> str | None:
     if lookup.sobject != "Profile":
         return None
-    names = [p.name for p in situation.facts.profiles]
-    close = get_close_matches(str(lookup.where[0][1]), names, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"profiles: {', '.join(sorted(names))}"
+    names = sorted(p.name for p in situation.facts.profiles)
+    return did_you_mean(str(lookup.where[0][1]), names, f"profiles: {', '.join(names)}")
 
 
 def _listed(names: list[str]) -> str:
