@@ -60,7 +60,7 @@ class Call:
     def allow(self, *methods: str) -> None:
         """Raises METHOD_NOT_ALLOWED (405) for any other method."""
         if self.method not in methods:
-            raise SalesforceError(
+            raise SalesforceError(  # 405: 2.4 [V]; text as remembered of real orgs [U]
                 "METHOD_NOT_ALLOWED",
                 f"HTTP Method '{self.method}' not allowed. Allowed are {','.join(methods)}",
                 status=405,
@@ -95,7 +95,7 @@ class JsonKindError(SalesforceError):
 
 
 def unknown_key(name: str) -> SalesforceError:
-    """A field that can not find a record (platform reference 9)."""
+    """A field that can not find a record (platform reference 9 [V])."""
     error = not_found()
     error.message = f"Provided external ID field does not exist or is not accessible: {name}"
     return error

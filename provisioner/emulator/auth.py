@@ -1,4 +1,4 @@
-"""OAuth as a connected app sees it: tokens, who the user is, revocation (platform reference 7)."""
+"""OAuth as a connected app sees it: tokens, users, revocation (platform reference 7 [V])."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ blueprint = Blueprint("auth", __name__)
 # The kind of a session that may only choose a new password (platform reference 6.4 [V])
 EXPIRED_KIND: Final = "Expired"
 _APPLICATION: Final = "provisioner"
-_JWT_LIFE: Final = 180  # seconds; platform reference 7
+_JWT_LIFE: Final = 180  # seconds; platform reference 7 [V]
 _SKEW: Final = 30  # seconds a clock may differ: guess
 _JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")

@@ -267,6 +267,7 @@ def _list(call: Call, kind: str) -> Answer:
     ]
     _, _, place = call.params.get("queryLocator", "").rpartition("-")
     if "queryLocator" in call.params and not (place.isdecimal() and len(place) < _DIGITS):
+        # the code: 2.4 [V]; text as remembered of real orgs [U]
         raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
     start = int(place or 0)
     end = start + _LIST_PAGE
@@ -298,7 +299,7 @@ def _known(body: Mapping[str, Any], names: frozenset[str]) -> None:
 
 def _one_of(body: Mapping[str, Any], name: str, values: frozenset[str]) -> str:
     value = body.get(name, "")
-    if str(value) not in values:  # reported from real orgs
+    if str(value) not in values:  # reported from real orgs [Q]
         raise SalesforceError(
             "API_ERROR", f"Invalid value: '{value}' supplied for property: '{name}'"
         )

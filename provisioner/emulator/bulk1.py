@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, g, request
 
-from provisioner.emulator import bulk, bulk1_data, bulk_jobs, context, rest
+from provisioner.emulator import auth, bulk, bulk1_data, bulk_jobs, context, rest
 from provisioner.emulator.bulk1_data import AsyncError
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import permissions
@@ -265,7 +265,8 @@ def _entered(version: str) -> Org:
     org = context.org()
     token = request.headers.get("X-SFDC-Session", "")
     session = org.session(token) if token else None
-    if session is None:  # recorded: platform reference 2.4 [V]
+    # One that may only set a password (6.4 [V]) is of no use here either; its code: guess.
+    if session is None or session.kind == auth.EXPIRED_KIND:  # recorded: reference 2.4 [V]
         raise AsyncError("InvalidSessionId", "Invalid session id")
     if org.api_call() > rest.DAILY_CALLS:
         raise AsyncError("ExceededQuota", "TotalRequests Limit exceeded.", status=403)

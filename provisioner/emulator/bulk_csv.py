@@ -130,7 +130,7 @@ def values(row: Sequence[str], layout: Sequence[Column]) -> dict[str, Any]:
 
 
 def wrong_value(field: Field, text: str, number: int) -> SalesforceError:
-    """The refusal of a text that is not of the field's type, as results of real jobs show it."""
+    """The refusal of a text that is not of the field's type, as results of real jobs say [Q]."""
     kind = {"datetime": "dateTime", "currency": "double", "percent": "double"}.get(
         field.type, field.type
     )

@@ -36,7 +36,7 @@ def answer(call: Call, job: Job, rest: list[str]) -> Answer:
             if call.method == "PATCH":
                 state = call.json().get("state")
                 if state != ABORTED:
-                    raise SalesforceError(
+                    raise SalesforceError(  # the wording of `bulk._one_of` [Q]; of this: guess
                         "API_ERROR", f"Invalid value: '{state}' supplied for property: 'state'"
                     )
                 return Answer(200, bulk_info.described(bulk_info.aborted(call, job)))
@@ -125,7 +125,7 @@ def _refuse(context: soql_sql.Context, text: str, parsed: Query) -> None:
 
 
 def _unsupported(message: str) -> SalesforceError:
-    return SalesforceError("API_ERROR", message)
+    return SalesforceError("API_ERROR", message)  # which: 8.3 [V]; code and text: guess
 
 
 def _context(org: Org, by: str, *, deleted: bool, version: int = 0) -> soql_sql.Context:

@@ -120,12 +120,12 @@ class Work:
 
     def _id(self, given: Any, verb: str) -> str:
         if given is None:
-            raise SalesforceError(
+            raise SalesforceError(  # as remembered of real orgs [U]
                 "MISSING_ARGUMENT", f"Id not specified in {_article(verb)} {verb} call", ()
             )
         id_ = ids.normal(str(given).strip())
         if id_ is None or id_[:3] != self.sobject.prefix:
-            raise SalesforceError("MALFORMED_ID", f"bad id {given}", ())  # real jobs: `bad id`
+            raise SalesforceError("MALFORMED_ID", f"bad id {given}", ())  # real jobs [Q]
         return id_
 
 

@@ -65,7 +65,7 @@ def _write(call: Call, record: dict[str, Any]) -> _Write:
         return _success(rules.create(call.org, call.by, sobject, values))
 
     def update() -> dict[str, Any]:
-        if given is None:
+        if given is None:  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
         id_ = _checked_id(sobject, str(given))
         rules.update(call.org, call.by, sobject, id_, values)
@@ -82,7 +82,7 @@ def _deletion(call: Call, text: str) -> _Write:
         assert account is not None
 
         def refuse() -> dict[str, Any]:
-            raise SalesforceError("MALFORMED_ID", f"malformed id {text}", ())
+            raise SalesforceError("MALFORMED_ID", f"malformed id {text}", ())  # text: [U]
 
         return account, refuse
 
@@ -212,7 +212,7 @@ def _typed(call: Call, record: Mapping[str, Any]) -> SObject:
     name = attributes.get("type") if isinstance(attributes, dict) else None
     found = describe.catalog(call.org).get(str(name))
     if found is None:
-        raise SalesforceError(
+        raise SalesforceError(  # the wording of a query, platform reference 2.4 [V]; here [I]
             "INVALID_TYPE",
             f"sObject type '{name}' is not supported. If you are attempting to use a custom"
             " object, be sure to append the '__c' after the entity name. Please reference your"
@@ -231,7 +231,7 @@ def _sobject(call: Call, name: str) -> SObject:
 def _checked_id(sobject: SObject, text: str) -> str:
     id_ = ids.normal(text)
     if id_ is None or id_[:3] != sobject.prefix:
-        raise SalesforceError(
+        raise SalesforceError(  # platform reference 2.3 [V], there of a reference
             "MALFORMED_ID", f"{sobject.label} ID: id value of incorrect type: {text}", ("Id",)
         )
     return id_

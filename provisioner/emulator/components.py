@@ -99,6 +99,7 @@ class Settings:
 
     def update(self, org: Org, values: Value, by: str) -> None:
         if values["fullName"].lower() != self.full_name.lower():
+            # wording as certinia/apex-mdapi issue 86 has it for list views [V]; for settings [I]
             raise SalesforceError(
                 "INVALID_CROSS_REFERENCE_KEY",
                 f"In field: fullName - no {self.name} named {values['fullName']} found",
@@ -162,6 +163,7 @@ class Settings:
             component_rows.change(org, self.name, self.full_name, self.full_name, body, by)
 
     def _unmovable(self, what: str) -> SalesforceError:
+        # guess
         return SalesforceError("INVALID_OPERATION", f"{self.name} can't be {what}", ())
 
 

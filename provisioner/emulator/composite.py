@@ -84,7 +84,7 @@ def _run(
 ) -> list[dict[str, Any]]:
     found: dict[str, Any] = {}
     done = []
-    written: set[bool] = set()
+    written: dict[bool, str] = {}
     for request in requests:
         name = request.get("referenceId")
         try:
@@ -167,19 +167,20 @@ def _looked_up(reference: re.Match[str], found: Mapping[str, Answer]) -> Any:
     return value
 
 
-def _one_side(inner: Call, written: set[bool]) -> None:
+def _one_side(inner: Call, written: dict[bool, str]) -> None:
     """Refuses setup and data objects in one transaction (page one, 11 [V])."""
     if inner.method in {"GET", "HEAD"} or inner.parts[:1] != ("sobjects",):
         return
     sobject = describe.catalog(inner.org).get(inner.parts[1]) if inner.parts[1:] else None
     if sobject is None:
         return
-    written.add(sobject.name in describe.SETUP_OBJECTS)
-    if len(written) > 1:
+    setup = sobject.name in describe.SETUP_OBJECTS
+    written.setdefault(setup, sobject.name)
+    if len(written) > 1:  # text: platform reference 2.3 [V]
         raise SalesforceError(
             "MIXED_DML_OPERATION",
             "DML operation on setup object is not permitted after you have updated a non-setup"
-            f" object (or vice versa): {sobject.name}",
+            f" object (or vice versa): {sobject.name}, original object: {written[not setup]}",
             (),
         )
 

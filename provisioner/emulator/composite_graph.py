@@ -116,6 +116,7 @@ def _requests(graph: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _check(named: list[tuple[str, list[dict[str, Any]]]]) -> None:
+    # limits: platform reference 8.2 [V]; codes and texts: guess
     if len({name for name, _ in named}) < len(named) or any(not name for name, _ in named):
         raise SalesforceError("INVALID_INPUT", "each graph needs a graphId of its own")
     if len(named) > _MOST_GRAPHS:
@@ -141,13 +142,13 @@ def _check(named: list[tuple[str, list[dict[str, Any]]]]) -> None:
 
 def _kind(name: str, request: dict[str, Any]) -> str:
     found = _NODE.match(str(request.get("url", "")))
-    if found is None:
+    if found is None:  # guess
         raise SalesforceError("INVALID_INPUT", f"graph {name}: only records can be nodes")
     return found[1].lower()
 
 
 def _halted(request: dict[str, Any]) -> dict[str, Any]:
-    error = SalesforceError(
+    error = SalesforceError(  # more than 14: 8.2 [V]; text: guess
         "PROCESSING_HALTED", f"more than {_MOST_FAILURES} graphs failed before this one"
     )
     return {

@@ -133,4 +133,4 @@ def _list(found: Any) -> list[Any]:
 
 
 def _invalid(message: str) -> SalesforceError:
-    return SalesforceError("INVALID_INPUT", message)
+    return SalesforceError("INVALID_INPUT", message)  # guess

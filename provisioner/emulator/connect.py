@@ -1,4 +1,4 @@
-"""Connect REST: the list of Experience Cloud sites (platform reference 1.6)."""
+"""Connect REST: the list of Experience Cloud sites (platform reference 1.6 [V])."""
 
 from __future__ import annotations
 
@@ -22,5 +22,10 @@ def answer(call: Call, rest: tuple[str, ...]) -> Answer:
                     "FUNCTIONALITY_NOT_ENABLED", "The local org can not create sites", status=403
                 )
             return Answer(200, {"communities": [], "total": 0})
+        case ("communities", "templates") if call.org.feature("Networks"):
+            call.allow("GET", "HEAD")  # an honest refusal, as above
+            raise SalesforceError(
+                "FUNCTIONALITY_NOT_ENABLED", "The local org has no templates of sites", status=403
+            )
         case _:
             raise not_found()

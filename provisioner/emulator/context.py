@@ -29,10 +29,14 @@ def bearer_token() -> str | None:
 def require_session() -> Session:
     """The session of the request's Authorization header.
 
-    Raises INVALID_SESSION_ID (401) when there is none that is valid, and
+    Raises INVALID_SESSION_ID (401) when there is none that is valid, INVALID_AUTH_HEADER for a
+    header of another kind, and
     INVALID_OPERATION_WITH_EXPIRED_PASSWORD when its user must choose a new password first.
     """
     token = bearer_token()
+    if token is None and request.headers.get("Authorization"):
+        # the code: platform reference 2.4 [V]; the text as quoted on the web [Q]
+        raise SalesforceError("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", status=401)
     found = org().session(token) if token else None
     if found is None:
         raise session_invalid()

@@ -109,7 +109,7 @@ class CustomFields:
         org.audit(by, "deletedCF", f"Customize {sobject.plural}", display)
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
-        """Refused: a real org renames fields, this one does not."""
+        """Refused: a real org renames fields, this one does not (guess)."""
         raise SalesforceError("INVALID_OPERATION", f"{self.name} can't be renamed", ())
 
     def save(self, org: Org, values: Value, by: str) -> None:
@@ -163,4 +163,4 @@ def _body(values: Value) -> str:
 
 
 def _refused(message: str) -> SalesforceError:
-    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())  # code: guess

@@ -258,4 +258,4 @@ def _order(sobject: SObject, name: str) -> int:
 
 
 def _refused(message: str) -> SalesforceError:
-    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())  # code: guess

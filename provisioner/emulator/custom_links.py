@@ -27,7 +27,7 @@ def release(org: Org, by: str, sobject: SObject, id_: str) -> None:
         if found and "restrict" in field.flags:
             names = [str((org.get(child.name, one) or {}).get("Name", one)) for one in found]
             row = org.get(sobject.name, id_) or {}
-            raise SalesforceError(
+            raise SalesforceError(  # as remembered of real orgs [U]
                 "DELETE_FAILED",
                 f"Your attempt to delete {row.get('Name', id_)} could not be completed because it"
                 f" is associated with the following {child.plural}.: {', '.join(names)}\n",

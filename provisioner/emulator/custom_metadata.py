@@ -123,7 +123,7 @@ class CustomObjects:
         org.audit(by, "deletedcustent", "Custom Objects", f"Deleted custom object: {name}")
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
-        """Refused: a real org renames objects, this one does not."""
+        """Refused: a real org renames objects, this one does not (guess)."""
         raise SalesforceError("INVALID_OPERATION", f"{self.name} can't be renamed", ())
 
     def _save_fields(self, org: Org, name: str, values: Value, by: str) -> None:
@@ -221,4 +221,4 @@ def _in_use(by: str) -> SalesforceError:
 
 
 def _refused(message: str) -> SalesforceError:
-    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())  # code: guess

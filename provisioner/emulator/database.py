@@ -26,6 +26,7 @@ class Database:
         self._lock = threading.Condition()
         self._idle: list[sqlite3.Connection] = []
         self._open: list[sqlite3.Connection] = []
+        self._copies: list[sqlite3.Connection] = []
         self._mine = threading.local()
         in_memory = self._path == ":memory:"
         # A second connection to ":memory:" would be a second, empty database.
@@ -36,9 +37,10 @@ class Database:
     def close(self) -> None:
         """Closes the file; the org must not be used afterwards."""
         with self._lock:
-            for connection in self._open:
+            for connection in (*self._open, *self._copies):
                 connection.close()
             self._open.clear()
+            self._copies.clear()
             self._idle.clear()
 
     @contextmanager
@@ -110,8 +112,13 @@ class Database:
         return kept
 
     def copied(self) -> sqlite3.Connection:
-        """A copy of everything committed so far, in memory; outside of transactions only."""
+        """A copy of everything committed so far, in memory; outside of transactions only.
+
+        It is closed with the org.
+        """
         copy = sqlite3.connect(":memory:", check_same_thread=False)
+        with self._lock:
+            self._copies.append(copy)
         connection = self._acquire()
         try:
             connection.backup(copy)

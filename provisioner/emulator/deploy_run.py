@@ -75,7 +75,7 @@ def run(org: Org, packages: list[Package], options: Options, by: str) -> Outcome
         with org.attempt():
             done, problems = _steps(org, packages, options, by)
             outcome = _outcome(org, packages, options, done, problems)
-            # platform reference 4.5 and the Metadata guide: a failed transaction leaves nothing
+            # platform reference 4.5 [V], Metadata guide: a failed transaction leaves nothing
             if options.check_only or outcome.status == "Failed":
                 raise _Undo
     except _Undo:
@@ -245,7 +245,7 @@ def _delete_all(
 
 def _delete(org: Org, type_name: str, name: str, file: str, by: str) -> _Done:
     kind = components.kind(org, f"{name}Settings" if type_name == "Settings" else type_name)
-    if kind is None:
+    if kind is None:  # platform reference 4.5 [V]
         raise SalesforceError("INVALID_TYPE", f"Cannot use: {type_name} in this organization", ())
     id_ = _id(org, type_name, name)
     kind.delete(org, name, by)

@@ -123,7 +123,7 @@ class Field:
 
     @property
     def required(self) -> bool:
-        """Must be given on create (platform reference 2.1)."""
+        """Must be given on create (platform reference 2.1 [V])."""
         return self.createable and not self.nillable and not self.defaulted
 
     @property

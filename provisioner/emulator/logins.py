@@ -44,7 +44,7 @@ def by_password(org: Org, user: dict[str, Any], password: str) -> str:
 
 
 def by_scope(org: Org, user: dict[str, Any], *, in_org: bool, portal: Row | None) -> str:
-    """Whether the scope of a SOAP login fits the user (platform reference 6.4, 6.5).
+    """Whether the scope of a login by SOAP or at a portal's page fits the user (6.4, 6.5).
 
     A portal's user names organisation and portal, and the profile must be one of the portal's;
     people of the company name no portal (guess).

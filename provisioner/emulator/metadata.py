@@ -28,6 +28,12 @@ blueprint = Blueprint("metadata", __name__)
 
 _COMPONENTS_PER_CALL: Final = 10  # platform reference 4.4 [V]
 _LISTS_PER_CALL: Final = 3  # platform reference 4.4 [V]
+_LARGEST: Final = 52_428_800  # bytes of a SOAP call, platform reference 4.5 [V]
+_SINCE: Final = {"CommunitiesSettings": 47}  # platform reference 1.4 [V]
+# the types of Experience Cloud sites, platform reference 1.5 [V]
+_OF_SITES: Final = frozenset(
+    {"CustomSite", "DigitalExperienceBundle", "ExperienceBundle", "Network", "SiteDotCom"}
+)
 _PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, platform reference 4.4 [V]
 
 
@@ -52,6 +58,13 @@ def run_forgotten_jobs() -> None:
 @blueprint.post("/services/Soap/m/<version>/<path:_rest>")
 def serve(version: str, _rest: str = "") -> Response:
     """Answers one SOAP call. A path behind the version is ignored, platform reference 4.5 [V]."""
+    if (request.content_length or 0) > _LARGEST:
+        # text: platform reference 4.5 [V]; code of the SOAP guide's exceptions [Q]
+        return soap.fault(
+            "sf:EXCEEDED_MAX_SIZE_REQUEST",
+            "EXCEEDED_MAX_SIZE_REQUEST: Maximum size of request reached."
+            f" Maximum size of request is {_LARGEST} bytes.",
+        )
     try:
         body, headers = soap.read(request.get_data())
         operation = _operation(body)
@@ -160,7 +173,7 @@ def _delete(call: _Call, _: Any, values: Value) -> Value:
 
     names = values.get("fullNames", [])
     _check_count(names)
-    kind = _kind(call.org, values["type"])
+    kind = _kind(call, values["type"])
     parts = [(kind, Component(values["type"], {"fullName": name})) for name in names]
     return {"result": _saved(call, parts, delete)}
 
@@ -170,7 +183,7 @@ def _rename(call: _Call, _: Any, values: Value) -> Value:
         kind.rename(call.org, named["fullName"], values["newFullName"], call.by)
         return {}
 
-    kind = _kind(call.org, values["type"])
+    kind = _kind(call, values["type"])
     parts = [(kind, Component(values["type"], {"fullName": values["oldFullName"]}))]
     (result,) = _saved(call, parts, rename)
     return {"result": result}
@@ -179,7 +192,7 @@ def _rename(call: _Call, _: Any, values: Value) -> Value:
 def _read(call: _Call, _: Any, values: Value) -> Value:
     names = values.get("fullNames", [])
     _check_count(names)
-    kind = _kind(call.org, values["type"])
+    kind = _kind(call, values["type"])
     found = [kind.read(call.org, name) for name in names]
     records = [None if one is None else Component(values["type"], one) for one in found]
     return {"result": {"records": records}}
@@ -272,7 +285,7 @@ def _parts(call: _Call, body: Any) -> list[tuple[components.Kind, Component]]:
         if not component.values.get("fullName"):
             # certinia/apex-mdapi issue 41 [V]
             raise Fault("sf:UNKNOWN_EXCEPTION", "null: Required field is missing: fullName")
-    return [(_kind(call.org, component.type), component) for component in read]
+    return [(_kind(call, component.type), component) for component in read]
 
 
 def _saved(
@@ -345,8 +358,14 @@ def _check_count(items: list[Any]) -> None:
         )
 
 
-def _kind(org: Org, type_name: str) -> components.Kind:
-    kind = components.kind(org, type_name)
+def _kind(call: _Call, type_name: str) -> components.Kind:
+    kind = components.kind(call.org, type_name)
+    if kind is not None and call.version < _SINCE.get(type_name, 0):
+        # as a type that the version does not know, below [I]
+        raise Fault("sf:INVALID_TYPE", f"INVALID_TYPE: Unknown type:{type_name}")
+    if kind is None and type_name in _OF_SITES and call.org.feature(components.NETWORKS):
+        # an honest refusal: a real org has these; text of the local org, code guess
+        raise Fault("sf:INVALID_TYPE", f"INVALID_TYPE: The local org does not serve {type_name}")
     if kind is None:
         raise _unusable(type_name)
     return kind

@@ -289,14 +289,8 @@ def _reset_password(call: Call) -> list[Any]:
         org.audit(
             call.by, "resetpassword", "Manage Users", f"Reset password for user {user['Name']}"
         )
-        # the API sends a mail only when it is asked to (platform reference 6.3 [V])
-        asked = partner_xml.text(call.headers.get("EmailHeader"), "triggerUserEmail")
-        if asked.strip() in {"true", "1"}:
-            org.mail(
-                user["Email"],
-                "Your new Salesforce password",
-                f"Username: {user['Username']}\nPassword: {new}\n",
-            )
+        if partner_call.triggers_user_email(call):
+            passwords.mail_temporary(org, user["Id"], new)
     return [{"password": new}]
 
 

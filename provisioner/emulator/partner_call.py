@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import describe
+from provisioner.emulator import describe, partner_xml
 from provisioner.emulator.api import Call as RestCall
 from provisioner.emulator.errors import SalesforceError
 
@@ -63,9 +63,15 @@ def sobject_of(call: Call, name: str) -> SObject:
     return found
 
 
+def triggers_user_email(call: Call) -> bool:
+    """Whether a mail about passwords is asked for; the API sends none by itself (6.3 [V])."""
+    asked = partner_xml.text(call.headers.get("EmailHeader"), "triggerUserEmail")
+    return asked.strip() in {"true", "1"}
+
+
 def too_many(most: int) -> SalesforceError:
     """The refusal of a call with more items than the SOAP guide allows."""
-    return SalesforceError(
+    return SalesforceError(  # text: quoted in a public Java client of the Metadata API [Q]
         "EXCEEDED_ID_LIMIT",
         f"record limit reached. cannot submit more than {most} records into this call",
     )

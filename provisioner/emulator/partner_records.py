@@ -14,13 +14,14 @@ from provisioner.emulator import (
     ids,
     partner_describe,
     partner_xml,
+    passwords,
     query,
     records,
     rules,
     soql_sql,
 )
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.partner_call import moment, sobject_of, too_many
+from provisioner.emulator.partner_call import moment, sobject_of, too_many, triggers_user_email
 from provisioner.emulator.partner_xml import NIL, Nil
 from provisioner.emulator.rules.values import existing
 from provisioner.emulator.wsdl import InvalidXml, wsdl
@@ -79,7 +80,7 @@ def _retrieve(call: Call) -> list[Any]:
     for asked in wanted:
         id_ = ids.normal(asked.strip())
         if id_ is None or id_[:3] != sobject.prefix:
-            raise SalesforceError("MALFORMED_ID", f"malformed id {asked}")
+            raise SalesforceError("MALFORMED_ID", f"malformed id {asked}")  # text: [U]
         row = call.org.get(sobject.name, id_)
         if row is None or row.get("IsDeleted"):
             found.append(Nil())
@@ -95,17 +96,19 @@ def _retrieve(call: Call) -> list[Any]:
 def _create(call: Call) -> list[Any]:
     def create(sobject: SObject, id_: str | None, values: dict[str, Any]) -> dict[str, Any]:
         if id_ is not None:
-            raise SalesforceError(
+            raise SalesforceError(  # as remembered of real orgs [U]
                 "INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ("Id",)
             )
-        return {"id": rules.create(call.org, call.by, sobject, values), "success": True}
+        made = rules.create(call.org, call.by, sobject, values)
+        _welcome(call, sobject, made)
+        return {"id": made, "success": True}
 
     return _saved(call, create)
 
 
 def _update(call: Call) -> list[Any]:
     def update(sobject: SObject, id_: str | None, values: dict[str, Any]) -> dict[str, Any]:
-        if id_ is None:
+        if id_ is None:  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
         found = _id(sobject, id_)
         rules.update(call.org, call.by, sobject, found, values)
@@ -133,9 +136,19 @@ def _upsert(call: Call) -> list[Any]:
                 "DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found", (key.name,)
             )
         saved, created = records.upsert(call.rest(), sobject, key, value, given, found)
+        if created:
+            _welcome(call, sobject, saved)
         return {"created": created, "id": saved, "success": True}
 
     return [{"created": result.get("created", False)} | result for result in _saved(call, upsert)]
+
+
+def _welcome(call: Call, sobject: SObject, id_: str) -> None:
+    """Mails a new user, when the call asks for it (6.3 [V]); what the mail says: guess."""
+    if sobject.name == "User" and triggers_user_email(call):
+        new = passwords.temporary()
+        passwords.keep(call.org, id_, new, expired=True)
+        passwords.mail_temporary(call.org, id_, new)
 
 
 def _delete(call: Call) -> list[Any]:
@@ -143,7 +156,7 @@ def _delete(call: Call) -> list[Any]:
         id_ = ids.normal(asked.strip())
         sobject = describe.catalog(call.org).by_prefix(id_[:3]) if id_ else None
         if id_ is None or sobject is None:
-            raise SalesforceError("MALFORMED_ID", f"bad id {asked}", ())
+            raise SalesforceError("MALFORMED_ID", f"bad id {asked}", ())  # text: [U]
         existing(call.org, sobject, id_)
         rules.delete(call.org, call.by, sobject, id_)
         return {"id": id_, "success": True}
@@ -275,7 +288,7 @@ def _value(field: Field | None, text: str) -> Any:
                 return text
     except (KeyError, ValueError):
         assert field is not None
-        raise SalesforceError(
+        raise SalesforceError(  # code [V], platform reference 2.3; text: [U]
             "INVALID_TYPE_ON_FIELD_IN_RECORD",
             f"{field.label}: value not of required type: {plain}",
             (field.name,),
@@ -285,7 +298,7 @@ def _value(field: Field | None, text: str) -> Any:
 def _id(sobject: SObject, text: str) -> str:
     found = ids.normal(text)
     if found is None or found[:3] != sobject.prefix:
-        raise SalesforceError(
+        raise SalesforceError(  # platform reference 2.3 [V], there of a reference
             "MALFORMED_ID", f"{sobject.label} ID: id value of incorrect type: {text}", ("Id",)
         )
     return found

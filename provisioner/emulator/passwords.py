@@ -61,6 +61,14 @@ def temporary() -> str:
     return "".join(chars)
 
 
+def mail_temporary(org: Org, user_id: str, password: str) -> None:
+    """Sends a user the password that the API made up; the text of the mail is a guess."""
+    user = org.get("User", user_id)
+    assert user is not None, "users are never removed"
+    text = f"Username: {user['Username']}\nPassword: {password}\n"
+    org.mail(user["Email"], "Your new Salesforce password", text)
+
+
 def check_policy(org: Org, user_id: str, password: str) -> None:
     """Raises INVALID_NEW_PASSWORD when the org's policy refuses the password (6.1 [V], [U])."""
     if len(password) < _SHORTEST:
@@ -83,4 +91,4 @@ def _digest(salt: str, password: str) -> str:
 
 
 def _refused(message: str) -> SalesforceError:
-    return SalesforceError("INVALID_NEW_PASSWORD", message)
+    return SalesforceError("INVALID_NEW_PASSWORD", message)  # code: 6.1 [V]

@@ -7,11 +7,11 @@ row whose status tells the truth, where the page often does not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
 
-from provisioner.emulator import auth, browser, context, ids, passwords, portal_rows
+from provisioner.emulator import auth, browser, context, ids, logins, passwords, portal_rows
 from provisioner.emulator.component_rows import display_name
 from provisioner.emulator.errors import SalesforceError
 
@@ -24,15 +24,7 @@ blueprint = Blueprint("portal", __name__)
 LOGIN_PAGE: Final = "/secur/login_portal.jsp"
 PASSWORD_PAGE: Final = "/_ui/system/security/ChangePassword"  # noqa: S105 - an address
 
-# platform reference 6.5 [V]; the status of a success [U]
-_SUCCESS: Final = "Success"
-_INACTIVE: Final = "User is inactive"
-_FROZEN: Final = "User is frozen"
-_LOCKED: Final = "Password lockout"
-_WRONG_PASSWORD: Final = "Invalid password"  # noqa: S105 - a status
-_PORTAL_OFF: Final = "Invalid - Portal disabled"
-_NOT_MEMBER: Final = "Invalid profile association"
-# platform reference 6.5: what the page says for the last of them [Q]
+# platform reference 6.5: what the page says to a profile outside the portal [Q]
 _NOT_ASSOCIATED: Final = (
     "Your user profile is not associated with this service. Please contact your administrator for"
     " more information."
@@ -42,7 +34,6 @@ _FAILED: Final = (
     "Your login attempt has failed. The username or password may be incorrect, or your location or"
     " login time may be restricted. Please contact the administrator at your company for help."
 )
-_TRIES: Final = 10  # the default lockout policy of an org, general knowledge [U]
 
 
 def login_url(base: str, org_id: str, portal_id: str) -> str:
@@ -66,10 +57,14 @@ def login() -> Response:
         return _form(organization["Id"], row, _FAILED)
     (user,) = users
     with org.transaction():
-        status = _status(org, row, user, request.form.get("pw", ""))
-        _record(org, user, status)
-    if status != _SUCCESS:
-        return _form(organization["Id"], row, _NOT_ASSOCIATED if status == _NOT_MEMBER else _FAILED)
+        status = logins.by_password(org, user, request.form.get("pw", ""))
+        if status == logins.SUCCESS:
+            status = logins.by_scope(org, user, in_org=True, portal=row)
+        auth.log_in(org, user["Id"], status, login_type="Customer Service Portal")
+        logins.count(org, user, status)
+    if status != logins.SUCCESS:
+        told = _NOT_ASSOCIATED if status == logins.NOT_MEMBER else _FAILED
+        return _form(organization["Id"], row, told)
     session = org.start_session(user["Id"], browser.PORTAL_KIND)
     return browser.enter(session, request.form.get("startURL") or browser.PORTAL_HOME)
 
@@ -116,37 +111,6 @@ def change_password() -> Response:
 def logout() -> Response:
     """Ends the session."""
     return browser.leave("/")
-
-
-def _status(org: Org, row: Row, user: dict[str, Any], password: str) -> str:
-    """What LoginHistory says of the try; the order of the checks is a guess."""
-    logins = org.select("UserLogin", UserId=user["Id"])
-    if not user["IsActive"]:
-        return _INACTIVE
-    if any(login["IsFrozen"] for login in logins):
-        return _FROZEN
-    if any(login["IsPasswordLocked"] for login in logins):
-        return _LOCKED
-    if not passwords.matches(org, user["Id"], password):
-        return _WRONG_PASSWORD
-    if not portal_rows.stored(row)["active"]:
-        return _PORTAL_OFF
-    if user["ProfileId"] not in portal_rows.profiles(org, row.id):
-        return _NOT_MEMBER
-    return _SUCCESS
-
-
-def _record(org: Org, user: dict[str, Any], status: str) -> None:
-    auth.log_in(org, user["Id"], status, login_type="Customer Service Portal")
-    failures = 0 if status == _SUCCESS else user["NumberOfFailedLogins"] or 0
-    failures += status == _WRONG_PASSWORD
-    # not `Org.update`: a login is no modification of the user record
-    org.execute(
-        'UPDATE "User" SET "NumberOfFailedLogins" = ? WHERE "Id" = ?', (failures, user["Id"])
-    )
-    if failures >= _TRIES:
-        for login in org.select("UserLogin", UserId=user["Id"]):
-            org.update("UserLogin", login["Id"], {"IsPasswordLocked": True}, by=user["Id"])
 
 
 def _choose(org: Org, user_id: str) -> str:

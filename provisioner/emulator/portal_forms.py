@@ -148,6 +148,7 @@ def is_portal_user(user: Mapping[str, Any]) -> bool:
 def save(org: Org, row: Row | None, form: Form, by: str) -> None:
     """Makes or changes a portal by the rules of the metadata type; raises SalesforceError."""
     if not form.name:
+        # text of Classic pages as remembered [U]
         raise SalesforceError("REQUIRED_FIELD_MISSING", "You must enter a value", ("Name",))
     values = {} if row is None else portals.shown(org, row)
     for name in ("admin", "selfRegUserDefaultProfile"):

@@ -11,7 +11,13 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from provisioner.emulator import component_rows, portal_rows, profile_permissions, profiles_metadata
+from provisioner.emulator import (
+    component_rows,
+    describe,
+    portal_rows,
+    profile_permissions,
+    profiles_metadata,
+)
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.wsdl import Value, wsdl
@@ -189,6 +195,8 @@ def _checked(org: Org, values: Value) -> dict[str, Any]:
         message = f"emailSenderAddress: invalid email address: {address}"
         raise SalesforceError("INVALID_EMAIL_ADDRESS", message, ("emailSenderAddress",))
     _check_references(body)
+    if "defaultLanguage" in body:
+        _check_language(org, body["defaultLanguage"])
     if "admin" in body:
         body["adminId"] = _admin(org, body.pop("admin"))
     if "selfRegUserDefaultProfile" in body:
@@ -205,6 +213,19 @@ def _check_references(body: dict[str, Any]) -> None:
             raise _no_such(name, "EmailTemplate", value)
         if name.endswith("Document"):
             raise _no_such(name, "Document", value)  # this org has no documents
+
+
+def _check_language(org: Org, code: str) -> None:
+    user = describe.catalog(org).get("User")
+    field = user.field("LanguageLocaleKey") if user else None
+    assert field is not None, "every user has a language"
+    if code not in {known.value for known in field.values}:
+        # the wording of a picklist, platform reference 2.3; that it is checked is a guess
+        raise SalesforceError(
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            f"defaultLanguage: bad value for restricted picklist field: {code}",
+            ("defaultLanguage",),
+        )
 
 
 def _admin(org: Org, written: str) -> str:

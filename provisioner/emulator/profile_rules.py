@@ -63,6 +63,8 @@ _PORTAL_PERMISSIONS: Final = frozenset(
         "ViewContent",
     }
 )
+# a real permission that the describe of this org lacks, platform reference 4.1 [V]
+_NOT_OF_CUSTOMERS: Final = frozenset({"FreezeUsers"})
 TABS: Final = frozenset(
     f"standard-{name}"
     for name in ("Account", "Case", "Contact", "Dashboard", "Lead", "Opportunity", "report")
@@ -78,6 +80,9 @@ def check_user_permission(name: str, *, enabled: bool, license_key: str, org: Or
     """Refuses a permission that the org does not know or the licence does not allow."""
     profile = describe.catalog(org).get("Profile")
     assert profile is not None, "every org has profiles"
+    if enabled and name in _NOT_OF_CUSTOMERS and is_customer_license(license_key):
+        # platform reference 4.1, devops-center issue 290 [V]
+        raise refused(f"The user license doesn't allow the permission: {name}")
     if profile.field(f"Permissions{name}") is None:
         # platform reference 4.1, forcedotcom/cli issue 1529 [V]
         raise refused(f"Unknown user permission: {name}")

@@ -151,7 +151,7 @@ def _by_full_name(org: Org, name: str) -> dict[str, Any] | None:
 
 
 def _shown(org: Org, row: dict[str, Any]) -> Value:
-    """What is switched on; what is off is left out (platform reference 4.3)."""
+    """What is switched on; what is off is left out (platform reference 4.3 [V])."""
     kept = _kept(org, row)
     values: Value = {
         "custom": profile_permissions.is_custom(org, row),

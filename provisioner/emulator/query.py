@@ -100,6 +100,7 @@ def more(context: Context, locator: str) -> dict[str, Any]:
         "SELECT soql, deleted, batch, row_ids FROM query_cursor WHERE id = ?", (id_,)
     )
     if not found or not start.isdecimal() or len(start) > len("1000000000"):
+        # the code: platform reference 2.4 [V]; text as remembered of real orgs [U]
         raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
     text, deleted, batch, row_ids = found[0]
     ids = row_ids.split(" ")

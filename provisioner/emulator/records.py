@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.describe import Field, SObject
 
+_POST_ID_SINCE: Final = 37  # `POST /sobjects/X/Id`, platform reference 9 [V]
 _CREATED_SINCE: Final = 46  # `created` in upsert answers, platform reference 9 [V]
 
 
@@ -28,8 +29,8 @@ def collection(call: Call, sobject: SObject) -> Answer:
 
 
 def by_id(call: Call, sobject: SObject, text: str) -> Answer:
-    """`/sobjects/X/<id>`; `Id` in its place inserts (API >= 37, platform reference 9)."""
-    if text.lower() == "id" and call.method == "POST":
+    """`/sobjects/X/<id>`; `Id` in its place inserts (API >= 37, platform reference 9 [V])."""
+    if text.lower() == "id" and call.method == "POST" and call.version >= _POST_ID_SINCE:
         return collection(call, sobject)
     call.allow("DELETE", "GET", "HEAD", "PATCH")
     id_ = ids.normal(text)
@@ -51,6 +52,8 @@ def by_key(call: Call, sobject: SObject, name: str, value: str) -> Answer:
         if not found:
             raise not_found()
         return _row(call, sobject, found[0])
+    if not found and call.params.get("updateOnly", "").lower() == "true":
+        raise not_found()  # no new record: platform reference 9 [V]; the answer: guess
     values = call.json()
     id_, created = upsert(call, sobject, key, value, values, found)
     if created:
@@ -89,6 +92,7 @@ def upsert(
     """Updates the one record found or inserts one; returns its id and whether it is new."""
     given = {name: v for name, v in values.items() if name.lower() != key.name.lower()}
     if len(given) < len(values):
+        # page one, 24: without the key field [V]; text as remembered of real orgs [U]
         raise SalesforceError(
             "INVALID_FIELD", f"The {key.name} field should not be specified in the sobject data."
         )
@@ -103,7 +107,7 @@ def upsert(
 
 
 def password(call: Call, user_id: str) -> Answer:
-    """`/sobjects/User/<id>/password` (platform reference 6.1)."""
+    """`/sobjects/User/<id>/password` (platform reference 6.1 [V])."""
     call.allow("DELETE", "GET", "HEAD", "POST")
     org = call.org
     user = existing(org, describe.tables()["user"], ids.normal(user_id) or user_id)
@@ -186,7 +190,7 @@ def shown(
         for name in filter(None, (part.strip() for part in fields.split(","))):
             found = sobject.field(name)
             if found is None:
-                raise SalesforceError(
+                raise SalesforceError(  # the wording of a query, 2.4 [V]; here [I]
                     "INVALID_FIELD",
                     f"No such column '{name}' on entity '{sobject.name}'. If you are attempting to"
                     " use a custom field, be sure to append the '__c' after the custom field name."

@@ -45,6 +45,10 @@ OLDEST: Final = 31  # 7 to 30 are retired (platform reference 6.4 [V])
 NEWEST: Final = 63
 DAILY_CALLS: Final = limits.DAILY_CALLS
 _LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
+# The objects that come with Digital Experiences (platform reference 1.7 [V]); not served here.
+_OF_SITES: Final = frozenset(
+    {"network", "networkmember", "networkmembergroup", "networkselfregistration"}
+)
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
@@ -66,9 +70,9 @@ def versions() -> Response:
 @blueprint.route("/services/data/<version>/<path:path>", methods=_METHODS)
 def serve(version: str, path: str) -> Response:
     """One call below a version."""
-    if len(request.environ.get("REQUEST_URI", request.full_path)) > _LONGEST_URI:
-        # HTML, not JSON, as from the web server in front (platform reference 2.4, 8.1).
-        return Response("<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>", 414)
+    refused = _too_long()
+    if refused is not None:
+        return refused
     used = None
     try:
         number = _version(version)
@@ -186,6 +190,8 @@ _RESOURCES: Final = (
 
 def _sobject(call: Call, name: str) -> SObject:
     found = describe.catalog(call.org).get(name)
+    if found is None and name.lower() in _OF_SITES and call.org.feature("Networks"):
+        raise _not_served(name)
     if found is None:
         raise not_found()
     return found
@@ -262,6 +268,20 @@ _BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {
 
 
 # -- HTTP --------------------------------------------------------------------------------------
+
+
+def _too_long() -> Response | None:
+    """What refuses a URI, or a URI and headers, that are too long (platform reference 8.1 [V]).
+
+    HTML, not JSON, as from the web server in front (2.4 [V]); the text for headers is a guess.
+    """
+    uri = len(request.environ.get("REQUEST_URI", request.full_path))
+    if uri > _LONGEST_URI:
+        return Response("<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>", 414)
+    if uri + sum(len(name) + len(value) for name, value in request.headers) > _LONGEST_URI:
+        text = "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>"
+        return Response(text, 431)
+    return None
 
 
 def _version(text: str) -> int:

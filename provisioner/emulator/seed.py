@@ -77,7 +77,7 @@ def enable_customer_portal(org: Org, by: str) -> None:
     """Turns the Customer Portal on; does nothing when it is on already.
 
     The fields that depend on it appear, and the standard profiles of the Customer Portal licences
-    that are active are made. (platform reference 1.1)
+    that are active are made (platform reference 1.1 [Q]).
     """
     if org.feature("CustomerPortal"):
         return

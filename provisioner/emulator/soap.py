@@ -23,7 +23,12 @@ class Fault(Exception):  # noqa: N818 - named after the SOAP element it becomes
 
 def read(data: bytes) -> tuple[Any, dict[str, Any]]:
     """The element of the call and the header elements by name; raises InvalidXml."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        remove_comments=True,
+        huge_tree=True,  # a package in base64 is one text of more than 10 MB
+    )
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:

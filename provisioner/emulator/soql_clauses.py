@@ -102,7 +102,7 @@ def order(query: Query, scope: Scope, groups: list[str] | None = None) -> str:
 def limits(query: Query, most: int | None = None) -> str:
     """The LIMIT clause, of at most `most` rows."""
     if query.offset > _MOST_OFFSET:
-        raise SalesforceError(
+        raise SalesforceError(  # code: platform reference 8.1 [V]; text: remembered [U]
             "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {_MOST_OFFSET}"
         )
     given = [limit for limit in (query.limit, most) if limit is not None]

@@ -1,7 +1,7 @@
 """Writing records as a user may: every rule of the org, then the row and what follows from it.
 
 All rules of one write are checked before anything is written, in the order of platform reference
-11.3; a refusal leaves nothing behind.
+11.3 [U]; a refusal leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import custom_links, describe, faults
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import accounts, permissions, profiles, users
+from provisioner.emulator.rules import accounts, permissions, portal_roles, profiles, users
 from provisioner.emulator.rules.values import checked, existing
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
             case "Account" | "Contact" | "Case" | "Opportunity" | "Lead":
                 accounts.delete(org, by, sobject, current)
             case "UserRole":
-                users.delete_role(org, by, current)
+                portal_roles.delete(org, by, current)
             case "PermissionSet":
                 permissions.delete_set(org, by, current)
             case "PermissionSetAssignment":
@@ -102,11 +102,6 @@ def _allowed(org: Org, by: str, sobject: SObject, flag: str, done: str) -> None:
             "INVALID_TYPE_FOR_OPERATION", f"entity type cannot be {done}: {sobject.label}", ()
         )
     wanted = "ManageUsers" if sobject.name in describe.SETUP_OBJECTS else "ModifyAllData"
-    if not permissions.has(org, by, wanted):
-        # Stands for sharing and object permissions, which the local org does not model: guess.
-        raise SalesforceError(
-            "INSUFFICIENT_ACCESS_OR_READONLY",
-            "insufficient access rights on object id",
-            (),
-            status=403,
-        )
+    # what a user's record asks for depends on the licence: `users`
+    if sobject.name != "User" and not permissions.has(org, by, wanted):
+        raise permissions.no_access()

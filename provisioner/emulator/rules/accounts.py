@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import portal_roles
+from provisioner.emulator.rules.profiles import license_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.emulator.describe import SObject
+    from provisioner.emulator.licenses import License
     from provisioner.emulator.store import Org
 
 
@@ -25,6 +28,28 @@ def portal_users(org: Org, **of: str) -> list[str]:
     return org.find("User", IsPortalEnabled=True, **of)
 
 
+def may_admit(org: Org, account_id: str, license_: License) -> None:
+    """Refuses an account that can not have a portal user of that licence."""
+    account = org.get("Account", account_id)
+    assert account, "a contact's account is never removed"
+    # Certain for licences with roles. For high volume ones nobody says; the how-to that the
+    # product replaces asks for a role without exception: guess (3.4 [U]).
+    owner_needs_role(org, account["OwnerId"])
+    if license_.portal == "Partner" and not account["IsPartner"]:
+        raise SalesforceError(  # needs IsPartner first (3.1 [V]); code and text: guess
+            "FIELD_INTEGRITY_EXCEPTION",
+            "A partner user's account must be a partner account: Contact ID",
+            ("ContactId",),
+        )
+
+
+def admit(org: Org, by: str, account_id: str, license_: License) -> None:
+    """Marks the account of a customer user as one (3.1 [V])."""
+    account = org.get("Account", account_id)
+    if license_.portal == "Customer" and account and not account["IsCustomerPortal"]:
+        org.update("Account", account_id, {"IsCustomerPortal": True}, by=by)
+
+
 def create(org: Org, by: str, sobject: SObject, row: dict[str, Any]) -> str:
     """Inserts an account, a contact or a record of one."""
     _case_account(org, sobject, row)
@@ -37,7 +62,7 @@ def update(
     """Changes an account, a contact or a record of one."""
     match sobject.name:
         case "Account":
-            _account(org, current, row)
+            _account(org, by, current, row)
         case "Contact":
             _contact(org, by, current, row)
         case _:
@@ -69,10 +94,12 @@ def delete(org: Org, by: str, sobject: SObject, current: Mapping[str, Any]) -> N
     org.delete(sobject.name, id_, by=by)
 
 
-def _account(org: Org, current: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+def _account(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]) -> None:
     users = portal_users(org, AccountId=current["Id"])
-    if current["IsCustomerPortal"] and row.get("IsCustomerPortal") is False and users:
-        # Once a customer user has been created (KB 005321769, 3.1 [V]); code and text: guess.
+    ever = org.find("User", AccountId=current["Id"])
+    if current["IsCustomerPortal"] and row.get("IsCustomerPortal") is False and ever:
+        # Once a customer user has been created, whatever became of that user (KB 005321769, 3.1
+        # [V]); code and text: guess.
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
             "Customer Portal Account can't be disabled once it has portal users:"
@@ -84,6 +111,12 @@ def _account(org: Org, current: Mapping[str, Any], row: Mapping[str, Any]) -> No
     moved = merged["OwnerId"] != current["OwnerId"]
     if becomes_partner or (moved and (users or merged["IsPartner"])):
         owner_needs_role(org, merged["OwnerId"])  # for the account itself: 3.4 [U]
+    owner = org.get("User", merged["OwnerId"])
+    if merged["IsPartner"] and owner and license_of(org, owner["ProfileId"]).portal:
+        # platform reference 2.3 [Q]
+        raise SalesforceError("UNKNOWN_EXCEPTION", "portal users cannot own partner accounts", ())
+    if moved:
+        portal_roles.follow_owner(org, by, current["Id"], merged["OwnerId"])
 
 
 def _contact(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]) -> None:
@@ -91,13 +124,23 @@ def _contact(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, An
     if account == current["AccountId"]:
         return
     for user in org.select("User", ContactId=current["Id"]):
-        if account is None and user["IsPortalEnabled"]:
-            raise SalesforceError(  # guess
-                "FIELD_INTEGRITY_EXCEPTION",
-                "The contact of a portal user must have an account: Account ID",
-                ("AccountId",),
-            )
-        org.update("User", user["Id"], {"AccountId": account}, by=by)
+        moved: dict[str, Any] = {"AccountId": account}
+        if user["IsPortalEnabled"]:
+            if account is None:
+                raise SalesforceError(  # guess
+                    "FIELD_INTEGRITY_EXCEPTION",
+                    "The contact of a portal user must have an account: Account ID",
+                    ("AccountId",),
+                )
+            # A portal role is one of the user's account (3.4 [V]); that a move takes the user
+            # to the same level of the new account: guess.
+            license_ = license_of(org, user["ProfileId"])
+            may_admit(org, account, license_)
+            admit(org, by, account, license_)
+            if license_.roles:
+                at = {**user, **moved, "UserRoleId": None}
+                moved |= portal_roles.of_user(org, by, at)
+        org.update("User", user["Id"], moved, by=by)
 
 
 def _case_account(org: Org, sobject: SObject, row: dict[str, Any]) -> None:
@@ -116,7 +159,7 @@ def _unhindered(org: Org, row: Mapping[str, Any], kind: str, *, named: str | Non
     )
     for what, names in hindrances:
         if names:
-            raise SalesforceError(
+            raise SalesforceError(  # as remembered of real orgs [U]
                 "DELETE_FAILED",
                 f"Your attempt to delete {named or row['Name']} could not be completed because it"
                 f" is associated with the following {what}.: {', '.join(names)}\n",

@@ -28,6 +28,13 @@ def has(org: Org, user_id: str, permission: str) -> bool:
     )
 
 
+def no_access() -> SalesforceError:
+    """The refusal of a write; stands for sharing and permissions not modelled: guess."""
+    return SalesforceError(
+        "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", (), status=403
+    )
+
+
 def assign(org: Org, by: str, row: Mapping[str, Any]) -> str:
     """Assigns a permission set to a user, once, and none that a profile owns."""
     wanted = {"AssigneeId": row["AssigneeId"], "PermissionSetId": row.get("PermissionSetId")}

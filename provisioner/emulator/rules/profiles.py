@@ -109,7 +109,7 @@ def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
 
 def _free_name(org: Org, name: str, own_id: str | None) -> None:
     if any(id_ != own_id for id_ in org.find("Profile", Name=name)):
-        raise SalesforceError(
+        raise SalesforceError(  # platform reference 4.1 [V]
             "FIELD_INTEGRITY_EXCEPTION", "The profile name is already in use: Name", ("Name",)
         )
 

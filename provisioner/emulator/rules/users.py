@@ -6,8 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import permissions
-from provisioner.emulator.rules.accounts import owner_needs_role, portal_users
+from provisioner.emulator.rules import permissions, portal_roles
+from provisioner.emulator.rules.accounts import (
+    admit,
+    may_admit,
+    portal_users,
+)
 from provisioner.emulator.rules.profiles import is_standard, keeps_portal_admin, license_of
 
 if TYPE_CHECKING:
@@ -18,21 +22,21 @@ if TYPE_CHECKING:
 
 _USERNAME: Final = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s.]+(\.[^@\s.]+)+")
 _FEATURES: Final = ("CustomerPortal", "Networks", "PartnerPortal")
-# From the bottom up (platform reference 3.4 [V]); a role's label is not the value in the API.
-_LEVELS: Final = (("Worker", "User"), ("Manager", "Manager"), ("Executive", "Executive"))
 
 
 def create(org: Org, by: str, row: dict[str, Any]) -> str:
     """A user of the company or of the portal, as its profile's licence says."""
     row["Username"] = _username(row["Username"])
     license_ = license_of(org, row["ProfileId"])
+    _may_manage(org, by, license_)
+    _may_give(org, by, row["ProfileId"])
     row.setdefault("IsActive", True)
     row["UserType"] = license_.user_type
     if license_.portal:
         _portal_user(org, row, license_)
     elif row.get("ContactId"):
         raise _not_a_portal_profile()
-    _role_fits(org, row, license_, row.get("AccountId"))
+    portal_roles.fits(org, row, license_, row.get("AccountId"))
     if row["IsActive"]:
         _seat(org, license_)
     _unique(org, row, None)
@@ -52,18 +56,16 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
     merged = {**current, **row}
     held = license_of(org, current["ProfileId"])
     license_ = license_of(org, merged["ProfileId"])
+    _may_manage(org, by, held)
+    if merged["ProfileId"] != current["ProfileId"]:
+        _may_give(org, by, current["ProfileId"], merged["ProfileId"])
     if "Username" in row:
         merged["Username"] = row["Username"] = _username(row["Username"])
     _same_contact(current, merged)
     _portal_switch(current, row)
     merged |= row
     _profile_change(org, current, merged, held, license_)
-    if (
-        merged["UserRoleId"] != current["UserRoleId"]
-        or merged["PortalRole"] != current["PortalRole"]
-    ):
-        _role_fits(org, merged, held, current["AccountId"])
-        _keeps_owners_role(org, current, merged)
+    _role_change(org, current, merged, held)
     if merged["IsActive"] and (not current["IsActive"] or license_.key != held.key):
         _seat(org, license_)
     if not merged["IsActive"] and current["IsActive"]:
@@ -71,26 +73,46 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
     _unique(org, row, current)
     if license_.key != held.key:
         row["UserType"] = license_.user_type
-        if license_.roles:
-            row |= _roles_of(org, by, merged)
-    elif held.roles and row.get("PortalRole"):
-        row |= _roles_of(org, by, merged)
+        if held.roles and not license_.roles:
+            row |= {"PortalRole": None, "UserRoleId": None}
+    if license_.roles and (license_.key != held.key or {"PortalRole", "UserRoleId"} & row.keys()):
+        row |= portal_roles.of_user(org, by, merged, current)
     org.update("User", current["Id"], row, by=by)
+    _after_update(org, by, current, row)
+
+
+def _after_update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    merged = {**current, **row}
+    if merged["UserRoleId"] != current["UserRoleId"]:
+        owned = org.select("UserRole", PortalAccountOwnerId=current["Id"])
+        for account in {role["PortalAccountId"] for role in owned}:
+            portal_roles.follow_owner(org, by, account, current["Id"])
     if current["IsActive"] and not merged["IsActive"]:
         org.end_sessions(user_id=current["Id"])
     _audit(org, by, current, merged)
 
 
-def delete_role(org: Org, by: str, current: Mapping[str, Any]) -> None:
-    """Deletes a role that nobody has and no role reports to."""
-    holders = org.find("User", UserRoleId=current["Id"])
-    if holders or org.find("UserRole", ParentRoleId=current["Id"]):
-        raise SalesforceError(  # text: guess
-            "DELETE_FAILED", "Cannot delete a role that has users or roles under it", ()
+# -- who may do it ------------------------------------------------------------------------------
+
+
+def _may_manage(org: Org, by: str, license_: License) -> None:
+    """External users need "Manage Customer Users" (2.1 [V]), or that of partners (guess)."""
+    wanted = ("ManageCssUsers", "ManagePartners") if license_.portal else ("ManageUsers",)
+    if not any(permissions.has(org, by, name) for name in wanted):
+        raise permissions.no_access()
+
+
+def _may_give(org: Org, by: str, *profile_ids: str) -> None:
+    """Nobody gives or takes a power over all data without having it (2.3 [V])."""
+    found = [org.get("Profile", id_) for id_ in profile_ids]
+    powerful = any(profile and profile["PermissionsModifyAllData"] for profile in found)
+    if powerful and not permissions.has(org, by, "ModifyAllData"):
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "Cannot grant or remove a profile with modify all data, without having the modify all"
+            " data permission yourself.",
+            ("ProfileId",),  # the field: guess
         )
-    for group in org.find("Group", RelatedId=current["Id"]):
-        org.delete("Group", group, by=by)
-    org.delete("UserRole", current["Id"], by=by)
 
 
 # -- portal users ------------------------------------------------------------------------------
@@ -131,80 +153,16 @@ def _portal_user(org: Org, row: dict[str, Any], license_: License) -> None:
         raise SalesforceError(
             "PORTAL_USER_ALREADY_EXISTS_FOR_CONTACT", "portal user already exists for contact", ()
         )
-    account = org.get("Account", contact["AccountId"])
-    assert account, "a contact's account is never removed"
-    # Certain for licences with roles. For high volume ones nobody says; the how-to that the
-    # product replaces asks for a role without exception: guess (3.4 [U]).
-    owner_needs_role(org, account["OwnerId"])
-    if license_.portal == "Partner" and not account["IsPartner"]:
-        raise SalesforceError(  # needs IsPartner first (3.1 [V]); code and text: guess
-            "FIELD_INTEGRITY_EXCEPTION",
-            "A partner user's account must be a partner account: Contact ID",
-            ("ContactId",),
-        )
-    row["AccountId"] = account["Id"]
+    may_admit(org, contact["AccountId"], license_)
+    row["AccountId"] = contact["AccountId"]
 
 
 def _enable(org: Org, by: str, row: dict[str, Any], license_: License) -> None:
     """What follows from a new portal user (11.3, step 17)."""
     row["IsPortalEnabled"] = True
-    if license_.portal == "Customer":
-        account = org.get("Account", row["AccountId"])
-        if account and not account["IsCustomerPortal"]:
-            org.update("Account", row["AccountId"], {"IsCustomerPortal": True}, by=by)
+    admit(org, by, row["AccountId"], license_)
     if license_.roles:
-        row |= _roles_of(org, by, row)
-
-
-def _roles_of(org: Org, by: str, user: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's level and role; the account's roles are made for its first user (3.4)."""
-    account = org.get("Account", user["AccountId"])
-    assert account, "a portal user has an account"
-    license_ = license_of(org, user["ProfileId"])
-    kind = "Partner" if license_.portal == "Partner" else "CustomerPortal"
-    found = {
-        role["PortalRole"]: role["Id"]
-        for role in org.select("UserRole", PortalAccountId=account["Id"], PortalType=kind)
-    }
-    if not found:
-        owner = org.get("User", account["OwnerId"])
-        above = owner["UserRoleId"] if owner else None
-        word = "Partner" if kind == "Partner" else "Customer"
-        for level, label in reversed(_LEVELS):
-            name = f"{account['Name'][: 79 - len(word) - len(label)]} {word} {label}"
-            above = found[level] = org.insert(
-                "UserRole",
-                {
-                    "Name": name,
-                    "DeveloperName": re.sub(r"\W+", "", name) + account["Id"][11:15],
-                    "ParentRoleId": above,
-                    "RollupDescription": name,
-                    "PortalType": kind,
-                    "PortalRole": level,
-                    "PortalAccountId": account["Id"],
-                    "PortalAccountOwnerId": account["OwnerId"],
-                },
-                by=by,
-            )
-    level = user.get("PortalRole") or "Worker"  # null means the User role (2.1 [V])
-    return {"PortalRole": level, "UserRoleId": found[level]}
-
-
-def _role_fits(org: Org, row: Mapping[str, Any], license_: License, account_id: str | None) -> None:
-    """A user's role is of the kind of the user, and a portal role of its own account."""
-    level = row.get("PortalRole")
-    role = org.get("UserRole", row["UserRoleId"]) if row.get("UserRoleId") else None
-    fits = True
-    if not license_.portal:
-        fits = level is None and (role is None or role["PortalType"] == "None")
-    elif not license_.roles:
-        fits = level is None and role is None
-    elif role is not None:
-        fits = role["PortalAccountId"] == account_id
-    if not fits:
-        raise SalesforceError(
-            "FIELD_INTEGRITY_EXCEPTION", "role type must match user type", ("UserRoleId",)
-        )
+        row |= portal_roles.of_user(org, by, row)
 
 
 # -- changes -----------------------------------------------------------------------------------
@@ -221,7 +179,7 @@ def _same_contact(current: Mapping[str, Any], merged: Mapping[str, Any]) -> None
 
 
 def _portal_switch(current: Mapping[str, Any], row: dict[str, Any]) -> None:
-    """`IsPortalEnabled=false` is for good and renames the user (platform reference 2.2)."""
+    """`IsPortalEnabled=false` is for good and renames the user (platform reference 2.2 [V])."""
     disabled = current["ContactId"] is not None and not current["IsPortalEnabled"]
     if disabled and (row.get("IsPortalEnabled") or row.get("IsActive")):
         raise SalesforceError(  # code and text: guess
@@ -263,6 +221,14 @@ def _profile_change(
         )
 
 
+def _role_change(
+    org: Org, current: Mapping[str, Any], merged: Mapping[str, Any], held: License
+) -> None:
+    if any(merged[name] != current[name] for name in ("UserRoleId", "PortalRole")):
+        portal_roles.fits(org, merged, held, current["AccountId"])
+        _keeps_owners_role(org, current, merged)
+
+
 def _is_community(license_: License) -> bool:
     return "Community" in license_.name
 
@@ -295,7 +261,7 @@ def _leaves_an_admin(org: Org, current: Mapping[str, Any]) -> None:
 
 def _username(text: str) -> str:
     if not _USERNAME.fullmatch(text):
-        raise SalesforceError(
+        raise SalesforceError(  # platform reference 2.3 [V]
             "FIELD_INTEGRITY_EXCEPTION",
             "Username must be in the form of an email address (for example, john@acme.com):"
             " Username",

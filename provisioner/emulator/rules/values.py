@@ -31,7 +31,7 @@ def checked(
     """The values by field name, as they are stored; `current` is None for a new record.
 
     Text is trimmed, an empty one is null, e-mail addresses are in lower case, ids have 18
-    characters. Raises the first refusal in the order of platform reference 11.3.
+    characters. Raises the first refusal in the order of platform reference 11.3 [U].
     """
     named = _named(org, sobject, values)
     _writable(named, creating=current is None)
@@ -233,7 +233,7 @@ def _required(sobject: SObject, row: Mapping[str, Any], *, creating: bool) -> No
         )
     ]
     if missing:
-        raise SalesforceError(
+        raise SalesforceError(  # platform reference 2.3 [V]
             "REQUIRED_FIELD_MISSING",
             f"Required fields are missing: [{', '.join(missing)}]",
             tuple(missing),
@@ -262,7 +262,7 @@ def _known_value(field: Field, value: Any) -> Any:
     for known in field.values:
         if known.value.lower() == str(value).lower():
             return known.value
-    raise SalesforceError(
+    raise SalesforceError(  # platform reference 2.3 [V]
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
         f"{field.label}: bad value for restricted picklist field: {value}",
         (field.name,),

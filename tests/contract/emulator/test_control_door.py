@@ -103,16 +103,6 @@ def test_a_snapshot_of_a_file_is_seen_by_every_process(tmp_path):
         there.close()
 
 
-def test_a_snapshot_is_taken_and_put_back_quickly(door, rest):
-    records = [{"attributes": {"type": "Account"}, "Name": f"A{n}"} for n in range(200)]
-    for _ in range(5):
-        rest("POST", "/composite/sobjects", {"records": records})
-    begun = time.perf_counter()
-    door("POST", "snapshots/a")
-    door("POST", "snapshots/a/restore")
-    assert time.perf_counter() - begun < 0.5
-
-
 def test_reset_begins_again(rest, door):
     rest.create("Account", Name="Acme")
     door("POST", "faults", {"kind": "unavailable"})

@@ -138,7 +138,7 @@ def test_there_are_no_api_calls_left(rest, arm, local):
         ("/services/data/v60.0/jobs/ingest", "application/json", '[{"message": "no"'),
         ("/services/oauth2/token", "application/json", '[{"message": "no"'),
         ("/services/async/60.0/job", "application/xml", "<exceptionCode>SERVER_UNAVAILABLE<"),
-        ("/services/Soap/u/60.0", "text/xml", "exceptionMessage>no</sf:"),
+        ("/services/Soap/u/60.0", "text/xml", "<faultstring>SERVER_UNAVAILABLE: no<"),
         ("/services/Soap/m/60.0", "text/xml", "<faultstring>SERVER_UNAVAILABLE: no<"),
         ("/_ui/core/portal/CustomerSuccessPortalSetup/d", "text/html", "<h1>no</h1>"),
     ],

@@ -121,6 +121,7 @@ def create(kind, *inners):
     return f"<createMetadata>{parts}</createMetadata>"
 
 
+NETWORKS = "<fullName>Communities</fullName><enableNetworksEnabled>true</enableNetworksEnabled>"
 ENABLE = "<fullName>Org</fullName><enableCustomerSuccessPortal>{}</enableCustomerSuccessPortal>"
 
 
@@ -277,6 +278,27 @@ def test_settings_can_not_be_made_or_removed(api):
     assert error[0] == "INVALID_OPERATION"
 
 
+def test_a_version_before_digital_experiences_does_not_know_their_settings(api):
+    unknown = "sf:INVALID_TYPE", "INVALID_TYPE: Unknown type:CommunitiesSettings"
+    assert api.fault(update("CommunitiesSettings", NETWORKS), version="46.0") == unknown
+    assert api.saved(update("CommunitiesSettings", NETWORKS), version="47.0") == [[]]
+
+
+def test_sites_are_refused_honestly(api):
+    body = "<readMetadata><type>Network</type><fullNames>Help</fullNames></readMetadata>"
+    assert api.fault(body)[1] == "INVALID_TYPE: Cannot use: Network in this organization"
+    api.saved(update("CommunitiesSettings", NETWORKS))
+    assert api.fault(body)[1] == "INVALID_TYPE: The local org does not serve Network"
+
+
+def test_a_call_has_at_most_50_megabytes(api):
+    text = "<readMetadata><type>Layout</type><fullNames>{}</fullNames></readMetadata>"
+    assert api.read("Layout", "x" * 10_100_000) is None
+    code, message = api.fault(text.format("x" * 52_428_800))
+    assert code == "sf:EXCEEDED_MAX_SIZE_REQUEST"
+    assert message.endswith("Maximum size of request is 52428800 bytes.")
+
+
 @pytest.mark.usefixtures("portal_on")
 def test_a_portal_is_read_back_as_real_orgs_print_it(api):
     more = (
@@ -330,6 +352,17 @@ def no_such(field, kind, name):
             ),
         ),
         (ACME.format("<admin>X Y</admin>"), no_such("admin", "User", "X Y")),
+        (
+            ACME.format("").replace(
+                "<emailSenderAddress>",
+                "<defaultLanguage>xx_YY</defaultLanguage><emailSenderAddress>",
+            ),
+            (
+                "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                "defaultLanguage: bad value for restricted picklist field: xx_YY",
+                ["defaultLanguage"],
+            ),
+        ),
         (
             ACME.format("<newUserTemplate>a/b</newUserTemplate>"),
             no_such("newUserTemplate", "EmailTemplate", "a/b"),

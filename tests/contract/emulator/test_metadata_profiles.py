@@ -214,6 +214,10 @@ def permission(name, *, enabled=True):
     [
         (permission("ManageHpi"), "Unknown user permission: ManageHpi"),
         (
+            permission("FreezeUsers"),
+            "The user license doesn't allow the permission: FreezeUsers",
+        ),
+        (
             permission("ModifyAllData"),
             "The user license doesn't allow the permission: ModifyAllData",
         ),

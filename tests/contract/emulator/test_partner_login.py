@@ -202,6 +202,11 @@ def test_an_expired_password_must_be_set_first(anonymous, local, admin):
     assert anonymous.refusal("GET", "/limits", headers=bearer)[:2] == (
         403, "INVALID_OPERATION_WITH_EXPIRED_PASSWORD",
     )  # fmt: skip
+    job = {"operation": "insert", "object": "Account", "contentType": "JSON"}
+    bulk = anonymous.send(
+        "POST", f"{URL}/services/async/62.0/job", job, headers={"X-SFDC-Session": token}
+    )
+    assert (bulk.status_code, bulk.json()["exceptionCode"]) == (400, "InvalidSessionId")
     new = f"<setPassword><userId>{admin}</userId><password>chosen12x</password></setPassword>"
     assert call(anonymous.session, new, headers=about).ok
     assert call(anonymous.session, "<getUserInfo/>", headers=about).ok
@@ -295,3 +300,22 @@ def test_the_enterprise_address_logs_in_too(anonymous, secret, local):
         .findtext(f".//{{{space}}}serverUrl")
         .endswith(f"/services/Soap/c/40.0/{organization}")
     )
+
+
+def test_a_new_user_is_mailed_only_when_the_call_asks(anonymous, local, admin, rest, profiles):
+    """Platform reference 6.3: `triggerUserEmail` is the switch."""
+    token = local.start_session(admin).token
+    asks = "<EmailHeader><triggerUserEmail>true</triggerUserEmail></EmailHeader>"
+    for name, more in (("quiet", ""), ("loud", asks)):
+        values = {
+            "Username": f"{name}@acme.example", "Email": f"{name}@acme.example", "LastName": "Doe",
+            "Alias": name, "TimeZoneSidKey": "Europe/Berlin", "LocaleSidKey": "en_GB",
+            "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US",
+            "ProfileId": profiles["Standard User"],
+        }  # fmt: skip
+        inner = "".join(f"<{field}>{value}</{field}>" for field, value in values.items())
+        body = f"<create><sObjects><type>User</type>{inner}</sObjects></create>"
+        made = schema().body(call(anonymous.session, body, headers=header(token) + more))
+        assert made.findtext(".//{*}success") == "true", etree.tostring(made)
+        assert passwords.is_expired(local, made.findtext(".//{*}id")) == bool(more)
+    assert [mail.recipient for mail in local.outbox()] == ["loud@acme.example"]

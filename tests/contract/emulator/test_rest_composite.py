@@ -72,7 +72,9 @@ def test_setup_and_data_objects_are_not_written_together(rest, admin):
         allOrNone=True,
     )
     assert answers["user"]["body"][0]["errorCode"] == "MIXED_DML_OPERATION"
-    assert answers["user"]["body"][0]["message"].endswith("(or vice versa): User")
+    assert answers["user"]["body"][0]["message"].endswith(
+        "(or vice versa): User, original object: Account"
+    )
     assert rest.rows("SELECT Name FROM Account") == []
 
 

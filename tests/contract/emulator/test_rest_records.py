@@ -13,7 +13,7 @@ def test_versions_need_no_login(anonymous):
 
 
 def test_a_missing_or_wrong_token_is_refused_as_recorded(anonymous):
-    for headers in ({}, {"Authorization": "Bearer 00Dxx!wrong"}, {"Authorization": "Bearer"}):
+    for headers in ({}, {"Authorization": "Bearer 00Dxx!wrong"}):
         response = anonymous.send("GET", "/limits", headers=headers)
         assert response.status_code == 401
         assert response.json() == [
@@ -22,6 +22,13 @@ def test_a_missing_or_wrong_token_is_refused_as_recorded(anonymous):
         assert response.headers["WWW-Authenticate"] == "Token"
         assert "no-store" in response.headers["Cache-Control"]
         assert "Sforce-Limit-Info" not in response.headers
+
+
+@pytest.mark.parametrize("header", ["Bearer", "OAuth ", "Basic YTpi", "00Dxx!token"])
+def test_a_header_of_another_kind_is_refused(anonymous, header):
+    """As clients report it: restforce#489 (a header without a token)."""
+    refused = anonymous.refusal("GET", "/limits", headers={"Authorization": header.strip()})
+    assert refused == (401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", None)
 
 
 def test_a_session_ends_after_two_hours(rest):
@@ -103,6 +110,9 @@ def test_too_long_a_url(rest):
     response = rest.send("GET", "/query", params={"q": "x" * 17_000})
     assert response.status_code == 414
     assert response.text.startswith("<h1>Bad Message 414</h1>")
+    response = rest.send("GET", "/limits", headers={"X-Long": "x" * 16_384})
+    assert response.status_code == 431
+    assert response.text.startswith("<h1>Bad Message 431</h1>")
 
 
 def test_a_record_is_created_read_changed_and_deleted(rest):
@@ -168,6 +178,23 @@ def test_upsert_by_a_key(rest):
     assert (status, body) == (
         300, [f"/services/data/v62.0/sobjects/Contact/{id_}" for id_ in (first["id"], other)],
     )  # fmt: skip
+
+
+def test_an_upsert_that_may_only_update(rest):
+    path = "/sobjects/Contact/Email/jane@acme.example"
+    assert rest.refusal("PATCH", f"{path}?updateOnly=true", {"LastName": "Doe"})[:2] == (
+        404, "NOT_FOUND",
+    )  # fmt: skip
+    assert rest.rows("SELECT Id FROM Contact") == []
+    assert rest("PATCH", f"{path}?updateOnly=false", {"LastName": "Doe"})[0] == 201
+    assert rest("PATCH", f"{path}?updateOnly=true", {"LastName": "Roe"})[0] == 200
+    assert rest("GET", path)[1]["LastName"] == "Roe"
+
+
+def test_id_as_the_key_of_a_new_record(rest):
+    assert rest("POST", "/sobjects/Account/Id", {"Name": "Acme"})[0] == 201
+    old = "http://127.0.0.1:8787/services/data/v36.0/sobjects/Account/Id"
+    assert rest.refusal("POST", old, {"Name": "Acme"})[:2] == (405, "METHOD_NOT_ALLOWED")
 
 
 def test_a_parent_named_by_its_key(rest):

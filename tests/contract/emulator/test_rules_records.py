@@ -200,3 +200,30 @@ def test_permission_sets_are_assigned(rest, local, admin, person, profiles):
     ]
     assert rest("DELETE", f"/sobjects/PermissionSetAssignment/{assignment}") == (204, None)
     assert rest("DELETE", f"/sobjects/PermissionSet/{extra}") == (204, None)
+
+
+def test_a_portal_user_owns_no_partner_account(rest, person, profiles):
+    """Platform reference 2.3 [Q]."""
+    values = {**person, "ProfileId": profiles["Customer Portal Manager Custom"]}
+    owner = rest.create("User", **values)
+    account = rest.create("Account", Name="Partner")
+    refusal = (400, "UNKNOWN_EXCEPTION", "portal users cannot own partner accounts", [])
+    both = {"OwnerId": owner, "IsPartner": True}
+    assert rest.refusal("PATCH", f"/sobjects/Account/{account}", both) == refusal
+    assert rest("PATCH", f"/sobjects/Account/{account}", {"IsPartner": True}) == (204, None)
+    assert rest.refusal("PATCH", f"/sobjects/Account/{account}", {"OwnerId": owner}) == refusal
+
+
+def test_a_portal_account_stays_one_after_its_users(rest, jane):
+    """Once a customer user has been created (KB 005321769, platform reference 3.1)."""
+    rest("PATCH", f"/sobjects/User/{jane}", {"IsPortalEnabled": False})
+    (account,) = rest.rows("SELECT Id FROM Account")
+    off = rest.refusal("PATCH", f"/sobjects/Account/{account['Id']}", {"IsCustomerPortal": False})
+    assert off[:2] == (400, "FIELD_INTEGRITY_EXCEPTION")
+
+
+def test_a_licence_without_monthly_logins_has_none(rest):
+    """The fields of platform reference 3.5 [V]; none of the org's licences counts logins."""
+    fields = "MonthlyLoginsEntitlement, MonthlyLoginsUsed"
+    (row,) = rest.rows(f"SELECT {fields} FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")
+    assert row == {"MonthlyLoginsEntitlement": None, "MonthlyLoginsUsed": None}

@@ -82,6 +82,11 @@ def test_a_user_with_a_role_makes_the_roles_of_the_account(rest, person, profile
          ("INVALID_CROSS_REFERENCE_KEY", "Cannot create a portal user without contact.", [])),
         ({"PortalRole": "Worker"},
          ("FIELD_INTEGRITY_EXCEPTION", "role type must match user type", ["UserRoleId"])),
+        ({"ProfileId": MANAGER, "PortalRole": "PersonAccount"},
+         ("FIELD_INTEGRITY_EXCEPTION", "role type must match user type", ["UserRoleId"])),
+        ({"PortalRole": "Boss"},
+         ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+          "Portal Role Level: bad value for restricted picklist field: Boss", ["PortalRole"])),
         ({"IsPortalEnabled": True},
          ("INVALID_FIELD_FOR_INSERT_UPDATE",
           ("Unable to create/update fields: IsPortalEnabled. Please check the security settings of"
@@ -108,6 +113,7 @@ def test_a_user_with_a_role_makes_the_roles_of_the_account(rest, person, profile
 def test_a_wrong_user_is_refused_and_nothing_is_left(rest, person, profiles, changes, refusal):
     values = {**person, "ProfileId": profiles[HIGH_VOLUME], **changes}
     values = {name: value for name, value in values.items() if value is not None}
+    values["ProfileId"] = profiles.get(values["ProfileId"], values["ProfileId"])
     assert rest.refusal("POST", "/sobjects/User", values) == (400, *refusal)
     assert rest.query("SELECT Id FROM User")["totalSize"] == 1
     assert rest.rows("SELECT IsCustomerPortal FROM Account") == [{"IsCustomerPortal": False}]
@@ -265,3 +271,143 @@ def test_an_upsert_by_username(rest, person, profiles):
     status, body = rest("PATCH", path, {**values, "ProfileId": profiles[HIGH_VOLUME]})
     assert (status, body["created"]) == (201, True)
     assert rest("PATCH", path, {"LastName": "Dow"})[0] == 200
+
+
+def portal_roles(rest):
+    found = rest.rows(
+        "SELECT Id, Name, PortalRole, ParentRoleId, PortalAccountId, PortalAccountOwnerId"
+        " FROM UserRole WHERE PortalType = 'CustomerPortal'"
+    )
+    return {role["PortalRole"]: role for role in found}
+
+
+def test_level_and_role_of_a_user_go_together(rest, person, profiles):
+    """Platform reference 2.1: no level means User; a role by id brings its level."""
+    id_ = rest.create("User", **person, ProfileId=profiles[MANAGER])
+    roles = portal_roles(rest)
+    for change, level in (
+        ({"UserRoleId": roles["Manager"]["Id"]}, "Manager"),
+        ({"UserRoleId": None}, "Manager"),
+        ({"PortalRole": "Executive"}, "Executive"),
+        ({"PortalRole": None}, "Worker"),
+    ):
+        assert rest("PATCH", f"/sobjects/User/{id_}", change) == (204, None)
+        assert user(rest, id_, "PortalRole,UserRoleId") == {
+            "PortalRole": level, "UserRoleId": roles[level]["Id"],
+        }  # fmt: skip
+    refused = rest.refusal("PATCH", f"/sobjects/User/{id_}", {"PortalRole": "PersonAccount"})
+    assert refused[1:3] == ("FIELD_INTEGRITY_EXCEPTION", "role type must match user type")
+    other = rest.create("Contact", LastName="Roe", AccountId=roles["Worker"]["PortalAccountId"])
+    names = {"Username": "roe@acme.example", "ContactId": other}
+    second = rest.create(
+        "User",
+        **{**person, **names, "ProfileId": profiles[MANAGER]},
+        UserRoleId=roles["Manager"]["Id"],
+    )
+    assert user(rest, second, "PortalRole") == {"PortalRole": "Manager"}
+    assert rest("PATCH", f"/sobjects/User/{id_}", {"ProfileId": profiles[HIGH_VOLUME]})[0] == 204
+    assert user(rest, id_, "PortalRole,UserRoleId") == {"PortalRole": None, "UserRoleId": None}
+
+
+def test_the_roles_of_an_account_follow_its_owner(rest, person, profiles, admin):
+    """Platform reference 3.4 [I]: above Executive is the role of the account's owner."""
+    rest.create("User", **person, ProfileId=profiles[MANAGER])
+    account = portal_roles(rest)["Worker"]["PortalAccountId"]
+    staff = {row["Name"]: row["Id"] for row in rest.rows("SELECT Id, Name FROM UserRole")}
+    names = {"Username": "owner@acme.example", "ProfileId": profiles["System Administrator"]}
+    values = {k: v for k, v in person.items() if k != "ContactId"} | names
+    owner = rest.create("User", **values, UserRoleId=staff["COO"])
+    assert rest("PATCH", f"/sobjects/Account/{account}", {"OwnerId": owner}) == (204, None)
+    roles = portal_roles(rest)
+    assert roles["Executive"]["ParentRoleId"] == staff["COO"]
+    assert {role["PortalAccountOwnerId"] for role in roles.values()} == {owner}
+    assert roles["Worker"]["ParentRoleId"] == roles["Manager"]["Id"]
+    assert rest("PATCH", f"/sobjects/User/{owner}", {"UserRoleId": staff["CFO"]})[0] == 204
+    assert portal_roles(rest)["Executive"]["ParentRoleId"] == staff["CFO"]
+
+
+def test_without_the_lowest_portal_role_those_above_move_down(rest, person, profiles):
+    """Platform reference 3.4: deleting User renames Manager to User."""
+    id_ = rest.create("User", **person, ProfileId=profiles[MANAGER], PortalRole="Manager")
+    before = portal_roles(rest)
+    assert rest("DELETE", f"/sobjects/UserRole/{before['Worker']['Id']}") == (204, None)
+    after = portal_roles(rest)
+    assert {level: (role["Id"], role["Name"]) for level, role in after.items()} == {
+        "Worker": (before["Manager"]["Id"], "Acme Corporation Customer User"),
+        "Manager": (before["Executive"]["Id"], "Acme Corporation Customer Manager"),
+    }
+    assert user(rest, id_, "PortalRole") == {"PortalRole": "Worker"}
+    refused = rest.refusal("PATCH", f"/sobjects/User/{id_}", {"PortalRole": "Executive"})
+    assert refused[:2] == (400, "FIELD_INTEGRITY_EXCEPTION")
+
+
+def test_a_user_moves_to_the_account_of_the_contact(rest, person, profiles):
+    id_ = rest.create("User", **person, ProfileId=profiles[MANAGER], PortalRole="Manager")
+    other = rest.create("Account", Name="Other")
+    contact = f"/sobjects/Contact/{person['ContactId']}"
+    assert rest("PATCH", contact, {"AccountId": other}) == (204, None)
+    where = "SELECT AccountId, PortalRole, UserRole.Name, UserRole.PortalAccountId FROM User"
+    (row,) = rest.rows(f"{where} WHERE Id = '{id_}'")
+    assert (row["AccountId"], row["PortalRole"]) == (other, "Manager")
+    assert row["UserRole"]["Name"] == "Other Customer Manager"
+    assert row["UserRole"]["PortalAccountId"] == other
+    marked = rest.rows(f"SELECT IsCustomerPortal FROM Account WHERE Id = '{other}'")
+    assert marked == [{"IsCustomerPortal": True}]
+
+
+@pytest.fixture
+def clerk(rest, local, person, profiles):
+    """Makes a user of the company with these permissions; returns headers of a session."""
+
+    def make(*names):
+        (license_,) = rest.rows("SELECT Id FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")
+        may = {f"Permissions{name}": True for name in ("ApiEnabled", *names)}
+        profile = rest.create("Profile", Name=names[0], UserLicenseId=license_["Id"], **may)
+        values = {k: v for k, v in person.items() if k != "ContactId"}
+        values |= {"Username": f"{names[0]}@acme.example", "ProfileId": profile}
+        id_ = rest.create("User", **values)
+        return id_, {"Authorization": f"Bearer {local.start_session(id_).token}"}
+
+    return make
+
+
+def test_who_may_make_which_users(rest, person, profiles, clerk):
+    """Platform reference 2.1: Manage Customer Users for those of the portal."""
+    staff = {k: v for k, v in person.items() if k != "ContactId"}
+    staff |= {"Username": "staff@acme.example", "ProfileId": profiles["Standard User"]}
+    jane = {**person, "ProfileId": profiles[HIGH_VOLUME]}
+    _, users = clerk("ManageUsers")
+    _, customers = clerk("ManageCssUsers")
+    refusal = (
+        403,
+        "INSUFFICIENT_ACCESS_OR_READONLY",
+        "insufficient access rights on object id",
+        [],
+    )
+    assert rest.refusal("POST", "/sobjects/User", jane, headers=users) == refusal
+    assert rest.refusal("POST", "/sobjects/User", staff, headers=customers) == refusal
+    assert rest("POST", "/sobjects/User", staff, headers=users)[0] == 201
+    status, made = rest("POST", "/sobjects/User", jane, headers=customers)
+    assert status == 201
+    change = ("PATCH", f"/sobjects/User/{made['id']}", {"Title": "x"})
+    assert rest.refusal(*change, headers=users) == refusal
+    assert rest(*change, headers=customers) == (204, None)
+
+
+def test_nobody_gives_more_power_than_he_has(rest, person, profiles, admin, clerk):
+    """Platform reference 2.3 [V]."""
+    refusal = (
+        400, "FIELD_INTEGRITY_EXCEPTION",
+        ("Cannot grant or remove a profile with modify all data, without having the modify all data"
+         " permission yourself."), ["ProfileId"],
+    )  # fmt: skip
+    id_, headers = clerk("ManageUsers")
+    values = {k: v for k, v in person.items() if k != "ContactId"}
+    values["ProfileId"] = profiles["System Administrator"]
+    assert rest.refusal("POST", "/sobjects/User", values, headers=headers) == refusal
+    own = f"/sobjects/User/{id_}"
+    given = {"ProfileId": values["ProfileId"]}
+    assert rest.refusal("PATCH", own, given, headers=headers) == refusal
+    taken = {"ProfileId": profiles["Standard User"]}
+    assert rest.refusal("PATCH", f"/sobjects/User/{admin}", taken, headers=headers) == refusal
+    assert rest("PATCH", own, given) == (204, None)

@@ -1,0 +1,132 @@
+"""The roles of portal users: three for each account, made with its first user (3.4)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules.profiles import license_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.emulator.licenses import License
+    from provisioner.emulator.store import Org
+
+# From the bottom up (platform reference 3.4 [V]); a role's label is not the value in the API.
+_LEVELS: Final = (("Worker", "User"), ("Manager", "Manager"), ("Executive", "Executive"))
+
+
+def fits(org: Org, row: Mapping[str, Any], license_: License, account_id: str | None) -> None:
+    """Refuses a role that is not of the kind of the user, or a portal role of another account."""
+    level = row.get("PortalRole")
+    role = org.get("UserRole", row["UserRoleId"]) if row.get("UserRoleId") else None
+    good = True
+    if not license_.portal:
+        good = level is None and (role is None or role["PortalType"] == "None")
+    elif not license_.roles:
+        good = level is None and role is None
+    elif level == "PersonAccount":
+        # for users of person accounts (3.3 [V]), which the local org has not; refusal: guess
+        good = False
+    elif role is not None:
+        good = role["PortalAccountId"] == account_id
+    if not good:
+        raise _wrong_role("UserRoleId")
+
+
+def of_user(
+    org: Org, by: str, user: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The level and role of `user`, who was `before`; makes the account's roles when needed.
+
+    A role chosen by its id sets the level, unless a level was chosen too (guess); no level means
+    the User role (2.1 [V]).
+    """
+    account = org.get("Account", user["AccountId"])
+    assert account, "a portal user has an account"
+    license_ = license_of(org, user["ProfileId"])
+    kind = "Partner" if license_.portal == "Partner" else "CustomerPortal"
+    found = {
+        role["PortalRole"]: role["Id"]
+        for role in org.select("UserRole", PortalAccountId=account["Id"], PortalType=kind)
+    }
+    level = user.get("PortalRole")
+    held = before or {}
+    if level == held.get("PortalRole") and user.get("UserRoleId") != held.get("UserRoleId"):
+        level = next((at for at, id_ in found.items() if id_ == user.get("UserRoleId")), level)
+    found = found or _made(org, by, account, kind)
+    level = level or "Worker"
+    if level not in found:  # its role was deleted; refusal: guess
+        raise _wrong_role("PortalRole")
+    return {"PortalRole": level, "UserRoleId": found[level]}
+
+
+def follow_owner(org: Org, by: str, account_id: str, owner_id: str) -> None:
+    """Hangs an account's roles under the role of the account's owner (3.4 [I])."""
+    owner = org.get("User", owner_id)
+    for role in org.select("UserRole", PortalAccountId=account_id):
+        values = {"PortalAccountOwnerId": owner_id}
+        above = org.get("UserRole", role["ParentRoleId"]) if role["ParentRoleId"] else None
+        if owner and (above is None or above["PortalAccountId"] != account_id):
+            values["ParentRoleId"] = owner["UserRoleId"]
+        org.update("UserRole", role["Id"], values, by=by)
+
+
+def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
+    """Deletes a role that nobody has and no role reports to.
+
+    Without the lowest portal role of an account, those above it take its place: "Manager" becomes
+    "User" (3.4 [V]), and "Executive" so becomes "Manager" [I].
+    """
+    holders = org.find("User", UserRoleId=current["Id"])
+    if holders or org.find("UserRole", ParentRoleId=current["Id"]):
+        raise SalesforceError(  # text: guess
+            "DELETE_FAILED", "Cannot delete a role that has users or roles under it", ()
+        )
+    for group in org.find("Group", RelatedId=current["Id"]):
+        org.delete("Group", group, by=by)
+    org.delete("UserRole", current["Id"], by=by)
+    if current["PortalType"] == "None":
+        return
+    beside = {"PortalAccountId": current["PortalAccountId"], "PortalType": current["PortalType"]}
+    left = {role["PortalRole"]: role for role in org.select("UserRole", **beside)}
+    levels = [(level, label) for level, label in _LEVELS if level in left]
+    for (old, label), (new, to) in zip(levels, _LEVELS, strict=False):
+        if old == new:
+            continue
+        role = left[old]
+        name = role["Name"].removesuffix(label) + to
+        org.update("UserRole", role["Id"], {"PortalRole": new, "Name": name}, by=by)
+        for user in org.find("User", UserRoleId=role["Id"]):
+            org.update("User", user, {"PortalRole": new}, by=by)
+
+
+def _made(org: Org, by: str, account: Mapping[str, Any], kind: str) -> dict[str, str]:
+    owner = org.get("User", account["OwnerId"])
+    above = owner["UserRoleId"] if owner else None
+    word = "Partner" if kind == "Partner" else "Customer"
+    made: dict[str, str] = {}
+    for level, label in reversed(_LEVELS):
+        name = f"{account['Name'][: 79 - len(word) - len(label)]} {word} {label}"
+        above = made[level] = org.insert(
+            "UserRole",
+            {
+                "Name": name,
+                "DeveloperName": re.sub(r"\W+", "", name) + account["Id"][11:15],
+                "ParentRoleId": above,
+                "RollupDescription": name,
+                "PortalType": kind,
+                "PortalRole": level,
+                "PortalAccountId": account["Id"],
+                "PortalAccountOwnerId": account["OwnerId"],
+            },
+            by=by,
+        )
+    return made
+
+
+def _wrong_role(field: str) -> SalesforceError:
+    # platform reference 2.3 [V]
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", "role type must match user type", (field,))
