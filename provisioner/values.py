@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-from provisioner.resource import Ref, Value
+from provisioner.resource import Value
 
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _NUMBERS = frozenset({"int", "double", "currency", "percent", "long"})
@@ -76,8 +76,3 @@ def _instant(text: str) -> str:
         return aware.astimezone(UTC).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError):
         return text
-
-
-def reference(value: Value) -> Value:
-    """A reference as it is compared: an Id in its long form, a `Ref` as it is."""
-    return value if isinstance(value, Ref) else canonical(value, "reference")

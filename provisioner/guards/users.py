@@ -70,7 +70,8 @@ def contact_and_account(situation: Situation) -> Iterator[Diagnostic]:
                 help="choose another `Username`, or name the contact that the user has",
             )
             continue
-        contact = user.fields.get("ContactId")
+        # As written: a reference leads to its contact, and an Id would have to be searched for.
+        contact = user.written.get("ContactId")
         if contact is None:
             continue
         if not _has_account(situation, contact):
@@ -258,11 +259,7 @@ def _owner_of(situation: Situation, account: Resource | None) -> tuple[str, str 
 
 
 def _contact(situation: Situation, contact: Value) -> Resource | None:
-    if isinstance(contact, Ref):
-        return situation.desired.get(contact.to)
-    found = (r.address for r in situation.live.values() if r.id == contact)
-    address = next(found, None)
-    return situation.desired.get(address) if address else None
+    return situation.desired.get(contact.to) if isinstance(contact, Ref) else None
 
 
 def _contact_span(situation: Situation, user: Resource, contact: Value) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Protocol
@@ -87,7 +87,3 @@ Others = Callable[[Address], Resource | None]
 
 def matched(found: Mapping[Address, Match]) -> Mapping[Address, str]:
     return {address: match.rung for address, match in found.items()}
-
-
-def by_address(wanted: Iterable[Resource]) -> Mapping[Address, Resource]:
-    return {r.address: r for r in wanted}
