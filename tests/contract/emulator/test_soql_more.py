@@ -1,6 +1,7 @@
 """The reach of SOQL beyond the everyday: functions, scopes, joins, and no text that breaks it."""
 
 import contextlib
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,9 @@ SEMI_JOIN = "SELECT AccountId FROM Contact WHERE AccountId IN (SELECT Id FROM Ac
 
 @pytest.fixture
 def rows(local, admin):
+    # At noon in Los Angeles the day of UTC and that of the user are one: `DAY_ONLY` is in
+    # UTC, `TODAY` in the time zone of the user. (SOQL guide, date functions, date literals)
+    local.set_clock(datetime(2026, 3, 18, 19, tzinfo=UTC))
     acme = local.insert("Account", {"Name": "Acme", "AnnualRevenue": 1234.5}, by=admin)
     for subject, status, owner in (("a", "New", admin), ("b", "Closed", admin)):
         values = {"Subject": subject, "Status": status, "OwnerId": owner, "AccountId": acme}
