@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, bulk_jobs, bulk_query, describe
+from provisioner.emulator import bulk_csv, bulk_jobs, bulk_query, describe, faults
 from provisioner.emulator.bulk_csv import BatchError
 from provisioner.emulator.bulk_rows import CHUNK, Work
 from provisioner.emulator.errors import SalesforceError
@@ -47,7 +47,8 @@ def ran(org: Org, job: Job, batch: Batch) -> Batch:
     if batch.state != "Queued":
         return batch
     started = time.perf_counter()
-    with org.transaction():
+    upload = f"/services/async/{job.version}.0/job/{job.id}/batch"
+    with faults.on_behalf("POST", upload), org.transaction():
         now = next(b for b in bulk_jobs.batches(org, job) if b.id == batch.id)
         if now.state != "Queued":
             return now

@@ -88,6 +88,15 @@ def every(org: Org, *kinds: str) -> list[Job]:
     return [Job(**json.loads(row[0])) for row in rows]
 
 
+def waiting(org: Org) -> Job | None:
+    """The oldest ingest job whose data is there and not yet worked off."""
+    rows = org.execute(
+        "SELECT info FROM bulk_job WHERE kind = 'V2Ingest'"
+        " AND json_extract(info, '$.state') IN ('UploadComplete', 'InProgress') ORDER BY id LIMIT 1"
+    )
+    return Job(**json.loads(rows[0][0])) if rows else None
+
+
 def change(org: Org, job: Job, **values: Any) -> Job:
     """The job with other values, kept."""
     changed = replace(job, modified=timestamp(org.now()), **values)

@@ -1,16 +1,19 @@
-"""Runs the ingest jobs of Bulk API 2.0: chunk by chunk, when somebody asks how a job is doing.
+"""Runs the ingest jobs of Bulk API 2.0: chunk by chunk, for a while at each call to the org.
 
 Every chunk is one transaction that also keeps its results and how far the job is, so that any
-process may go on with a job, and an abort takes effect between two chunks.
+process may go on with a job, and an abort takes effect between two chunks. A call that asks how a
+job is doing lets it run longer than one that is about something else; neither waits for its end.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, bulk_jobs, describe
+from provisioner.emulator import bulk_csv, bulk_jobs, describe, faults
 from provisioner.emulator.bulk_csv import BatchError
 from provisioner.emulator.bulk_jobs import COMPLETE, FAILED, RUNNING, UPLOADED, Job
 from provisioner.emulator.bulk_rows import CHUNK, Outcome, Work
@@ -22,8 +25,23 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 
-def ingested(org: Org, job: Job) -> Job:
-    """The job once everything that was waiting has run; other jobs as they are."""
+_ASKED: Final = 1.0  # seconds that a job runs while somebody asks how it is doing
+_ASIDE: Final = 0.2  # seconds that it runs before another call is answered
+_RUNNING: Final = threading.Lock()
+
+
+def catch_up(org: Org) -> None:
+    """Runs the oldest job that waits, if no other thread does, and not for long."""
+    job = bulk_jobs.waiting(org)
+    if job is not None and _RUNNING.acquire(blocking=False):
+        try:
+            ingested(org, job, seconds=_ASIDE)
+        finally:
+            _RUNNING.release()
+
+
+def ingested(org: Org, job: Job, *, seconds: float | None = None) -> Job:
+    """The job after it has run for some seconds, or to its end; other jobs as they are."""
     if job.state not in {UPLOADED, RUNNING}:
         return job
     try:
@@ -36,15 +54,21 @@ def ingested(org: Org, job: Job) -> Job:
     key = sobject.field(job.external_id) if job.external_id else None
     work = Work(org, job.created_by, job.operation, sobject, key)
     writer = bulk_csv.Writer(job.delimiter, job.line_ending)
+    upload = f"/services/data/v{job.version}.0/jobs/ingest/{job.id}/batches"
+    end = time.perf_counter() + (_ASKED if seconds is None else seconds)
     while job.state in {UPLOADED, RUNNING}:
         started = time.perf_counter()
-        with org.transaction():
+        with faults.on_behalf("PUT", upload), org.transaction():
             now = bulk_jobs.get(org, job.id, job.kind)
             if now is None:
                 return job
             job = now
             if job.state in {UPLOADED, RUNNING}:
                 job = _chunk(org, job, work, layout, rows, writer, started)
+        if time.perf_counter() >= end:
+            break
+    if job.state == COMPLETE:
+        _read.cache_clear()
     return job
 
 
@@ -129,7 +153,11 @@ def _parsed(org: Org, job: Job) -> tuple[list[str], list[list[str]]]:
     text = bulk_jobs.data(org, job.id)
     if text is None:
         raise BatchError("InvalidBatch : No data was uploaded")  # guess
-    return bulk_csv.read(text, job.delimiter, job.line_ending)
+    return _read(text, job.delimiter, job.line_ending)
+
+
+# A job of many rows is read once, not again at each call that lets it run.
+_read = lru_cache(maxsize=2)(bulk_csv.read)
 
 
 def _object(org: Org, job: Job) -> SObject:

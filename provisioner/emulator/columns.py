@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS query_cursor (
   id TEXT PRIMARY KEY, soql TEXT NOT NULL, deleted INTEGER NOT NULL, batch INTEGER NOT NULL,
   row_ids TEXT NOT NULL, created TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bulk_job (id TEXT PRIMARY KEY, kind TEXT NOT NULL, info TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS bulk_job_waiting ON bulk_job (id) WHERE kind = 'V2Ingest'
+  AND json_extract(info, '$.state') IN ('UploadComplete', 'InProgress');
 CREATE TABLE IF NOT EXISTS bulk_data (
   job_id TEXT NOT NULL, batch TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job_id, batch));
 CREATE TABLE IF NOT EXISTS bulk_result (

@@ -42,7 +42,7 @@ from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from flask import Flask
@@ -141,13 +141,15 @@ class _Watched:
         method = environ["REQUEST_METHOD"]
         begun = time.perf_counter()
         try:
-            delay = self._state.delay(path)
+            query = environ.get("QUERY_STRING", "")
+            fault, longer = self._state.faults.strike(method, path, query)
+            delay = self._state.delay(path) + longer
             if delay:
                 time.sleep(delay)
-            fault = self._state.faults.strike(method, path)
-            return self._inner(environ, started) if fault is None else self._struck(
-                fault, environ, started
-            )  # fmt: skip
+            with faults.watched(self._state.faults, method, path, query):
+                return self._inner(environ, started) if fault is None else self._struck(
+                    fault, environ, started
+                )  # fmt: skip
         except faults.Dropped:
             status = 0
             raise
@@ -165,15 +167,14 @@ class _Watched:
             case "commit-then-drop":
                 _swallow(self._inner(environ, lambda *_: lambda _data: None))
                 raise faults.Dropped
+            case "cut-answer":
+                return _cut(self._inner(environ, start))
             case "unavailable":
                 # An HTML page: platform reference 2.4 ("down for maintenance") [V]; its text: guess
                 return refusals.page(503, "We are down for maintenance.")(environ, start)
             case "expire-session":
                 _expire(self._app.extensions[context.EXTENSION], environ)
                 return self._inner(environ, start)
-            case "lock-row" if path.startswith("/services/data/"):
-                with faults.locked_rows(fault.rows):
-                    return self._inner(environ, start)
             case _:
                 return refusals.refusal(path, fault.refusal())(environ, start)
 
@@ -183,6 +184,18 @@ def _swallow(answer: Iterable[bytes]) -> None:
         pass
     if hasattr(answer, "close"):
         answer.close()
+
+
+def _cut(answer: Iterable[bytes]) -> Iterator[bytes]:
+    """The first half of an answer, of one without a body nothing at all."""
+    try:
+        body = b"".join(answer)
+    finally:
+        if hasattr(answer, "close"):
+            answer.close()
+    if body:
+        yield body[: len(body) // 2]
+    raise faults.Dropped
 
 
 def _expire(org: Org, environ: WSGIEnvironment) -> None:

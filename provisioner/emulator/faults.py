@@ -8,14 +8,23 @@ A fault names a kind and the requests it is for; it is armed until it was used u
 | `unavailable` | not done; answered with status 503 and an HTML page |
 | `drop` | not done; the connection is cut with no answer |
 | `commit-then-drop` | done and committed; then the connection is cut with no answer |
-| `lock-row` | the first `rows` records it writes (all, if not given) get UNABLE_TO_LOCK_ROW |
+| `cut-answer` | done and committed; the connection is cut in the middle of the answer's body |
+| `slow` | done, but `milliseconds` later; other faults may strike the same request |
+| `lock-row` | the records it writes get UNABLE_TO_LOCK_ROW, each by itself |
+| `refuse-row` | the records it writes get `code` and `message`, each by itself |
 | `expire-session` | its session is ended first, so that it is answered as an expired one is |
 | `out-of-calls` | not done; refused with REQUEST_LIMIT_EXCEEDED |
 
-`method` and `path` are regular expressions: `method` for the whole method in any case, `path` for
-any part of the path. The first `skip` requests that match are let through; then the fault fires
-for `times` of them (every one, if not given), each with `probability`, drawn from `seed`. Of
-several faults the one armed first fires.
+`method`, `path` and `query` are regular expressions: `method` for the whole method in any case,
+`path` and `query` for any part of what stands before and behind the `?`. The first `skip` requests
+that match are let through; then the fault fires for `times` of them (every one, if not given), each
+with `probability`, drawn from `seed`. Of several faults the one armed first fires.
+
+The two kinds for rows count only requests that write a record (of the object `sobject`, if given).
+Of those records the first `skip_rows` are let through, then `rows` of them (all, if not given) are
+struck, each with `row_probability`. The rows of a Bulk job are written by the request that
+uploaded them: `PUT .../jobs/ingest/<id>/batches`, `POST .../job/<id>/batch`. Where no record is
+written one by one (SOAP metadata, setup pages, logins), `lock-row` refuses the whole request.
 """
 
 from __future__ import annotations
@@ -34,9 +43,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 KINDS: Final = (
-    "refuse", "unavailable", "drop", "commit-then-drop", "lock-row", "expire-session",
-    "out-of-calls",
+    "refuse", "unavailable", "drop", "commit-then-drop", "cut-answer", "slow", "lock-row",
+    "refuse-row", "expire-session", "out-of-calls",
 )  # fmt: skip
+_OF_ROWS: Final = frozenset({"lock-row", "refuse-row"})
+# The surfaces on which records are written one by one, each with a result of its own.
+_WITH_ROWS: Final = re.compile(r"/services/(data/(?!v[\d.]+/metadata/)|Soap/u/|async/)")
 
 
 class Dropped(Exception):  # noqa: N818 - what happened to the connection
@@ -50,6 +62,7 @@ class Fault:
     kind: str
     method: str = ".*"
     path: str = ""
+    query: str = ""
     times: int | None = None
     skip: int = 0
     probability: float = 1.0
@@ -57,7 +70,11 @@ class Fault:
     status: int = 400
     code: str = "UNKNOWN_EXCEPTION"
     message: str = "An unexpected error occurred."
+    milliseconds: float = 1000.0
+    sobject: str = ""
     rows: int | None = None
+    skip_rows: int = 0
+    row_probability: float = 1.0
 
     def refusal(self) -> SalesforceError:
         """What a `refuse`, `out-of-calls` or whole-request `lock-row` fault answers."""
@@ -71,6 +88,12 @@ class Fault:
             case _:
                 return SalesforceError(self.code, self.message, status=self.status)
 
+    def row_refusal(self, id_: str | None) -> SalesforceError:
+        """What a record gets that a `lock-row` or `refuse-row` fault strikes."""
+        if self.kind == "lock-row":
+            return _locked(id_)
+        return SalesforceError(self.code, self.message, (), status=self.status)
+
 
 @dataclass(slots=True)
 class Armed:
@@ -82,18 +105,30 @@ class Armed:
     fired: int = 0
     _random: random.Random = field(default_factory=random.Random)
 
-    def meets(self, method: str, path: str) -> bool:
-        """Counts the request if it matches; whether the fault fires for it."""
+    def matches(self, method: str, path: str, query: str) -> bool:
+        """Whether the fault is for such a request; counts nothing."""
         fault = self.fault
         if fault.times is not None and self.fired >= fault.times:
             return False
-        if not re.fullmatch(fault.method, method, re.IGNORECASE) or not re.search(fault.path, path):
-            return False
+        return bool(
+            re.fullmatch(fault.method, method, re.IGNORECASE)
+            and re.search(fault.path, path)
+            and re.search(fault.query, query)
+        )
+
+    def fires(self) -> bool:
+        """Counts a request that matches; whether the fault fires for it."""
+        fault = self.fault
         self.matched += 1
         if self.matched <= fault.skip or self._random.random() >= fault.probability:
             return False
         self.fired += 1
         return True
+
+    def draws(self) -> bool:
+        """Whether the next record of a request is struck, where chance decides."""
+        chance = self.fault.row_probability
+        return chance >= 1 or self._random.random() < chance
 
 
 class Faults:
@@ -102,6 +137,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._armed: list[Armed] = []
+        self._jobs: dict[tuple[str, str], _Watch] = {}
         self._last = 0
 
     def arm(self, fault: Fault) -> Armed:
@@ -122,11 +158,72 @@ class Faults:
         """Disarms one fault, or all."""
         with self._lock:
             self._armed = [one for one in self._armed if id_ not in {None, one.id}]
+            self._jobs.clear()
 
-    def strike(self, method: str, path: str) -> Fault | None:
-        """The fault that fires for a request, or None; counts the request."""
+    def strike(self, method: str, path: str, query: str = "") -> tuple[Fault | None, float]:
+        """The fault that fires for a request, or None, and how many seconds it takes longer.
+
+        Counts the request. Faults of rows wait until a record is written: `watched`.
+        """
+        seconds = 0.0
         with self._lock:
-            return next((one.fault for one in self._armed if one.meets(method, path)), None)
+            for one in self._armed:
+                kind = one.fault.kind
+                if kind == "refuse-row" or (kind == "lock-row" and _WITH_ROWS.match(path)):
+                    continue
+                if one.matches(method, path, query) and one.fires():
+                    if kind != "slow":
+                        return one.fault, seconds
+                    seconds += one.fault.milliseconds / 1000
+        return None, seconds
+
+    def watch(self, method: str, path: str, query: str = "") -> _Watch | None:
+        """What strikes the records that a request writes; None when no fault of rows is armed."""
+        with self._lock:
+            found = [one for one in self._armed if one.fault.kind in _OF_ROWS]
+        return _Watch(self, found, (method, path, query)) if found else None
+
+    def job(self, method: str, path: str) -> _Watch | None:
+        """As `watch`, the same one each time, for a job whose rows are written by and by."""
+        if (method, path) not in self._jobs:
+            made = self.watch(method, path)
+            if made is None:
+                return None
+            self._jobs[method, path] = made
+        return self._jobs[method, path]
+
+
+class _Watch:
+    """The faults of rows that may strike what one request writes, and how far they are."""
+
+    def __init__(self, faults: Faults, armed: list[Armed], request: tuple[str, str, str]) -> None:
+        self.faults = faults
+        self._request = request
+        self._waiting = armed
+        self._firing: list[tuple[Armed, list[int]]] = []  # with the numbers let through and struck
+        self._lock = threading.Lock()
+
+    def check(self, sobject: str, id_: str | None) -> None:
+        """Raises the refusal of a record that is struck."""
+        with self._lock:
+            for one in list(self._waiting):
+                if self._is_for(one, sobject):
+                    self._waiting.remove(one)
+                    if one.matches(*self._request) and one.fires():
+                        self._firing.append((one, [0, 0]))
+            for one, counts in self._firing:
+                fault = one.fault
+                if not self._is_for(one, sobject):
+                    continue
+                if counts[0] < fault.skip_rows:
+                    counts[0] += 1
+                elif (fault.rows is None or counts[1] < fault.rows) and one.draws():
+                    counts[1] += 1
+                    raise fault.row_refusal(id_)
+
+    @staticmethod
+    def _is_for(one: Armed, sobject: str) -> bool:
+        return one.fault.sobject.lower() in {"", sobject.lower()}
 
 
 def parse(body: Any) -> Fault:
@@ -134,8 +231,8 @@ def parse(body: Any) -> Fault:
     if not isinstance(body, dict):
         raise ValueError("a fault is an object")
     types: Mapping[str, Any] = {
-        "times": int, "skip": int, "seed": int, "status": int, "rows": int,
-        "probability": int | float,
+        "times": int, "skip": int, "seed": int, "status": int, "rows": int, "skip_rows": int,
+        "probability": int | float, "row_probability": int | float, "milliseconds": int | float,
     }  # fmt: skip
     known = [one.name for one in fields(Fault)]
     for name, value in body.items():
@@ -146,37 +243,60 @@ def parse(body: Any) -> Fault:
     if body.get("kind") not in KINDS:
         raise ValueError(f"`kind` is one of {', '.join(KINDS)}")
     fault = Fault(**body)
-    for pattern in (fault.method, fault.path):
+    _check(fault)
+    return fault
+
+
+def _check(fault: Fault) -> None:
+    for pattern in (fault.method, fault.path, fault.query):
         try:
             re.compile(pattern)
         except re.error as error:
             raise ValueError(f"`{pattern}` is no regular expression: {error}") from None
-    if not 0 <= fault.probability <= 1 or not 200 <= fault.status <= 599:
-        raise ValueError("`probability` is 0 to 1, `status` is 200 to 599")
-    return fault
+    if not 0 <= fault.probability <= 1 or not 0 <= fault.row_probability <= 1:
+        raise ValueError("`probability` and `row_probability` are 0 to 1")
+    if not 200 <= fault.status <= 599:
+        raise ValueError("`status` is 200 to 599")
+    if min(fault.milliseconds, fault.skip, fault.skip_rows, fault.times or 0, fault.rows or 0) < 0:
+        raise ValueError("no number of a fault is below 0")
 
 
-# -- locked rows -------------------------------------------------------------------------------
+# -- rows --------------------------------------------------------------------------------------
 
-_LOCKS: ContextVar[list[float] | None] = ContextVar("locks", default=None)
+_WATCH: ContextVar[_Watch | Faults | None] = ContextVar("watch", default=None)
 
 
 @contextmanager
-def locked_rows(count: int | None) -> Iterator[None]:
-    """Inside the block the next `count` records written are refused, or all of them."""
-    token = _LOCKS.set([float("inf") if count is None else count])
+def watched(faults: Faults, method: str, path: str, query: str) -> Iterator[None]:
+    """Inside the block the records that the request writes are struck by faults of rows."""
+    # Without one for this request, the faults are still there for the jobs it lets run.
+    token = _WATCH.set(faults.watch(method, path, query) or faults)
     try:
         yield
     finally:
-        _LOCKS.reset(token)
+        _WATCH.reset(token)
 
 
-def check_lock(id_: str | None = None) -> None:
-    """Raises UNABLE_TO_LOCK_ROW for a record that is to be written while rows are locked."""
-    left = _LOCKS.get()
-    if left is not None and left[0] > 0:
-        left[0] -= 1
-        raise _locked(id_)
+@contextmanager
+def on_behalf(method: str, path: str) -> Iterator[None]:
+    """Inside the block records are written by the request that uploaded them, an earlier one."""
+    held = _WATCH.get()
+    faults = held.faults if isinstance(held, _Watch) else held
+    token = _WATCH.set(None if faults is None else faults.job(method, path) or faults)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
+def check_row(sobject: str, id_: str | None = None) -> None:
+    """Raises the refusal of a record that is to be written, if a fault strikes it.
+
+    `id_` is that of the record, or of one that is locked when it is written (a new one has none).
+    """
+    watch = _WATCH.get()
+    if isinstance(watch, _Watch):
+        watch.check(sobject, id_)
 
 
 def _locked(id_: str | None) -> SalesforceError:

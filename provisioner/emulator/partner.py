@@ -15,6 +15,7 @@ from lxml import etree
 
 from provisioner.emulator import (
     auth,
+    bulk_run,
     context,
     describe,
     ids,
@@ -100,6 +101,7 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
         name.localname not in {"setPassword", "logout", "changeOwnPassword", "getUserInfo"}
     ):
         raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # [U]
+    bulk_run.catch_up(org)
     call = Call(org, space, number, session, body, headers, kind)
     result = known[name.localname](call)
     return partner_xml.answer(space, answered, result, usage=(used, DAILY_CALLS))

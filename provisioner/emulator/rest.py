@@ -10,6 +10,7 @@ from flask import Blueprint, Response, json, request
 from provisioner.emulator import (
     auth,
     bulk,
+    bulk_run,
     changes,
     composite,
     composite_graph,
@@ -78,6 +79,8 @@ def serve(version: str, path: str) -> Response:
         number = _version(version)
         session = context.require_session()
         used = context.org().api_call()
+        if not path.startswith("jobs/"):
+            bulk_run.catch_up(context.org())
         answer = _guarded(context.org(), session, used) or answer_to(
             Call(
                 context.org(),

@@ -89,9 +89,18 @@ def _cutting(app: WSGIApplication) -> WSGIApplication:
 
     def cutting(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         try:
-            return app(environ, start)
+            return _until_cut(app(environ, start))
         except Dropped:
             raise ClientDisconnected from None
+
+    def _until_cut(answer: Iterable[bytes]) -> Iterable[bytes]:
+        try:
+            yield from answer
+        except Dropped:
+            raise ClientDisconnected from None
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
 
     return cutting
 
@@ -143,17 +152,21 @@ class InProcessAdapter(HTTPAdapter):
             headers.extend(given)
             return lambda _data: None
 
+        body = b""
         try:
             chunks: Iterable[bytes] = self._app(_environ(request), start)
+            try:
+                for chunk in chunks:
+                    body += chunk
+            finally:
+                if hasattr(chunks, "close"):
+                    chunks.close()
         except Dropped:
-            gone = RemoteDisconnected("Remote end closed connection without response")
-            cut = ProtocolError("Connection aborted.", gone)
-            raise RequestsConnectionError(cut, request=request) from None
-        try:
-            body = b"".join(chunks)
-        finally:
-            if hasattr(chunks, "close"):
-                chunks.close()
+            if not body:
+                gone = RemoteDisconnected("Remote end closed connection without response")
+                cut = ProtocolError("Connection aborted.", gone)
+                raise RequestsConnectionError(cut, request=request) from None
+            # Cut in the middle: urllib3 finds it shorter than its Content-Length.
         code, _, reason = status.partition(" ")
         raw = HTTPResponse(
             body=BytesIO(body),

@@ -26,7 +26,7 @@ _REGULAR: Final = {"IsCustom": True, "Type": "Regular"}
 def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> str:
     """Inserts a record for the user `by`; returns its Id."""
     _allowed(org, by, sobject, "createable", "inserted")
-    faults.check_lock()
+    faults.check_row(sobject.name, _parent(values))
     with org.transaction(), org.attempt():
         row = checked(org, sobject, values, current=None)
         match sobject.name:
@@ -49,7 +49,7 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
 def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, Any]) -> None:
     """Changes a record for the user `by`; NOT_FOUND or ENTITY_IS_DELETED when it is not there."""
     _allowed(org, by, sobject, "updateable", "updated")
-    faults.check_lock(id_)
+    faults.check_row(sobject.name, id_)
     with org.transaction(), org.attempt():
         current = existing(org, sobject, id_)
         row = checked(org, sobject, values, current=current)
@@ -76,7 +76,7 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
 def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
     """Deletes a record for the user `by`, and what Salesforce deletes with it."""
     _allowed(org, by, sobject, "deletable", "deleted")
-    faults.check_lock(id_)
+    faults.check_row(sobject.name, id_)
     with org.transaction(), org.attempt():
         current = existing(org, sobject, id_)
         custom_links.release(org, by, sobject, id_)
@@ -93,6 +93,12 @@ def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
                 permissions.unassign(org, by, current)
             case _:
                 org.delete(sobject.name, id_, by=by)
+
+
+def _parent(values: Mapping[str, Any]) -> str | None:
+    """The record that Salesforce locks to insert a child of it (record locking cheat sheet)."""
+    found = values.get("AccountId") or values.get("ContactId")
+    return found if isinstance(found, str) else None
 
 
 def _allowed(org: Org, by: str, sobject: SObject, flag: str, done: str) -> None:

@@ -447,3 +447,16 @@ def test_clients_that_ask_at_once_do_not_do_the_work_twice(tmp_path):
     assert len(org.find("Account")) == 1500
     assert len(bulk2.text(id_, "successfulResults").splitlines()) == 1501
     org.close()
+
+
+def test_a_long_job_is_in_progress_until_it_is_done(bulk2, rest, monkeypatch):
+    monkeypatch.setattr(bulk_run, "_ASKED", 0)  # one chunk for each call
+    monkeypatch.setattr(bulk_run, "_ASIDE", 0)
+    id_ = bulk2.create()
+    bulk2.upload(id_, "Name\n" + "".join(f"{n}\n" for n in range(500)))
+    bulk2.close(id_)
+    info = rest("GET", f"/jobs/ingest/{id_}")[1]
+    assert (info["state"], info["numberRecordsProcessed"]) == ("InProgress", 200)
+    assert len(rest.rows("SELECT Id FROM Account")) == 400, "it goes on meanwhile"
+    info = rest("GET", f"/jobs/ingest/{id_}")[1]
+    assert (info["state"], info["numberRecordsProcessed"]) == ("JobComplete", 500)

@@ -78,7 +78,8 @@ def test_an_answer_is_dropped_after_the_work_was_done(rest, arm, accounts):
 
 def test_a_locked_row_is_refused(rest, arm, local):
     id_ = rest.create("Account", Name="A")
-    arm("lock-row", times=2)
+    arm("lock-row", times=1)
+    assert rest("GET", "/limits")[0] == 200, "no row is written, so that it does not count"
     assert rest.refusal("PATCH", f"/sobjects/Account/{id_}", {"Name": "B"}) == (
         400,
         "UNABLE_TO_LOCK_ROW",
@@ -97,6 +98,126 @@ def test_some_rows_of_a_collection_are_locked(rest, arm, accounts):
     assert [r["success"] for r in results] == [False, False, True]
     assert {e["statusCode"] for r in results for e in r["errors"]} == {"UNABLE_TO_LOCK_ROW"}
     assert accounts() == ["C"]
+
+
+def test_the_rows_to_lock_are_chosen_by_place_object_and_chance(rest, arm, accounts):
+    arm("lock-row", skip_rows=1, rows=1, sobject="account", times=1)
+    records = [{"attributes": {"type": t}, name: f"{n}"} for n, (t, name) in enumerate(
+        [("Contact", "LastName"), ("Account", "Name"), ("Account", "Name"), ("Account", "Name")]
+    )]  # fmt: skip
+    _, results = rest("POST", "/composite/sobjects", {"records": records})
+    assert [r["success"] for r in results] == [True, True, False, True]
+    outcomes = []
+    for seed_ in (1, 1, 2):
+        arm("refuse-row", row_probability=0.5, seed=seed_, times=1, code="X", message="no")
+        many = [{"attributes": {"type": "Account"}, "Name": str(n)} for n in range(40)]
+        _, results = rest("POST", "/composite/sobjects", {"records": many})
+        assert {e["message"] for r in results for e in r["errors"]} == {"no"}
+        outcomes.append([r["success"] for r in results])
+        rest("DELETE", f"{URL}/emulator/faults")
+    assert outcomes[0] == outcomes[1] != outcomes[2]
+
+
+def test_one_locked_row_rolls_a_collection_back_that_is_all_or_none(rest, arm, accounts):
+    arm("lock-row", skip_rows=1, rows=1)
+    records = [{"attributes": {"type": "Account"}, "Name": name} for name in "ABC"]
+    _, results = rest("POST", "/composite/sobjects", {"allOrNone": True, "records": records})
+    assert [e["statusCode"] for r in results for e in r["errors"]] == [
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK", "UNABLE_TO_LOCK_ROW",
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    ]  # fmt: skip
+    assert accounts() == []
+
+
+def test_a_new_contact_waits_for_its_account(rest, arm):
+    account = rest.create("Account", Name="A")
+    arm("lock-row")
+    body = {"LastName": "Doe", "AccountId": account}
+    assert rest.refusal("POST", "/sobjects/Contact", body)[2].endswith(f"or 1 records: {account}")
+
+
+def ingest(rest, data, kind="Account"):
+    _, job = rest("POST", "/jobs/ingest", {"object": kind, "operation": "insert"})
+    url = f"/jobs/ingest/{job['id']}"
+    headers = {"Content-Type": "text/csv"}
+    assert rest.send("PUT", f"{url}/batches", data=data, headers=headers).status_code == 201
+    assert rest("PATCH", url, {"state": "UploadComplete"})[0] == 200
+    return url
+
+
+@pytest.mark.parametrize("fault", [{}, {"path": "/batches$"}, {"method": "PUT"}])
+def test_some_rows_of_a_bulk_job_are_locked(rest, arm, accounts, fault):
+    arm("lock-row", skip_rows=300, rows=2, times=1, **fault)
+    url = ingest(rest, "Name\n" + "".join(f"{n:03}\n" for n in range(500)))
+    info = rest("GET", url)[1]
+    assert (info["state"], info["numberRecordsProcessed"]) == ("JobComplete", 500)
+    assert info["numberRecordsFailed"] == 2
+    failed = rest.send("GET", f"{url}/failedResults").text.splitlines()
+    assert failed == [
+        '"sf__Id","sf__Error",Name',
+        '"","UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--",300',
+        '"","UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--",301',
+    ]
+    assert len(accounts()) == 498
+    ingest(rest, "Name\nfree\n")
+    assert rest.rows("SELECT Name FROM Account WHERE Name = 'free'"), "without being asked for it"
+
+
+def test_some_rows_of_a_classic_batch_are_locked(rest, arm):
+    arm("lock-row", path="/services/async/", rows=1)
+    token = rest.session.headers["Authorization"].removeprefix("Bearer ")
+    headers = {"X-SFDC-Session": token, "Content-Type": "application/json"}
+    base = f"{URL}/services/async/60.0/job"
+    _, job = rest("POST", base, {"object": "Account", "operation": "insert",
+                                 "contentType": "JSON"}, headers=headers)  # fmt: skip
+    rows = [{"Name": "A"}, {"Name": "B"}]
+    _, batch = rest("POST", f"{base}/{job['id']}/batch", rows, headers=headers)
+    url = f"{base}/{job['id']}/batch/{batch['id']}/result"
+    _, results = rest("GET", url, headers=headers)
+    assert [r["success"] for r in results] == [False, True]
+    assert results[0]["errors"][0]["statusCode"] == "UNABLE_TO_LOCK_ROW"
+
+
+def test_an_uploaded_file_is_kept_though_its_answer_is_dropped(rest, arm):
+    arm("commit-then-drop", method="PUT", path="/batches$", times=1)
+    _, job = rest("POST", "/jobs/ingest", {"object": "Account", "operation": "insert"})
+    url = f"/jobs/ingest/{job['id']}"
+    headers = {"Content-Type": "text/csv"}
+    with pytest.raises(requests.ConnectionError):
+        rest.send("PUT", f"{url}/batches", data="Name\nA\n", headers=headers)
+    again = rest.send("PUT", f"{url}/batches", data="Name\nA\n", headers=headers)
+    assert (again.status_code, again.json()[0]["errorCode"]) == (400, "BULK_API_ERROR")
+    rest("PATCH", url, {"state": "UploadComplete"})
+    assert rest("GET", url)[1]["numberRecordsProcessed"] == 1
+
+
+def test_a_whole_collection_is_kept_though_its_answer_is_dropped(rest, arm, accounts):
+    arm("commit-then-drop", path="/composite/sobjects$", times=1)
+    records = [{"attributes": {"type": "Account"}, "Name": f"{n:03}"} for n in range(200)]
+    with pytest.raises(requests.ConnectionError):
+        rest.send("POST", "/composite/sobjects", {"records": records})
+    assert len(accounts()) == 200
+
+
+def test_an_answer_is_cut_in_the_middle(rest, arm, accounts):
+    arm("cut-answer", method="POST", times=1)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        rest.send("POST", "/sobjects/Account", {"Name": "A"})
+    assert accounts() == ["A"]
+
+
+def test_a_fault_is_chosen_by_the_query_too(rest, arm):
+    arm("refuse", query="LastName", status=503)
+    assert rest("GET", "/query?q=SELECT+Id+FROM+Account")[0] == 200
+    assert rest("GET", "/query?q=SELECT+LastName+FROM+Contact")[0] == 503
+
+
+def test_a_slow_call_is_struck_by_other_faults_as_well(rest, arm):
+    arm("slow", milliseconds=60, times=1)
+    arm("refuse", status=503, times=1)
+    assert hits(rest, 2) == [503, 200]
+    first, _ = rest("GET", f"{URL}/emulator/requests")[1]
+    assert first["milliseconds"] >= 60
 
 
 def test_the_session_expires(rest, arm, local, admin):
@@ -212,6 +333,9 @@ def test_the_fault_armed_first_fires(rest, arm):
         ({"kind": "refuse", "path": "("}, "regular expression"),
         ({"kind": "refuse", "probability": 2}, "probability"),
         ({"kind": "refuse", "status": 0}, "status"),
+        ({"kind": "lock-row", "row_probability": -1}, "row_probability"),
+        ({"kind": "refuse", "query": "["}, "regular expression"),
+        ({"kind": "slow", "milliseconds": -1}, "below 0"),
     ],
 )
 def test_an_impossible_fault_is_refused(rest, body, word):
@@ -259,6 +383,19 @@ def test_a_socket_is_closed_without_an_answer(served, local, admin, accounts, ki
     assert [row["Name"] for row in local.select("Account")] == left
     connection.request("GET", "/services/data/v60.0/limits", headers=headers)
     assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_a_socket_is_closed_in_the_middle_of_an_answer(served, local, admin):
+    token = local.start_session(admin).token
+    requests.post(f"{served}/emulator/faults", json={"kind": "cut-answer", "times": 1}, timeout=9)
+    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=9)
+    headers = {"Authorization": f"Bearer {token}"}
+    connection.request("GET", "/services/data/v60.0/limits", headers=headers)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    with pytest.raises(http.client.IncompleteRead):
+        answer.read()
     connection.close()
 
 
