@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from provisioner.formats import ENDINGS, REPORTS
 from provisioner.status import DONE, WRONG
 
 _EPILOG = """\
@@ -92,12 +93,14 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def _validate(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
-    _format(parser, "text", "json")
+    _format(parser, *REPORTS)
+    _report(parser)
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
-    _format(parser, "text", "json", "markdown", "html")
+    _format(parser, *REPORTS)
+    _report(parser)
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
     parser.add_argument(
         "--detailed-exitcode", action="store_true", help="exit with 2 when there are changes"
@@ -114,7 +117,8 @@ def _apply(parser: argparse.ArgumentParser) -> None:
 
 def _drift(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
-    _format(parser, "text", "json", "markdown", "html")
+    _format(parser, *REPORTS)
+    _report(parser)
 
 
 def _org(parser: argparse.ArgumentParser) -> None:
@@ -155,3 +159,21 @@ def _format(parser: argparse.ArgumentParser, *formats: str) -> None:
     parser.add_argument(
         "--format", choices=formats, default=formats[0], help=f"{', '.join(formats)}"
     )
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    endings = ", ".join(f"{ending} ({what})" for ending, what in ENDINGS.items())
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        action="append",
+        default=[],
+        type=_report_file,
+        help=f"also write it to a file, in the format of its ending: {endings}; may be repeated",
+    )
+
+
+def _report_file(name: str) -> str:
+    if not name.endswith(tuple(ENDINGS)):
+        raise argparse.ArgumentTypeError(f"`{name}` ends with none of {', '.join(ENDINGS)}")
+    return name

@@ -49,7 +49,7 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
     from provisioner.saved import SavedPlanError, check
 
     planned = workflow.plan(loaded, org)
-    shown = output.document("Plan", planned.plan, loaded, "text")
+    shown = output.document("plan", planned.plan, loaded, "text")
     if planned.plan.errors:
         return WRONG
     if saved is not None:

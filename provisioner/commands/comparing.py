@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from provisioner.commands import output
 from provisioner.commands.online import online
 from provisioner.loader import Loaded, find, load
-from provisioner.render import diagnostics
+from provisioner.render.validation import validation
 from provisioner.status import CHANGES, DONE, REFUSED, WRONG
 
 if TYPE_CHECKING:
@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 def validate(options: Namespace) -> int:
     """Offline: every problem of every file."""
     loaded = load(find(options.spec), options.env, secrets=False)
-    if options.format == "json":
-        sys.stdout.write(json.dumps(diagnostics.as_json(loaded.problems), indent=2) + "\n")
+    shown = validation(
+        loaded.problems,
+        spec=str(loaded.folder),
+        environment=loaded.environment.name,
+        files=loaded.texts,
+        resources=len(loaded.specs),
+    )
+    output.write_reports(shown, options.report)
+    if options.format != "text":
+        output.print_report(shown, options.format)
     elif loaded.problems:
         output.problems(loaded.problems, loaded, sys.stdout)
     else:
@@ -56,7 +64,7 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
 
     made = workflow.plan(loaded, org).plan
-    shown = output.document("Plan", made, loaded, options.format)
+    shown = output.document("plan", made, loaded, options.format, options.report)
     if made.errors:
         return WRONG
     if options.out:
@@ -75,7 +83,7 @@ def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
 
     made = workflow.plan(loaded, org).plan
-    output.document("Drift", made, loaded, options.format)
+    output.document("drift", made, loaded, options.format, options.report)
     if made.errors:
         return WRONG
     return CHANGES if made else DONE

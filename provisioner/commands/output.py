@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from provisioner.diagnostics import Diagnostic, Severity
+from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
 from provisioner.render import diagnostics
 from provisioner.render.lines import Line, write
@@ -17,33 +18,55 @@ if TYPE_CHECKING:
     from provisioner.plan import Plan
 
 
-def view(plan: Plan, loaded: Loaded) -> dict[str, Any]:
+def view(plan: Plan, loaded: Loaded, report: str = "plan") -> dict[str, Any]:
     """The plan as plain data, which every format shows."""
     from provisioner.render import view as views
 
-    return views.plan(plan, spec=str(loaded.folder), environment=loaded.environment.name)
+    environment = loaded.environment.name
+    return views.plan(plan, spec=str(loaded.folder), environment=environment, report=report)
 
 
-def document(title: str, plan: Plan, loaded: Loaded, format_: str) -> dict[str, Any]:
-    """Print the plan in a format, titled `Plan` or `Drift`; in text its problems follow it."""
-    from provisioner.render import documents
+def document(
+    report: str, plan: Plan, loaded: Loaded, format_: str, files: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Print a `plan` or a `drift` in a format, and write it to the files of `--report`.
+
+    In text its problems follow it, on stderr. Raises OSError.
+    """
     from provisioner.render import plan as text
 
-    shown = view(plan, loaded)
-    match format_:
-        case "json":
-            sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
-        case "markdown":
-            sys.stdout.write(documents.markdown(shown, title=title))
-        case "html":
-            sys.stdout.write(documents.html(shown, title=title))
-        case _:
-            if plan.steps or not plan.errors:
-                write(text.drift(shown) if title == "Drift" else text.plan(shown), sys.stdout)
-            if plan.problems:
-                sys.stdout.write("\n")
-            problems(plan.problems, loaded, sys.stderr)
+    shown = view(plan, loaded, report)
+    write_reports(shown, files)
+    if format_ != "text":
+        print_report(shown, format_)
+        return shown
+    if plan.steps or not plan.errors:
+        write(text.drift(shown) if report == "drift" else text.plan(shown), sys.stdout)
+    if plan.problems:
+        sys.stdout.write("\n")
+    problems(plan.problems, loaded, sys.stderr)
     return shown
+
+
+def print_report(shown: Mapping[str, Any], format_: Any) -> None:
+    """Print a report in a format that is not text."""
+    sys.stdout.write(_rendered(shown, format_))
+
+
+def write_reports(shown: Mapping[str, Any], files: Iterable[str]) -> None:
+    """Write a report to files, each in the format that its ending says. Raises OSError."""
+    for file in files:
+        path = Path(file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_rendered(shown, ENDINGS[path.suffix]), "utf-8")
+
+
+def _rendered(shown: Mapping[str, Any], format_: Any) -> str:
+    from importlib.metadata import version
+
+    from provisioner.render import report
+
+    return report.render(shown, format_, version("provisioner"))
 
 
 def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> None:

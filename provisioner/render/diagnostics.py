@@ -54,23 +54,27 @@ def summary(diagnostics: Iterable[Diagnostic]) -> str:
     return f"{problems} in {_count(len(files), 'file')}" if files else problems
 
 
-def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
-    """Each problem as an object of plain values, all keys always there."""
-    return [
-        {
-            "severity": d.severity.value,
-            "code": d.code,
-            "message": d.message,
-            "file": d.span.file if d.span else None,
-            "line": d.span.line if d.span else None,
-            "column": d.span.column if d.span else None,
-            "end_line": d.span.end_line if d.span else None,
-            "end_column": d.span.end_column if d.span else None,
-            "help": d.help,
-            "notes": list(d.notes),
-        }
-        for d in diagnostics
-    ]
+def problem(found: Diagnostic) -> dict[str, Any]:
+    """A problem as JSON values, all keys always there."""
+    return {
+        "severity": found.severity.value,
+        "code": found.code,
+        "message": found.message,
+        "help": found.help,
+        "notes": list(found.notes),
+        **place(found.span),
+    }
+
+
+def place(span: Span | None) -> dict[str, Any]:
+    """Where in the specs: file, line and column of its begin and end, or nulls."""
+    return {
+        "file": span.file if span else None,
+        "line": span.line if span else None,
+        "column": span.column if span else None,
+        "end_line": span.end_line if span else None,
+        "end_column": span.end_column if span else None,
+    }
 
 
 def _one(diagnostic: Diagnostic, source: list[str], width: int) -> Iterator[Line]:

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TextIO
 
+from provisioner.render.words import visible
+
 _HANGING = 4
 Part = str | tuple[str, str]
 
 
 class Line:
-    """One line: plain strings, and (text, style) pairs with a style as rich names it."""
+    """One line: plain strings, and (text, style) pairs with a style as rich names it.
+
+    Nothing in them is left that a terminal would obey, whoever wrote it.
+    """
 
     __slots__ = ("parts",)
 
     def __init__(self, *parts: Part) -> None:
-        self.parts = parts
+        self.parts = tuple(
+            visible(p) if isinstance(p, str) else (visible(p[0]), p[1]) for p in parts
+        )
 
     def __str__(self) -> str:
         return "".join(p if isinstance(p, str) else p[0] for p in self.parts).rstrip()

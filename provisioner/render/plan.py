@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from provisioner.executor import Outcome, StepResult
 from provisioner.render.lines import Line
+from provisioner.render.words import value
 
-# Text that would be taken for another value, or for nothing, without its quotes.
-_MISREAD = re.compile(r"|null|true|false|[-+.0-9].*|.*[\n\t].*", re.DOTALL | re.IGNORECASE)
 _SIGNS = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
 _STYLES = {"create": "green", "update": "yellow", "deactivate": "magenta", "delete": "red"}
 _NOTES = {
@@ -58,8 +55,8 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
         yield Line((step["address"], "bold"), f"  {_drifted(step)}", (_place(step), "dim"))
         for field in step["fields"] if step["action"] == "update" else ():
             yield Line(f"    {field['name']}", (_line(field), "dim"))
-            yield Line("        spec has ", (_value(field["after"]), "green"))
-            yield Line("        org has  ", (_value(field["before"]), "red"))
+            yield Line("        spec has ", (value(field["after"]), "green"))
+            yield Line("        org has  ", (value(field["before"]), "red"))
         modified = step["last_modified"]
         if modified and modified["at"]:
             when = f"{modified['at'][:19].replace('T', ' ')} UTC"
@@ -102,9 +99,9 @@ def _step(step: Mapping[str, Any], width: int) -> Iterator[Line]:
     )
     indent = " " * (width + 8)
     for field in step["fields"]:
-        before = "" if action == "create" else f"{_value(field['before'])} -> "
+        before = "" if action == "create" else f"{value(field['before'])} -> "
         default = "  default" if field["default"] else _line(field)
-        yield Line(f"{indent}{field['name']}: {before}", _value(field["after"]), (default, "dim"))
+        yield Line(f"{indent}{field['name']}: {before}", value(field["after"]), (default, "dim"))
     for note in step["notes"]:
         yield Line(indent, (f"{note['kind']}: {note['text']}", _NOTES[note["kind"]]))
 
@@ -154,11 +151,3 @@ def _place(step: Mapping[str, Any]) -> str:
 
 def _line(field: Mapping[str, Any]) -> str:
     return f"  line {field['line']}" if field["line"] else ""
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
-    if isinstance(value, str) and value == value.strip() and not _MISREAD.fullmatch(value):
-        return value
-    return json.dumps(value, ensure_ascii=False)

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from provisioner.diagnostics import Diagnostic, Span
 from provisioner.diff import Action, FieldChange
 from provisioner.plan import Note, NoteKind, Plan, Step
+from provisioner.render.diagnostics import place, problem
 from provisioner.resource import Value
 from provisioner.values import canonical
 
 FORMAT_VERSION = 1
 
 
-def plan(todo: Plan, *, spec: str, environment: str) -> dict[str, Any]:
-    """The plan as JSON values. Holds no secret: a `Secret` is shown as `***`."""
+def plan(todo: Plan, *, spec: str, environment: str, report: str = "plan") -> dict[str, Any]:
+    """The plan as JSON values; `report` is `plan` or `drift`, by what it is to say.
+
+    Holds no secret: a `Secret` is shown as `***`.
+    """
     return {
         "format_version": FORMAT_VERSION,
+        "report": report,
         "spec": spec,
         "environment": environment,
         "org": {
@@ -60,27 +64,6 @@ def summary(todo: Plan) -> dict[str, int]:
         "emails": todo.people(NoteKind.EMAIL),
         "api_calls_read": todo.reads,
         "api_calls_to_apply": todo.writes,
-    }
-
-
-def problem(found: Diagnostic) -> dict[str, Any]:
-    """A problem as JSON values."""
-    return {
-        "severity": found.severity.value,
-        "code": found.code,
-        "message": found.message,
-        "help": found.help,
-        "notes": list(found.notes),
-        **place(found.span),
-    }
-
-
-def place(span: Span | None) -> dict[str, Any]:
-    """Where in the specs: `file`, `line`, `column`, or nulls."""
-    return {
-        "file": span.file if span else None,
-        "line": span.line if span else None,
-        "column": span.column if span else None,
     }
 
 

@@ -216,7 +216,8 @@ def test_an_unknown_environment_lists_the_known_ones(shop):
 
 def test_a_login_that_lacks_a_field_is_wrong_offline(shop):
     shop.write("specs/shop/environments/there.yaml", "org: {login: jwt, username: a@b.example}\n")
-    problems = shop.run("validate", "--env", "there", "--format", "json", status=1).json
+    problems = shop.run("validate", "--env", "there", "--format", "json", status=1)
+    problems = problems.json["problems"]
     assert {p["file"] for p in problems} == {"specs/shop/environments/there.yaml"}
     assert "consumer_key" in json.dumps(problems)
     assert "private_key" in json.dumps(problems)

@@ -92,15 +92,16 @@ def place(problem):
 
 def problems(work):
     """What `validate` finds, as place and code."""
-    found = work.run("validate", "--format", "json", status=1).json
+    found = work.run("validate", "--format", "json", status=1).json["problems"]
     return [(place(p), p["code"]) for p in found]
 
 
 def test_every_problem_is_reported_at_its_place_and_nothing_else(wrong):
     found = wrong.run("validate", "--format", "json", status=1)
     assert found.err == ""
-    assert [(place(p), p["code"]) for p in found.json] == [row[:2] for row in EXPECTED]
-    for problem, (_, _, message, help_) in zip(found.json, EXPECTED, strict=True):
+    shown = found.json["problems"]
+    assert [(place(p), p["code"]) for p in shown] == [row[:2] for row in EXPECTED]
+    for problem, (_, _, message, help_) in zip(shown, EXPECTED, strict=True):
         assert message in problem["message"]
         assert help_ is None or help_ in problem["help"]
         assert problem["severity"] == "error"
@@ -170,7 +171,9 @@ def test_a_file_that_can_not_be_used_makes_no_problems_elsewhere(text, problem, 
 def test_the_walk_through_is_right_and_needs_no_secrets(work):
     work.copy_acme()
     assert "7 resources" in work.run("validate", status=0).out
-    assert work.run("validate", "--format", "json", status=0).json == []
+    shown = work.run("validate", "--format", "json", status=0).json
+    assert shown["problems"] == []
+    assert shown["summary"] == {"resources": 7, "files": 3, "errors": 0, "warnings": 0}
     # Neither the key of the real org nor a session for the served one is there.
     work.run("validate", "--env", "production", status=0)
     assert not work.home.exists()

@@ -1,0 +1,179 @@
+"""What a report found, one remark per line of a spec: for annotations, SARIF and JUnit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.render.words import count, shortened, value
+
+_LONGEST = 300
+_DRIFTED = {
+    "create": "is missing in the org",
+    "update": "was changed in the org",
+    "deactivate": "is still active in the org",
+    "delete": "is still in the org",
+}
+_PLANNED = {
+    "create": "is to be created",
+    "update": "is to be updated",
+    "deactivate": "is to be deactivated",
+    "delete": "is to be deleted",
+}
+# What each rule that is not a diagnostic's own code says, for those who read a report only.
+RULES: Mapping[str, str] = {
+    "drift-missing": "A resource of the spec is not in the org.",
+    "drift-changed": "A field has another value in the org than in the spec.",
+    "drift-still-active": "A user that the spec removes is still active in the org.",
+    "drift-still-there": "A record that the spec removes is still in the org.",
+    "drift-unmanaged": "The org has something in the portal's reach that no spec names.",
+    "plan-create": "Applying the plan creates a resource.",
+    "plan-update": "Applying the plan changes a resource.",
+    "plan-deactivate": "Applying the plan deactivates a user.",
+    "plan-delete": "Applying the plan deletes a record.",
+    "policy": "The plan goes over a bound of the environment's policy.",
+}
+_DRIFT_RULES = {
+    "create": "drift-missing",
+    "update": "drift-changed",
+    "deactivate": "drift-still-active",
+    "delete": "drift-still-there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One remark: `level` is `error`, `warning` or `note`; the place counts from 1, or is None.
+
+    `address` is the resource it is about, where it is about one; `key` tells it from every
+    other of the same rule, and is the same in the next run.
+    """
+
+    rule: str
+    level: str
+    message: str
+    key: str
+    address: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+
+
+def findings(view: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Everything in a report that a line of a spec is to be blamed for, in its order."""
+    return (
+        *_problems(view),
+        *_refusals(view),
+        *(_drift(view) if view["report"] == "drift" else _steps(view)),
+        *_unmanaged(view),
+    )
+
+
+def _problems(view: Mapping[str, Any]) -> Iterator[Finding]:
+    for found in view["problems"]:
+        more = [f"note: {note}" for note in found["notes"]]
+        if found["help"]:
+            more.append(f"help: {found['help']}")
+        message = "\n".join([found["message"], *more])
+        key = f"{found['file']} {found['message']}"
+        yield Finding(found["code"], found["severity"], message, key, **_place(found))
+
+
+def _refusals(view: Mapping[str, Any]) -> Iterator[Finding]:
+    for refusal in view.get("refusals", ()):
+        message = refusal["message"]
+        if refusal.get("help"):
+            message += f"\nhelp: {refusal['help']}"
+        yield Finding("policy", "error", message, str(refusal.get("rule", message)))
+
+
+def _steps(view: Mapping[str, Any]) -> Iterator[Finding]:
+    for step in view.get("steps", ()):
+        lines = [f"{step['address']} {_PLANNED[step['action']]}"]
+        lines += [
+            f"{field['name']}: {_change(step, field)}"
+            for field in step["fields"]
+            if not field["default"]
+        ]
+        lines += [f"{note['kind']}: {note['text']}" for note in step["notes"]]
+        rule, level = f"plan-{step['action']}", "warning" if step["irreversible"] else "note"
+        address = step["address"]
+        yield Finding(rule, level, "\n".join(lines), address, address, **_place(step))
+
+
+def _drift(view: Mapping[str, Any]) -> Iterator[Finding]:
+    for step in view["steps"]:
+        address, rule = step["address"], _DRIFT_RULES[step["action"]]
+        by = _by(step)
+        if step["action"] != "update":
+            message = f"{address} {_DRIFTED[step['action']]}{by}"
+            yield Finding(rule, "warning", message, address, address, **_place(step))
+            continue
+        for field in step["fields"]:
+            place = _place(field if field["line"] else step)
+            message = (
+                f"{address} {field['name']} {_DRIFTED['update']}{by}\n"
+                f"spec has {_short(field['after'])}\norg has {_short(field['before'])}"
+            )
+            key = f"{address} {field['name']}"
+            yield Finding(rule, "warning", message, key, address, **place)
+
+
+def _unmanaged(view: Mapping[str, Any]) -> Iterator[Finding]:
+    for found in view.get("unmanaged", ()):
+        address = found["address"]
+        message = f"{address} is in the org, and no spec names it"
+        yield Finding("drift-unmanaged", "note", message, address, address)
+
+
+def _by(step: Mapping[str, Any]) -> str:
+    modified = step["last_modified"]
+    if not modified or not modified["at"]:
+        return ""
+    when = f"{modified['at'][:19].replace('T', ' ')} UTC"
+    return f", last modified {when} by {modified['by']}"
+
+
+def _change(step: Mapping[str, Any], field: Mapping[str, Any]) -> str:
+    if step["action"] == "create":
+        return _short(field["after"])
+    return f"{_short(field['before'])} -> {_short(field['after'])}"
+
+
+def _short(given: Any) -> str:
+    return shortened(value(given), _LONGEST)
+
+
+def _place(found: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("file", "line", "column", "end_line", "end_column")
+    return {name: found.get(name) for name in names}
+
+
+def headline(view: Mapping[str, Any]) -> str:
+    """A report in one sentence."""
+    summary = view["summary"]
+    errors = sum(p["severity"] == "error" for p in view["problems"])
+    if view["report"] == "validate":
+        warnings = len(view["problems"]) - errors
+        said = f"{count(summary['resources'], 'resource')} in {count(summary['files'], 'file')}"
+        if not view["problems"]:
+            return f"{said}, ok"
+        return f"{count(errors, 'error')} and {count(warnings, 'warning')} in {said}"
+    org = f"{view['org']['name']} ({view['org']['id']})"
+    if errors:
+        return f"{count(errors, 'error')} for {org}"
+    steps = len(view["steps"])
+    if view["report"] == "drift":
+        managed = count(summary["managed"], "resource")
+        if not steps:
+            return f"no drift: {org} is as specified"
+        return f"{steps} of {managed} differ in {org}"
+    if not steps:
+        return f"in sync: {org} has all {count(summary['managed'], 'resource')}"
+    return (
+        f"{summary['create']} to create, {summary['update']} to update, "
+        f"{summary['deactivate']} to deactivate, {summary['delete']} to delete in {org}"
+    )

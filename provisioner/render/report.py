@@ -1,0 +1,43 @@
+"""A report in any of the formats for machines and pages, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, assert_never
+
+Format = Literal["json", "markdown", "html", "junit", "sarif", "github"]
+_TITLES = {"plan": "Plan", "drift": "Drift", "validate": "Validation", "apply": "Run"}
+
+
+def render(view: Mapping[str, Any], format_: Format, version: str) -> str:
+    """The report as text; `version` is that of the tool.
+
+    Each imports what it needs, as only one of them is wanted.
+    """
+    title = _TITLES[view["report"]]
+    match format_:
+        case "json":
+            return json.dumps(view, indent=2, ensure_ascii=False) + "\n"
+        case "markdown":
+            from provisioner.render.documents import markdown
+
+            return markdown(view, title=title)
+        case "html":
+            from provisioner.render.documents import html
+
+            return html(view, title=title)
+        case "junit":
+            from provisioner.render.junit import junit
+
+            return junit(view)
+        case "sarif":
+            from provisioner.render.sarif import sarif
+
+            return sarif(view, version=version)
+        case "github":
+            from provisioner.render.github import workflow_commands
+
+            return workflow_commands(view)
+        case _:
+            assert_never(format_)

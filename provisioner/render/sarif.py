@@ -1,0 +1,72 @@
+"""A report as SARIF 2.1.0, which code scanning and editors read.
+
+(OASIS, "Static Analysis Results Interchange Format Version 2.1.0"; GitHub Docs, "SARIF support
+for code scanning" for what GitHub wants of it)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from provisioner.render.findings import RULES, Finding, findings
+
+_SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+
+def sarif(view: Mapping[str, Any], *, version: str) -> str:
+    """One run with one result per remark; the same remark has the same fingerprint each time."""
+    found = findings(view)
+    rules = sorted({f.rule for f in found})
+    results = [_result(f, rules.index(f.rule), view) for f in found]
+    driver = {"name": "provisioner", "version": version, "rules": [_rule(r) for r in rules]}
+    run = {
+        "tool": {"driver": driver},
+        "automationDetails": {"id": f"provisioner/{view['report']}/{view['environment']}/"},
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    }
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(rule: str) -> dict[str, Any]:
+    text = RULES.get(rule, f"{rule.replace('-', ' ').capitalize()}.")
+    return {"id": rule, "shortDescription": {"text": text}}
+
+
+def _result(found: Finding, rule: int, view: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "ruleId": found.rule,
+        "ruleIndex": rule,
+        "level": found.level,
+        "message": {"text": found.message},
+        "locations": [_location(found, view)],
+        "partialFingerprints": {"provisioner/v1": _fingerprint(found)},
+    }
+
+
+def _location(found: Finding, view: Mapping[str, Any]) -> dict[str, Any]:
+    # GitHub shows no result without a file: what has no line of its own is about the spec.
+    file = found.file or view["spec"]
+    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}}
+    if found.line:
+        places = {
+            "startLine": found.line,
+            "startColumn": found.column,
+            "endLine": found.end_line,
+            "endColumn": found.end_column,
+        }
+        physical["region"] = {name: at for name, at in places.items() if at is not None}
+    location: dict[str, Any] = {"physicalLocation": physical}
+    if found.address:
+        location["logicalLocations"] = [{"fullyQualifiedName": found.address, "kind": "resource"}]
+    return location
+
+
+def _fingerprint(found: Finding) -> str:
+    return hashlib.sha256(f"{found.rule} {found.key}".encode()).hexdigest()[:32]

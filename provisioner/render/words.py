@@ -1,0 +1,62 @@
+"""Words that every format shares: values as people read them, and counts. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+# Text that would be taken for another value, or for nothing, without its quotes.
+_MISREAD = re.compile(r"|null|true|false|[-+.0-9\"].*", re.DOTALL | re.IGNORECASE)
+_MISREAD_IN_A_LIST = re.compile(r".*[,\[\]].*", re.DOTALL)
+
+
+def value(given: Any) -> str:
+    """A value on one line, as YAML would have it: `null`, `"10001"`, `[read, edit]`.
+
+    What a terminal, a log or a page would obey or hide is written as `\\u001b`.
+    """
+    if isinstance(given, list | tuple):
+        return f"[{', '.join(map(_item, given))}]"
+    if isinstance(given, str):
+        return _text(given) if _MISREAD.fullmatch(given) is None else _quoted(given)
+    return json.dumps(given)
+
+
+def visible(text: str) -> str:
+    """The text with every character that can not be seen as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def visible_lines(text: str) -> str:
+    """As `visible`, but lines stay lines."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun, which takes an `s` when there are more."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or as much of it as was asked for and how much more there is."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}... ({len(text) - most:,} more characters)"
+
+
+def _item(given: Any) -> str:
+    if isinstance(given, str) and _MISREAD_IN_A_LIST.fullmatch(given):
+        return _quoted(given)
+    return value(given)
+
+
+def _text(given: str) -> str:
+    plain = given == given.strip() and given.isprintable()
+    return given if plain else _quoted(given)
+
+
+def _quoted(given: str) -> str:
+    return visible(json.dumps(given, ensure_ascii=False))
