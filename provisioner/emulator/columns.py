@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -48,6 +49,25 @@ CREATE TABLE IF NOT EXISTS bulk_result (
 CREATE TABLE IF NOT EXISTS bulk_batch (
   id TEXT PRIMARY KEY, job_id TEXT NOT NULL, info TEXT NOT NULL, results TEXT);
 """
+# Seats are counted as users come and go: each new user asks whether one is left.
+SEATS: Final = """
+CREATE TABLE IF NOT EXISTS seat (
+  profile_id TEXT PRIMARY KEY, used INTEGER NOT NULL) WITHOUT ROWID;
+DELETE FROM seat;
+INSERT INTO seat SELECT "ProfileId", SUM("IsActive") FROM "User" WHERE "ProfileId" IS NOT NULL
+  GROUP BY "ProfileId";
+CREATE TRIGGER IF NOT EXISTS seat_taken AFTER INSERT ON "User" WHEN NEW."ProfileId" IS NOT NULL
+BEGIN
+  INSERT INTO seat VALUES (NEW."ProfileId", NEW."IsActive")
+    ON CONFLICT (profile_id) DO UPDATE SET used = used + excluded.used;
+END;
+CREATE TRIGGER IF NOT EXISTS seat_left AFTER UPDATE OF "ProfileId", "IsActive" ON "User"
+BEGIN
+  UPDATE seat SET used = used - OLD."IsActive" WHERE profile_id = OLD."ProfileId";
+  INSERT INTO seat SELECT NEW."ProfileId", NEW."IsActive" WHERE NEW."ProfileId" IS NOT NULL
+    ON CONFLICT (profile_id) DO UPDATE SET used = used + excluded.used;
+END;
+"""
 INDEXES: Final = (
     ("User", "Username"), ("User", "Email"), ("User", "Name"), ("User", "ContactId"),
     ("User", "AccountId"), ("User", "CommunityNickname"), ("User", "ProfileId", "IsActive"),
@@ -62,12 +82,16 @@ INDEXES: Final = (
     ("Opportunity", "AccountId"), ("Opportunity", "ContactId"),
 )  # fmt: skip
 
+# Objects whose rows tell what somebody may do or how records are kept: `Database.remember` may
+# keep what was read of them, until one of them is written.
+REMEMBERED: Final = describe.SETUP_OBJECTS - {"User", "UserLogin"}
+
 # Worked out when read; `{t}` is the table or its alias.
 COMPUTED: Final[Mapping[tuple[str, str], str]] = {
     # Which users count is not documented; active ones are assumed (platform reference 12, 11 [I]).
     ("UserLicense", "UsedLicenses"): (
-        '(SELECT COUNT(*) FROM "Profile" AS p JOIN "User" AS u ON u."ProfileId" = p."Id"'
-        ' WHERE p."UserLicenseId" = {t}."Id" AND u."IsActive" = 1)'
+        '(SELECT COALESCE(SUM(s.used), 0) FROM "Profile" AS p JOIN seat AS s'
+        ' ON s.profile_id = p."Id" WHERE p."UserLicenseId" = {t}."Id")'
     ),
     ("Case", "IsClosed"): "COALESCE({t}.\"Status\" = 'Closed', 0)",
     ("Opportunity", "IsClosed"): "COALESCE({t}.\"StageName\" IN ('Closed Won', 'Closed Lost'), 0)",
@@ -83,7 +107,18 @@ def layout_version() -> int:
     names = [
         (t.name, f.name, f.type) for t in describe.tables().values() for f in t.fields.values()
     ]
-    return zlib.crc32(repr((names, OWN_TABLES, INDEXES)).encode()) & 0x7FFFFFFF
+    return zlib.crc32(repr((names, OWN_TABLES, SEATS, INDEXES)).encode()) & 0x7FFFFFFF
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script; those with a body in BEGIN and END are kept whole."""
+    found, held = [], ""
+    for part in script.split(";"):
+        held += f"{part};"
+        if sqlite3.complete_statement(held):
+            found.append(held.strip())
+            held = ""
+    return found
 
 
 def column(field: Field) -> str:
@@ -141,6 +176,31 @@ def decoder(
     return decoded
 
 
+@lru_cache(maxsize=256)
+def insertion(
+    sobject: str,
+    objects: tuple[str, ...],
+    custom: tuple[tuple[str, str], ...],
+    names: tuple[str, ...],
+) -> tuple[str, list[str]]:
+    """The statement that inserts those fields, and the kind of each for `stored`."""
+    table = describe.stored(sobject, objects, custom)
+    fields = [table.fields[name.lower()] for name in names]
+    listed = ", ".join(f'"{field.name}"' for field in fields)
+    marks = ", ".join("?" * len(fields))
+    sql = f'INSERT INTO "{table.name}" ({listed}) VALUES ({marks})'  # noqa: S608 - our names
+    return sql, [_kind(field) for field in fields]
+
+
+@lru_cache(maxsize=64)
+def auto_numbers(
+    sobject: str, objects: tuple[str, ...], custom: tuple[tuple[str, str], ...]
+) -> list[tuple[str, str]]:
+    """The fields that number themselves, with their formats."""
+    fields = describe.stored(sobject, objects, custom).fields.values()
+    return [(field.name, field.display_format) for field in fields if field.display_format]
+
+
 def expression(sobject: str, field: Field, alias: str) -> str:
     """The SQL that reads a field of the table or alias given, already quoted."""
     if (sobject, field.name) in COMPUTED:
@@ -169,10 +229,20 @@ def address(prefix: str, row: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def encode(field: Field, value: Any) -> Any:
     """A value as it is stored."""
-    if isinstance(value, bool):
-        return int(value)
-    if value == "" and field.is_text:
-        return None  # Salesforce does not tell an empty text from null
-    if field.type in {"id", "reference"} and isinstance(value, str):
-        return ids.normal(value) or value
-    return value
+    return stored(_kind(field), value)
+
+
+def stored(kind: str, value: Any) -> Any:
+    """A value as it is stored in a column of that kind."""
+    if isinstance(value, str):
+        if kind == "id":
+            return ids.normal(value) or value
+        # Salesforce does not tell an empty text from null
+        return None if not value and kind == "text" else value
+    return int(value) if isinstance(value, bool) else value
+
+
+def _kind(field: Field) -> str:
+    if field.is_text:
+        return "text"
+    return "id" if field.type in {"id", "reference"} else ""

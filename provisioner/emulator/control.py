@@ -13,6 +13,8 @@ to all others it is not there (404). What it can do:
 | | `all` stands for every surface that is not named; `{}` clears |
 | `GET faults`, `POST faults` | lists; arms one, as the module `faults` describes them |
 | `DELETE faults`, `DELETE faults/<id>` | disarms all, or one |
+| `GET licenses`, `PUT licenses` | the seats by `LicenseDefinitionKey`; buys others, which makes |
+| | the license active: `{"PID_Customer_Community": 50000}` (0 disables it) |
 | `GET outbox`, `DELETE outbox` | the e-mails the org would have sent; forgets them |
 | `GET requests`, `DELETE requests` | the request log, `?after=<seq>`; empties it |
 | `GET coverage` | what this org covers, as `provisioner org coverage` prints it |
@@ -360,6 +362,32 @@ def disarm(id_: int | None) -> Response:
     """Disarms one fault, or all."""
     state(current_app).faults.clear(id_)
     return Response(status=204)
+
+
+@blueprint.get("/licenses")
+def seats() -> dict[str, int]:
+    """The seats of every license."""
+    rows = context.org().select("UserLicense")
+    return {row["LicenseDefinitionKey"]: row["TotalLicenses"] for row in rows}
+
+
+@blueprint.put("/licenses")
+def buy() -> tuple[dict[str, Any], int]:
+    """Changes the seats of the licenses that are named."""
+    org = context.org()
+    found = {row["LicenseDefinitionKey"]: row["Id"] for row in org.select("UserLicense")}
+    given = request.get_json(silent=True)
+    if not isinstance(given, dict) or not all(
+        key in found and isinstance(count, int) and not isinstance(count, bool) and count >= 0
+        for key, count in given.items()
+    ):
+        return {"error": f"give seats by license: {', '.join(sorted(found))}"}, 400
+    with org.transaction():
+        by = org.execute('SELECT "Id" FROM "User" ORDER BY "Id" LIMIT 1')[0][0]
+        for key, count in given.items():
+            values = {"TotalLicenses": count, "Status": "Active" if count else "Disabled"}
+            org.update("UserLicense", found[key], values, by=by)
+    return seats(), 200
 
 
 @blueprint.get("/outbox")

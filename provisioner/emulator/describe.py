@@ -82,6 +82,9 @@ class Field:
     display_format: str | None = None
     order: int | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # fields of one object are keys of many a dict
+
     @property
     def is_text(self) -> bool:
         return self.type in TEXT_TYPES

@@ -87,16 +87,35 @@ class Org(Database):
         )
         return [row[0] for row in rows]
 
+    def some(self, sobject: str, id_: str, *names: str) -> dict[str, Any] | None:
+        """As `get`, only those fields, none of which is worked out when read."""
+        table = self._table(sobject)
+        listed = ", ".join(f'"{name}"' for name in names)
+        rows = self.execute(
+            f'SELECT {listed} FROM "{table.name}" WHERE "Id" = ?',  # noqa: S608 - our names
+            (ids.normal(id_),),
+        )
+        fields = [_field(table, name) for name in names]
+        return dict(zip(names, map(columns.decode, fields, rows[0]), strict=True)) if rows else None
+
+    def known(self, sobject: str, id_: str) -> dict[str, Any] | None:
+        """As `get`, read once in a transaction; for objects whose writes are never quiet."""
+        assert sobject in columns.REMEMBERED
+        return self.remember(("row", sobject, id_), lambda: self.get(sobject, id_))
+
     def get(self, sobject: str, id_: str) -> dict[str, Any] | None:
         """The row of that id, a deleted one too (it says `IsDeleted`), or None."""
         table = self._table(sobject)
         found = self._read(table, '"Id" = ?', [ids.normal(id_)])
         return found[0] if found else None
 
-    def insert(self, sobject: str, values: Mapping[str, Any], *, by: str) -> str:
+    def insert(
+        self, sobject: str, values: Mapping[str, Any], *, by: str, quietly: bool = False
+    ) -> str:
         """Writes a row as the platform itself would, with no rule checked; returns its Id.
 
-        System fields, defaults and the full name of people are filled in.
+        System fields, defaults and the full name of people are filled in. `quietly` says that
+        nothing that `remember` keeps depends on the row.
         """
         table = self._table(sobject)
         row = dict(self.remember(("defaults", table.name, by), lambda: self._defaults(table, by)))
@@ -109,22 +128,17 @@ class Org(Database):
             row["CaseNumber"] = f"{self.next_number('case number'):08}"
         if table.name.endswith("__c") and not row.get("Name"):
             row["Name"] = row["Id"]  # a custom object's record without a name has its id for one
-        for field in table.fields.values():
-            if field.display_format:
-                number = self.next_number(f"{table.name}.{field.name}")
-                row[field.name] = numbered(field.display_format, number, self.now())
-        cells = [(_field(table, name), value) for name, value in row.items()]
-        names = ", ".join(f'"{field.name}"' for field, _ in cells)
-        marks = ", ".join("?" * len(cells))
+        for name, form in columns.auto_numbers(table.name, *self._custom(table.name)):
+            number = self.next_number(f"{table.name}.{name}")
+            row[name] = numbered(form, number, self.now())
+        sql, kinds = columns.insertion(table.name, *self._custom(table.name), tuple(row))
         with self.transaction():
-            self._writer(table)(
-                f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})',  # noqa: S608 - our names
-                [columns.encode(field, value) for field, value in cells],
-            )
+            write = self.execute_quietly if quietly else self._writer(table)
+            write(sql, list(map(columns.stored, kinds, row.values())))
             if table.name == "Profile":
                 self._profile_permission_set(row, by=by)
             if table.name == "User":
-                self._assign_profile(row["Id"], row.get("ProfileId"), by=by)
+                self._assign_new(row["Id"], row.get("ProfileId"), by=by)
         return str(row["Id"])
 
     def update(self, sobject: str, id_: str, values: Mapping[str, Any], *, by: str) -> None:
@@ -365,6 +379,8 @@ class Org(Database):
                     self.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {columns.column(field)}')
         for index in columns.INDEXES:
             self._index(index)
+        for statement in columns.statements(columns.SEATS):
+            self.execute(statement)
         self.execute(f"PRAGMA user_version = {columns.layout_version()}")
         if not self.execute('SELECT 1 FROM "Organization"'):
             from provisioner.emulator import seed
@@ -381,8 +397,7 @@ class Org(Database):
 
     def _writer(self, table: SObject) -> Callable[[str, Any], Any]:
         """How rows are written: permissions may be remembered, records of customers never are."""
-        setup = table.name in describe.SETUP_OBJECTS
-        return self.execute if setup else self.execute_quietly
+        return self.execute if table.name in columns.REMEMBERED else self.execute_quietly
 
     def _index(self, index: tuple[str, ...]) -> None:
         table, *names = index
@@ -439,6 +454,14 @@ class Org(Database):
             "Type": "Profile",
         }
         self.insert("PermissionSet", values | _permissions(profile), by=by)
+
+    def _assign_new(self, user_id: str, profile_id: str | None, *, by: str) -> None:
+        # Quietly: nobody can have asked yet what a new user may do.
+        sql = 'SELECT "Id" FROM "PermissionSet" WHERE "ProfileId" = ?'
+        sets = self.remember(("owned set", profile_id), lambda: self.execute(sql, (profile_id,)))
+        for owned in sets:
+            values = {"AssigneeId": user_id, "PermissionSetId": owned[0]}
+            self.insert("PermissionSetAssignment", values, by=by, quietly=True)
 
     def _assign_profile(self, user_id: str, profile_id: str | None, *, by: str) -> None:
         # A user is assigned the permission set of the profile, as one of any other set.

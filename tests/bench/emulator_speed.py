@@ -69,6 +69,8 @@ class Client:
             self.call("PUT", f"/jobs/{kind}/{id_}/batches", data=data, headers=headers)
             self.call("PATCH", f"/jobs/{kind}/{id_}", json={"state": "UploadComplete"})
         info = self.call("GET", f"/jobs/{kind}/{id_}").json()
+        while info["state"] in {"UploadComplete", "InProgress"}:
+            info = self.call("GET", f"/jobs/{kind}/{id_}").json()
         assert info["state"] == "JobComplete", info
         return id_, info
 
@@ -108,6 +110,32 @@ def as_csv(count):
     writer.writeheader()
     writer.writerows(values(i) for i in range(count))
     return text.getvalue()
+
+
+def buy_seats(org, count):
+    admin = seed.admin_id(org)
+    seed.enable_customer_portal(org, admin)
+    (license_,) = org.find("UserLicense", LicenseDefinitionKey="PID_High_Volume_Customer_Portal")
+    org.update("UserLicense", license_, {"TotalLicenses": count}, by=admin)
+
+
+def contacts_csv(client, count):
+    account = client.call("POST", "/sobjects/Account", json={"Name": "Acme"}).json()["id"]
+    rows = [f"Doe,Jane,jane{i}@acme.example,{account}\n" for i in range(count)]
+    return "LastName,FirstName,Email,AccountId\n" + "".join(rows)
+
+
+def users_csv(org):
+    (profile,) = org.find("Profile", Name="High Volume Customer Portal")
+    same = f"jdoe,Europe/Berlin,en_GB,UTF-8,en_US,{profile}"
+    header = (
+        "Username,LastName,Email,ContactId,Alias,TimeZoneSidKey,LocaleSidKey,EmailEncodingKey,"
+        "LanguageLocaleKey,ProfileId\n"
+    )
+    return header + "".join(
+        f"jane{i}@acme.example.x,Doe,jane{i}@acme.example,{id_},{same}\n"
+        for i, id_ in enumerate(org.find("Contact"))
+    )
 
 
 def measure(count, few):
@@ -155,6 +183,16 @@ def measure(count, few):
         rows = [typed | values(i) for i in range(few)]
         measured(f"create, {count:,} rows there", few, small["create"],
                  lambda: client.write("POST", rows))  # fmt: skip
+        buy_seats(org, count)
+        contacts = contacts_csv(client, count)
+        ingest = {"object": "Contact", "operation": "insert"}
+        measured("contacts, Bulk 2.0", count, large["create"],
+                 lambda: client.job("ingest", ingest, contacts))  # fmt: skip
+        people = users_csv(org)
+        ingest = {"object": "User", "operation": "insert"}
+        _, info = measured("portal users, Bulk 2.0", count, large["create"],
+                           lambda: client.job("ingest", ingest, people))  # fmt: skip
+        assert info["numberRecordsFailed"] == 0
         org.close()
     return found
 

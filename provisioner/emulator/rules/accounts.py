@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def owner_needs_role(org: Org, owner_id: str) -> None:
     """Refuses an owner of portal users' accounts who has no role (2.3 [Q])."""
-    owner = org.get("User", owner_id)
+    owner = org.some("User", owner_id, "UserRoleId")
     if owner is None or owner["UserRoleId"] is None:
         raise SalesforceError("UNKNOWN_EXCEPTION", "portal account owner must have a role", ())
 
@@ -30,7 +30,7 @@ def portal_users(org: Org, **of: str) -> list[str]:
 
 def may_admit(org: Org, account_id: str, license_: License) -> None:
     """Refuses an account that can not have a portal user of that licence."""
-    account = org.get("Account", account_id)
+    account = org.some("Account", account_id, "OwnerId", "IsPartner")
     assert account, "a contact's account is never removed"
     # Certain for licences with roles. For high volume ones nobody says; the how-to that the
     # product replaces asks for a role without exception: guess (3.4 [U]).
@@ -45,7 +45,7 @@ def may_admit(org: Org, account_id: str, license_: License) -> None:
 
 def admit(org: Org, by: str, account_id: str, license_: License) -> None:
     """Marks the account of a customer user as one (3.1 [V])."""
-    account = org.get("Account", account_id)
+    account = org.some("Account", account_id, "IsCustomerPortal")
     if license_.portal == "Customer" and account and not account["IsCustomerPortal"]:
         org.update("Account", account_id, {"IsCustomerPortal": True}, by=by)
 

@@ -23,11 +23,11 @@ _STAFF_ONLY = (
 
 def license_of(org: Org, profile_id: str) -> License:
     """The licence behind a profile."""
-    rows = org.execute(
+    sql = (
         'SELECT l."LicenseDefinitionKey" FROM "Profile" AS p'
-        ' JOIN "UserLicense" AS l ON l."Id" = p."UserLicenseId" WHERE p."Id" = ?',
-        (profile_id,),
+        ' JOIN "UserLicense" AS l ON l."Id" = p."UserLicenseId" WHERE p."Id" = ?'
     )
+    rows = org.remember(("license", profile_id), lambda: org.execute(sql, (profile_id,)))
     return licenses.BY_KEY[rows[0][0]]
 
 

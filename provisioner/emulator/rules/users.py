@@ -104,7 +104,7 @@ def _may_manage(org: Org, by: str, license_: License) -> None:
 
 def _may_give(org: Org, by: str, *profile_ids: str) -> None:
     """Nobody gives or takes a power over all data without having it (2.3 [V])."""
-    found = [org.get("Profile", id_) for id_ in profile_ids]
+    found = [org.known("Profile", id_) for id_ in profile_ids]
     powerful = any(profile and profile["PermissionsModifyAllData"] for profile in found)
     if powerful and not permissions.has(org, by, "ModifyAllData"):
         raise SalesforceError(
@@ -128,7 +128,7 @@ def _portal_user(org: Org, row: dict[str, Any], license_: License) -> None:
         raise SalesforceError(  # the code is for a licence that can not be used (2.3 [Q]): guess
             "PORTAL_NO_ACCESS", "The portal of this user's license is not enabled", ()
         )
-    contact = org.get("Contact", row["ContactId"])
+    contact = org.some("Contact", row["ContactId"], "Id", "AccountId")
     assert contact, "references were checked"
     if contact["AccountId"] is None:
         # "must have a value in AccountId or an error occurs" [V]; code and text: guess.

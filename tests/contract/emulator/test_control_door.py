@@ -193,3 +193,19 @@ def test_other_hosts_do_not_reach_the_door_in_process(local):
     with requests.Session() as session:
         session.mount("https://", InProcessAdapter(create_app(local, control=True)))
         assert session.get("https://org.example/emulator/outbox").status_code == 404
+
+
+def test_seats_are_bought(rest, portal_on, person, profiles):
+    profile = profiles["High Volume Customer Portal"]
+    key = "PID_High_Volume_Customer_Portal"
+    seats = rest("GET", f"{URL}/emulator/licenses")[1]
+    assert seats[key] == 100
+    assert rest("PUT", f"{URL}/emulator/licenses", {key: 0})[1] == {**seats, key: 0}
+    refused = rest.refusal("POST", "/sobjects/User", {**person, "ProfileId": profile})
+    assert refused[1] == "LICENSE_LIMIT_EXCEEDED"
+    assert rest("PUT", f"{URL}/emulator/licenses", {key: 1})[0] == 200
+    rest.create("User", **person, ProfileId=profile)
+    soql = f"SELECT Status, TotalLicenses, UsedLicenses FROM UserLicense WHERE LicenseDefinitionKey = '{key}'"
+    assert rest.rows(soql) == [{"Status": "Active", "TotalLicenses": 1, "UsedLicenses": 1}]
+    for wrong in ({"X": 1}, {key: "1"}, {key: -1}, {key: True}, []):
+        assert rest("PUT", f"{URL}/emulator/licenses", wrong)[0] == 400
