@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from provisioner.formats import ENDINGS, REPORTS
+from provisioner.formats import ENDINGS, GRAPHS, REPORTS
 from provisioner.status import DONE, WRONG
 
 _EPILOG = """\
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _plan(_command(commands, "plan", "show what apply would do, step by step"))
     _apply(_command(commands, "apply", "make the org look like the spec"))
     _drift(_command(commands, "drift", "show where the org differs from the spec"))
+    _graph(_command(commands, "graph", "print what needs what, as DOT, Mermaid or SVG"))
     _org(_command(commands, "org", "run and look into the local org"))
     return parser
 
@@ -119,6 +120,14 @@ def _drift(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
     _format(parser, *REPORTS)
     _report(parser)
+
+
+def _graph(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "spec", nargs="?", metavar="SPEC or PLAN", help="the spec's folder, or a saved plan"
+    )
+    _environment(parser)
+    _format(parser, *GRAPHS)
 
 
 def _org(parser: argparse.ArgumentParser) -> None:

@@ -55,6 +55,18 @@ def make_plan(reading: Reading, instance_url: str, reads: int) -> Plan:
     return Plan(org, steps, tuple(problems), used, known, len(reading.desired), reads)
 
 
+def declared_order(
+    resources: Iterable[Resource],
+) -> tuple[tuple[Resource, frozenset[Address]], ...]:
+    """The order in which a new org would get all of them, each with what it needs.
+
+    Raises DiagnosticError where resources need each other.
+    """
+    changes = (Change(Action.CREATE, r.address, None, r) for r in resources)
+    ordered = order(changes, _rank, lambda _: frozenset())
+    return tuple((change.after, needs) for change, needs in ordered)
+
+
 def _removals(changes: Iterable[Change]) -> Iterable[Change]:
     """Removal in the way of each kind: a user that is inactive already is as gone as can be."""
     for change in changes:

@@ -40,6 +40,10 @@ def _run(options: Namespace) -> int:
             from provisioner.commands.applying import apply
 
             return apply(options)
+        case "graph":
+            from provisioner.commands.graphing import graph
+
+            return graph(options)
         case "org":
             from provisioner.commands.local_org import org
 

@@ -1,0 +1,104 @@
+"""What needs what, as a graph, and the graph as DOT and Mermaid. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.render.words import visible
+
+# More boxes than this are more than a person follows: alike ones become one box.
+MOST = 60
+_SIGNS = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One box: a resource, or `count` alike ones; `number` is its place in the order."""
+
+    name: str
+    number: int
+    action: str | None = None
+    count: int = 1
+
+    @property
+    def label(self) -> str:
+        """What stands in the box."""
+        sign = f"{_SIGNS[self.action]} " if self.action else ""
+        if self.count > 1:
+            return f"{sign}{visible(self.name)} ({self.count:,})"
+        return f"{self.number}  {sign}{visible(self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Boxes in their order, and (what is needed, what needs it) by their places in it."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[tuple[int, int], ...]
+
+
+def of_steps(view: Mapping[str, Any]) -> Graph:
+    """The steps of a plan, each after what it needs."""
+    steps = view["steps"]
+    return graph((s["address"], s["action"], s["needs"]) for s in steps)
+
+
+def graph(ordered: Iterable[tuple[str, str | None, Iterable[str]]], most: int = MOST) -> Graph:
+    """The graph of (address, action, addresses needed) in the order given.
+
+    When there are more than `most`, those of one kind and action become one box.
+    """
+    given = [(address, action, tuple(needs)) for address, action, needs in ordered]
+    if len(given) > most:
+        return _folded(given)
+    places = {address: n for n, (address, _, _) in enumerate(given)}
+    edges = {(places[need], places[a]) for a, _, needs in given for need in needs if need in places}
+    nodes = tuple(Node(address, n, action) for n, (address, action, _) in enumerate(given, 1))
+    return Graph(nodes, tuple(sorted(edges)))
+
+
+def _folded(given: list[tuple[str, str | None, tuple[str, ...]]]) -> Graph:
+    groups: dict[tuple[str, str | None], list[str]] = {}
+    for address, action, _ in given:
+        groups.setdefault((address.partition("/")[0], action), []).append(address)
+    place = {address: n for n, members in enumerate(groups.values()) for address in members}
+    nodes = tuple(
+        Node(members[0] if len(members) == 1 else kind, n, action, len(members))
+        for n, ((kind, action), members) in enumerate(groups.items(), 1)
+    )
+    edges = {(place[need], place[a]) for a, _, needs in given for need in needs if need in place}
+    return Graph(nodes, tuple(sorted(e for e in edges if e[0] != e[1])))
+
+
+def dot(shown: Graph, name: str) -> str:
+    """The graph in the language of Graphviz."""
+    lines = [
+        f"digraph {_dot(name)} {{",
+        "  rankdir=LR;",
+        '  node [shape=box, style=rounded, fontname="sans-serif"];',
+    ]
+    lines += [f"  n{i} [label={_dot(node.label)}];" for i, node in enumerate(shown.nodes, 1)]
+    lines += [f"  n{need + 1} -> n{user + 1};" for need, user in shown.edges]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def mermaid(shown: Graph) -> str:
+    """The graph in the language of Mermaid, which GitHub and GitLab draw in Markdown."""
+    lines = ["flowchart LR"]
+    lines += [f'  n{i}["{_mermaid(node.label)}"]' for i, node in enumerate(shown.nodes, 1)]
+    lines += [f"  n{need + 1} --> n{user + 1}" for need, user in shown.edges]
+    return "\n".join(lines) + "\n"
+
+
+def _dot(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _mermaid(text: str) -> str:
+    """Text inside quotes: what Markdown, HTML or Mermaid would read goes in as `#35;`."""
+    return "".join(
+        c if c.isalnum() or c in " /.,-_+~!()" or ord(c) > 127 else f"#{ord(c)};" for c in text
+    )
