@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.commands import output
-from provisioner.diagnostics import DiagnosticError
 from provisioner.loader import find, load
 from provisioner.status import DONE, WRONG
 
@@ -29,11 +28,7 @@ def graph(options: Namespace) -> int:
     from provisioner import planner, workflow
     from provisioner.render import graph as graphs
 
-    try:
-        ordered = planner.declared_order(workflow.resources(loaded))
-    except DiagnosticError as error:
-        output.problems(error.diagnostics, loaded, sys.stderr)
-        return WRONG
+    ordered = planner.declared_order(workflow.resources(loaded))
     shown = graphs.graph((str(r.address), None, map(str, sorted(needs))) for r, needs in ordered)
     return _print(shown, options.format, str(loaded.folder))
 

@@ -42,5 +42,5 @@ def test_a_graph_of_what_is_none_says_so(work):
     work.write(
         "specs/shop/a.yaml", "accounts: {a: {Name: A, parent: b}, b: {Name: B, parent: a}}\n"
     )
-    assert "need each other" in work.run("graph", status=1).err
+    assert "in a circle" in work.run("graph", status=1).err
     assert "no folder" in work.run("graph", "specs/none", status=1).err
