@@ -30,6 +30,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
     instance: str = ""
+    together: bool = False  # part of a composite call that is all or none
 
     @property
     def base(self) -> str:

@@ -131,8 +131,13 @@ def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
 
 
 def _all(call: Call, writes: list[_Write], *, all_or_none: bool) -> Answer:
-    if len(writes) > _MOST_RECORDS:
-        raise SalesforceError("LIMIT_EXCEEDED", f"at most {_MOST_RECORDS} records are allowed")
+    # That of a composite call overrules the collection's (REST guide, "allOrNone Parameters").
+    all_or_none = all_or_none or call.together
+    if len(writes) > _MOST_RECORDS:  # code and text as reported from real orgs
+        raise SalesforceError(
+            "EXCEEDED_ID_LIMIT",
+            f"record limit reached. cannot submit more than {_MOST_RECORDS} records into this call",
+        )
     types = [sobject.name for sobject, _ in writes]
     if len(set(types)) > 1 and describe.SETUP_OBJECTS.intersection(types):
         raise SalesforceError(  # text: platform reference 8.2 [V]; code: guess
@@ -145,7 +150,7 @@ def _all(call: Call, writes: list[_Write], *, all_or_none: bool) -> Answer:
         raise SalesforceError("LIMIT_EXCEEDED", f"at most {_MOST_RUNS} chunks of one type")
     results: list[dict[str, Any]] = []
     try:
-        with call.org.transaction():
+        with call.org.transaction(), call.org.attempt():
             results = [_result(write) for _, write in writes]
             if all_or_none and not all(result["success"] for result in results):
                 raise _Undo
@@ -158,6 +163,9 @@ def _result(write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return write()
     except SalesforceError as error:
+        if error.code == "NOT_FOUND":
+            # That is no StatusCode of the WSDL; of an id that nothing has, records say so.
+            error = SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
         return {"success": False, "errors": [error.collection()]}
 
 

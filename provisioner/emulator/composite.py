@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from provisioner.emulator import bundles, describe
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.limits import NEWEST, OLDEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +21,13 @@ _MOST_CALLS: Final = 25
 _MOST_QUERIES: Final = 5
 # Resources that are no part of a composite call (REST guide, "Composite"); the answer: guess.
 ALONE: Final = frozenset({"jobs", "metadata"})
+# Headers that a call inside takes from the whole (REST guide, "Composite Subrequest").
+_INHERITED: Final = frozenset({"accept", "authorization", "content-type"})
+_RESOURCES: Final = ("tree", "batch", "sobjects", "graph")  # in the guide's order
+_WELL_FORMED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
+# Since when an ill-formed referenceId refuses the whole, and a null field may be referred to
+# (REST guide, "Composite Subrequest Result")
+_STRICT_SINCE: Final = 52
 _REFERENCE: Final = re.compile(r"@\{([^}.\[]+)((?:\.|\[)[^}]*)?\}")
 
 
@@ -27,8 +35,10 @@ def answer(call: Call, rest: tuple[str, ...], answer_to: Callable[[Call], Answer
     """The answer to a call below `/composite`; `answer_to` answers the calls inside."""
     match rest:
         case ():
-            call.allow("POST")
-            return _composite(call, answer_to)
+            call.allow("GET", "HEAD", "POST")
+            if call.method == "POST":
+                return _composite(call, answer_to)
+            return Answer(200, {name: f"{call.base}/composite/{name}" for name in _RESOURCES})
         case ("sobjects", *names):
             return bundles.answer(call, tuple(names))
         case _:
@@ -53,11 +63,40 @@ def _composite(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
         raise SalesforceError(
             "LIMIT_EXCEEDED", f"at most {_MOST_QUERIES} query or collection subrequests are allowed"
         )
+    check(call, requests)
     if body.get("allOrNone"):
         done, _ = together(call, requests, answer_to)
     else:
         done = _run(call, requests, answer_to, together=False)
     return Answer(200, {"compositeResponse": done})
+
+
+def check(call: Call, requests: list[dict[str, Any]]) -> None:
+    """Refuses the whole for what no call inside may have (REST guide); the codes: guess."""
+    seen = set()
+    for request in requests:
+        name = request.get("referenceId")
+        headers = request.get("httpHeaders")
+        if isinstance(headers, dict) and _INHERITED.intersection(map(str.lower, headers)):
+            raise SalesforceError(  # text: guess
+                "INVALID_INPUT",
+                f"The subrequest '{name}' may not have Accept, Authorization or Content-Type",
+            )
+        if call.version < _STRICT_SINCE:
+            continue
+        if not isinstance(name, str) or not _WELL_FORMED.fullmatch(name):
+            raise SalesforceError("JSON_PARSER_ERROR", _ill_formed(name))
+        if name in seen:  # text: guess
+            raise SalesforceError("INVALID_INPUT", f"Duplicate referenceId: {name}")
+        seen.add(name)
+
+
+def _ill_formed(name: object) -> str:
+    # the words: REST guide, "Composite Subrequest Result"
+    return (
+        f"Provided referenceId ('{name}') must start with a letter or a number, and it can"
+        " contain only letters, numbers and underscores ('_')."
+    )
 
 
 def together(
@@ -68,7 +107,7 @@ def together(
     try:
         with call.org.transaction():
             done = _run(call, requests, answer_to, together=True)
-            if any(one["httpStatusCode"] >= 400 for one in done):
+            if any(map(_failed, done)):
                 raise _Undo
     except _Undo:
         return [_undone(one) for one in done], False
@@ -88,7 +127,7 @@ def _run(
     for request in requests:
         name = request.get("referenceId")
         try:
-            inner = _inner(call, request, found)
+            inner = replace(_inner(call, request, found), together=together)
             if together:
                 _one_side(inner, written)
             one = answer_to(inner)
@@ -108,23 +147,26 @@ def _run(
 
 def _inner(call: Call, request: Mapping[str, Any], found: Mapping[str, Answer]) -> Call:
     try:
-        url = urlsplit(str(_filled(str(request.get("url", "")), found)))
+        nulls = call.version >= _STRICT_SINCE
+        url = urlsplit(str(_filled(str(request.get("url", "")), found, nulls=False)))
     except ValueError:  # such as an address with half of its brackets
         raise not_found() from None
     version = re.match(r"/services/data/v(\d{1,3})\.0(?:/|$)", url.path)
-    if version is None or int(version[1]) != call.version:
+    # A call inside may name another version than the whole (REST guide).
+    if version is None or not OLDEST <= int(version[1]) <= NEWEST:
         raise not_found()
     path = url.path[version.end() :]
     if path.split("/")[0] in ALONE:
         raise not_found()
-    body = _filled(request.get("body"), found)
+    body = _filled(request.get("body"), found, nulls=nulls)
     given = request.get("httpHeaders") or {}
     if not isinstance(given, dict):
         raise SalesforceError("JSON_PARSER_ERROR", "httpHeaders must be an object")  # guess
     headers = {str(k).lower(): str(v) for k, v in given.items()}
     return replace(
         call,
-        method=str(request.get("method", "")).upper(),
+        version=int(version[1]),
+        method=str(request.get("method", "")),  # its case matters (REST guide)
         parts=tuple(unquote(part) for part in path.split("/") if part),
         params=dict(parse_qsl(url.query, keep_blank_values=True)),
         headers=headers,
@@ -132,34 +174,39 @@ def _inner(call: Call, request: Mapping[str, Any], found: Mapping[str, Answer]) 
     )
 
 
-def _filled(value: Any, found: Mapping[str, Answer]) -> Any:
-    """The value with every `@{ref.path}` replaced by what that answer held."""
+def _filled(value: Any, found: Mapping[str, Answer], *, nulls: bool) -> Any:
+    """The value with every `@{ref.path}` replaced by what that answer held.
+
+    With `nulls`, a value that is one reference may be a null of that answer.
+    """
     match value:
         case str():
             whole = _REFERENCE.fullmatch(value)
             if whole:
-                return _looked_up(whole, found)
-            return _REFERENCE.sub(lambda m: str(_looked_up(m, found)), value)
+                return _looked_up(whole, found, null=nulls)
+            return _REFERENCE.sub(lambda m: str(_looked_up(m, found, null=False)), value)
         case dict():
-            return {name: _filled(inner, found) for name, inner in value.items()}
+            return {name: _filled(inner, found, nulls=nulls) for name, inner in value.items()}
         case list():
-            return [_filled(inner, found) for inner in value]
+            return [_filled(inner, found, nulls=nulls) for inner in value]
         case _:
             return value
 
 
-def _looked_up(reference: re.Match[str], found: Mapping[str, Answer]) -> Any:
+def _looked_up(reference: re.Match[str], found: Mapping[str, Answer], *, null: bool) -> Any:
     name, path = reference[1], (reference[2] or "").lstrip(".")
     value = found[name].body if name in found else None
+    there = name in found
     for step in re.findall(r"[^.\[\]]+", path):
         match value:
             case dict():
+                there = step in value
                 value = value.get(step)
             case list() if step.isdigit() and int(step) < len(value):
                 value = value[int(step)]
             case _:
-                value = None
-    if value is None:  # recorded: platform reference 8.2 [V]
+                value, there = None, False
+    if value is None and not (null and there):  # recorded: platform reference 8.2 [V]
         raise SalesforceError(
             "PROCESSING_HALTED",
             f"Invalid reference specified. No value for {path} found in {name}",
@@ -185,8 +232,16 @@ def _one_side(inner: Call, written: dict[bool, str]) -> None:
         )
 
 
+def _failed(one: dict[str, Any]) -> bool:
+    """Whether a call inside was refused, or a record of its collection was."""
+    return one["httpStatusCode"] >= 400 or (
+        isinstance(one["body"], list)
+        and any(isinstance(row, dict) and row.get("success") is False for row in one["body"])
+    )
+
+
 def _undone(one: dict[str, Any]) -> dict[str, Any]:
-    if one["httpStatusCode"] >= 400:
+    if _failed(one):
         return one
     error = SalesforceError(  # text as remembered from real orgs: guess
         "PROCESSING_HALTED",

@@ -36,6 +36,8 @@ def graph(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
         raise SalesforceError("JSON_PARSER_ERROR", "graphs is required")  # guess
     named = [(str(one.get("graphId", "")), _requests(one)) for one in graphs]
     _check(named)
+    for _, requests in named:
+        composite.check(call, requests)
     done = []
     failures = 0
     for name, requests in named:

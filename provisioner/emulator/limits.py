@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
     from provisioner.emulator.store import Org
 
+OLDEST: Final = 31  # API versions; 7 to 30 are retired (platform reference 6.4 [V])
+NEWEST: Final = 63
 DAILY_CALLS: Final = 15_000  # of a Developer org (platform reference 8.4 [U])
 
 

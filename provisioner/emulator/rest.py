@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("rest", __name__)
 
-OLDEST: Final = 31  # 7 to 30 are retired (platform reference 6.4 [V])
-NEWEST: Final = 63
+OLDEST: Final = limits.OLDEST
+NEWEST: Final = limits.NEWEST
 DAILY_CALLS: Final = limits.DAILY_CALLS
 _LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
 # The objects that come with Digital Experiences (platform reference 1.7 [V]); not served here.

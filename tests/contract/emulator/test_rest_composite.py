@@ -101,6 +101,85 @@ def test_too_many_calls(rest, requests):
     assert (status, code) == (400, "LIMIT_EXCEEDED")
 
 
+@pytest.mark.parametrize("inner", [True, False])
+def test_all_or_none_of_the_whole_overrules_that_of_a_collection(rest, inner):
+    answers = composite(
+        rest,
+        sub("POST", "/sobjects/Account", "first", {"Name": "First"}),
+        sub("POST", "/composite/sobjects", "many",
+            {"allOrNone": inner, "records": [record("Account", Name="A"), record("Account")]}),
+        allOrNone=True,
+    )  # fmt: skip
+    assert [one["errors"][0]["statusCode"] for one in answers["many"]["body"]] == [
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING",
+    ]  # fmt: skip
+    assert answers["first"]["body"][0]["errorCode"] == "PROCESSING_HALTED"
+    assert rest.rows("SELECT Name FROM Account") == []
+
+
+def test_a_reference_to_a_null_field_is_null(rest):
+    id_ = rest.create("Contact", LastName="Doe")
+    calls = (
+        sub("GET", f"/sobjects/Contact/{id_}?fields=FirstName", "jane"),
+        sub("POST", "/sobjects/Contact", "copy",
+            {"LastName": "Copy", "FirstName": "@{jane.FirstName}"}),
+    )  # fmt: skip
+    assert composite(rest, *calls)["copy"]["httpStatusCode"] == 201
+    rest.base = rest.base.replace("62.0", "51.0")
+    older = composite(
+        rest, *({**call, "url": call["url"].replace("62.0", "51.0")} for call in calls)
+    )
+    assert older["copy"]["httpStatusCode"] == 400
+    assert older["copy"]["body"][0]["message"].startswith("Invalid reference specified. No value")
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"referenceId": "a b"}, {"referenceId": "a[1]"}, {"referenceId": ""}, {"referenceId": None},
+        {"httpHeaders": {"Content-Type": "application/json"}}, {"httpHeaders": {"accept": "*/*"}},
+        {"httpHeaders": {"Authorization": "Bearer x"}},
+    ],
+)  # fmt: skip
+def test_a_flawed_call_fails_the_whole(rest, flaw):
+    calls = [sub("POST", "/sobjects/Account", "good", {"Name": "A"}),
+             sub("POST", "/sobjects/Account", "bad", {"Name": "B"}) | flaw]  # fmt: skip
+    assert rest.refusal("POST", "/composite", {"compositeRequest": calls})[0] == 400
+    assert rest.rows("SELECT Name FROM Account") == []
+
+
+def test_a_reference_id_is_used_once(rest):
+    calls = [sub("POST", "/sobjects/Account", "a", {"Name": name}) for name in "AB"]
+    assert rest.refusal("POST", "/composite", {"compositeRequest": calls})[0] == 400
+    assert rest.rows("SELECT Name FROM Account") == []
+
+
+def test_methods_are_in_capitals(rest):
+    answers = composite(rest, sub("post", "/sobjects/Account", "a", {"Name": "A"}))
+    assert answers["a"]["httpStatusCode"] == 405
+
+
+def test_the_composite_resources_are_listed(rest):
+    assert rest("GET", "/composite") == (200, {
+        name: f"/services/data/v62.0/composite/{name}"
+        for name in ("tree", "batch", "sobjects", "graph")
+    })  # fmt: skip
+
+
+def test_what_is_not_there_is_told_row_by_row(rest):
+    gone = rest.create("Account", Name="Gone")
+    rest("DELETE", f"/sobjects/Account/{gone}")
+    never = "001000000000000AAA"
+    expected = ["ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"]
+    records = [record("Account", id=id_, Name="B") for id_ in (gone, never)]
+    for answer in (
+        rest("PATCH", "/composite/sobjects", {"records": records}),
+        rest("DELETE", f"/composite/sobjects?ids={gone},{never}"),
+    ):
+        assert answer[0] == 200
+        assert [one["errors"][0]["statusCode"] for one in answer[1]] == expected
+
+
 def test_records_succeed_and_fail_one_by_one(rest):
     status, body = rest(
         "POST",
@@ -184,6 +263,9 @@ def test_users_and_accounts_do_not_go_in_one_collection(rest):
 
 def test_at_most_200_records(rest):
     records = [record("Account", Name=f"A{i}") for i in range(201)]
-    assert rest.refusal("POST", "/composite/sobjects", {"records": records})[1] == "LIMIT_EXCEEDED"
+    assert rest.refusal("POST", "/composite/sobjects", {"records": records})[1:3] == (
+        "EXCEEDED_ID_LIMIT",
+        "record limit reached. cannot submit more than 200 records into this call",
+    )
     _, body = rest("POST", "/composite/sobjects", {"records": records[:200]})
     assert all(result["success"] for result in body)
