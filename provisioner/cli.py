@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _validate(_command(commands, "validate", "check the spec offline: every problem"))
     _plan(_command(commands, "plan", "show what apply would do, step by step"))
     _apply(_command(commands, "apply", "make the org look like the spec"))
+    _show(_command(commands, "show", "print a saved plan"))
     _drift(_command(commands, "drift", "show where the org differs from the spec"))
     _graph(_command(commands, "graph", "print what needs what, as DOT, Mermaid or SVG"))
     _org(_command(commands, "org", "run and look into the local org"))
@@ -103,6 +105,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     _format(parser, *REPORTS)
     _report(parser)
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
+    _valid_for(parser)
     parser.add_argument(
         "--detailed-exitcode", action="store_true", help="exit with 2 when there are changes"
     )
@@ -114,6 +117,32 @@ def _apply(parser: argparse.ArgumentParser) -> None:
     )
     _environment(parser)
     parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", metavar="PLAN", help="a file that `plan --out` wrote")
+    _format(parser, *REPORTS)
+    _report(parser)
+
+
+def _valid_for(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--valid-for",
+        metavar="TIME",
+        type=_duration,
+        default=timedelta(days=7),
+        help="how long the saved plan can be applied: 30m, 12h, 7d (the default)",
+    )
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a time such as 30m, 12h or 7d")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _drift(parser: argparse.ArgumentParser) -> None:

@@ -44,6 +44,10 @@ def _run(options: Namespace) -> int:
             from provisioner.commands.graphing import graph
 
             return graph(options)
+        case "show":
+            from provisioner.commands.saving import show
+
+            return show(options)
         case "org":
             from provisioner.commands.local_org import org
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.commands import output
+from provisioner.commands import output, saving
 from provisioner.commands.comparing import bounds_broken
 from provisioner.commands.online import online
 from provisioner.loader import Loaded
@@ -24,17 +24,15 @@ if TYPE_CHECKING:
 
 def apply(options: Namespace) -> int:
     """Make the org look like a spec, or like a saved plan and no more."""
-    from provisioner.saved import SavedPlanError, parse
-
     saved: SavedPlan | None = None
     spec, environment = options.spec, options.env
     if spec is not None and Path(spec).is_file():
-        try:
-            saved = parse(Path(spec).read_text("utf-8"))
-        except (SavedPlanError, UnicodeDecodeError) as error:
-            remedy = "name a spec's folder, or a plan that `plan --out` wrote"
-            output.say(f"`{spec}`: {error}", remedy)
-            return WRONG
+        found = saving.opened(spec)
+        if isinstance(found, int):
+            return found
+        if saving.expired(found):
+            return REFUSED
+        saved = found
         if environment not in (None, saved.environment):
             output.say(
                 f"the plan is for the environment `{saved.environment}`", "leave out `--env`"
@@ -46,18 +44,13 @@ def apply(options: Namespace) -> int:
 
 def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None) -> int:
     from provisioner import workflow
-    from provisioner.saved import SavedPlanError, check
 
     planned = workflow.plan(loaded, org)
     shown = output.document("plan", planned.plan, loaded, "text")
     if planned.plan.errors:
         return WRONG
-    if saved is not None:
-        try:
-            check(saved, shown)
-        except SavedPlanError as error:
-            output.say(str(error), "plan again, and have the new plan reviewed")
-            return REFUSED
+    if saved is not None and not saving.within(saved, shown, loaded):
+        return REFUSED
     if bounds_broken(planned.plan, loaded):
         return REFUSED
     if not planned.plan:

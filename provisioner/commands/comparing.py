@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.commands import output
+from provisioner.commands import output, saving
 from provisioner.commands.online import online
 from provisioner.loader import Loaded, find, load
 from provisioner.render.validation import validation
@@ -67,13 +65,8 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     shown = output.document("plan", made, loaded, options.format, options.report)
     if made.errors:
         return WRONG
-    if options.out:
-        try:
-            Path(options.out).write_text(json.dumps(shown, indent=2) + "\n", "utf-8")
-        except OSError as error:
-            output.say(f"the plan can not be saved to `{options.out}`: {error.strerror}")
-            return WRONG
-        output.talk(f"saved to {options.out}: apply it with `provisioner apply {options.out}`")
+    if options.out and not saving.save(options.out, shown, loaded, options.valid_for):
+        return WRONG
     if bounds_broken(made, loaded):
         return REFUSED
     return CHANGES if options.detailed_exitcode and made else DONE

@@ -82,10 +82,11 @@ def errors(found: Iterable[Diagnostic]) -> bool:
     return any(p.severity is Severity.ERROR for p in found)
 
 
-def say(message: str, remedy: str | None = None) -> None:
-    """Say what is wrong, and what to do about it."""
+def say(message: str, remedy: str | None = None, *, details: Iterable[str] = ()) -> None:
+    """Say what is wrong, one detail a line, and what to do about it."""
     sys.stdout.flush()
     lines = [Line(("error", "bold red"), f": {message}")]
+    lines += [Line(f"  - {detail}") for detail in details]
     if remedy:
         lines.append(Line(f"  = help: {remedy}"))
     write(lines, sys.stderr)

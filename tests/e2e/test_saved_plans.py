@@ -60,7 +60,9 @@ def test_it_asks_too(shop, org):
 def test_a_value_that_moved_since_refuses_it(shop, org):
     org.change("Account", "Name='Acme Corporation'", Phone="2")
     refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
-    assert "account/acme" in refused.err
+    assert "the org moved since the plan was made" in refused.err
+    assert "account/acme: to update" not in refused.err
+    assert 'account/acme.Phone: was null, is "2" now' in refused.err
     assert "plan again" in refused.err
     assert names(org) == {("Acme Corporation", "2")}
 
@@ -68,6 +70,7 @@ def test_a_value_that_moved_since_refuses_it(shop, org):
 def test_a_spec_that_moved_since_refuses_it(shop, org):
     shop.write("specs/shop/accounts.yaml", SHOP.replace("Globex", "Initech"))
     refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
+    assert "the specs changed since the plan was made" in refused.err
     assert "account/globex" in refused.err
     assert names(org) == {("Acme Corporation", None)}
 
@@ -80,6 +83,48 @@ def test_another_org_refuses_it(shop, org, serve):
     refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
     assert "the plan was made for the org" in refused.err
     assert names(other) == {("Acme Corporation", None)}
+
+
+def test_a_comment_is_no_change_of_the_spec(shop):
+    shop.write("specs/shop/accounts.yaml", f"# what we sell\n{SHOP}")
+    shop.run("apply", "plan.json", "--auto-approve", status=0)
+
+
+def test_an_edited_plan_is_refused(shop, org):
+    text = (shop.folder / "plan.json").read_text("utf-8")
+    shop.write("plan.json", text.replace("Globex", "Hooli"))
+    for command in (["apply", "plan.json", "--auto-approve"], ["show", "plan.json"]):
+        assert "the plan was edited" in shop.run(*command, status=4).err
+    assert names(org) == {("Acme Corporation", None)}
+
+
+def test_an_expired_plan_is_refused_before_the_org_is_asked(shop):
+    shop.run("plan", "--env", "there", "--out", "old.json", "--valid-for", "0s", status=0)
+    refused = shop.run(
+        "apply", "old.json", "--auto-approve", status=4, ORG_URL="http://127.0.0.1:9"
+    )
+    assert "the plan expired at" in refused.err
+    assert "expired" in shop.run("show", "old.json", status=0).err
+
+
+@pytest.mark.parametrize("time", ["soon", "7", "-1h", "7w", ""])
+def test_a_time_that_is_none_is_refused(time, work):
+    refused = work.run("plan", "--out", "plan.json", f"--valid-for={time}", status=1)
+    assert f"`{time}` is not a time such as" in refused.err
+
+
+def test_a_saved_plan_is_shown_without_an_org(shop):
+    planned = shop.run("plan", "--env", "there", status=0)
+    shown = shop.run("show", "plan.json", status=0, ORG_URL="http://127.0.0.1:9", ORG_TOKEN="")
+    assert shown.out == planned.out
+    assert "can be applied until" in shown.err
+    for format_ in ("json", "markdown", "html"):
+        planned = shop.run("plan", "--env", "there", "--format", format_, status=0)
+        assert shop.run("show", "plan.json", "--format", format_, status=0).out == planned.out
+
+
+def test_a_plan_that_is_not_there_can_not_be_shown(work):
+    assert "`none.json` can not be read" in work.run("show", "none.json", status=1).err
 
 
 @pytest.mark.parametrize(
@@ -107,7 +152,11 @@ def test_a_plan_of_another_environment_is_refused(shop):
 def test_the_file_is_the_plan_as_json(shop):
     saved = json.loads((shop.folder / "plan.json").read_text("utf-8"))
     shown = shop.run("plan", "--env", "there", "--format", "json", status=0).json
+    about = saved.pop("saved")
     assert saved == shown
+    assert about.keys() == {
+        "tool_version", "spec_digest", "read_at", "expires_at", "targets", "excludes", "hash",
+    }  # fmt: skip
 
 
 def test_a_file_that_can_not_be_written_is_named(shop):

@@ -1,0 +1,113 @@
+"""Plans as files: written by `plan --out`, printed by `show`, opened by `apply`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provisioner.commands import output
+from provisioner.loader import Loaded
+from provisioner.status import DONE, REFUSED, WRONG
+
+if TYPE_CHECKING:
+    from provisioner.saved import SavedPlan
+
+_REVIEW = "plan again, and have the new plan reviewed"
+
+
+def now() -> datetime:
+    """The time, which only commands read."""
+    return datetime.now(UTC)
+
+
+def save(
+    file: str,
+    view: Mapping[str, Any],
+    loaded: Loaded,
+    valid_for: timedelta,
+    *,
+    targets: Iterable[str] = (),
+    excludes: Iterable[str] = (),
+) -> bool:
+    """Write a plan for `apply FILE`; False, when that is not possible and was said."""
+    from importlib.metadata import version
+
+    from provisioner import saved
+
+    sealed = saved.seal(
+        view,
+        spec_digest=saved.spec_digest(loaded.specs, loaded.identity),
+        version=version("provisioner"),
+        now=now(),
+        valid_for=valid_for,
+        targets=targets,
+        excludes=excludes,
+    )
+    try:
+        Path(file).write_text(json.dumps(sealed, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        output.say(f"the plan can not be saved to `{file}`: {error.strerror}")
+        return False
+    until = sealed["saved"]["expires_at"]
+    output.talk(f"saved to {file}, good until {until}: apply it with `provisioner apply {file}`")
+    return True
+
+
+def opened(file: str) -> SavedPlan | int:
+    """The plan of a file, or the status to exit with, when what is wrong was said."""
+    from provisioner.saved import SavedPlanError, parse
+
+    try:
+        return parse(Path(file).read_text("utf-8"))
+    except OSError as error:
+        output.say(f"`{file}` can not be read: {error.strerror}", "name a file of `plan --out`")
+        return WRONG
+    except UnicodeDecodeError:
+        output.say(f"`{file}` is not a plan that `plan --out` wrote", _REVIEW)
+        return WRONG
+    except SavedPlanError as error:
+        output.say(f"`{file}`: {error}", _REVIEW)
+        return REFUSED if error.stale else WRONG
+
+
+def expired(saved: SavedPlan) -> bool:
+    """Whether the plan is too old to be applied, which is then said."""
+    if now() < saved.expires:
+        return False
+    output.say(f"the plan expired at {saved.until}", _REVIEW)
+    return True
+
+
+def within(saved: SavedPlan, view: Mapping[str, Any], loaded: Loaded) -> bool:
+    """Whether the plan as it is now goes no further than the saved one; if not, it is said."""
+    from provisioner.saved import SavedPlanError, check, spec_digest
+
+    try:
+        check(saved, view, spec_digest=spec_digest(loaded.specs, loaded.identity), now=now())
+    except SavedPlanError as error:
+        output.say(str(error), _REVIEW, details=error.details)
+        return False
+    return True
+
+
+def show(options: Namespace) -> int:
+    """Print a saved plan, in any format; no org is asked."""
+    found = opened(options.plan)
+    if isinstance(found, int):
+        return found
+    if options.format == "text":
+        from provisioner.render import plan as text
+        from provisioner.render.lines import write
+
+        write(text.plan(found.view), sys.stdout)
+    else:
+        output.print_report(found.view, options.format)
+    output.write_reports(found.view, options.report)
+    over = "expired" if now() >= found.expires else "can be applied until"
+    output.talk(f"for `{found.spec}`, environment `{found.environment}`: {over} {found.until}")
+    return DONE
