@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioner import environment as environments
-from provisioner import schema, source, spec
+from provisioner import roster, rosters, schema, source, spec
 from provisioner.diagnostics import Diagnostic, DiagnosticError, in_order
 from provisioner.environment import Environment, Local
 from provisioner.resource import Spec
@@ -82,19 +82,26 @@ def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
         found = Environment(environment or DEFAULT_ENVIRONMENT, Local())
         return Loaded(folder, found, problems=in_order(problems), texts=texts)
     filled = [_filled(d, found.vars, problems) for d in documents]
-    validator = schema.Validator(schemas(), "spec.schema.json")
-    declared = spec.specs(filled, complete=len(documents) == len(files))
-    checked = [p for document in filled for p in schema.check(document, validator)]
+    known = schemas()
+    validator = schema.Validator(known, "spec.schema.json")
     unfilled = {d.values[path] for d in filled for path in d.unfilled}
-    # What follows from a template that could not be filled is no problem of its own.
-    problems += [p for p in (*checked, *declared.problems) if p.span not in unfilled]
+    by_row = {span for d in filled for span in roster.by_row(d)}
+    checked = [p for document in filled for p in schema.check(document, validator)]
+    # What follows from a template that is not filled in is no problem of its own.
+    problems += [p for p in checked if p.span not in unfilled | by_row]
+    names = {"vars": found.vars, "env": os.environ}
+    identity = spec.identity(filled)
+    rows = rosters.read(filled, texts, tuple(problems), known, names, identity)
+    complete = len(documents) == len(files)
+    declared = spec.specs(filled, rows.specs, flawed=rows.flawed, complete=complete)
+    problems += [*rows.problems, *(p for p in declared.problems if p.span not in unfilled)]
     specs = declared.specs
     if secrets and not problems:
         try:
             specs = environments.with_secrets(specs, os.environ, _read_text)
         except DiagnosticError as error:
             problems += error.diagnostics
-    return Loaded(folder, found, specs, declared.identity, in_order(problems), texts)
+    return Loaded(folder, found, specs, declared.identity, in_order(problems), rows.texts)
 
 
 def schemas() -> Mapping[str, Mapping[str, Any]]:

@@ -58,11 +58,14 @@ class _Reference:
         return Address(self.target.kind, self.name)
 
 
-def check(all_: Sequence[Spec], *, complete: bool = True) -> Iterator[Diagnostic]:
+def check(
+    all_: Sequence[Spec], *, flawed: frozenset[str] = frozenset(), complete: bool = True
+) -> Iterator[Diagnostic]:
     """Every reference to nothing, to what is to be removed, and every circle of references.
 
     Where the specs are not `complete`, what is not declared may be so in a file that could
-    not be read: only a name next to a declared one is a slip then.
+    not be read: only a name next to a declared one is a slip then. What names a row of one of
+    the `flawed` rosters may be a row that could not be read.
     """
     declared = {spec.address: spec for spec in all_}
     found = [reference for spec in all_ for reference in _references(spec)]
@@ -72,6 +75,8 @@ def check(all_: Sequence[Spec], *, complete: bool = True) -> Iterator[Diagnostic
     for reference in found:
         target = declared.get(reference.address)
         if target is None:
+            if reference.name.partition(":")[0] in flawed:
+                continue
             problem = _undeclared(reference, keys[reference.target.kind], known_as)
             if problem and (complete or keys[reference.target.kind].near(reference.name, _NEAR)):
                 yield problem

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from provisioner.diagnostics import Diagnostic, Span, closest, did_you_mean, in_order
-from provisioner.source import Document, Path
+from provisioner.nodes import Path
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -21,6 +21,22 @@ if TYPE_CHECKING:
 _TRUE = frozenset({"yes", "y", "on", "true", "1"})
 _FALSE = frozenset({"no", "n", "off", "false", "0"})
 _FEW = 12
+
+
+class Readable(Protocol):
+    """What is checked: a document, or anything else whose values have places."""
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def data(self) -> Any: ...
+
+    def span(self, path: Path, *, key: bool = False) -> Span | None:
+        """Where the value at `path` stands, or its key."""
+
+    def written(self, path: Path) -> str:
+        """The text that the value at `path` was read from."""
 
 
 class Validator:
@@ -41,13 +57,13 @@ class Validator:
         return self._compiled.iter_errors(data)
 
 
-def check(document: Document, validator: Validator) -> tuple[Diagnostic, ...]:
+def check(document: Readable, validator: Validator) -> tuple[Diagnostic, ...]:
     """Every violation, in the order of the file. Empty when the document is valid."""
     errors = validator.errors(document.data)
     return in_order(d for error in errors for d in _explain(document, error))
 
 
-def _explain(document: Document, error: ValidationError) -> Iterator[Diagnostic]:
+def _explain(document: Readable, error: ValidationError) -> Iterator[Diagnostic]:
     path = tuple(error.absolute_path)
     instance: Any = error.instance
     rule: Any = error.validator_value
@@ -80,7 +96,7 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Diagnostic]
 
 
 def _unknown(
-    document: Document, path: Path, instance: Mapping[str, Any], schema: Mapping[str, Any]
+    document: Readable, path: Path, instance: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> Iterator[Diagnostic]:
     known = list(schema.get("properties", {}))
     patterns = list(schema.get("patternProperties", {}))
@@ -94,7 +110,7 @@ def _unknown(
         yield Diagnostic("unknown-field", f"`{key}` is not {noun}", span, help=help_)
 
 
-def _key_refused(document: Document, path: Path, error: ValidationError) -> Diagnostic:
+def _key_refused(document: Readable, path: Path, error: ValidationError) -> Diagnostic:
     # jsonschema points at the mapping; the key is the instance of the error.
     key = str(error.instance)
     schema: Any = error.schema
@@ -107,7 +123,7 @@ def _key_refused(document: Document, path: Path, error: ValidationError) -> Diag
     return Diagnostic("wrong-key", what, span, help=schema.get("x-help"))
 
 
-def _repeated(document: Document, path: Path, items: Sequence[Any]) -> Iterator[Diagnostic]:
+def _repeated(document: Readable, path: Path, items: Sequence[Any]) -> Iterator[Diagnostic]:
     for i, item in enumerate(items):
         if item in items[:i]:
             first = document.span((*path, items.index(item)))
@@ -120,7 +136,7 @@ def _repeated(document: Document, path: Path, items: Sequence[Any]) -> Iterator[
 
 
 def _wrong_type(
-    document: Document, path: Path, error: ValidationError, schema: Mapping[str, Any]
+    document: Readable, path: Path, error: ValidationError, schema: Mapping[str, Any]
 ) -> Diagnostic:
     allowed: Any = error.validator_value
     types = [allowed] if isinstance(allowed, str) else list(allowed)
@@ -134,7 +150,7 @@ def _wrong_type(
     return _violation("wrong-type", what, place, schema, help_, notes)
 
 
-def _type_help(document: Document, path: Path, value: Any, types: Sequence[str]) -> str | None:
+def _type_help(document: Readable, path: Path, value: Any, types: Sequence[str]) -> str | None:
     if "boolean" in types and isinstance(value, str | int):
         word = str(value).lower()
         if word in _TRUE | _FALSE:
@@ -152,7 +168,7 @@ def _type_help(document: Document, path: Path, value: Any, types: Sequence[str])
 
 
 def _wrong_value(
-    document: Document, path: Path, error: ValidationError, schema: Mapping[str, Any]
+    document: Readable, path: Path, error: ValidationError, schema: Mapping[str, Any]
 ) -> Diagnostic:
     name = _name(path)
     value: Any = error.instance
@@ -187,7 +203,7 @@ def _wrong_value(
 
 
 def _alternatives(
-    document: Document, path: Path, error: ValidationError, schema: Mapping[str, Any]
+    document: Readable, path: Path, error: ValidationError, schema: Mapping[str, Any]
 ) -> Iterator[Diagnostic]:
     """What is wrong with the only alternative that has the right type; else one message."""
     branches: dict[Any, list[ValidationError]] = {}
@@ -277,14 +293,14 @@ def _name(path: Path) -> str:
     return f"`{path[-1]}`"
 
 
-def _key(document: Document, path: Path) -> Span | None:
+def _key(document: Readable, path: Path) -> Span | None:
     """Where the key of `path` stands; of a whole file, its first line."""
     if not path:
         return Span(document.file, 1, 1, 1, 1)
     return document.span(path, key=True)
 
 
-def _place(document: Document, path: Path, value: Any) -> Span | None:
+def _place(document: Readable, path: Path, value: Any) -> Span | None:
     """The value; the key instead, where the value spans lines or is not written at all."""
     span = document.span(path)
     if not path or (span and isinstance(value, dict | list) and span.end_line > span.line):
@@ -294,7 +310,7 @@ def _place(document: Document, path: Path, value: Any) -> Span | None:
     return span
 
 
-def _filled_in(document: Document, path: Path, value: Any) -> tuple[str, ...]:
+def _filled_in(document: Readable, path: Path, value: Any) -> tuple[str, ...]:
     if "{{" in document.written(path) and not isinstance(value, dict | list):
         return (f"the template gives {_shown(value)}",)
     return ()

@@ -6,6 +6,7 @@ repeated key is an error. Merge keys (`<<`) work, although 1.2 dropped them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,13 +17,18 @@ from provisioner.text import between, lines, offsets
 
 Path = nodes.Path
 
+# The parts of a roster whose templates may name its `row`.
+_BY_ROW = (("key",), ("account",), ("contact",), ("user",))
+_ROW = re.compile(r"\brow\b")
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """One YAML document. `span(path)` finds the text that a path came from.
 
     `rendered` says that templates were filled in, which happens at most once; `unfilled`
-    are the paths of those that could not be.
+    are the paths of those that could not be, `by_row` of those of a roster that are filled in
+    for each of its rows.
     """
 
     file: str
@@ -32,6 +38,7 @@ class Document:
     text: str = ""
     rendered: bool = False
     unfilled: frozenset[Path] = frozenset()
+    by_row: frozenset[Path] = frozenset()
 
     def span(self, path: Path, *, key: bool = False) -> Span | None:
         """The span at `path`, or of its nearest ancestor that has one."""
@@ -94,18 +101,36 @@ def render(
     """Fill in the templates of every text value. Raises FlawedError with all problems.
 
     `{{ vars.x }}` and `{{ env.X }}` are all that a template can name. What a template
-    gives is never taken for a template again, however often this is called.
+    gives is never taken for a template again, however often this is called. In a roster, a
+    template that names `row` is left for its rows.
     """
     if document.rendered:
         return document
     problems: list[Diagnostic] = []
     names: Mapping[str, Mapping[str, Any]] = {"vars": vars, "env": env}
     unfilled: set[Path] = set()
-    data = _filled(document, document.data, (), names, problems, unfilled)
-    filled = replace(document, data=data, rendered=True, unfilled=frozenset(unfilled))
+    by_row: set[Path] = set()
+    data = _filled(document, document.data, (), names, problems, unfilled, by_row)
+    filled = replace(
+        document,
+        data=data,
+        rendered=True,
+        unfilled=frozenset(unfilled),
+        by_row=frozenset(by_row),
+    )
     if problems:
         raise FlawedError(problems, filled)
     return filled
+
+
+def in_template(document: Document, path: Path, problem: template.Problem) -> Diagnostic:
+    """Point at the words of the template that are wrong, or at the whole value."""
+    span = document.span(path)
+    if span and problem.words:
+        begin = document.text.find(problem.words, *offsets(document.text, span))
+        if begin >= 0:
+            span = between(document.text, begin, begin + len(problem.words), span.file)
+    return Diagnostic(problem.code, problem.message, span, help=problem.help)
 
 
 def _filled(
@@ -115,15 +140,22 @@ def _filled(
     names: Mapping[str, Mapping[str, Any]],
     problems: list[Diagnostic],
     unfilled: set[Path],
+    by_row: set[Path],
 ) -> Any:
+    def inside(key: str | int, item: Any) -> Any:
+        return _filled(document, item, (*path, key), names, problems, unfilled, by_row)
+
     match value:
         case str():
             if not template.is_template(value):
                 return value
+            if _is_by_row(path, value):
+                by_row.add(path)
+                return value
             try:
                 return template.fill(value, names)
             except template.TemplateError as error:
-                problems += [_in_template(document, path, p) for p in error.problems]
+                problems += [in_template(document, path, p) for p in error.problems]
                 unfilled.add(path)
                 return value
         case dict():
@@ -132,24 +164,12 @@ def _filled(
                 problems.append(
                     Diagnostic("template-key", "templates work in values, not in keys", span)
                 )
-            return {
-                key: _filled(document, item, (*path, key), names, problems, unfilled)
-                for key, item in value.items()
-            }
+            return {key: inside(key, item) for key, item in value.items()}
         case list():
-            return [
-                _filled(document, item, (*path, i), names, problems, unfilled)
-                for i, item in enumerate(value)
-            ]
+            return [inside(i, item) for i, item in enumerate(value)]
         case _:
             return value
 
 
-def _in_template(document: Document, path: Path, problem: template.Problem) -> Diagnostic:
-    """Point at the words of the template that are wrong, or at the whole value."""
-    span = document.span(path)
-    if span and problem.words:
-        begin = document.text.find(problem.words, *offsets(document.text, span))
-        if begin >= 0:
-            span = between(document.text, begin, begin + len(problem.words), span.file)
-    return Diagnostic(problem.code, problem.message, span, help=problem.help)
+def _is_by_row(path: Path, text: str) -> bool:
+    return path[:1] == ("rosters",) and path[2:3] in _BY_ROW and _ROW.search(text) is not None

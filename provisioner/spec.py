@@ -56,13 +56,29 @@ class Specs:
     problems: tuple[Diagnostic, ...] = ()
 
 
-def specs(documents: Sequence[Document], *, complete: bool = True) -> Specs:
+def identity(documents: Iterable[Document]) -> Mapping[str, str]:
+    """The external id fields by which the records of an sObject are found, as first given."""
+    found: dict[str, str] = {}
+    for document in documents:
+        for sobject, name, _ in _identity(document):
+            found.setdefault(sobject, name)
+    return found
+
+
+def specs(
+    documents: Sequence[Document],
+    rows: Iterable[Spec] = (),
+    *,
+    flawed: frozenset[str] = frozenset(),
+    complete: bool = True,
+) -> Specs:
     """The resources of all documents; where a key is given twice, the first one counts.
 
-    `complete` says that no file is missing from `documents`.
+    `rows` are those of the rosters; of the `flawed` ones some may be missing. `complete` says
+    that no file is missing from `documents`.
     """
     found: dict[Address, Spec] = {}
-    identity: dict[str, tuple[str, Span]] = {}
+    named: dict[str, tuple[str, Span]] = {}
     problems: list[Diagnostic] = []
     for document in documents:
         for spec, keys in _of(document):
@@ -71,20 +87,27 @@ def specs(documents: Sequence[Document], *, complete: bool = True) -> Specs:
                 continue
             found[spec.address] = spec
             problems += _same_field(spec, keys)
+        for spec, keys in _of_rosters(document):
+            problems += _same_field(spec, keys)
         for sobject, name, span in _identity(document):
-            if sobject in identity:
-                problems.append(_twice(sobject, span, identity[sobject][1]))
+            if sobject in named:
+                problems.append(_twice(sobject, span, named[sobject][1]))
             else:
-                identity[sobject] = name, span
+                named[sobject] = name, span
+    for row in rows:
+        if row.address in found:
+            problems.append(_twice(row.address.name, row.span, found[row.address].span))
+        else:
+            found[row.address] = row
     all_ = tuple(found[address] for address in sorted(found))
-    names = {sobject: name for sobject, (name, _) in identity.items()}
+    names = {sobject: name for sobject, (name, _) in named.items()}
     for spec in all_:
         problems += _both_forms(spec)
         problems += _unidentified(spec, names)
     problems += _same_record(all_, names)
     problems += _same_name(all_)
     problems += _same_contact(all_)
-    problems += references.check(all_, complete=complete)
+    problems += references.check(all_, flawed=flawed, complete=complete)
     return Specs(all_, names, in_order(problems))
 
 
@@ -101,6 +124,17 @@ def _of(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
             span = document.span(place, key=True)
             if span and isinstance(data, Mapping):
                 yield Spec(Address(kind, key), data, span, values[place]), keys[place]
+
+
+def _of_rosters(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
+    """Every part of a roster, with the places of the keys in it, as if it were a resource."""
+    for name, roster in _mapping(_mapping(document.data).get("rosters")).items():
+        for kind in _SOBJECTS:
+            place = "rosters", name, kind
+            span, data = document.span(place, key=True), _mapping(roster).get(kind)
+            if span and isinstance(data, Mapping):
+                keys = {p[3:]: s for p, s in document.keys.items() if p[:3] == place}
+                yield Spec(Address(kind, name), data, span), keys
 
 
 def _by_resource(spans: Mapping[Path, Span]) -> Mapping[Path, dict[Path, Span]]:

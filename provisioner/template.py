@@ -1,4 +1,4 @@
-"""Fill in one template. Names come from two scopes, `vars` and `env`, and nothing else.
+"""Fill in one template. Names come from the scopes it is given, and nothing else.
 
 A text of plain names (`jane@{{ vars.domain }}`) is filled in without Jinja2, which is
 slow to import and to compile; everything else is Jinja2 in its sandbox.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,69 @@ def is_template(text: str) -> bool:
 
 def fill(text: str, names: Names) -> Any:
     """The value of a template: of any type if it is one expression, else text."""
+    return _plainly(text, names) if is_plain(text) else compiled(text)(names)
+
+
+def is_plain(text: str) -> bool:
+    """Whether the template is a text with nothing but names in it, so that no Jinja2 is needed."""
     rest = _PLAIN.sub("", text)
-    if is_template(rest) or "}}" in rest:
-        return _by_jinja(text, names)
+    return not is_template(rest) and "}}" not in rest
+
+
+def pieces(text: str, names: Names, later: str) -> list[tuple[str, str]]:
+    """A plain template as pairs: some text, and the name in the scope `later` after it.
+
+    All other names are filled in, and the last pair has no name. Raises TemplateError.
+    """
+    found: list[tuple[str, str]] = []
+    before, at = "", 0
+    for match in _PLAIN.finditer(text):
+        before += text[at : match.start()]
+        at = match.end()
+        scope, _, name = match[1].partition(".")
+        if scope == later:
+            found.append((before, name))
+            before = ""
+        else:
+            # With a space after it the template is no single expression, but a text.
+            before += _plainly(f"{match[0]} ", names)[:-1]
+    return [*found, (before + text[at:], "")]
+
+
+def named(text: str, scope: str) -> tuple[str, ...]:
+    """The names that a template asks a scope for by a plain name or a literal, each once."""
+    if is_plain(text):
+        dotted = (match[1].partition(".") for match in _PLAIN.finditer(text))
+        found = [name for first, _, name in dotted if first == scope]
+    else:
+        found = _named_by_jinja(text, scope)
+    return tuple(dict.fromkeys(found))
+
+
+def compiled(text: str) -> Callable[[Names], Any]:
+    """The template as a function of its names, for one that is filled in many times.
+
+    Raises TemplateError for what no names could mend; so does the function, for what these
+    names can not.
+    """
+    if is_plain(text):
+        return lambda names: _plainly(text, names)
+    with _reported(text, {}):
+        render = _compiled(text)
+
+    def filled(names: Names) -> Any:
+        with _reported(text, names):
+            return render(names)
+
+    return filled
+
+
+def undefined(name: str, scope: str, names: Names) -> Problem:
+    """What is wrong with a template that asks a scope for a name it does not have."""
+    return _undefined(name, names[scope], names, f"{scope}.{name}")
+
+
+def _plainly(text: str, names: Names) -> Any:
     found: dict[str, Any] = {}
     problems: dict[str, Problem] = {}
     for match in _PLAIN.finditer(text):
@@ -99,7 +160,8 @@ def _lookup(dotted: str, names: Names) -> Any:
 def _undefined(name: str, inside: Any, names: Names, words: str = "") -> Problem:
     if inside is None:
         meant = [f"{scope}.{name}" for scope in names if name in names[scope]]
-        anything = "a template can use `vars.NAME` and `env.NAME`"
+        *most, last = [f"`{scope}.NAME`" for scope in names]
+        anything = f"a template can use {', '.join(most)} and {last}"
         hint = f"did you mean `{meant[0]}`?" if meant else anything
         return Problem("undefined-name", f"`{name}` is not defined", hint, words or name)
     if not isinstance(inside, Mapping):
@@ -113,7 +175,8 @@ def _undefined(name: str, inside: Any, names: Names, words: str = "") -> Problem
         what = f"`{full}` is not set"
         return Problem("undefined-name", what, meant_here or f"set the variable `{name}`", full)
     known = ", ".join(f"`{scope}.{key}`" for key in list(inside)[:10])
-    otherwise = f"defined are {known}" if known else "the environment defines no variables"
+    nothing = "the environment defines no variables" if scope == "vars" else None
+    otherwise = f"defined are {known}" if known else nothing
     return Problem(
         "undefined-name", f"`{full}` is not defined", meant_here or otherwise, words or full
     )
@@ -171,21 +234,55 @@ def _plain(value: Any, text: str) -> Any:
 # ---------------------------------------------------------------- Jinja2
 
 
-def _by_jinja(text: str, names: Names) -> Any:
+def _compiled(text: str) -> Callable[[Names], Any]:
     import jinja2
 
     env = _environment()
+    expression = _single(env, text)
+    if expression is None:
+        template = env.from_string(text)
+        return lambda names: template.render(**names)
+    compute = env.compile_expression(expression, undefined_to_none=False)
+
+    def value(names: Names) -> Any:
+        found = compute(**names)
+        if isinstance(found, jinja2.Undefined):
+            str(found)  # raises, as any use of it does
+        return _plain(found, text)
+
+    return value
+
+
+def _named_by_jinja(text: str, scope: str) -> list[str]:
+    from jinja2 import TemplateSyntaxError, nodes
+
     try:
-        if (expression := _single(env, text)) is not None:
-            value = env.compile_expression(expression, undefined_to_none=False)(**names)
-            if isinstance(value, jinja2.Undefined):
-                str(value)  # raises, as any use of it does
-            return _plain(value, text)
-        return env.from_string(text).render(**names)
+        parsed = _environment().parse(text)
+    except TemplateSyntaxError:
+        return []
+    found: list[str] = []
+    for node in parsed.find_all((nodes.Getattr, nodes.Getitem)):
+        assert isinstance(node, nodes.Getattr | nodes.Getitem)
+        if not isinstance(node.node, nodes.Name) or node.node.name != scope:
+            continue
+        if isinstance(node, nodes.Getattr):
+            found.append(node.attr)
+        elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            found.append(node.arg.value)
+    return found
+
+
+@contextmanager
+def _reported(text: str, names: Names) -> Iterator[None]:
+    """Raise what goes wrong within as a TemplateError."""
+    import jinja2
+
+    try:
+        yield
     except TemplateError:
         raise
     except jinja2.TemplateSyntaxError as error:
-        words = _failing_part(env, text)
+        words = _failing_part(_environment(), text)
         message = _lower(error.message or "")
         raise TemplateError([Problem("template-syntax", message, None, words)]) from error
     except _Missing as error:

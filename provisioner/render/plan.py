@@ -54,7 +54,7 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
     for step in view["steps"]:
         yield Line((step["address"], "bold"), f"  {_drifted(step)}", (_place(step), "dim"))
         for field in step["fields"] if step["action"] == "update" else ():
-            yield Line(f"    {field['name']}", (_line(field), "dim"))
+            yield Line(f"    {field['name']}", (_line(field, step), "dim"))
             yield Line("        spec has ", (value(field["after"]), "green"))
             yield Line("        org has  ", (value(field["before"]), "red"))
         modified = step["last_modified"]
@@ -100,7 +100,7 @@ def _step(step: Mapping[str, Any], width: int) -> Iterator[Line]:
     indent = " " * (width + 8)
     for field in step["fields"]:
         before = "" if action == "create" else f"{value(field['before'])} -> "
-        default = "  default" if field["default"] else _line(field)
+        default = "  default" if field["default"] else _line(field, step)
         yield Line(f"{indent}{field['name']}: {before}", value(field["after"]), (default, "dim"))
     for note in step["notes"]:
         yield Line(indent, (f"{note['kind']}: {note['text']}", _NOTES[note["kind"]]))
@@ -149,5 +149,10 @@ def _place(step: Mapping[str, Any]) -> str:
     return f"  {step['file']}:{step['line']}" if step["file"] else ""
 
 
-def _line(field: Mapping[str, Any]) -> str:
-    return f"  line {field['line']}" if field["line"] else ""
+def _line(field: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+    """Where a field was written; the row of a roster gets some from the file that has it."""
+    if not field["line"]:
+        return ""
+    if field["file"] != step["file"]:
+        return f"  {field['file']}:{field['line']}"
+    return f"  line {field['line']}"

@@ -61,10 +61,10 @@ UNQUOTED = "write `false`, without quotes"
     [
         # names
         (
-            "sites: {}",
+            "webs: {}",
             (
                 "1:1",
-                "`sites` is not a section of a spec",
+                "`webs` is not a section of a spec",
                 "known: " + ", ".join(f"`{s}`" for s in SECTIONS),
             ),
         ),

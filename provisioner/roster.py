@@ -1,0 +1,567 @@
+"""Turn every row of a CSV file into the account, the contact and the user that it stands for.
+
+The templates of a roster are compiled once, and so are the rules that the schemas have for
+what they give; a row that breaks none costs little more than filling them in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from provisioner import schema, source, table, template
+from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
+from provisioner.resource import Address, Spec
+from provisioner.rules import Rule, Schemas, rule
+from provisioner.source import Document, Path
+
+PARTS = ("account", "contact", "user")
+"""What a row becomes, in the order in which one is made of the other."""
+
+_IMPLIED: Mapping[str, str] = {"contact": "account", "user": "contact"}
+"""The reference that a part has to the one before it, unless it gives its own."""
+
+_SHOWN = 100
+"""So many problems of one roster are told; a wrong column has one in every row."""
+
+_KEY = re.compile(r"\S(.*\S)?")
+_SCALARS = (str, int, float, bool, type(None))
+
+Fill = Callable[[Sequence[str]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """A roster as it is declared in a document whose other templates are filled in."""
+
+    name: str
+    document: Document
+    data: Mapping[str, Any]
+
+    @property
+    def file(self) -> str:
+        """The CSV file, from the folder of the document."""
+        return str(self.data["file"])
+
+    @property
+    def encoding(self) -> str | None:
+        return self.data.get("encoding")
+
+    @property
+    def delimiter(self) -> str:
+        return str(self.data.get("delimiter", ","))
+
+    def at(self, *path: str | int) -> Span:
+        span = self.document.span(("rosters", self.name, *path))
+        assert span is not None, "what is declared has a place"
+        return span
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What the rows of a roster declare, and what is wrong with them."""
+
+    specs: tuple[Spec, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def declared(document: Document, problems: Iterable[Diagnostic]) -> Iterator[Roster]:
+    """The rosters of a document that none of the problems is about."""
+    places = [p.span for p in problems if p.span and p.span.file == document.file]
+    for name, declared_ in _rosters(document).items():
+        here = document.span(("rosters", name), key=True)
+        within = document.span(("rosters", name))
+        if not isinstance(declared_, Mapping) or here is None or within is None:
+            continue
+        begin, end = (here.line, here.column), (within.end_line, within.end_column)
+        if not any(begin <= (place.line, place.column) < end for place in places):
+            yield Roster(name, document, declared_)
+
+
+def names(document: Document) -> frozenset[str]:
+    """The names of all rosters of a document, flawed or not."""
+    return frozenset(_rosters(document))
+
+
+def _rosters(document: Document) -> Mapping[str, Any]:
+    data = document.data if isinstance(document.data, Mapping) else {}
+    found = data.get("rosters")
+    return found if isinstance(found, Mapping) else {}
+
+
+def by_row(document: Document) -> frozenset[Span]:
+    """The places of the templates that are filled in by row, and are no values yet."""
+    spans = (document.span(path) for path in document.by_row)
+    return frozenset(span for span in spans if span)
+
+
+def fill(
+    roster: Roster,
+    lines: Iterable[str],
+    file: str,
+    schemas: Schemas,
+    names: template.Names,
+    identity: Mapping[str, str],
+) -> Filled:
+    """The resources of every row, in the order of the file, accounts at their first row.
+
+    `lines` are those of `file`, with their line breaks; they are read one at a time. `names`
+    are what templates can name besides `row`.
+    """
+    return _Filling(roster, file, schemas, names, identity.get("Account")).run(lines)
+
+
+# ---------------------------------------------------------------- templates
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """One template of a part: what it gives for a row, of which columns, by what rule."""
+
+    path: Path
+    give: Fill
+    columns: tuple[int, ...]
+    rule: Rule
+
+
+@dataclass(slots=True)
+class _Part:
+    """The account, contact or user of a roster: constant values, and templates among them.
+
+    `implied` is the reference that it has to the part before it. `complete` says that it has
+    what the schema requires, whether or not a row asks for its removal.
+    """
+
+    kind: str
+    data: Mapping[str, Any]
+    implied: str | None = None
+    complete: bool = True
+    leaves: list[_Leaf] = field(default_factory=list)
+    columns: dict[Path, int] = field(default_factory=dict)
+    spans: Mapping[Path, Span] = field(default_factory=dict)
+
+    def filled(self, values: Sequence[Any]) -> dict[str, Any]:
+        """The part with the values of its templates in their places."""
+        data = dict(self.data)
+        for leaf, value in zip(self.leaves, values, strict=True):
+            if len(leaf.path) == 1:
+                data[str(leaf.path[0])] = value
+            else:
+                _put(data, leaf.path, value)
+        for name in ("was", "remove"):
+            # What is asked of some rows only is not asked of the others.
+            if name in data and data[name] in (None, False):
+                del data[name]
+        if data.get("on_create") == {"password": None}:
+            del data["on_create"]
+        return data
+
+
+def _put(data: dict[str, Any], path: Path, value: Any) -> None:
+    """Put a value in its place; what is on the way is shared by all rows, and copied."""
+    inside: Any = data
+    for step in path[:-1]:
+        copy = inside[step].copy()
+        inside[step] = copy
+        inside = copy
+    inside[path[-1]] = value
+
+
+def _plain(text: str, header: Sequence[str], names: template.Names) -> Fill:
+    """A text with names in it: the rest of it is filled in here and now."""
+    parts = template.pieces(text, names, "row")
+    match parts:
+        case [("", name), ("", "")]:
+            column = header.index(name)
+            return lambda cells: cells[column]
+    format_ = ""
+    for before, name in parts:
+        format_ += before.replace("{", "{{").replace("}", "}}")
+        format_ += f"{{{header.index(name)}}}" if name else ""
+    give = format_.format
+    return lambda cells: give(*cells)
+
+
+def _by_jinja(text: str, header: Sequence[str], names: template.Names) -> Fill:
+    give = template.compiled(text)
+    return lambda cells: give({"row": dict(zip(header, cells, strict=True)), **names})
+
+
+# ---------------------------------------------------------------- rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spans(Mapping[Path, Span]):
+    """The places of one resource of a row, made when they are asked for."""
+
+    part: _Part
+    places: table.Places
+    number: int
+
+    def __getitem__(self, path: Path) -> Span:
+        column = self.part.columns.get(path)
+        return self.part.spans[path] if column is None else self.places.span(self.number, column)
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter({**self.part.spans, **self.part.columns})
+
+    def __len__(self) -> int:
+        return len({**self.part.spans, **self.part.columns})
+
+
+@dataclass(frozen=True, slots=True)
+class _RowDocument:
+    """One resource of a row as if it were a document, for the words of the schema."""
+
+    file: str
+    data: Any
+    spec: Spec
+    given: Mapping[Path, Any]
+
+    def span(self, path: Path, *, key: bool = False) -> Span | None:
+        return self.spec.at(*path[2:])
+
+    def written(self, path: Path) -> str:
+        return str(self.given.get(path[2:], ""))
+
+
+class _Filling:
+    """One pass over the rows of a roster."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        file: str,
+        schemas: Schemas,
+        names: template.Names,
+        external: str | None,
+    ) -> None:
+        self._roster = roster
+        self._file = file
+        self._schemas = schemas
+        self._names = names
+        self._account_keys = (*((external,) if external else ()), "AccountNumber", "Name")
+        self._header: list[str] = []
+        self._problems: list[Diagnostic] = []
+        self._untold = 0
+        self._specs: list[Spec] = []
+        self._keys: dict[str, int] = {}
+        self._accounts: dict[str, Spec] = {}
+        self._validator: schema.Validator | None = None
+
+    def run(self, lines: Iterable[str]) -> Filled:
+        rows = table.rows(lines, self._file, self._roster.delimiter)
+        try:
+            header = next((row for row in rows if not row.empty), None)
+            if header is None or not self._compile(header):
+                return Filled(problems=tuple(self._problems) or (self._headless(),))
+            for row in rows:
+                if not row.empty:
+                    self._read(row)
+        except DiagnosticError as error:
+            self._problems += error.diagnostics
+        if self._untold:
+            what = f"{self._untold} more problems are not shown"
+            self._problems.append(
+                Diagnostic("more-problems", what, self._roster.at("file"), help="mend these first")
+            )
+        return Filled(tuple(self._specs), tuple(self._problems))
+
+    def _headless(self) -> Diagnostic:
+        span = Span(self._file, 1, 1, 1, 1)
+        help_ = "the first line names the columns"
+        return Diagnostic("no-header", f"`{self._file}` has no header", span, help=help_)
+
+    def _problem(self, problem: Diagnostic) -> None:
+        if len(self._problems) < _SHOWN:
+            self._problems.append(problem)
+        else:
+            self._untold += 1
+
+    # ------------------------------------------------------------ once
+
+    def _compile(self, header: table.Row) -> bool:
+        """Compile all templates for these columns; whether they can be filled in."""
+        self._header = [cell.strip("\ufeff").strip() for cell in header.cells]
+        self._check_header(header)
+        key = self._roster.data["key"]
+        self._key = self._leaf(("key",), key, "reference.schema.json", ())
+        self._parts = [
+            part for kind in PARTS if (part := self._part(kind, self._roster.data.get(kind)))
+        ]
+        if not self._parts:
+            what = f"the rows of `{self._roster.name}` become nothing"
+            help_ = "give the roster an `account`, a `contact` or a `user`"
+            self._problems.append(
+                Diagnostic("empty-roster", what, self._roster.at("file"), help=help_)
+            )
+        if self._problems:
+            return False
+        leaves = [self._key, *(leaf for part in self._parts for leaf in part.leaves)]
+        used = sorted({c for leaf in leaves for c in leaf.columns})
+        self._places = table.Places(self._file, used, self._roster.delimiter)
+        for part in self._parts:
+            part.columns = {leaf.path: leaf.columns[0] for leaf in part.leaves if leaf.columns}
+            if part.implied and self._key.columns:
+                part.columns[part.implied,] = self._key.columns[0]
+        return True
+
+    def _check_header(self, header: table.Row) -> None:
+        spans = table.cell_spans(header, self._file, self._roster.delimiter)
+        for column, name in enumerate(self._header):
+            first = self._header.index(name)
+            if name and first != column:
+                what = f"two columns are named `{name}`"
+                notes = (f"first named at {spans[first]}",)
+                self._problems.append(
+                    Diagnostic("duplicate-column", what, spans[column], notes=notes)
+                )
+
+    def _part(self, kind: str, data: Any) -> _Part | None:
+        if data is None:
+            return None
+        at = "rosters", self._roster.name, kind
+        values = self._roster.document.values.items()
+        below = {p[3:]: span for p, span in values if p[:3] == at and len(p) > 3}
+        part = _Part(kind, data, spans=below)
+        implied = _IMPLIED.get(kind)
+        if implied and self._roster.data.get(implied) and not _gives(data, implied):
+            part.implied, part.data = implied, {implied: None, **data}
+        file = f"{kind}.schema.json"
+        for path in below:
+            if (*at, *path) in self._roster.document.by_row:
+                part.leaves.append(self._leaf((kind, *path), _inside(data, path), file, path))
+        removed = any(leaf.path == ("remove",) for leaf in part.leaves)
+        required = self._schemas[file]["then"]["required"]
+        part.complete = not removed or set(required) <= data.keys()
+        return part
+
+    def _leaf(self, at: Path, text: str, file: str, path: Path) -> _Leaf:
+        """Compile one template; what can not be mended by any row is told here, once."""
+        document, full = self._roster.document, ("rosters", self._roster.name, *at)
+        columns = {name: "" for name in self._header if name}
+        names: template.Names = {"row": columns, **self._names}
+        named = template.named(text, "row")
+        problems = [template.undefined(n, "row", names) for n in named if n not in columns]
+        give: Fill = str
+        try:
+            if not problems:
+                plain = template.is_plain(text)
+                give = (_plain if plain else _by_jinja)(text, self._header, self._names)
+        except template.TemplateError as error:
+            problems += error.problems
+        for problem in problems:
+            found = source.in_template(document, full, problem)
+            self._problems.append(replace(found, help=self._other_delimiter() or found.help))
+        used = tuple(self._header.index(name) for name in named if name in columns)
+        return _Leaf(path, give, used, rule(self._schemas, file, path) if path else _any)
+
+    def _other_delimiter(self) -> str | None:
+        """What to do where the whole header is taken for one column."""
+        if len(self._header) > 1:
+            return None
+        found = next((d for d in (";", "\t", "|", ",") if d in self._header[0]), None)
+        shown = '"\\t"' if found == "\t" else f'"{found}"'
+        return f"the header looks as if it needs `delimiter: {shown}`" if found else None
+
+    # ------------------------------------------------------------ for each row
+
+    def _read(self, row: table.Row) -> None:
+        extra = len(row.cells) - len(self._header)
+        if extra > 0 and not any(row.cells[len(self._header) :]):
+            row = replace(row, cells=row.cells[: len(self._header)])
+            extra = 0
+        if extra:
+            self._problem(self._uneven(row, extra))
+            return
+        cells = [cell.strip() for cell in row.cells]
+        number = self._places.add(row)
+        key = self._key_of(number, cells)
+        if key is None:
+            return
+        made: dict[str, str] = {}
+        for part in self._parts:
+            values = self._values(part, number, cells)
+            if values is None:
+                continue
+            data = part.filled(values)
+            if part.implied:
+                data[part.implied] = made.get(part.implied)
+            name = f"{self._roster.name}:{key}"
+            if part.kind == "account":
+                name = f"{self._roster.name}:{self._account_key(data)}"
+            spec = self._spec(part, number, name, data)
+            made[part.kind] = name
+            if part.kind == "account" and self._is_known(spec):
+                continue
+            if self._obeys(part, spec, values):
+                self._specs.append(spec)
+
+    def _spec(self, part: _Part, number: int, name: str, data: Mapping[str, Any]) -> Spec:
+        column = self._key.columns[0] if self._key.columns else None
+        if part.kind == "account":
+            named = (part.columns.get((n,)) for n in self._account_keys if data.get(n))
+            column = next((c for c in named if c is not None), column)
+        span = self._cell(number, column)
+        return Spec(Address(part.kind, name), data, span, _Spans(part, self._places, number))
+
+    def _cell(self, number: int, column: int | None) -> Span:
+        if column is not None:
+            return self._places.span(number, column)
+        line = self._places.line(number)
+        return Span(self._file, line, 1, line, 1)
+
+    def _uneven(self, row: table.Row, extra: int) -> Diagnostic:
+        spans = table.cell_spans(row, self._file, self._roster.delimiter)
+        width = len(self._header)
+        cells = f"{len(row.cells)} cell" + ("s" if len(row.cells) != 1 else "")
+        what = f"the row has {cells}, and the header {width}"
+        if extra > 0:
+            help_ = "quote a cell that holds the delimiter, or name the column in the header"
+            return Diagnostic("uneven-row", what, spans[width], help=help_)
+        missing = self._header[len(row.cells)]
+        end = spans[-1]
+        at = Span(end.file, end.end_line, end.end_column, end.end_line, end.end_column)
+        help_ = f"`{missing}` is the first that is missing: a cell may be empty, but must be there"
+        return Diagnostic("uneven-row", what, at, help=help_)
+
+    def _key_of(self, number: int, cells: Sequence[str]) -> str | None:
+        found = self._given(self._key, number, cells, ("key",))
+        if found is _Failed:
+            return None
+        key = "" if found is None else str(found).strip()
+        if not _KEY.fullmatch(key):
+            what = "the key of the row has a line break in it" if key else "the row has no key"
+            self._problem(self._at_leaf("wrong-key", what, self._key, number, ("key",)))
+            return None
+        first = self._keys.setdefault(key, number)
+        if first != number:
+            column = self._key.columns[0] if self._key.columns else None
+            note = f"first declared at {self._cell(first, column)}"
+            what = f"`{key}` is the key of two rows"
+            self._problem(
+                Diagnostic("duplicate-key", what, self._cell(number, column), notes=(note,))
+            )
+            return None
+        return key
+
+    def _values(self, part: _Part, number: int, cells: Sequence[str]) -> list[Any] | None:
+        values: list[Any] = []
+        failed = False
+        for leaf in part.leaves:
+            value = self._given(leaf, number, cells, (part.kind, *leaf.path))
+            failed = failed or value is _Failed
+            values.append(value)
+        return None if failed else values
+
+    def _given(self, leaf: _Leaf, number: int, cells: Sequence[str], at: Path) -> Any:
+        """What the template gives; text that is empty is null. `_Failed` where it fails."""
+        try:
+            value = leaf.give(cells)
+        except template.TemplateError as error:
+            for problem in error.problems:
+                found = self._at_leaf(problem.code, problem.message, leaf, number, at)
+                self._problem(replace(found, help=problem.help))
+            return _Failed
+        return None if isinstance(value, str) and not value.strip() else value
+
+    def _at_leaf(self, code: str, what: str, leaf: _Leaf, number: int, at: Path) -> Diagnostic:
+        span = self._cell(number, leaf.columns[0] if leaf.columns else None)
+        return Diagnostic(code, what, span, notes=(self._template_at(at),))
+
+    def _template_at(self, at: Path) -> str:
+        return f"by the template at {self._roster.at(*at)}"
+
+    def _account_key(self, data: Mapping[str, Any]) -> str:
+        named = (data.get(name) for name in self._account_keys)
+        return str(next((value for value in named if value is not None), "")).strip()
+
+    def _is_known(self, spec: Spec) -> bool:
+        """Whether a row before has the account already; it must be the same account."""
+        first = self._accounts.setdefault(spec.address.name, spec)
+        if first is spec:
+            return False
+        if first.data != spec.data:
+            names = {**first.data, **spec.data}
+            name = next(n for n in names if first.data.get(n) != spec.data.get(n))
+            shown = [_shown(s.data.get(name)) for s in (spec, first)]
+            what = f"`{name}` of `{spec.address}` is {shown[0]} here, and {shown[1]} in another row"
+            help_ = "rows of one account give it the same values"
+            notes = (f"first given at {first.at(name)}",)
+            self._problem(Diagnostic("two-values", what, spec.at(name), help=help_, notes=notes))
+        return True
+
+    # ------------------------------------------------------------ the schema
+
+    def _obeys(self, part: _Part, spec: Spec, values: Sequence[Any]) -> bool:
+        """Whether the resource is what the schema asks; what it has against it is told."""
+        if (part.complete or "remove" in spec.data) and all(
+            type(value) in _SCALARS and leaf.rule(value)
+            for leaf, value in zip(part.leaves, values, strict=True)
+            if leaf.path[0] in spec.data
+        ):
+            return True
+        if len(self._problems) >= _SHOWN:
+            self._untold += 1
+            return False
+        if self._validator is None:
+            self._validator = schema.Validator(self._schemas, "spec.schema.json")
+        data = {f"{part.kind}s": {spec.address.name: spec.data}}
+        given = {leaf.path: value for leaf, value in zip(part.leaves, values, strict=True)}
+        found = schema.check(_RowDocument(self._file, data, spec, given), self._validator)
+        for problem in found:
+            self._problem(self._of_row(part, spec, problem, given))
+        return not found
+
+    def _of_row(
+        self, part: _Part, spec: Spec, problem: Diagnostic, given: Mapping[Path, Any]
+    ) -> Diagnostic:
+        """The problem with a help that fits a cell, and with the place of the template."""
+        path = next((p for p in given if spec.at(*p) == problem.span), None)
+        if path is None:
+            return problem
+        help_ = problem.help
+        if problem.code == "wrong-type":
+            column = self._header[part.columns[path]] if path in part.columns else None
+            help_ = _type_help(problem.message, given[path], column)
+        notes = (*problem.notes, self._template_at((part.kind, *path)))
+        return replace(problem, help=help_, notes=notes)
+
+
+class _Failed:
+    """Stands for the value of a template that fails."""
+
+
+def _any(_: Any) -> bool:
+    return True
+
+
+def _gives(data: Mapping[str, Any], reference: str) -> bool:
+    """Whether a part gives the reference, under our name or as the field."""
+    return reference in data or f"{reference.title()}Id" in data
+
+
+def _inside(data: Any, path: Path) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
+def _shown(value: Any) -> str:
+    return "empty" if value is None else f"`{value}`"
+
+
+def _type_help(message: str, value: Any, column: str | None) -> str | None:
+    if value is None:
+        return f"fill in `{column}`" if column else None
+    cell = f"row.{column}" if column and column.isidentifier() else f"row['{column or 'COLUMN'}']"
+    expected, _, _ = message.partition(", not ")
+    if "true or false" in expected:
+        return f"compare it in the template: `{{{{ {cell} == 'yes' }}}}`"
+    if "number" in expected:
+        return f"make it one in the template: `{{{{ {cell} | int }}}}`"
+    if isinstance(value, bool | int | float):
+        return f"make it text in the template: `{{{{ {cell} | string }}}}`"
+    return None

@@ -1,0 +1,150 @@
+"""Find the CSV files of the rosters, and read them line by line in whatever they are encoded."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provisioner import roster, template
+from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
+from provisioner.resource import Spec
+from provisioner.roster import Roster
+from provisioner.rules import Schemas
+from provisioner.source import Document
+
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+# Line breaks to an editor's eye and to YAML, but not to CSV.
+_NO_BREAKS = str.maketrans(dict.fromkeys("\x85\u2028\u2029\v\f", " "))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What all rosters declare, what is wrong with them, and the text of each file.
+
+    `flawed` are the names of those that may declare more than could be read.
+    """
+
+    specs: tuple[Spec, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+    flawed: frozenset[str] = frozenset()
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Texts(Mapping[str, str]):
+    """Texts by name, of which some are read only when they are asked for."""
+
+    def __init__(self, known: Mapping[str, str], later: Mapping[str, Callable[[], str]]) -> None:
+        self._known = known
+        self._later = later
+
+    def __getitem__(self, name: str) -> str:
+        return self._known[name] if name in self._known else self._later[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._known, **self._later})
+
+    def __len__(self) -> int:
+        return len({**self._known, **self._later})
+
+
+def read(
+    documents: Sequence[Document],
+    texts: Mapping[str, str],
+    problems: Sequence[Diagnostic],
+    schemas: Schemas,
+    names: template.Names,
+    identity: Mapping[str, str],
+) -> Rows:
+    """The resources of every roster that none of the `problems` is about."""
+    specs: list[Spec] = []
+    found: list[Diagnostic] = []
+    later: dict[str, Callable[[], str]] = {}
+    named: dict[str, Span] = {}
+    flawed: set[str] = set()
+    for document in documents:
+        flawed |= roster.names(document)
+        for declared in roster.declared(document, problems):
+            here = document.span(("rosters", declared.name), key=True)
+            assert here is not None, "what is declared has a place"
+            first = named.setdefault(declared.name, here)
+            if first is not here:
+                what, note = f"`{declared.name}` is declared twice", f"first declared at {first}"
+                found.append(Diagnostic("duplicate-key", what, here, notes=(note,)))
+                continue
+            path = os.path.normpath(Path(document.file).parent / declared.file)
+            filled = _filled(declared, path, schemas, names, identity)
+            specs += filled.specs
+            found += filled.problems
+            if not filled.problems:
+                flawed.discard(declared.name)
+            if Path(path).is_file():
+                later[path] = _text(path, declared.encoding)
+    return Rows(tuple(specs), tuple(found), frozenset(flawed), Texts(texts, later))
+
+
+def _filled(
+    declared: Roster,
+    path: str,
+    schemas: Schemas,
+    names: template.Names,
+    identity: Mapping[str, str],
+) -> roster.Filled:
+    try:
+        encoding = _encoding(path, declared.encoding)
+        with Path(path).open(encoding=encoding, newline="") as lines:
+            read_ = _decoded(lines, path, encoding)
+            return roster.fill(declared, read_, path, schemas, names, identity)
+    except OSError as error:
+        near = sorted(p.name for p in Path(path).parent.glob("*.csv"))
+        what = f"`{path}` can not be read: {error.strerror}"
+        help_ = f"CSV files there: {', '.join(f'`{n}`' for n in near)}" if near else None
+        problem = Diagnostic("unreadable", what, declared.at("file"), help=help_)
+    except DiagnosticError as error:
+        return roster.Filled(problems=error.diagnostics)
+    return roster.Filled(problems=(problem,))
+
+
+def _encoding(path: str, named: str | None) -> str:
+    """The encoding that was named, or that the first bytes tell; UTF-8 where they tell none."""
+    if named:
+        return "utf-8-sig" if named == "utf-8" else named
+    with Path(path).open("rb") as file:
+        start = file.read(2)
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _decoded(lines: Iterator[str], path: str, encoding: str) -> Iterator[str]:
+    """The lines; where one can not be decoded, a DiagnosticError that points at it."""
+    try:
+        yield from lines
+    except UnicodeError as error:
+        name = encoding.removesuffix("-sig")
+        what = f"this is not {name.upper()}"
+        if isinstance(error, UnicodeDecodeError):
+            what = f"byte 0x{error.object[error.start]:02X} is not {name.upper()}"
+        help_ = "save the file as UTF-8, or name its `encoding` in the roster"
+        span = _first_replaced(path, encoding)
+        raise DiagnosticError([Diagnostic("encoding", what, span, help=help_)]) from error
+
+
+def _first_replaced(path: str, encoding: str) -> Span:
+    """Where the first character stands that could not be decoded."""
+    with Path(path).open(encoding=encoding, newline="", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            column = line.find(_REPLACED) + 1
+            if column:
+                return Span(path, number, column, number, column + 1)
+    return Span(path, 1, 1, 1, 1)
+
+
+def _text(path: str, encoding: str | None) -> Callable[[], str]:
+    def read_() -> str:
+        with Path(path).open(
+            encoding=_encoding(path, encoding), newline="", errors="replace"
+        ) as file:
+            return file.read().translate(_NO_BREAKS)
+
+    return read_

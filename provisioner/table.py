@@ -1,0 +1,166 @@
+"""Read the text of a CSV file into rows, one at a time, with the place of every cell.
+
+The rules are those of RFC 4180: a cell in quotes may hold delimiters, line breaks and
+doubled quotes. Places are kept as numbers, since a file has many more cells than problems.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
+
+# The longest text that Salesforce stores in one field. (platform reference 3.1: a long text
+# area has at most 131,072 characters) More than that is a quote that was never closed.
+_LONGEST_CELL = 131_072
+_QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*(?:"|\Z)')
+_BREAK = re.compile("\r\n|[\r\n]")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of one row, the line that it begins on, and its text as it was read."""
+
+    cells: Sequence[str]
+    line: int
+    text: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing stands in it but delimiters, as spreadsheets leave behind."""
+        return not any(self.cells)
+
+
+def rows(lines: Iterable[str], file: str, delimiter: str = ",") -> Iterator[Row]:
+    """Every row that has a cell, in order; `lines` keep their line breaks.
+
+    Raises DiagnosticError where the text is no CSV: what comes after can not be trusted.
+    """
+    csv.field_size_limit(_LONGEST_CELL)
+    taken: list[str] = []
+
+    def remembered() -> Iterator[str]:
+        for line in lines:
+            taken.append(line)
+            yield line
+
+    reader = csv.reader(remembered(), delimiter=delimiter, strict=True)
+    line = 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise DiagnosticError([_broken(str(error), taken, line, file, delimiter)]) from error
+        if cells is None:
+            return
+        if cells:
+            yield Row(cells, line, taken[0] if len(taken) == 1 else "".join(taken))
+        line += len(taken)
+        taken.clear()
+
+
+def cell_spans(row: Row, file: str, delimiter: str = ",") -> tuple[Span, ...]:
+    """Where each cell of a row stands, its quotes included."""
+    return tuple(_spans(row.text, row.line, file, delimiter))
+
+
+class Places:
+    """Where some columns of many rows stand, at eight bytes a cell."""
+
+    def __init__(self, file: str, columns: Sequence[int], delimiter: str = ",") -> None:
+        self.file = file
+        self._delimiter = delimiter
+        self._slots = {column: slot for slot, column in enumerate(columns)}
+        self._lines = array("I")
+        self._starts = array("I")
+        self._ends = array("I")
+        # Only a cell with a line break in it, or after one, needs more than two columns.
+        self._elsewhere: dict[tuple[int, int], Span] = {}
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, row: Row) -> int:
+        """Remember the places of one row; its number."""
+        number = len(self._lines)
+        self._lines.append(row.line)
+        if '"' in row.text:
+            self._add_quoted(number, row)
+            return number
+        starts, ends, column = [], [], 1
+        for cell in row.cells:
+            starts.append(column)
+            column += len(cell)
+            ends.append(column)
+            column += 1
+        self._starts.extend([starts[c] for c in self._slots])
+        self._ends.extend([ends[c] for c in self._slots])
+        return number
+
+    def line(self, number: int) -> int:
+        """The line that a row begins on."""
+        return self._lines[number]
+
+    def span(self, number: int, column: int) -> Span:
+        """Where the cell of a column stands in a row."""
+        elsewhere = self._elsewhere.get((number, column))
+        if elsewhere:
+            return elsewhere
+        at = number * len(self._slots) + self._slots[column]
+        line = self._lines[number]
+        return Span(self.file, line, self._starts[at], line, self._ends[at])
+
+    def _add_quoted(self, number: int, row: Row) -> None:
+        spans = cell_spans(row, self.file, self._delimiter)
+        for column in self._slots:
+            span = spans[column]
+            self._starts.append(span.column)
+            self._ends.append(span.end_column)
+            if span.end_line != row.line:
+                self._elsewhere[number, column] = span
+
+
+def _spans(text: str, line: int, file: str, delimiter: str) -> Iterator[Span]:
+    position, begun = 0, 0
+    while True:
+        start = position
+        before = line, start - begun + 1
+        quoted = _QUOTED.match(text, position)
+        if quoted:
+            position = quoted.end()
+            for found in _BREAK.finditer(text, start, position):
+                line, begun = line + 1, found.end()
+        else:
+            position = _end_of_plain(text, position, delimiter)
+        yield Span(file, *before, line, position - begun + 1)
+        if text[position : position + 1] != delimiter:
+            return
+        position += 1
+
+
+def _end_of_plain(text: str, position: int, delimiter: str) -> int:
+    found = text.find(delimiter, position)
+    end = _BREAK.search(text, position)
+    last = end.start() if end else len(text)
+    return found if 0 <= found < last else last
+
+
+def _broken(problem: str, taken: Sequence[str], line: int, file: str, delimiter: str) -> Diagnostic:
+    """What is wrong with a row that can not be read, at the cell where that begins."""
+    text = "".join(taken)
+    spans = cell_spans(Row((), line, text), file, delimiter)
+    first = spans[-1]
+    at = Span(file, first.line, first.column, first.line, first.column + 1)
+    match problem.partition("(")[0].strip():
+        case "unexpected end of data" | "field larger than field limit":
+            what = "the cell that begins here has no end"
+            help_ = 'close its quotes, and double a quote within: `"a ""b"" c"`'
+        case _:
+            at = Span(file, first.end_line, first.end_column, first.end_line, first.end_column + 1)
+            what = "text stands after the closing quote of a cell"
+            help_ = 'double a quote within a cell: `"a ""b"" c"`'
+    return Diagnostic("csv-syntax", what, at, help=help_)
