@@ -102,6 +102,7 @@ def _validate(parser: argparse.ArgumentParser) -> None:
 
 def _plan(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
+    _parts(parser)
     _format(parser, *REPORTS)
     _report(parser)
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
@@ -116,6 +117,7 @@ def _apply(parser: argparse.ArgumentParser) -> None:
         "spec", nargs="?", metavar="SPEC or PLAN", help="the spec's folder, or a saved plan"
     )
     _environment(parser)
+    _parts(parser)
     parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
 
 
@@ -123,6 +125,23 @@ def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", help="a file that `plan --out` wrote")
     _format(parser, *REPORTS)
     _report(parser)
+
+
+def _parts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--target",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="only this resource and what it needs, such as `contact/jane` or `user/*`; repeatable",
+    )
+    parser.add_argument(
+        "--exclude",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="all but this resource and what can not be without it; repeatable",
+    )
 
 
 def _valid_for(parser: argparse.ArgumentParser) -> None:
@@ -147,6 +166,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def _drift(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
+    _parts(parser)
     _format(parser, *REPORTS)
     _report(parser)
 

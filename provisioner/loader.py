@@ -15,6 +15,7 @@ from provisioner import roster, rosters, schema, source, spec
 from provisioner.diagnostics import Diagnostic, DiagnosticError, in_order
 from provisioner.environment import Environment, Local
 from provisioner.resource import Spec
+from provisioner.selection import Selection
 
 DEFAULT_ENVIRONMENT = "local"
 _SPECS = Path("specs")
@@ -32,7 +33,8 @@ class NoSpecError(Exception):
 class Loaded:
     """A spec as read: what it declares, where it is for, and what is wrong with it.
 
-    `texts` are the files as read, by the name they have in messages.
+    `texts` are the files as read, by the name they have in messages; `selection` is the part
+    of the spec that a run is about.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class Loaded:
     identity: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Diagnostic, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
 
 
 def find(argument: str | None) -> Path:

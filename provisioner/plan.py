@@ -96,7 +96,8 @@ class Plan:
 
     `known` are the resources that the org has, in sync or not; `managed` counts those that
     the specs name, `reads` the API calls that the plan took. A plan with an error among its
-    `problems` is not applied.
+    `problems` is not applied. `left_out` are changes that were not excluded themselves, each
+    with the excluded one that it can not be without.
     """
 
     org: OrgInfo
@@ -106,6 +107,7 @@ class Plan:
     known: tuple[Known, ...] = ()
     managed: int = 0
     reads: int = 0
+    left_out: tuple[tuple[Address, Address], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)

@@ -13,15 +13,22 @@ from provisioner.guards.users import seats
 from provisioner.kinds import BY_NAME, KINDS
 from provisioner.kinds.base import Removal
 from provisioner.notes import notes
+from provisioner.parts import Parts, parts
 from provisioner.plan import Known, OrgInfo, Plan, Step, order
 from provisioner.reader import Reading
 from provisioner.resource import Address, LiveState, Resource
+from provisioner.selection import Selection
 
 _RANKS = {kind.name: rank for rank, kind in enumerate(KINDS)}
 
 
-def make_plan(reading: Reading, instance_url: str, reads: int) -> Plan:
-    """The steps that turn what was read into what is wanted, and what stands in their way."""
+def make_plan(
+    reading: Reading, instance_url: str, reads: int, selection: Selection | None = None
+) -> Plan:
+    """The steps that turn what was read into what is wanted, and what stands in their way.
+
+    With a selection, those of what is selected alone.
+    """
     organization = reading.facts.organization
     org = OrgInfo(str(organization.get("Id", "")), str(organization.get("Name", "")), instance_url)
     found = {p.span for p in reading.problems}
@@ -31,11 +38,18 @@ def make_plan(reading: Reading, instance_url: str, reads: int) -> Plan:
         # Two records could be this one: what the change would be is not known.
         if c.after.span() not in found
     }
+    referrers = _referrers(reading.live)
+    chosen: Parts | None = None
+    if selection:
+        chosen = parts(selection, reading.desired, changes, referrers, reading.facts)
+        changes = chosen.of(changes)
     situation = Situation(reading.desired, reading.live, reading.facts, changes, reading.rows)
     used, no_seats = seats(situation)
     problems = [*reading.problems, *guards.problems(situation), *no_seats]
+    if chosen:
+        problems = [*chosen.problems(problems, reading.desired)]
     try:
-        ordered = order(changes.values(), _rank, _referrers(reading.live))
+        ordered = order(changes.values(), _rank, referrers)
     except DiagnosticError as error:
         problems += error.diagnostics
         ordered = ()
@@ -52,7 +66,9 @@ def make_plan(reading: Reading, instance_url: str, reads: int) -> Plan:
     )
     problems = sorted(problems, key=lambda d: (d.span is None, d.span))
     known = tuple(Known(a, str(r.id or ""), reading.rungs[a]) for a, r in reading.live.items())
-    return Plan(org, steps, tuple(problems), used, known, len(reading.desired), reads)
+    managed = len(chosen.selected if chosen else reading.desired)
+    left_out = tuple(sorted(chosen.left_out.items())) if chosen else ()
+    return Plan(org, steps, tuple(problems), used, known, managed, reads, left_out)
 
 
 def declared_order(

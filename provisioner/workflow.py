@@ -42,13 +42,13 @@ def plan(loaded: Loaded, org: Org) -> Planned:
     """Read the org and compare. Raises OrgError."""
     before = org.api_calls
     reading = read(resources(loaded), loaded.identity, org)
-    made = make_plan(reading, org.instance_url, org.api_calls - before)
+    made = make_plan(reading, org.instance_url, org.api_calls - before, loaded.selection)
     people = {id_ for s in made.steps for id_ in to_count(s.change, reading.facts)}
     if people:
         counting = CountActive(tuple(sorted(people)))
         answers = {**reading.facts.answers, counting: org.read([counting])[0]}
         reading = replace(reading, facts=replace(reading.facts, answers=answers))
-        made = make_plan(reading, org.instance_url, org.api_calls - before)
+        made = make_plan(reading, org.instance_url, org.api_calls - before, loaded.selection)
     return Planned(made, reading)
 
 

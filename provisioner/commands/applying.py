@@ -39,7 +39,10 @@ def apply(options: Namespace) -> int:
             )
             return WRONG
         spec, environment = saved.spec, saved.environment
-    return online(spec, environment, lambda loaded, org: _apply(options, loaded, org, saved))
+    selection = saving.selection(options, saved)
+    return online(
+        spec, environment, lambda loaded, org: _apply(options, loaded, org, saved), selection
+    )
 
 
 def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None) -> int:

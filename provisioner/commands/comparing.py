@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from provisioner.commands import output, saving
 from provisioner.commands.online import online
 from provisioner.loader import Loaded, find, load
 from provisioner.render.validation import validation
+from provisioner.selection import Selection
 from provisioner.status import CHANGES, DONE, REFUSED, WRONG
 
 if TYPE_CHECKING:
@@ -40,12 +42,12 @@ def validate(options: Namespace) -> int:
 
 def plan(options: Namespace) -> int:
     """What apply would do, saved where `--out` says."""
-    return online(options.spec, options.env, lambda loaded, org: _plan(options, loaded, org))
+    return _online(options, _plan)
 
 
 def drift(options: Namespace) -> int:
     """Where the org differs from the spec."""
-    return online(options.spec, options.env, lambda loaded, org: _drift(options, loaded, org))
+    return _online(options, _drift)
 
 
 def bounds_broken(plan: Plan, loaded: Loaded) -> bool:
@@ -56,6 +58,13 @@ def bounds_broken(plan: Plan, loaded: Loaded) -> bool:
     for violation in broken:
         output.say(violation, f"raise it in environments/{loaded.environment.name}.yaml")
     return bool(broken)
+
+
+def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) -> int:
+    selection = Selection(tuple(options.target), tuple(options.exclude))
+    return online(
+        options.spec, options.env, lambda loaded, org: use(options, loaded, org), selection
+    )
 
 
 def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.commands import output
 from provisioner.loader import Loaded, find, load
+from provisioner.selection import Selection
 from provisioner.status import NO_ORG, WRONG
 
 if TYPE_CHECKING:
@@ -25,7 +27,12 @@ def home() -> Path:
     return Path(os.environ.get(HOME) or _DEFAULT_HOME)
 
 
-def online(spec: str | None, environment: str | None, use: Callable[[Loaded, Org], int]) -> int:
+def online(
+    spec: str | None,
+    environment: str | None,
+    use: Callable[[Loaded, Org], int],
+    selection: Selection | None = None,
+) -> int:
     """Load the spec, log in to its org, and use both; the status of whatever went wrong."""
     loaded = load(find(spec), environment, secrets=True)
     output.problems(loaded.problems, loaded, sys.stderr)
@@ -33,6 +40,12 @@ def online(spec: str | None, environment: str | None, use: Callable[[Loaded, Org
         # A login that can not even be tried is an org that can not be reached.
         codes = {d.code for d in loaded.problems}
         return NO_ORG if codes == {"missing-secret"} else WRONG
+    if selection:
+        loaded = replace(loaded, selection=selection)
+        if unknown := selection.unknown(s.address for s in loaded.specs):
+            for pattern, remedy in unknown:
+                output.say(f"the spec has no `{pattern}`", remedy)
+            return WRONG
 
     from provisioner.connection import open_org
     from provisioner.org.errors import AuthenticationFailed, OrgError, Unreachable

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provisioner.commands import output
 from provisioner.loader import Loaded
+from provisioner.selection import Selection
 from provisioner.status import DONE, REFUSED, WRONG
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ def save(
     view: Mapping[str, Any],
     loaded: Loaded,
     valid_for: timedelta,
-    *,
-    targets: Iterable[str] = (),
-    excludes: Iterable[str] = (),
 ) -> bool:
     """Write a plan for `apply FILE`; False, when that is not possible and was said."""
     from importlib.metadata import version
@@ -45,8 +43,8 @@ def save(
         version=version("provisioner"),
         now=now(),
         valid_for=valid_for,
-        targets=targets,
-        excludes=excludes,
+        targets=loaded.selection.targets,
+        excludes=loaded.selection.excludes,
     )
     try:
         Path(file).write_text(json.dumps(sealed, indent=2) + "\n", "utf-8")
@@ -73,6 +71,14 @@ def opened(file: str) -> SavedPlan | int:
     except SavedPlanError as error:
         output.say(f"`{file}`: {error}", _REVIEW)
         return REFUSED if error.stale else WRONG
+
+
+def selection(options: Namespace, saved: SavedPlan | None) -> Selection:
+    """The part of the spec to apply: that of a saved plan, or less of it where that is asked."""
+    targets, excludes = tuple(options.target), tuple(options.exclude)
+    if saved is None:
+        return Selection(targets, excludes)
+    return Selection(targets or saved.targets, (*saved.excludes, *excludes))
 
 
 def expired(saved: SavedPlan) -> bool:

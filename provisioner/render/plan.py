@@ -34,6 +34,7 @@ def plan(view: Mapping[str, Any]) -> Iterator[Line]:
     if not view["steps"]:
         count = view["summary"]["managed"]
         yield Line(("In sync", "bold green"), f": the org has all {count} resources as specified.")
+        yield from _left_out(view)
         yield Line(_calls(view["summary"], applying=False))
         return
     width = len(str(len(view["steps"])))
@@ -47,6 +48,7 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
     org = view["org"]
     if not view["steps"]:
         yield Line(("No drift", "bold green"), f": {org['name']} ({org['id']}) is as specified.")
+        yield from _left_out(view)
         yield Line(_calls(view["summary"], applying=False))
         return
     yield Line(("Drift", "bold"), f" in {org['name']} ({org['id']}) at {org['instance_url']}")
@@ -64,6 +66,7 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
     yield Line()
     count = len(view["steps"])
     yield Line(f"{count} of {view['summary']['managed']} resources differ from the spec.")
+    yield from _left_out(view)
     yield Line(_calls(view["summary"], applying=False))
 
 
@@ -118,6 +121,7 @@ def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
         f"Logins gained: {s['gain_login']}, lost: {s['lose_login']}. "
         f"E-mails sent: {s['emails']}. Irreversible steps: {s['irreversible']}."
     )
+    yield from _left_out(view)
     for licence in view["licences"]:
         left = f"{licence['left']} left"
         yield Line(
@@ -129,6 +133,12 @@ def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(_calls(s, applying=False))
     else:
         yield Line(_calls(s, applying=True))
+
+
+def _left_out(view: Mapping[str, Any]) -> Iterator[Line]:
+    for left in view.get("left_out", ()):
+        text = f"Left out: {left['address']}, for want of {left['needs']}."
+        yield Line((text, "yellow"))
 
 
 def _calls(summary: Mapping[str, int], *, applying: bool) -> str:

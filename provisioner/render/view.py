@@ -34,6 +34,9 @@ def plan(todo: Plan, *, spec: str, environment: str, report: str = "plan") -> di
             {"address": str(k.address), "id": k.id or None, "matched_by": k.rung}
             for k in todo.known
         ],
+        "left_out": [
+            {"address": str(address), "needs": str(excluded)} for address, excluded in todo.left_out
+        ],
         "problems": [problem(p) for p in todo.problems],
         "summary": summary(todo),
         "licences": [

@@ -1,0 +1,103 @@
+"""Leave in a plan what was selected, and what that needs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from provisioner.diagnostics import Diagnostic
+from provisioner.diff import Action, Change
+from provisioner.facts import FIELDS_OF_THE_PORTAL, Facts
+from provisioner.resource import Address, DesiredState, Lookup, Resource
+from provisioner.selection import Selection
+
+_REMOVALS = frozenset({Action.DELETE, Action.DEACTIVATE})
+_SOBJECTS = {"account": "Account", "contact": "Contact", "user": "User"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The selected addresses, changed or not, and the changes that were left out for a reason.
+
+    `left_out` gives, for each change that can not be without an excluded one, that one.
+    """
+
+    selected: frozenset[Address]
+    left_out: Mapping[Address, Address]
+
+    def of(self, changes: Mapping[Address, Change]) -> dict[Address, Change]:
+        return {a: c for a, c in changes.items() if a in self.selected}
+
+    def problems(self, found: Iterable[Diagnostic], desired: DesiredState) -> Iterator[Diagnostic]:
+        """The problems that are not about something that was left out."""
+        others = {s for a, r in desired.items() if a not in self.selected for s in r.spans.values()}
+        return (p for p in found if p.span is None or p.span not in others)
+
+
+def parts(
+    selection: Selection,
+    desired: DesiredState,
+    changes: Mapping[Address, Change],
+    referrers: Callable[[Resource], frozenset[Address]],
+    facts: Facts,
+) -> Parts:
+    """What a selection comes to: the targets and all they need, without the excluded.
+
+    A change that needs an excluded one is left out with it, unless what it needs is there
+    already.
+    """
+
+    def needs(address: Address) -> frozenset[Address]:
+        change = changes.get(address)
+        if change and change.action in _REMOVALS and change.before:
+            return referrers(change.before) & changes.keys() - {address}
+        wanted = desired[address]
+        needed = wanted.refs() & desired.keys()
+        return needed | {facts.enabling} if _awaits(wanted, facts) and facts.enabling else needed
+
+    selected = set(selection.targeted(desired))
+    waiting = list(selected)
+    while waiting:
+        new = needs(waiting.pop()) - selected
+        selected |= new
+        waiting += new
+    excluded = selection.excluded(desired)
+    selected -= excluded
+    left_out = _without(excluded, selected, changes, needs, facts.enabling)
+    return Parts(frozenset(selected - left_out.keys()), left_out)
+
+
+def _without(
+    excluded: Iterable[Address],
+    selected: set[Address],
+    changes: Mapping[Address, Change],
+    needs: Callable[[Address], frozenset[Address]],
+    enabling: Address | None,
+) -> dict[Address, Address]:
+    """The selected changes that can not be without the excluded ones, and which of them."""
+    users: dict[Address, set[Address]] = {}
+    for address in changes.keys() & selected:
+        for needed in needs(address):
+            users.setdefault(needed, set()).add(address)
+    left_out: dict[Address, Address] = {}
+    waiting = sorted(a for a in excluded if a in changes)
+    while waiting:
+        missing = waiting.pop()
+        for user in sorted(users.get(missing, ())):
+            stays = changes[missing].action is Action.UPDATE and missing != enabling
+            if user in left_out or stays:
+                continue
+            if changes[missing].action in _REMOVALS and changes[user].action not in _REMOVALS:
+                continue
+            left_out[user] = missing
+            waiting.append(user)
+    return left_out
+
+
+def _awaits(resource: Resource, facts: Facts) -> bool:
+    """Whether the resource uses what enabling the portal brings, without saying so."""
+    of_the_portal = FIELDS_OF_THE_PORTAL.get(_SOBJECTS.get(resource.address.kind, ""), frozenset())
+    return bool(of_the_portal & resource.written.keys()) or any(
+        isinstance(v, Lookup) and v.sobject == "Profile" and facts.awaited(str(v.where[0][1]))
+        for v in resource.written.values()
+    )
