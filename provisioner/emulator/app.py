@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from provisioner.emulator import refusals
+from provisioner.emulator import logins, refusals
 from provisioner.emulator.context import EXTENSION
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
-_SURFACES: Final = ("auth", "rest", "bulk1", "metadata", "partner", "setup", "portal")
+_SURFACES: Final = (
+    "auth", "rest", "bulk1", "metadata", "partner", "setup", "portal", "portal_passwords",
+    "portal_registration",
+)  # fmt: skip
 
 
 def create_app(org: Org, *, control: bool = False) -> Flask:
@@ -30,6 +33,7 @@ def create_app(org: Org, *, control: bool = False) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for surface in _SURFACES:
         app.register_blueprint(import_module(f"provisioner.emulator.{surface}").blueprint)
+    app.before_request(lambda: logins.end_lockouts(org))
     app.register_error_handler(HTTPException, refusals.unrouted)
     if control:
         from provisioner.emulator import control as door

@@ -214,7 +214,8 @@ def _by_password(org: Org) -> str:
         raise _Refused("invalid_grant", "authentication failure")
     user = found[0]
     id_ = str(user["Id"])
-    status = logins.by_password(org, user, request.form.get("password", ""))
+    given, address = request.form.get("password", ""), str(request.remote_addr)
+    status = logins.by_password(org, user, given, address)
     with org.transaction():
         logins.count(org, user, status)
         if status != logins.SUCCESS:
@@ -275,17 +276,24 @@ def _public_key(org: Org) -> Any:
 
 def _may_log_in(org: Org, user: dict[str, Any]) -> None:
     status = logins.standing(org, user)
-    if status in {logins.INACTIVE, logins.FROZEN}:
+    if status in {logins.SUCCESS, logins.LOCKED}:  # no password is asked for: guess
+        status = logins.by_limits(org, user, str(request.remote_addr))
+    if status != logins.SUCCESS:
         log_in(org, user["Id"], status)
         raise _out(status)
 
 
 def _out(status: str) -> _Refused:
-    """The refusal for a status of LoginHistory: "user is locked" [V]; the other two: guess."""
+    """The refusal for a status of LoginHistory: "user is locked" [V]; the others: guess.
+
+    The two restrictions as remembered of the token endpoint [U].
+    """
     texts = {
         logins.INACTIVE: "inactive user",
         logins.FROZEN: "user is frozen",
         logins.LOCKED: "user is locked",
+        logins.BAD_ADDRESS: "ip restricted",
+        logins.BAD_TIME: "login hours restricted",
     }
     return _Refused("invalid_grant", texts.get(status, "authentication failure"))
 

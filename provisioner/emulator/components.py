@@ -7,10 +7,10 @@ refused by `metadata` even when the WSDL has it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from provisioner.emulator import component_rows, portal_rows, profile_permissions, seed
+from provisioner.emulator import component_rows, portal_rows, profile_permissions, security, seed
 from provisioner.emulator.component_rows import Listed, Stamp
 from provisioner.emulator.custom_field_metadata import CustomFields
 from provisioner.emulator.custom_metadata import CustomObjects
@@ -20,6 +20,8 @@ from provisioner.emulator.portals import Portals
 from provisioner.emulator.profiles_metadata import Profiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provisioner.emulator.store import Org
     from provisioner.emulator.wsdl import Value
 
@@ -78,19 +80,22 @@ class Switch:
 class Settings:
     """One block of settings: the only component of its type, always there.
 
-    An update changes what it names. `switches` turn features on and can not be turned off again;
-    `defaults` are what a new org shows.
+    An update changes what it names, in a block within it too, but for one in `whole`, which is
+    replaced. `switches` turn features on and can not be turned off again; `defaults` are what a
+    new org shows. `check` refuses values.
     """
 
     name: str
     full_name: str
-    defaults: dict[str, bool]
-    switches: dict[str, Switch]
+    defaults: dict[str, Any]
+    switches: dict[str, Switch] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
+    check: Callable[[Value], None] = lambda _: None
 
     def read(self, org: Org, full_name: str) -> Value | None:
         if full_name.lower() != self.full_name.lower():
             return None
-        values: Value = {"fullName": self.full_name} | self.defaults | self._stored(org)
+        values: Value = {"fullName": self.full_name} | self._held(org)
         for element, switch in self.switches.items():
             # absent means off, platform reference 1.1 [V]
             if org.feature(switch.feature):
@@ -105,12 +110,15 @@ class Settings:
                 f"In field: fullName - no {self.name} named {values['fullName']} found",
                 (),
             )
-        stored = self._stored(org)
-        for element, value in values.items():
-            switch = self.switches.get(element)
+        self.check(values)
+        stored, held = self._stored(org), self._held(org)
+        for element, given in values.items():
+            switch, value = self.switches.get(element), given
+            if isinstance(value, dict) and element not in self.whole:
+                value = held.get(element, {}) | value
             if switch is not None:
                 self._turn(org, element, switch, by, on=value)
-            elif element != "fullName" and value != (self.defaults | stored).get(element):
+            elif element != "fullName" and value != held.get(element):
                 stored[element] = value
                 org.audit(by, "orgsetting", "Company Settings", f"Changed {element} to {value}")
         self._store(org, stored, by)
@@ -150,12 +158,15 @@ class Settings:
             org.set_feature(switch.feature, True)  # noqa: FBT003 - the store's signature
         org.audit(by, "orgsetting", "Company Settings", f"Enabled {switch.label}")
 
-    def _stored(self, org: Org) -> dict[str, bool]:
+    def _held(self, org: Org) -> Value:
+        return self.defaults | self._stored(org)
+
+    def _stored(self, org: Org) -> Value:
         row = component_rows.by_name(org, self.name, self.full_name)
-        found: dict[str, bool] = {} if row is None else json.loads(row.body)
+        found: Value = {} if row is None else json.loads(row.body)
         return found
 
-    def _store(self, org: Org, values: dict[str, bool], by: str) -> None:
+    def _store(self, org: Org, values: Value, by: str) -> None:
         body = json.dumps(values)
         if component_rows.by_name(org, self.name, self.full_name) is None:
             component_rows.add(org, self.name, self.full_name, self.full_name, body, by)
@@ -204,7 +215,14 @@ SETTINGS: Final = (
         "PortalsSettings",
         "Portals",
         {"clickjackSSPLoginPage": False, "redirectPortalLoginToHttps": True},
-        {},
+    ),
+    # "to remove all ranges, leave networkAccess empty": META SecuritySettings [V]
+    Settings(
+        security.NAME,
+        security.FULL_NAME,
+        security.DEFAULTS,
+        whole=frozenset({"networkAccess"}),
+        check=security.check,
     ),
 )
 _Component = CustomFields | CustomObjects | Layouts | Portals | Profiles

@@ -1,10 +1,11 @@
-"""Who may log in with a password: the state of the user and of the portal, and the lock-out."""
+"""Who may log in with a password: user, lock-out, portal, profile, hours and addresses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import passwords, portal_rows
+from provisioner.emulator import login_limits, passwords, portal_rows, security
+from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row
@@ -18,8 +19,9 @@ LOCKED: Final = "Password lockout"
 WRONG_PASSWORD: Final = "Invalid password"  # noqa: S105 - a status
 PORTAL_OFF: Final = "Invalid - Portal disabled"
 NOT_MEMBER: Final = "Invalid profile association"
+BAD_TIME: Final = "Restricted time"
+BAD_ADDRESS: Final = "Restricted IP"
 
-_TRIES: Final = 10  # the default lockout policy of an org, general knowledge [U]
 _STAFF: Final = frozenset({"Standard", "CsnOnly"})
 
 
@@ -35,20 +37,97 @@ def standing(org: Org, user: dict[str, Any]) -> str:
     return SUCCESS
 
 
-def by_password(org: Org, user: dict[str, Any], password: str) -> str:
-    """`standing`, then the password; the order of the checks is a guess."""
+def by_password(org: Org, user: dict[str, Any], password: str, address: str) -> str:
+    """`standing`, then the password, then `by_limits`: a login that has no scope.
+
+    The order of the checks is a guess.
+    """
+    status = _known(org, user, password)
+    return by_limits(org, user, address) if status == SUCCESS else status
+
+
+def by_scope(
+    org: Org,
+    user: dict[str, Any],
+    password: str,
+    address: str,
+    *,
+    in_org: bool,
+    portal: Row | None,
+) -> str:
+    """`by_password`, and in between whether the scope of the login fits the user (6.4, 6.5).
+
+    A portal's user names organisation and portal, by SOAP or by the page it comes to, and the
+    profile must be one of the portal's; people of the company name no portal (guess).
+    """
+    status = _known(org, user, password)
+    if status == SUCCESS:
+        status = _scope(org, user, in_org=in_org, portal=portal)
+    return by_limits(org, user, address) if status == SUCCESS else status
+
+
+def by_limits(org: Org, user: dict[str, Any], address: str) -> str:
+    """Whether the profile lets its users in now, and from there."""
+    if not login_limits.in_hours(org, user["ProfileId"]):
+        return BAD_TIME
+    if not login_limits.in_ranges(org, user["ProfileId"], address):
+        return BAD_ADDRESS
+    return SUCCESS
+
+
+def count(org: Org, user: dict[str, Any], status: str) -> None:
+    """Counts wrong passwords and locks the user out at the policy's number; a success starts anew.
+
+    The count starts anew with a lock-out, too (Salesforce help, "Password policies" [Q]).
+    """
+    if status not in {SUCCESS, WRONG_PASSWORD}:
+        return
+    policy = security.policy(org)
+    failures = 0 if status == SUCCESS else (user["NumberOfFailedLogins"] or 0) + 1
+    locked = policy.attempts is not None and failures >= policy.attempts
+    # not `Org.update`: a login is no modification of the user record
+    org.execute(
+        'UPDATE "User" SET "NumberOfFailedLogins" = ? WHERE "Id" = ?',
+        (0 if locked else failures, user["Id"]),
+    )
+    if not locked:
+        return
+    if policy.lockout is not None:
+        until = timestamp(org.now() + policy.lockout)
+        org.execute("INSERT OR REPLACE INTO lockout VALUES (?, ?)", (user["Id"], until))
+    for login in org.select("UserLogin", UserId=user["Id"]):
+        org.update("UserLogin", login["Id"], {"IsPasswordLocked": True}, by=user["Id"])
+
+
+def unlock(org: Org, user_id: str, by: str) -> None:
+    """Ends a lock-out, and forgets the wrong passwords."""
+    org.execute("DELETE FROM lockout WHERE user_id = ?", (user_id,))
+    org.execute('UPDATE "User" SET "NumberOfFailedLogins" = 0 WHERE "Id" = ?', (user_id,))
+    for login in org.select("UserLogin", UserId=user_id, IsPasswordLocked=True):
+        org.update("UserLogin", login["Id"], {"IsPasswordLocked": False}, by=by)
+
+
+def end_lockouts(org: Org) -> None:
+    """Ends every lock-out whose time is over by the org's clock.
+
+    That the box of a user goes off at that moment, not at the next login, is a guess.
+    """
+    now = timestamp(org.now())
+    if not org.execute("SELECT 1 FROM lockout WHERE until <= ? LIMIT 1", (now,)):
+        return
+    with org.transaction():
+        for (user_id,) in org.execute("SELECT user_id FROM lockout WHERE until <= ?", (now,)):
+            unlock(org, user_id, user_id)
+
+
+def _known(org: Org, user: dict[str, Any], password: str) -> str:
     status = standing(org, user)
     if status == SUCCESS and not passwords.matches(org, user["Id"], password):
         return WRONG_PASSWORD
     return status
 
 
-def by_scope(org: Org, user: dict[str, Any], *, in_org: bool, portal: Row | None) -> str:
-    """Whether the scope of a login by SOAP or at a portal's page fits the user (6.4, 6.5).
-
-    A portal's user names organisation and portal, and the profile must be one of the portal's;
-    people of the company name no portal (guess).
-    """
+def _scope(org: Org, user: dict[str, Any], *, in_org: bool, portal: Row | None) -> str:
     if user["UserType"] in _STAFF:
         return NOT_MEMBER if portal is not None else SUCCESS
     if not in_org or portal is None:
@@ -58,16 +137,3 @@ def by_scope(org: Org, user: dict[str, Any], *, in_org: bool, portal: Row | None
     if user["ProfileId"] not in portal_rows.profiles(org, portal.id):
         return NOT_MEMBER
     return SUCCESS
-
-
-def count(org: Org, user: dict[str, Any], status: str) -> None:
-    """Counts failed tries and locks the user out at the tenth; a success starts anew."""
-    failures = 0 if status == SUCCESS else user["NumberOfFailedLogins"] or 0
-    failures += status == WRONG_PASSWORD
-    # not `Org.update`: a login is no modification of the user record
-    org.execute(
-        'UPDATE "User" SET "NumberOfFailedLogins" = ? WHERE "Id" = ?', (failures, user["Id"])
-    )
-    if failures >= _TRIES:
-        for login in org.select("UserLogin", UserId=user["Id"]):
-            org.update("UserLogin", login["Id"], {"IsPasswordLocked": True}, by=user["Id"])

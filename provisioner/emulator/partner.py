@@ -20,6 +20,7 @@ from provisioner.emulator import (
     describe,
     ids,
     logins,
+    mails,
     partner_call,
     partner_records,
     partner_xml,
@@ -139,9 +140,8 @@ def _login(call: Call) -> list[Any]:
         raise SalesforceError("INVALID_LOGIN", _NO_LOGIN)
     (user,) = users
     with org.transaction():
-        status = logins.by_password(org, user, partner_xml.text(call.body, "password"))
-        if status == logins.SUCCESS:
-            status = logins.by_scope(org, user, in_org=in_org, portal=portal)
+        given, address = partner_xml.text(call.body, "password"), str(request.remote_addr)
+        status = logins.by_scope(org, user, given, address, in_org=in_org, portal=portal)
         _record(call, user, status, portal is not None)
         logins.count(org, user, status)
         if status == logins.SUCCESS:
@@ -292,7 +292,7 @@ def _reset_password(call: Call) -> list[Any]:
             call.by, "resetpassword", "Manage Users", f"Reset password for user {user['Name']}"
         )
         if partner_call.triggers_user_email(call):
-            passwords.mail_temporary(org, user["Id"], new)
+            mails.mail_password(org, context.instance_url(), user["Id"], new)
     return [{"password": new}]
 
 
@@ -304,7 +304,8 @@ def _change_own_password(call: Call) -> list[Any]:
         # the fault [V], its text: guess
         raise SalesforceError("INVALID_OLD_PASSWORD", "invalid old password")
     with call.org.transaction():
-        passwords.set_password(call.org, call.by, partner_xml.text(call.body, "newPassword"))
+        new = partner_xml.text(call.body, "newPassword")
+        passwords.set_password(call.org, call.by, new, own=True)
     return [{}]
 
 

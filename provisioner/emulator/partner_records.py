@@ -10,8 +10,10 @@ from lxml import etree
 
 from provisioner.emulator import (
     changes,
+    context,
     describe,
     ids,
+    mails,
     partner_describe,
     partner_xml,
     passwords,
@@ -148,7 +150,7 @@ def _welcome(call: Call, sobject: SObject, id_: str) -> None:
     if sobject.name == "User" and triggers_user_email(call):
         new = passwords.temporary()
         passwords.keep(call.org, id_, new, expired=True)
-        passwords.mail_temporary(call.org, id_, new)
+        mails.mail_password(call.org, context.instance_url(), id_, new, new=True)
 
 
 def _delete(call: Call) -> list[Any]:

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import string
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.emulator import security
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.store import timestamp
+from provisioner.emulator.store import parse_timestamp, timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
-_SHORTEST: Final = 8  # the default policy of an org
 _LETTERS: Final = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 _DIGITS: Final = "23456789"
+_DAY: Final = timedelta(days=1)
 
 
-def set_password(org: Org, user_id: str, password: str, *, expired: bool = False) -> None:
-    """Gives a user a password; `expired` makes the next login ask for a new one.
+def set_password(org: Org, user_id: str, password: str, *, own: bool = False) -> None:
+    """Gives a user a password that holds; `own` says that the user chooses it.
 
     Raises INVALID_NEW_PASSWORD when it breaks the policy.
     """
-    check_policy(org, user_id, password)
-    keep(org, user_id, password, expired=expired)
+    check_policy(org, user_id, password, own=own)
+    keep(org, user_id, password, expired=False)
 
 
 def keep(org: Org, user_id: str, password: str, *, expired: bool) -> None:
-    """Stores a password that needs no check, such as one the org made up."""
+    """Stores a password that needs no check, such as one the org made up.
+
+    `expired` makes the next login ask for a new one.
+    """
     salt = secrets.token_hex(16)
+    digest = _digest(salt, password)
     org.execute(
-        "INSERT OR REPLACE INTO password VALUES (?, ?, ?, ?)",
-        (user_id, salt, _digest(salt, password), int(expired)),
+        "INSERT OR REPLACE INTO password VALUES (?, ?, ?, ?)", (user_id, salt, digest, int(expired))
+    )
+    org.execute(
+        "INSERT INTO password_history (user_id, salt, digest) VALUES (?, ?, ?)",
+        (user_id, salt, digest),
     )
     # Not `Org.update`: a password change is no modification of the user record.
     org.execute(
@@ -48,9 +56,14 @@ def matches(org: Org, user_id: str, password: str) -> bool:
 
 
 def is_expired(org: Org, user_id: str) -> bool:
-    """Whether the next login must choose a new password."""
+    """Whether the next login must choose a new password: it was made up, or is too old.
+
+    Passwords of users who may keep them for ever (PermissionsPasswordNeverExpires) do not age.
+    """
     rows = org.execute("SELECT expired FROM password WHERE user_id = ?", (user_id,))
-    return any(row[0] for row in rows)
+    if any(row[0] for row in rows):
+        return True
+    return bool(rows) and _is_old(org, user_id)
 
 
 def temporary() -> str:
@@ -61,29 +74,49 @@ def temporary() -> str:
     return "".join(chars)
 
 
-def mail_temporary(org: Org, user_id: str, password: str) -> None:
-    """Sends a user the password that the API made up; the text of the mail is a guess."""
+def check_policy(org: Org, user_id: str, password: str, *, own: bool = False) -> None:
+    """Raises INVALID_NEW_PASSWORD when the org's policy refuses the password (6.1 [V], [U])."""
+    policy = security.policy(org)
+    if len(password) < policy.shortest:
+        # Wording as on the change-password page; HTTP 400 is a guess.
+        raise _refused(f"Your password must be at least {policy.shortest} characters long.")
+    complaint = security.complaint(policy.complexity, password)
+    if complaint is not None:
+        raise _refused(complaint)
     user = org.get("User", user_id)
     assert user is not None, "users are never removed"
-    text = f"Username: {user['Username']}\nPassword: {password}\n"
-    org.mail(user["Email"], "Your new Salesforce password", text)
-
-
-def check_policy(org: Org, user_id: str, password: str) -> None:
-    """Raises INVALID_NEW_PASSWORD when the org's policy refuses the password (6.1 [V], [U])."""
-    if len(password) < _SHORTEST:
-        # Wording as on the change-password page; HTTP 400 is a guess.
-        raise _refused(f"Your password must be at least {_SHORTEST} characters long.")
-    kinds = set(password)
-    if not kinds & set(string.ascii_letters) or not kinds & set(string.digits):
-        raise _refused("Your password must have a mix of letters and numbers.")
-    user = org.get("User", user_id)
-    if user is not None and password.lower() in {
-        str(user["Username"]).lower(), str(user["LastName"]).lower()
-    }:  # fmt: skip
+    if password.lower() in {str(user["Username"]).lower(), str(user["LastName"]).lower()}:
         raise _refused("Your password cannot be easy to guess. Please choose a different one.")
-    if matches(org, user_id, password):
+    if _was_used(org, user_id, password, policy.history):
         raise _refused("invalid repeated password")  # reuse is refused: 6.2 [V], text: guess
+    if own and policy.once_a_day and not is_expired(org, user_id) and _age(org, user) < _DAY:
+        # "can't change a password more than once in a 24-hour period" (META [V]); text: guess
+        raise _refused("You can change your password only once in 24 hours.")
+
+
+def _was_used(org: Org, user_id: str, password: str, history: int) -> bool:
+    """Whether it is the present password, or one of the last ones that the policy remembers."""
+    if matches(org, user_id, password):
+        return True
+    rows = org.execute(
+        "SELECT salt, digest FROM password_history WHERE user_id = ? ORDER BY id DESC LIMIT ?",
+        (user_id, history),
+    )
+    return any(secrets.compare_digest(digest, _digest(salt, password)) for salt, digest in rows)
+
+
+def _is_old(org: Org, user_id: str) -> bool:
+    policy = security.policy(org)
+    user = org.get("User", user_id)
+    assert user is not None, "users are never removed"
+    if policy.expires is None or _age(org, user) < policy.expires:
+        return False
+    profile = org.get("Profile", user["ProfileId"])
+    return not (profile and profile["PermissionsPasswordNeverExpires"])
+
+
+def _age(org: Org, user: dict[str, Any]) -> timedelta:
+    return org.now() - parse_timestamp(user["LastPasswordChangeDate"])
 
 
 def _digest(salt: str, password: str) -> str:

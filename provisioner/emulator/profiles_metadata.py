@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from provisioner.emulator import (
     component_rows,
     layouts,
+    login_limits,
     profile_permissions,
     profile_rules,
 )
@@ -211,6 +212,7 @@ def _merge_kept(org: Org, row: dict[str, Any], values: Value, by: str) -> None:
 
 
 def _check_names(org: Org, values: Value) -> None:
+    login_limits.check(values)
     for entry in values.get("applicationVisibilities", []):
         if entry["application"] not in _APPLICATIONS:
             raise no_such("application", "CustomApplication", entry["application"])

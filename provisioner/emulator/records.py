@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, describe_json, ids, passwords, rules, transport
+from provisioner.emulator import describe, describe_json, ids, mails, passwords, rules, transport
 from provisioner.emulator.api import Answer, Call, unknown_key
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.rules import permissions
@@ -130,23 +130,12 @@ def password(call: Call, user_id: str) -> Answer:
             new = passwords.temporary()
             with org.transaction():
                 passwords.keep(org, id_, new, expired=True)
-                org.mail(user["Email"], _RESET_SUBJECT, _reset_text(call, user, new))
+                mails.mail_password(org, call.instance, id_, new)
                 display = f"Reset password for user {user['Name']}"
                 org.audit(call.by, "resetpassword", "Manage Users", display)
             return Answer(200, {"NewPassword": new})
         case _:
             return Answer(200, {"isExpired": passwords.is_expired(org, id_)})
-
-
-_RESET_SUBJECT: Final = "Your new Salesforce password"  # text of the mail: guess
-
-
-def _reset_text(call: Call, user: Mapping[str, Any], new: str) -> str:
-    return (
-        f"Dear {user['Name']},\n\nYour Salesforce password has been reset.\n\n"
-        f"Username: {user['Username']}\nPassword: {new}\n\n"
-        f"Log in at {call.instance} and choose a new password.\n"
-    )
 
 
 def _row(call: Call, sobject: SObject, id_: str) -> Answer:

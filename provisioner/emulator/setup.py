@@ -16,8 +16,8 @@ from provisioner.emulator import (
     browser,
     context,
     ids,
-    passwords,
-    portal,
+    logins,
+    mails,
     portal_forms,
     portal_rows,
     portals,
@@ -64,12 +64,13 @@ def login() -> Response:
 def log_in() -> Response:
     """Checks username and password, as any login does."""
     org = context.org()
-    found = org.select("User", Username=request.form.get("un", ""))
-    given = request.form.get("pw", "")
-    for user in found:
-        internal = user["IsActive"] and not portal_forms.is_portal_user(user)
-        if internal and passwords.matches(org, user["Id"], given):
-            auth.log_in(org, user["Id"], "Success", login_type="Application")
+    given, address = request.form.get("pw", ""), str(request.remote_addr)
+    for user in org.select("User", Username=request.form.get("un", "")):
+        with org.transaction():
+            status = logins.by_scope(org, user, given, address, in_org=False, portal=None)
+            auth.log_in(org, user["Id"], status, login_type="Application")
+            logins.count(org, user, status)
+        if status == logins.SUCCESS:
             session = org.start_session(user["Id"], "UI")
             return browser.enter(session, request.form.get("startURL", browser.STAFF_HOME))
     return browser.page(
@@ -227,7 +228,7 @@ def _detail(visit: _Visit, row: Row) -> Response:
         profiles=names,
         list_page=LIST_PAGE,
         members_page=MEMBERS_PAGE,
-        login_url=portal.login_url(context.instance_url(), organization["Id"], row.id),
+        login_url=mails.login_url(context.instance_url(), organization["Id"], row.id),
     )
 
 

@@ -66,9 +66,7 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
                     "FIELD_INTEGRITY_EXCEPTION", "You can't update any field for a portal role", ()
                 )
             case "UserLogin":
-                org.update("UserLogin", id_, row, by=by)
-                if row.get("IsFrozen"):
-                    org.end_sessions(user_id=current["UserId"])
+                users.update_login(org, by, current, row)
             case _:
                 org.update(sobject.name, id_, row, by=by)
 

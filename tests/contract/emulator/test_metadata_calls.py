@@ -499,6 +499,7 @@ def test_listing_tells_ids_names_and_who(api):
         ("Settings", "Communities", "settings/Communities.settings"),
         ("Settings", "Org", "settings/Org.settings"),
         ("Settings", "Portals", "settings/Portals.settings"),
+        ("Settings", "Security", "settings/Security.settings"),
     ]
     assert (rows[0]["id"][:3], len(rows[0]["id"])) == ("060", 18)
     assert {row["createdByName"] for row in rows} == {"Portal Admin"}

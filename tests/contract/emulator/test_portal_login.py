@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from provisioner.emulator import passwords, portal, portal_rows, portals, seed
+from provisioner.emulator import mails, passwords, portal_rows, portals, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.store import Org
 
@@ -56,7 +56,7 @@ def client(org):
 def url(org):
     (organization,) = org.select("Organization")
     (row,) = portal_rows.rows(org)
-    return portal.login_url("", organization["Id"], row.id)
+    return mails.login_url("", organization["Id"], row.id)
 
 
 def log_in(client, org, username=JANE, password=PASSWORD, **more):
@@ -76,7 +76,7 @@ def statuses(org, user_id):
 
 
 def test_the_address_has_the_ids_of_15_characters():
-    found = portal.login_url("https://x.example", "00D000000000001AAA", "060000000000001AAA")
+    found = mails.login_url("https://x.example", "00D000000000001AAA", "060000000000001AAA")
     assert found == (
         "https://x.example/secur/login_portal.jsp?orgId=00D000000000001&portalId=060000000000001"
     )

@@ -1,0 +1,45 @@
+"""The e-mails about logins: username, password, and where to log in. Their texts are a guess."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator import portal_rows
+from provisioner.emulator.component_rows import display_name
+
+if TYPE_CHECKING:
+    from provisioner.emulator.component_rows import Row
+    from provisioner.emulator.store import Org
+
+LOGIN_PAGE: Final = "/secur/login_portal.jsp"
+_RESET: Final = "Your Salesforce password has been reset."
+_WELCOME: Final = "You can now log in."
+
+
+def login_url(base: str, org_id: str, portal_id: str) -> str:
+    """The address where a portal's users log in (platform reference 6.5 [Q])."""
+    return f"{base}{LOGIN_PAGE}?orgId={org_id[:15]}&portalId={portal_id[:15]}"
+
+
+def portal_of(org: Org, user: dict[str, Any]) -> Row | None:
+    """The portal that a user's profile is of: the first by name, where there are several."""
+    rows = portal_rows.rows(org)
+    mine = (row for row in rows if user["ProfileId"] in portal_rows.profiles(org, row.id))
+    return next(mine, None)
+
+
+def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool = False) -> None:
+    """Sends a user a password that the org made up; `new` says that it is the first one."""
+    user = org.get("User", user_id)
+    assert user is not None, "users are never removed"
+    portal = portal_of(org, user)
+    (organization,) = org.select("Organization")
+    at = base if portal is None else login_url(base, organization["Id"], portal.id)
+    name = "Salesforce" if portal is None else display_name(portal.full_name)
+    subject = f"Your new {name} password" if not new else f"Welcome to {name}"
+    text = (
+        f"Dear {user['Name']},\n\n{_WELCOME if new else _RESET}\n\n"
+        f"Username: {user['Username']}\nPassword: {password}\n\n"
+        f"Log in at {at}\nand choose a password of your own.\n"
+    )
+    org.mail(user["Email"], subject, text)
