@@ -6,15 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.render.words import count, shortened, value
+from provisioner.render.words import DRIFTED, SIGNS, author, count, shortened, value
 
 _LONGEST = 300
-_DRIFTED = {
-    "create": "is missing in the org",
-    "update": "was changed in the org",
-    "deactivate": "is still active in the org",
-    "delete": "is still in the org",
-}
 _PLANNED = {
     "create": "is to be created",
     "update": "is to be updated",
@@ -107,15 +101,15 @@ def _steps(view: Mapping[str, Any]) -> Iterator[Finding]:
 def _drift(view: Mapping[str, Any]) -> Iterator[Finding]:
     for step in view["steps"]:
         address, rule = step["address"], _DRIFT_RULES[step["action"]]
-        by = _by(step)
+        by = f", {said}" if (said := author(step)) else ""
         if step["action"] != "update":
-            message = f"{address} {_DRIFTED[step['action']]}{by}"
+            message = f"{address} {DRIFTED[step['action']]} in the org{by}"
             yield Finding(rule, "warning", message, address, address, **_place(step))
             continue
         for field in step["fields"]:
             place = _place(field if field["line"] else step)
             message = (
-                f"{address} {field['name']} {_DRIFTED['update']}{by}\n"
+                f"{address} {field['name']} {DRIFTED['update']} in the org{by}\n"
                 f"spec has {_short(field['after'])}\norg has {_short(field['before'])}"
             )
             key = f"{address} {field['name']}"
@@ -127,14 +121,6 @@ def _unmanaged(view: Mapping[str, Any]) -> Iterator[Finding]:
         address = found["address"]
         message = f"{address} is in the org, and no spec names it"
         yield Finding("drift-unmanaged", "note", message, address, address)
-
-
-def _by(step: Mapping[str, Any]) -> str:
-    modified = step["last_modified"]
-    if not modified or not modified["at"]:
-        return ""
-    when = f"{modified['at'][:19].replace('T', ' ')} UTC"
-    return f", last modified {when} by {modified['by']}"
 
 
 def _change(step: Mapping[str, Any], field: Mapping[str, Any]) -> str:
@@ -170,10 +156,8 @@ def headline(view: Mapping[str, Any]) -> str:
         managed = count(summary["managed"], "resource")
         if not steps:
             return f"no drift: {org} is as specified"
-        return f"{steps} of {managed} differ in {org}"
+        return f"{steps:,} of {managed} differ in {org}"
     if not steps:
         return f"in sync: {org} has all {count(summary['managed'], 'resource')}"
-    return (
-        f"{summary['create']} to create, {summary['update']} to update, "
-        f"{summary['deactivate']} to deactivate, {summary['delete']} to delete in {org}"
-    )
+    counts = [f"{summary[name]:,} to {name}" for name in SIGNS if summary[name]]
+    return f"{', '.join(counts)} in {org}"

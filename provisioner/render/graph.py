@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.render.words import visible
+from provisioner.render.words import SIGNS, visible
 
 # More boxes than this are more than a person follows: alike ones become one box.
 MOST = 60
-_SIGNS = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Node:
     @property
     def label(self) -> str:
         """What stands in the box."""
-        sign = f"{_SIGNS[self.action]} " if self.action else ""
+        sign = f"{SIGNS[self.action]} " if self.action else ""
         if self.count > 1:
             return f"{sign}{visible(self.name)} ({self.count:,})"
         return f"{self.number}  {sign}{visible(self.name)}"

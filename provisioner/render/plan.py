@@ -7,9 +7,8 @@ from typing import Any
 
 from provisioner.executor import Outcome, StepResult
 from provisioner.render.lines import Line
-from provisioner.render.words import value
+from provisioner.render.words import DRIFTED, SIGNS, author, value
 
-_SIGNS = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
 _STYLES = {"create": "green", "update": "yellow", "deactivate": "magenta", "delete": "red"}
 _NOTES = {
     "irreversible": "bold red",
@@ -54,15 +53,13 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
     yield Line(("Drift", "bold"), f" in {org['name']} ({org['id']}) at {org['instance_url']}")
     yield Line()
     for step in view["steps"]:
-        yield Line((step["address"], "bold"), f"  {_drifted(step)}", (_place(step), "dim"))
+        yield Line((step["address"], "bold"), f"  {DRIFTED[step['action']]}", (_place(step), "dim"))
         for field in step["fields"] if step["action"] == "update" else ():
             yield Line(f"    {field['name']}", (_line(field, step), "dim"))
             yield Line("        spec has ", (value(field["after"]), "green"))
             yield Line("        org has  ", (value(field["before"]), "red"))
-        modified = step["last_modified"]
-        if modified and modified["at"]:
-            when = f"{modified['at'][:19].replace('T', ' ')} UTC"
-            yield Line((f"    last modified {when} by {modified['by']}", "dim"))
+        if said := author(step):
+            yield Line((f"    {said}", "dim"))
     yield Line()
     count = len(view["steps"])
     yield Line(f"{count} of {view['summary']['managed']} resources differ from the spec.")
@@ -73,7 +70,7 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
 def result(done: StepResult, number: int, total: int) -> Iterator[Line]:
     """One step as it ended; a failure with Salesforce's code and the line it blames."""
     word, style = _OUTCOMES[done.outcome]
-    sign = _SIGNS[done.step.action.name.lower()]
+    sign = SIGNS[done.step.action.name.lower()]
     counter = f"[{number:>{len(str(total))}}/{total}]"
     yield Line((counter, "dim"), f" {sign} {done.step.address}  ", (word, style))
     if done.outcome is Outcome.DONE:
@@ -96,7 +93,7 @@ def _step(step: Mapping[str, Any], width: int) -> Iterator[Line]:
     matched = f"  known by {step['matched_by']}" if step["matched_by"] else ""
     yield Line(
         f"{step['number']:>{width + 2}}  ",
-        (f"{_SIGNS[action]} {step['address']}", _STYLES[action]),
+        (f"{SIGNS[action]} {step['address']}", _STYLES[action]),
         f"  {action}",
         (f"{matched}{_place(step)}", "dim"),
     )
@@ -144,15 +141,6 @@ def _left_out(view: Mapping[str, Any]) -> Iterator[Line]:
 def _calls(summary: Mapping[str, int], *, applying: bool) -> str:
     made = f"API calls made: {summary['api_calls_read']}"
     return f"{made}. To apply: {summary['api_calls_to_apply']} or more." if applying else f"{made}."
-
-
-def _drifted(step: Mapping[str, Any]) -> str:
-    return {
-        "create": "is missing",
-        "update": "was changed",
-        "deactivate": "is still active",
-        "delete": "is still there",
-    }[str(step["action"])]
 
 
 def _place(step: Mapping[str, Any]) -> str:

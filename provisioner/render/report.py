@@ -20,13 +20,13 @@ def render(view: Mapping[str, Any], format_: Format, version: str) -> str:
         case "json":
             return json.dumps(view, indent=2, ensure_ascii=False) + "\n"
         case "markdown":
-            from provisioner.render.documents import markdown
+            from provisioner.render.markdown import markdown
 
             return markdown(view, title=title)
         case "html":
-            from provisioner.render.documents import html
+            from provisioner.render.page import html
 
-            return html(view, title=title)
+            return html(view, title=title, version=version)
         case "junit":
             from provisioner.render.junit import junit
 

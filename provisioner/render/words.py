@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 # Text that would be taken for another value, or for nothing, without its quotes.
 _MISREAD = re.compile(r"|null|true|false|[-+.0-9\"].*", re.DOTALL | re.IGNORECASE)
 _MISREAD_IN_A_LIST = re.compile(r".*[,\[\]].*", re.DOTALL)
+
+
+SIGNS = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
+"""The sign of a step by its action."""
+DRIFTED = {
+    "create": "is missing",
+    "update": "was changed",
+    "deactivate": "is still active",
+    "delete": "is still there",
+}
+"""What a step says of the org when nobody asks for a plan."""
 
 
 def value(given: Any) -> str:
@@ -38,6 +50,14 @@ def visible_lines(text: str) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun, which takes an `s` when there are more."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def author(step: Mapping[str, Any]) -> str | None:
+    """When and by whom a step's record was last modified, if the org says so."""
+    modified = step["last_modified"]
+    if not modified or not modified["at"]:
+        return None
+    return f"last modified {modified['at'][:19].replace('T', ' ')} UTC by {modified['by']}"
 
 
 def shortened(text: str, most: int) -> str:

@@ -1,0 +1,254 @@
+"""A report as GitHub-flavoured Markdown that fits the comment of a pull request. Pure.
+
+Every value stands in code, where neither markup nor a mention has a meaning; what does not fit
+is counted, by kind.
+"""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from provisioner.render import graph
+from provisioner.render.findings import headline
+from provisioner.render.inert import code, fenced, prose
+from provisioner.render.words import DRIFTED, SIGNS, author, count, shortened, value, visible
+
+LIMIT = 65_000
+"""Characters, as UTF-16 counts them. A comment on GitHub has at most 65,536 of them."""
+_GRAPH_ROOM = 12_000
+_MOST_PROBLEMS = 40
+_MOST_REMARKS = 25
+_LONGEST = 1_000
+_SHORTEST = 160
+
+
+def markdown(view: Mapping[str, Any], *, title: str) -> str:
+    """The report, its marker first: the same for the same spec, environment and report."""
+    head = "\n\n".join([_marker(view), *_head(view, title)])
+    if view["report"] == "validate":
+        return f"{head}\n"
+    steps = view["steps"]
+    for longest, defaults in ((_LONGEST, True), (_SHORTEST, False)):
+        shown = [_step(step, view["report"], longest, defaults=defaults) for step in steps]
+        whole = "\n\n".join([head, *shown])
+        if _size(whole) <= LIMIT - _GRAPH_ROOM:
+            return f"{whole}{_drawn(view)}\n"
+    return f"{_fitting(head, shown, steps)}\n"
+
+
+def _marker(view: Mapping[str, Any]) -> str:
+    """A comment that tells this report from others, for whoever wants to replace it."""
+    words = [view["report"], view["spec"], view["environment"]]
+    safe = ("".join(c if c.isalnum() or c in "./_" else "_" for c in word) for word in words)
+    return f"<!-- provisioner {' '.join(safe)} -->"
+
+
+def _head(view: Mapping[str, Any], title: str) -> Iterator[str]:
+    yield f"## {title}: {prose(headline(view))}"
+    yield _about(view)
+    yield from _verdict(view)
+    if view.get("steps"):
+        yield from _counts(view)
+    yield from _problems(view["problems"])
+    yield from _first_of_all(view)
+    yield from _beside(view)
+
+
+def _about(view: Mapping[str, Any]) -> str:
+    parts = []
+    if "org" in view:
+        org = view["org"]
+        parts += [f"Org {code(org['id'])} at {code(org['instance_url'])}"]
+    parts.append(f"spec {code(view['spec'])}")
+    parts.append(f"environment {code(view['environment'])}")
+    said = ", ".join(parts)
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _verdict(view: Mapping[str, Any]) -> Iterator[str]:
+    errors = sum(p["severity"] == "error" for p in view["problems"])
+    refusals = view.get("refusals", ())
+    if errors:
+        stand = "stands" if errors == 1 else "stand"
+        yield _alert("CAUTION", f"{count(errors, 'error')} {stand} in the way.", ())
+    if refusals:
+        lines = [prose(r["message"]) for r in refusals]
+        yield _alert("CAUTION", "Refused by the policy:", lines)
+
+
+def _counts(view: Mapping[str, Any]) -> Iterator[str]:
+    s = view["summary"]
+    if view["report"] == "drift":
+        yield (
+            f"**{s['create']}** missing, **{s['update']}** changed, "
+            f"**{s['deactivate']}** still active, **{s['delete']}** still there, "
+            f"of **{s['managed']}** managed."
+        )
+        return
+    lines = [
+        (
+            f"**{s['create']}** to create, **{s['update']}** to update, "
+            f"**{s['deactivate']}** to deactivate, **{s['delete']}** to delete."
+        ),
+        (
+            f"Logins gained: **{s['gain_login']}**, lost: **{s['lose_login']}**. "
+            f"E-mails sent: **{s['emails']}**. Irreversible steps: **{s['irreversible']}**."
+        ),
+    ]
+    lines += [
+        f"Licence {code(seat['name'])}: {seat['used']} -> {seat['after']} of {seat['total']} "
+        f"used, {seat['left']} left."
+        for seat in view["licences"]
+    ]
+    yield "  \n".join(lines)
+
+
+def _problems(problems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not problems:
+        return
+    lines = []
+    for found in problems[:_MOST_PROBLEMS]:
+        place = f"{found['file']}:{found['line']}"
+        at = f" ({code(place)})" if found["file"] else ""
+        remedy = f"; {prose(found['help'])}" if found["help"] else ""
+        message = prose(shortened(found["message"], _LONGEST))
+        lines.append(f"- **{found['severity']}** {message}{at}{remedy}")
+    lines += _left_out(len(problems) - _MOST_PROBLEMS, "problem")
+    yield "### Problems"
+    yield "\n".join(lines)
+
+
+def _first_of_all(view: Mapping[str, Any]) -> Iterator[str]:
+    """What a reviewer must not miss, wherever it stands in the order."""
+    if view["report"] == "drift":
+        return
+    lines = [
+        f"{code(step['address'])}: {prose(shortened(note['text'], _LONGEST))}"
+        for step in view["steps"]
+        for note in step["notes"]
+        if note["kind"] in ("irreversible", "loses the login")
+    ]
+    lines += [
+        f"{code(step['address'])}: {step['action']}d"
+        for step in view["steps"]
+        if step["action"] in ("deactivate", "delete")
+    ]
+    if lines:
+        yield _alert("WARNING", "Look at these first:", lines)
+
+
+def _beside(view: Mapping[str, Any]) -> Iterator[str]:
+    """What stands beside the steps of a drift: what is unmanaged, what is ignored."""
+    unmanaged = view.get("unmanaged") or ()
+    if unmanaged:
+        lines = [f"- {code(found['address'])}" for found in unmanaged[:_MOST_PROBLEMS]]
+        lines += _left_out(len(unmanaged) - _MOST_PROBLEMS, "more")
+        yield _details(f"{count(len(unmanaged), 'resource')} in the org without a spec", lines)
+    ignored = view.get("ignored") or ()
+    if ignored:
+        lines = [
+            f"- {code(found['address'])}: {prose(str(found.get('reason', '')))}"
+            for found in ignored[:_MOST_PROBLEMS]
+        ]
+        lines += _left_out(len(ignored) - _MOST_PROBLEMS, "more")
+        yield _details(f"{count(len(ignored), 'difference')} ignored", lines)
+
+
+def _left_out(number: int, noun: str) -> list[str]:
+    return [f"- and {number:,} {noun if noun == 'more' else noun + 's more'}"] if number > 0 else []
+
+
+def _step(step: Mapping[str, Any], report: str, longest: int, *, defaults: bool) -> str:
+    address = _html_code(step["address"])
+    place = f"{step['file']}:{step['line']}"
+    at = f" <sub>{_html_code(place)}</sub>" if step["file"] else ""
+    if report == "drift":
+        by = f", {_html_code(said)}" if (said := author(step)) else ""
+        title = f"{address} {DRIFTED[step['action']]}{by}{at}"
+        lines = list(_differences(step, longest))
+    else:
+        sign = SIGNS[step["action"]]
+        more = " <b>irreversible</b>" if step["irreversible"] else ""
+        title = f"{step['number']}. {sign} {address} {step['action']}{more}{at}"
+        lines = list(_changes(step, longest, defaults=defaults))
+    notes = [f"- {n['kind']}: {prose(shortened(n['text'], longest))}" for n in step["notes"]]
+    if report == "drift":
+        notes = []
+    body = [fenced(lines, "diff")] if lines else []
+    if notes:
+        body.append("\n".join(notes))
+    if not body:
+        return f"<p>{title}</p>"
+    return _details(title, body, raw=True)
+
+
+def _changes(step: Mapping[str, Any], longest: int, *, defaults: bool) -> Iterator[str]:
+    for field in step["fields"]:
+        if field["default"] and not defaults:
+            continue
+        name = visible(field["name"])
+        more = "  # default" if field["default"] else ""
+        if step["action"] != "create":
+            yield f"- {name}: {shortened(value(field['before']), longest)}"
+        yield f"+ {name}: {shortened(value(field['after']), longest)}{more}"
+
+
+def _differences(step: Mapping[str, Any], longest: int) -> Iterator[str]:
+    if step["action"] != "update":
+        return
+    for field in step["fields"]:
+        yield f"- {visible(field['name'])}: {shortened(value(field['before']), longest)}  # org"
+        yield f"+ {visible(field['name'])}: {shortened(value(field['after']), longest)}  # spec"
+
+
+def _drawn(view: Mapping[str, Any]) -> str:
+    shown = graph.of_steps(view)
+    if not shown.edges:
+        return ""
+    drawn = fenced(graph.mermaid(shown).splitlines(), "mermaid")
+    part = "\n\n" + _details("What needs what", [drawn], raw=True)
+    return part if _size(part) <= _GRAPH_ROOM else ""
+
+
+def _fitting(head: str, shown: Sequence[str], steps: Sequence[Mapping[str, Any]]) -> str:
+    """The head, as many steps as there is room for, and the others by their number."""
+    kept, size = [head], _size(head)
+    room = LIMIT - 2_000
+    for part in shown:
+        size += _size(part) + 2
+        if size > room:
+            break
+        kept.append(part)
+    left = steps[len(kept) - 1 :]
+    kinds = Counter((s["address"].partition("/")[0], s["action"]) for s in left)
+    rows = [f"| {code(kind)} | {action} | {n:,} |" for (kind, action), n in kinds.items()]
+    more = (
+        f"**{count(len(left), 'step')} more** than a comment can hold; the other reports have all."
+    )
+    return "\n\n".join(
+        [*kept, more, "\n".join(["| kind | action | steps |", "| --- | --- | --- |", *rows])]
+    )
+
+
+def _details(title: str, body: Iterable[str], *, raw: bool = False) -> str:
+    """A part that opens with a click. Its title is HTML where it is `raw`."""
+    said = title if raw else html.escape(title)
+    inner = "\n\n".join(body) if raw else "\n".join(body)
+    return f"<details><summary>{said}</summary>\n\n{inner}\n\n</details>"
+
+
+def _html_code(text: str) -> str:
+    return f"<code>{html.escape(visible(text))}</code>"
+
+
+def _alert(kind: str, title: str, lines: Sequence[str]) -> str:
+    shown = [f"> - {line}" for line in lines[:_MOST_REMARKS]]
+    shown += [f"> {line}" for line in _left_out(len(lines) - _MOST_REMARKS, "more")]
+    return "\n".join([f"> [!{kind}]", f"> **{title}**", *([">", *shown] if shown else [])])
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -1,0 +1,159 @@
+"""A report as one HTML page that needs no other file and asks nothing of the network.
+
+All of it can be read without JavaScript, which only adds search and filters; its policy lets
+nothing run or load but what is in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from provisioner.render import drawing, graph
+from provisioner.render.findings import headline
+from provisioner.render.words import DRIFTED, author, count, value, visible
+
+MOST = 1_000
+"""So many steps are shown with their fields; those beyond, which nobody reads, in a line each."""
+_DRIFT_COUNTS = {
+    "create": "missing",
+    "update": "changed",
+    "deactivate": "still active",
+    "delete": "still there",
+}
+_PLAN_COUNTS = {
+    "create": "create",
+    "update": "update",
+    "deactivate": "deactivate",
+    "delete": "delete",
+    "gain_login": "gain a login",
+    "lose_login": "lose a login",
+    "emails": "e-mails",
+    "irreversible": "irreversible",
+}
+
+
+def html(view: Mapping[str, Any], *, title: str, version: str) -> str:
+    """The report as a page."""
+    style = _file("page.css") + drawing.SHAPES
+    script = _file("page.js")
+    steps = [_step(step) for step in view.get("steps", ())]
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            {
+                **view,
+                "title": title,
+                "version": version,
+                "about": view["org"]["name"] if "org" in view else view["spec"],
+                "drift": view["report"] == "drift",
+                "verdict": _verdict(view),
+                "counts": list(_counts(view)),
+                "graph": _graph(view),
+                "filters": list(_filters(steps)),
+                "steps": steps[:MOST],
+                "rest": steps[MOST:],
+                "foot": _foot(view),
+                # Ours, and their hashes are what the page's policy lets through.
+                "style": Markup(style),  # noqa: S704
+                "style_hash": _hash(style),
+                "script": Markup(script),  # noqa: S704
+                "script_hash": _hash(script),
+            }
+        )
+    )
+
+
+def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **step,
+        "kind": step["address"].partition("/")[0],
+        "marks": "irreversible" if step["irreversible"] else "",
+        "drifted": DRIFTED[step["action"]],
+        "author": author(step),
+    }
+
+
+def _verdict(view: Mapping[str, Any]) -> dict[str, str]:
+    errors = sum(p["severity"] == "error" for p in view["problems"])
+    said = headline(view)
+    if view["report"] == "validate":
+        word, tone = ("Wrong", "error") if errors else ("Valid", "create")
+        return {"tone": tone, "word": word, "text": said}
+    drift = view["report"] == "drift"
+    if errors:
+        word = "Can not be compared" if drift else "Can not be applied"
+        stand = "stands" if errors == 1 else "stand"
+        text = f"{count(errors, 'error')} {stand} in the way"
+        return {"tone": "error", "word": word, "text": text}
+    if view.get("refusals"):
+        return {"tone": "error", "word": "Refused", "text": "the policy does not allow this plan"}
+    if not view["steps"]:
+        text = f"the org has all {count(view['summary']['managed'], 'resource')} as specified"
+        return {"tone": "create", "word": "No drift" if drift else "In sync", "text": text}
+    return {"tone": "update", "word": "Drift" if drift else "Changes", "text": said}
+
+
+def _counts(view: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if not view.get("steps"):
+        return
+    names = _DRIFT_COUNTS if view["report"] == "drift" else _PLAN_COUNTS
+    for name, text in names.items():
+        yield {"tone": name, "number": view["summary"][name], "text": text}
+
+
+def _graph(view: Mapping[str, Any]) -> Markup | None:
+    if not view.get("steps") or view["report"] == "drift":
+        return None
+    shown = graph.of_steps(view)
+    # Its texts were escaped where it was drawn.
+    picture = drawing.svg(shown, "what needs what", links=True)
+    return Markup(picture) if shown.edges else None  # noqa: S704
+
+
+def _filters(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    yield "action", list(dict.fromkeys(step["action"] for step in steps))
+    yield "kind", sorted({step["kind"] for step in steps})
+    yield "mark", sorted({step["marks"] for step in steps} - {""})
+
+
+def _foot(view: Mapping[str, Any]) -> str:
+    summary = view["summary"]
+    if view["report"] == "validate":
+        return f"{count(summary['resources'], 'resource')} in {count(summary['files'], 'file')}."
+    said = f"{count(summary['managed'], 'resource')} in the spec. "
+    said += f"API calls made: {summary['api_calls_read']}"
+    if view["steps"] and view["report"] == "plan":
+        said += f"; to apply: {summary['api_calls_to_apply']} or more"
+    return f"{said}."
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("provisioner.render"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["value"] = value
+    environment.filters["visible"] = visible
+    return environment
+
+
+@cache
+def _file(name: str) -> str:
+    return (resources.files("provisioner.render") / "templates" / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
