@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from provisioner.render import graph
+from provisioner.render.beside import sections
 from provisioner.render.findings import headline
 from provisioner.render.inert import code, fenced, prose
 from provisioner.render.words import DRIFTED, SIGNS, author, count, shortened, value, visible
@@ -70,13 +71,9 @@ def _about(view: Mapping[str, Any]) -> str:
 
 def _verdict(view: Mapping[str, Any]) -> Iterator[str]:
     errors = sum(p["severity"] == "error" for p in view["problems"])
-    refusals = view.get("refusals", ())
     if errors:
         stand = "stands" if errors == 1 else "stand"
         yield _alert("CAUTION", f"{count(errors, 'error')} {stand} in the way.", ())
-    if refusals:
-        lines = [prose(r["message"]) for r in refusals]
-        yield _alert("CAUTION", "Refused by the policy:", lines)
 
 
 def _counts(view: Mapping[str, Any]) -> Iterator[str]:
@@ -141,20 +138,14 @@ def _first_of_all(view: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _beside(view: Mapping[str, Any]) -> Iterator[str]:
-    """What stands beside the steps of a drift: what is unmanaged, what is ignored."""
-    unmanaged = view.get("unmanaged") or ()
-    if unmanaged:
-        lines = [f"- {code(found['address'])}" for found in unmanaged[:_MOST_PROBLEMS]]
-        lines += _left_out(len(unmanaged) - _MOST_PROBLEMS, "more")
-        yield _details(f"{count(len(unmanaged), 'resource')} in the org without a spec", lines)
-    ignored = view.get("ignored") or ()
-    if ignored:
-        lines = [
-            f"- {code(found['address'])}: {prose(str(found.get('reason', '')))}"
-            for found in ignored[:_MOST_PROBLEMS]
-        ]
-        lines += _left_out(len(ignored) - _MOST_PROBLEMS, "more")
-        yield _details(f"{count(len(ignored), 'difference')} ignored", lines)
+    for section in sections(view):
+        if section.tone == "note":
+            lines = [f"- {prose(item)}" for item in section.items[:_MOST_PROBLEMS]]
+            lines += _left_out(len(section.items) - _MOST_PROBLEMS, "more")
+            yield _details(f"{section.title}: {len(section.items):,}", lines)
+        else:
+            kind = "CAUTION" if section.tone == "error" else "WARNING"
+            yield _alert(kind, f"{section.title}:", [prose(item) for item in section.items])
 
 
 def _left_out(number: int, noun: str) -> list[str]:

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from provisioner.render import drawing, graph
+from provisioner.render.beside import sections
 from provisioner.render.findings import headline
 from provisioner.render.words import DRIFTED, author, count, value, visible
 
@@ -57,6 +58,7 @@ def html(view: Mapping[str, Any], *, title: str, version: str) -> str:
                 "drift": view["report"] == "drift",
                 "verdict": _verdict(view),
                 "counts": list(_counts(view)),
+                "sections": list(sections(view)),
                 "graph": _graph(view),
                 "filters": list(_filters(steps)),
                 "steps": steps[:MOST],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from provisioner.executor import Outcome, StepResult
+from provisioner.render.beside import sections
 from provisioner.render.lines import Line
 from provisioner.render.words import DRIFTED, SIGNS, author, value
 
@@ -33,7 +34,7 @@ def plan(view: Mapping[str, Any]) -> Iterator[Line]:
     if not view["steps"]:
         count = view["summary"]["managed"]
         yield Line(("In sync", "bold green"), f": the org has all {count} resources as specified.")
-        yield from _left_out(view)
+        yield from _beside(view)
         yield Line(_calls(view["summary"], applying=False))
         return
     width = len(str(len(view["steps"])))
@@ -47,7 +48,7 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
     org = view["org"]
     if not view["steps"]:
         yield Line(("No drift", "bold green"), f": {org['name']} ({org['id']}) is as specified.")
-        yield from _left_out(view)
+        yield from _beside(view)
         yield Line(_calls(view["summary"], applying=False))
         return
     yield Line(("Drift", "bold"), f" in {org['name']} ({org['id']}) at {org['instance_url']}")
@@ -63,7 +64,7 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
     yield Line()
     count = len(view["steps"])
     yield Line(f"{count} of {view['summary']['managed']} resources differ from the spec.")
-    yield from _left_out(view)
+    yield from _beside(view)
     yield Line(_calls(view["summary"], applying=False))
 
 
@@ -118,7 +119,7 @@ def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
         f"Logins gained: {s['gain_login']}, lost: {s['lose_login']}. "
         f"E-mails sent: {s['emails']}. Irreversible steps: {s['irreversible']}."
     )
-    yield from _left_out(view)
+    yield from _beside(view)
     for licence in view["licences"]:
         left = f"{licence['left']} left"
         yield Line(
@@ -132,10 +133,12 @@ def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(_calls(s, applying=True))
 
 
-def _left_out(view: Mapping[str, Any]) -> Iterator[Line]:
-    for left in view.get("left_out", ()):
-        text = f"Left out: {left['address']}, for want of {left['needs']}."
-        yield Line((text, "yellow"))
+def _beside(view: Mapping[str, Any]) -> Iterator[Line]:
+    for section in sections(view):
+        # What a policy refuses is said as an error, apart.
+        for item in section.items if section.tone != "error" else ():
+            style = "yellow" if section.tone == "warning" else "dim"
+            yield Line((f"{section.title}: {item.replace('`', '')}.", style))
 
 
 def _calls(summary: Mapping[str, int], *, applying: bool) -> str:

@@ -128,7 +128,14 @@ def views(draw):
         "problems": draw(st.lists(problems, max_size=2)),
         "summary": counts | numbers | {"managed": len(drawn), "irreversible": irreversible},
         "licences": [{"name": draw(names), "total": 9, "used": 1, "after": 2, "left": 7}],
+        "left_out": draw(st.lists(st.fixed_dictionaries({"address": names, "needs": names}))),
+        "unmanaged": draw(st.lists(st.fixed_dictionaries({"address": names}))),
+        "ignored": draw(st.lists(st.fixed_dictionaries({"address": names, "reason": names}))),
+        "refusals": draw(st.lists(st.fixed_dictionaries({"message": names, "help": names}))),
     }
+
+
+BESIDE = ("refusals", "left_out", "unmanaged", "ignored")
 
 
 PLAIN = {"details", "summary", "code", "sub", "b", "p", "pre", "ul", "li", "h2", "h3", "br"}
@@ -200,6 +207,8 @@ def test_markdown_says_what_was_computed(view):
     listed = [own_text(li) for li in page_.iter("li")]
     for problem in view["problems"]:
         assert any(li.startswith(problem["severity"]) for li in listed)
+    beside = sum(len(view[name]) for name in BESIDE)
+    assert len(listed) >= len(view["problems"]) + beside
 
 
 @many
@@ -233,6 +242,8 @@ def test_the_page_says_what_was_computed(view):
     items = [own_text(li) for ul in parsed.find_class("counts") for li in ul]
     for name in ("create", "update", "deactivate", "delete") if view["steps"] else ():
         assert any(i.startswith(f"{view['summary'][name]} ") for i in items)
+    for name in BESIDE:
+        assert len([li for ul in parsed.find_class(name) for li in ul]) == len(view[name])
     listed = [li for ul in parsed.find_class("problems") for li in ul]
     assert [li.get("class") for li in listed] == [p["severity"] for p in view["problems"]]
 

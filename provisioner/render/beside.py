@@ -1,0 +1,60 @@
+"""What a report says beside its steps and problems, as sections that every format shows. Pure.
+
+Whoever computes something new puts it into the view (see `provisioner.render.view`) and a section
+here, and all formats for people have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A title, and sentences in which names stand in backticks.
+
+    `key` is where in the view it is from; `tone` is `error` where it stands in the way,
+    `warning` where it must be seen, `note` where it is good to know.
+    """
+
+    key: str
+    title: str
+    items: tuple[str, ...]
+    tone: str = "note"
+
+
+def sections(view: Mapping[str, Any]) -> Iterator[Section]:
+    """The sections that have something to say, the weightiest first."""
+    makers = (_refusals, _left_out, _unmanaged, _ignored)
+    for make in makers:
+        section = make(view)
+        if section.items:
+            yield section
+
+
+def _refusals(view: Mapping[str, Any]) -> Section:
+    items = (
+        f"{found['message']}; {found['help']}" if found.get("help") else found["message"]
+        for found in view.get("refusals", ())
+    )
+    return Section("refusals", "Refused by the policy", tuple(items), "error")
+
+
+def _left_out(view: Mapping[str, Any]) -> Section:
+    items = (
+        f"`{found['address']}`, for want of `{found['needs']}`"
+        for found in view.get("left_out", ())
+    )
+    return Section("left_out", "Left out", tuple(items), "warning")
+
+
+def _unmanaged(view: Mapping[str, Any]) -> Section:
+    items = (f"`{found['address']}`" for found in view.get("unmanaged", ()))
+    return Section("unmanaged", "In the org, and in no spec", tuple(items))
+
+
+def _ignored(view: Mapping[str, Any]) -> Section:
+    items = (f"`{found['address']}`: {found['reason']}" for found in view.get("ignored", ()))
+    return Section("ignored", "Ignored", tuple(items))
