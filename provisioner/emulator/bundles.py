@@ -164,7 +164,7 @@ def _result(write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return write()
     except SalesforceError as error:
         if error.code == "NOT_FOUND":
-            # That is no StatusCode of the WSDL; of an id that nothing has, records say so.
+            # That is no StatusCode of the WSDL; results of real Bulk jobs say so [I].
             error = SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
         return {"success": False, "errors": [error.collection()]}
 

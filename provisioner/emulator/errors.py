@@ -45,3 +45,20 @@ def not_found() -> SalesforceError:
 def session_invalid() -> SalesforceError:
     """No session, or one that ended (platform reference 2.4 [V])."""
     return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
+
+
+def not_served(name: str) -> SalesforceError:
+    """An honest refusal of what Salesforce has and this org has not; code and status: guess."""
+    return SalesforceError(
+        "FUNCTIONALITY_NOT_ENABLED", f"The local org does not serve {name}", status=403
+    )
+
+
+def no_such_column(name: str, sobject: str) -> SalesforceError:
+    """A field that is asked for and is not there: a query's wording (2.4 [V]); elsewhere [I]."""
+    return SalesforceError(
+        "INVALID_FIELD",
+        f"No such column '{name}' on entity '{sobject}'. If you are attempting to use a custom"
+        " field, be sure to append the '__c' after the custom field name. Please reference your"
+        " WSDL or the describe call for the appropriate names.",
+    )

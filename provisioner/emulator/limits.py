@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import not_found
+from provisioner.emulator.limits_table import UNUSED
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 OLDEST: Final = 31  # API versions; 7 to 30 are retired (platform reference 6.4 [V])
 NEWEST: Final = 63
 DAILY_CALLS: Final = 15_000  # of a Developer org (platform reference 8.4 [U])
+_DAILY_BATCHES: Final = 15_000  # platform reference 8.3 [V]
+_BATCH: Final = 10_000  # rows; platform reference 8.3 [V]
+_DAILY_QUERY_JOBS: Final = 10_000  # platform reference 8.3 [V]
+_BATCHES_SINCE: Final = 49  # "DailyBulkApiRequests" before (REST guide, "Limits")
+_STORAGE: Final = 1_024  # megabytes; a Developer org has 5, and no use for rosters of people
 
 
 def answer(call: Call, rest: tuple[str, ...]) -> Answer:
@@ -22,7 +29,7 @@ def answer(call: Call, rest: tuple[str, ...]) -> Answer:
     match rest:
         case ():
             call.allow("GET", "HEAD")
-            return Answer(200, _used(call.org))
+            return Answer(200, _used(call))
         case ("recordCount",):
             call.allow("GET", "HEAD")
             return Answer(200, _counted(call))
@@ -30,14 +37,45 @@ def answer(call: Call, rest: tuple[str, ...]) -> Answer:
             raise not_found()
 
 
-def _used(org: Org) -> dict[str, Any]:
-    used = int(org.setting(f"api calls {org.now():%Y-%m-%d}") or 0)
-    return {
-        "DailyApiRequests": {"Max": DAILY_CALLS, "Remaining": DAILY_CALLS - used},
-        "DataStorageMB": {"Max": 5, "Remaining": 5},
-        "FileStorageMB": {"Max": 20, "Remaining": 20},
-        "SingleEmail": {"Max": 15, "Remaining": 15},
+def _used(call: Call) -> dict[str, Any]:
+    org = call.org
+    calls = int(org.setting(f"api calls {org.now():%Y-%m-%d}") or 0)
+    jobs = _bulk_jobs(org)
+    sets = len(org.find("PermissionSet", IsOwnedByProfile=False))
+    batches = "DailyBulkApiBatches" if call.version >= _BATCHES_SINCE else "DailyBulkApiRequests"
+    found: dict[str, Any] = {name: _left(most, 0) for name, most in UNUSED.items()} | {
+        "DailyApiRequests": _left(DAILY_CALLS, calls),
+        batches: _left(_DAILY_BATCHES, jobs["V2Ingest"]),
+        "DailyBulkV2QueryJobs": _left(_DAILY_QUERY_JOBS, jobs["V2Query"]),
+        "DataStorageMB": _left(_STORAGE, _stored(org)),
+        "PermissionSets": _left(1500, sets) | {"CreateCustom": _left(1000, sets)},
     }
+    return dict(sorted(found.items()))
+
+
+def _left(most: int, used: int) -> dict[str, Any]:
+    return {"Max": most, "Remaining": max(0, most - used)}
+
+
+def _bulk_jobs(org: Org) -> Counter[str]:
+    """How many batches, or jobs of queries, were made today."""
+    today = f"{org.now():%Y-%m-%d}"
+    rows = org.execute(
+        "SELECT kind, json_extract(info, '$.processed') FROM bulk_job"
+        " WHERE json_extract(info, '$.created') >= ?",
+        (today,),
+    )
+    found: Counter[str] = Counter()
+    for kind, processed in rows:
+        found[kind] += 1 if kind == "V2Query" else -(-processed // _BATCH)
+    return found
+
+
+def _stored(org: Org) -> int:
+    """Megabytes; a record counts as 2 KB whatever is in it (help, "Data Storage")."""
+    names = ("Account", "Case", "Contact", "Lead", "Opportunity")
+    counts = [org.execute(f'SELECT COUNT(*) FROM "{name}"')[0][0] for name in names]  # noqa: S608
+    return int(sum(counts)) * 2 // 1024
 
 
 def _counted(call: Call) -> dict[str, Any]:

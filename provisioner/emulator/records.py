@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, describe_json, ids, mails, passwords, rules, transport
+from provisioner.emulator import (
+    describe,
+    describe_json,
+    ids,
+    mails,
+    passwords,
+    recent,
+    rules,
+    transport,
+)
 from provisioner.emulator.api import Answer, Call, unknown_key
-from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.errors import SalesforceError, no_such_column, not_found
 from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.values import existing
 
@@ -25,7 +34,7 @@ def collection(call: Call, sobject: SObject) -> Answer:
     if call.method == "POST":
         return _created(call, sobject, rules.create(call.org, call.by, sobject, call.json()))
     brief = describe_json.brief(sobject, call.base)
-    return Answer(200, {"objectDescribe": brief, "recentItems": []})
+    return Answer(200, {"objectDescribe": brief, "recentItems": recent.of_object(call, sobject)})
 
 
 def by_id(call: Call, sobject: SObject, text: str) -> Answer:
@@ -179,12 +188,7 @@ def shown(
         for name in filter(None, (part.strip() for part in fields.split(","))):
             found = sobject.field(name)
             if found is None:
-                raise SalesforceError(  # the wording of a query, 2.4 [V]; here [I]
-                    "INVALID_FIELD",
-                    f"No such column '{name}' on entity '{sobject.name}'. If you are attempting to"
-                    " use a custom field, be sure to append the '__c' after the custom field name."
-                    " Please reference your WSDL or the describe call for the appropriate names.",
-                )
+                raise no_such_column(name, sobject.name)
             names.append(found.name)
         names.append("Id")
     return record | {name: row[name] for name in names}

@@ -102,5 +102,11 @@ def page(status: int, text: str) -> Response:
     return Response(body, status, content_type="text/html;charset=UTF-8")
 
 
+def as_json(body: object) -> bytes:
+    """JSON as Salesforce prints it: with no spaces, and every character in UTF-8."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")  # half a character is none
+
+
 def _json(status: int, body: object) -> Response:
-    return Response(json.dumps(body), status, content_type="application/json;charset=UTF-8")
+    return Response(as_json(body), status, content_type="application/json;charset=UTF-8")

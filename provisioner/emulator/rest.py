@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from flask import Blueprint, Response, json, request
+from flask import Blueprint, Response, request
 
 from provisioner.emulator import (
     auth,
     bulk,
     bulk_run,
-    changes,
     composite,
     composite_graph,
     composite_tree,
     connect,
     context,
     describe,
-    describe_json,
     limits,
     metadata_rest,
     query,
-    records,
+    recent,
+    refusals,
+    sobjects,
     soql,
     soql_sql,
     tooling,
@@ -30,14 +30,12 @@ from provisioner.emulator import (
     transport,
 )
 from provisioner.emulator.api import Answer, Call, JsonKindError
-from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.errors import SalesforceError, not_found, not_served
 from provisioner.emulator.rules import permissions
-from provisioner.emulator.store import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from provisioner.emulator.describe import SObject
     from provisioner.emulator.store import Org, Session
 
 blueprint = Blueprint("rest", __name__)
@@ -46,10 +44,6 @@ OLDEST: Final = limits.OLDEST
 NEWEST: Final = limits.NEWEST
 DAILY_CALLS: Final = limits.DAILY_CALLS
 _LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
-# The objects that come with Digital Experiences (platform reference 1.7 [V]); not served here.
-_OF_SITES: Final = frozenset(
-    {"network", "networkmember", "networkmembergroup", "networkselfregistration"}
-)
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
@@ -124,7 +118,7 @@ def _route(call: Call) -> Answer:
             identity = f"{call.instance}/id/{auth.organization_id(call.org)}/{call.by}"
             return Answer(200, {**names, "identity": identity})
         case ("sobjects", *names):
-            return _sobjects(call, tuple(names))
+            return sobjects.answer(call, tuple(names))
         case ("query" | "queryAll" as kind,):
             return _query(call, deleted=kind == "queryAll")
         case ("query" | "queryAll", locator):
@@ -132,8 +126,10 @@ def _route(call: Call) -> Answer:
             return Answer(200, query.more(_query_context(call), locator))
         case (name, *rest) if name in _BELOW:
             return _BELOW[name](call, tuple(rest))
-        case ("search" | "parameterizedSearch" as name,):
-            raise _not_served(name)
+        case ("recent",):
+            return recent.answer(call)
+        case (name, *_) if name in _ELSEWHERE:
+            raise not_served(name)
         case _:
             raise not_found()
 
@@ -150,71 +146,21 @@ def _composite(call: Call, rest: tuple[str, ...]) -> Answer:
             return composite.answer(call, rest, answer_to)
 
 
-def _not_served(name: str) -> SalesforceError:
-    """An honest refusal of what Salesforce has and this org has not; code and status: guess."""
-    return SalesforceError(
-        "FUNCTIONALITY_NOT_ENABLED", f"The local org does not serve {name}", status=403
-    )
-
-
-def _sobjects(call: Call, names: tuple[str, ...]) -> Answer:
-    match names:
-        case ():
-            call.allow("GET", "HEAD")
-            return _if_modified(call, _describe_global(call))
-        case (name, "describe"):
-            call.allow("GET", "HEAD")
-            known, sobject = describe.catalog(call.org), _sobject(call, name)
-            return _if_modified(call, describe_json.whole(known, sobject, call.base, call.instance))
-        case (name, "describe", part, *_):
-            _sobject(call, name)
-            raise _not_served(f"describe/{part}")
-        case (name, "updated" | "deleted" as which) if {"start", "end"} <= call.params.keys():
-            call.allow("GET", "HEAD")
-            look = changes.updated if which == "updated" else changes.deleted
-            span = call.params["start"], call.params["end"]
-            return Answer(200, look(call.org, _sobject(call, name), *span))
-        case (name, id_, "password") if name.lower() == "user":
-            return records.password(call, id_)
-        case (name,):
-            return records.collection(call, _sobject(call, name))
-        case (name, id_):
-            return records.by_id(call, _sobject(call, name), id_)
-        case (name, key, *rest):
-            return records.by_key(call, _sobject(call, name), key, "/".join(rest))
-    raise AssertionError("every length is matched")
-
-
 _RESOURCES: Final = (
-    "composite", "connect", "jobs", "limits", "metadata", "query", "queryAll", "sobjects",
-    "tooling",
+    "composite", "connect", "jobs", "limits", "metadata", "query", "queryAll", "recent",
+    "sobjects", "tooling",
 )  # fmt: skip
 
-
-def _sobject(call: Call, name: str) -> SObject:
-    found = describe.catalog(call.org).get(name)
-    if found is None and name.lower() in _OF_SITES and call.org.feature("Networks"):
-        raise _not_served(name)
-    if found is None:
-        raise not_found()
-    return found
-
-
-def _describe_global(call: Call) -> dict[str, Any]:
-    known = describe.catalog(call.org)
-    brief = [
-        describe_json.brief(sobject, call.base)
-        for sobject in sorted(known.sobjects.values(), key=lambda s: s.name)
-    ]
-    return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": brief}
-
-
-def _if_modified(call: Call, body: dict[str, Any]) -> Answer:
-    """304 when the schema is as old as `If-Modified-Since` (platform reference 8.4 [V])."""
-    changed = parse_timestamp(call.org.setting("schema changed") or "1970-01-01T00:00:00.000+0000")
-    tag = transport.etag([str(changed), call.parts])
-    failed = transport.unmet(call.headers, tag, changed)
-    return failed or Answer(200, body, transport.validators(tag, changed))
+# Resources that a Developer org has and this one has not ("Resources by Version" in the guide).
+_ELSEWHERE: Final = frozenset(
+    {"actions", "analytics", "apexrest", "appMenu", "async-queries", "chatter", "commerce",
+     "compactLayouts", "consent", "dedupe", "event", "eventSchema", "folders", "iot",
+     "knowledgeManagement", "licensing", "localizedvalue", "match", "parameterizedSearch",
+     "process", "quickActions", "search", "support", "tabs", "theme", "ui-api", "wave"}
+)  # fmt: skip
+_PARTS_OF_OBJECTS: Final = frozenset(
+    {"defaultValues", "eventMonitoring", "listviews", "quickActions", "suggestedArticles"}
+)
 
 
 def _query(call: Call, *, deleted: bool = False) -> Answer:
@@ -240,8 +186,10 @@ def _tooling_query(call: Call) -> Answer:
 
 
 def _soql(call: Call) -> str:
-    text = call.params.get("q")
-    if text is None:
+    text = call.params.get("q", "")
+    if "explain" in call.params and not text:
+        raise not_served("query plans")
+    if not text.strip():
         raise SalesforceError("MALFORMED_QUERY", "SOQL statements cannot be empty or null")  # guess
     return text
 
@@ -333,7 +281,7 @@ def _error_headers(error: SalesforceError) -> dict[str, str]:
 def _response(answer: Answer) -> Response:
     if isinstance(answer.body, bytes):  # CSV; the answer names its type
         return Response(answer.body, answer.status, headers=dict(answer.headers))
-    body = b"" if answer.body is None else json.dumps(answer.body).encode()
+    body = b"" if answer.body is None else refusals.as_json(answer.body)
     response = Response(body, answer.status, content_type="application/json;charset=UTF-8")
     if answer.body is None:
         del response.headers["Content-Type"]

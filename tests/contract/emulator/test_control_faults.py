@@ -255,9 +255,9 @@ def test_there_are_no_api_calls_left(rest, arm, local):
 @pytest.mark.parametrize(
     ("path", "kind", "text"),
     [
-        ("/services/data/v60.0/sobjects", "application/json", '[{"message": "no", "errorCode":'),
-        ("/services/data/v60.0/jobs/ingest", "application/json", '[{"message": "no"'),
-        ("/services/oauth2/token", "application/json", '[{"message": "no"'),
+        ("/services/data/v60.0/sobjects", "application/json", '[{"message":"no","errorCode":'),
+        ("/services/data/v60.0/jobs/ingest", "application/json", '[{"message":"no"'),
+        ("/services/oauth2/token", "application/json", '[{"message":"no"'),
         ("/services/async/60.0/job", "application/xml", "<exceptionCode>SERVER_UNAVAILABLE<"),
         ("/services/Soap/u/60.0", "text/xml", "<faultstring>SERVER_UNAVAILABLE: no<"),
         ("/services/Soap/m/60.0", "text/xml", "<faultstring>SERVER_UNAVAILABLE: no<"),

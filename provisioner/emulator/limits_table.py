@@ -1,0 +1,56 @@
+"""The limits of an org that nothing here uses up, as `/limits` lists them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Names and values: the example of the REST guide ("Limits") with those of a Developer org where
+# they are known; what a client may count on is that a name is there with `Max` and `Remaining`.
+UNUSED: Final = {
+    "ActiveScratchOrgs": 3,
+    "AnalyticsExternalDataSizeMB": 40_960,
+    "ConcurrentAsyncGetReportInstances": 200,
+    "ConcurrentEinsteinDataInsightsStoryCreation": 5,
+    "ConcurrentEinsteinDiscoveryStoryCreation": 2,
+    "ConcurrentSyncReportRuns": 20,
+    "DailyAnalyticsDataflowJobExecutions": 60,
+    "DailyAnalyticsUploadedFilesSizeMB": 51_200,
+    "DailyAsyncApexExecutions": 250_000,
+    "DailyAsyncApexTests": 500,
+    "DailyBulkV2QueryFileStorageMB": 976_562,
+    "DailyDeliveredPlatformEvents": 10_000,
+    "DailyDurableGenericStreamingApiEvents": 10_000,
+    "DailyDurableStreamingApiEvents": 10_000,
+    "DailyEinsteinDataInsightsStoryCreation": 1_000,
+    "DailyEinsteinDiscoveryPredictAPICalls": 50_000,
+    "DailyEinsteinDiscoveryPredictionsByCDC": 500_000,
+    "DailyEinsteinDiscoveryStoryCreation": 100,
+    "DailyFunctionsApiCallLimit": 235_000,
+    "DailyGenericStreamingApiEvents": 10_000,
+    "DailyScratchOrgs": 6,
+    "DailyStandardVolumePlatformEvents": 10_000,
+    "DailyStreamingApiEvents": 10_000,
+    "DailyWorkflowEmails": 100_000,
+    "DurableStreamingApiConcurrentClients": 20,
+    "FileStorageMB": 1_024,
+    "HourlyAsyncReportRuns": 1_200,
+    "HourlyDashboardRefreshes": 200,
+    "HourlyDashboardResults": 5_000,
+    "HourlyDashboardStatuses": 999_999_999,
+    "HourlyLongTermIdMapping": 100_000,
+    "HourlyManagedContentPublicRequests": 50_000,
+    "HourlyODataCallout": 1_000,
+    "HourlyPublishedPlatformEvents": 50_000,
+    "HourlyPublishedStandardVolumePlatformEvents": 1_000,
+    "HourlyShortTermIdMapping": 100_000,
+    "HourlySyncReportRuns": 500,
+    "HourlyTimeBasedWorkflow": 1_000,
+    "MassEmail": 10,
+    "MonthlyEinsteinDiscoveryStoryCreation": 500,
+    "Package2VersionCreates": 6,
+    "Package2VersionCreatesWithoutValidation": 500,
+    "PlatformEventTriggersWithParallelProcessing": 5,
+    "PrivateConnectOutboundCalloutHourlyLimitMB": 0,
+    "SingleEmail": 15,
+    "StreamingApiConcurrentClients": 20,
+}

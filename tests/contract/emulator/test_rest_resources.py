@@ -1,0 +1,77 @@
+"""REST resources around records: relationships, recent items, limits, and how JSON is printed."""
+
+import pytest
+
+URL = "http://127.0.0.1:8787"
+
+
+def test_json_is_printed_without_spaces_and_in_utf_8(rest):
+    id_ = rest.create("Account", Name="Müller ☃")
+    answer = rest.send("GET", f"/sobjects/Account/{id_}?fields=Name")
+    url = f"/services/data/v62.0/sobjects/Account/{id_}"
+    expected = f'{{"attributes":{{"type":"Account","url":"{url}"}},"Name":"Müller ☃","Id":"{id_}"}}'
+    assert answer.content == expected.encode()
+
+
+def test_children_and_parents_have_addresses(rest, admin):
+    account = rest.create("Account", Name="Acme")
+    for name in ("Doe", "Roe"):
+        rest.create("Contact", LastName=name, AccountId=account)
+    status, found = rest("GET", f"/sobjects/Account/{account}/contacts?fields=LastName")
+    assert (status, found["totalSize"], found["done"]) == (200, 2, True)
+    assert [row["LastName"] for row in found["records"]] == ["Doe", "Roe"]
+    contact = rest("GET", f"/sobjects/Account/{account}/Contacts")[1]["records"][0]["Id"]
+    parent = rest("GET", f"/sobjects/Contact/{contact}/Account?fields=Name")[1]
+    assert (parent["Name"], parent["Id"]) == ("Acme", account)
+    assert rest("PATCH", f"/sobjects/Contact/{contact}/Account", {"Phone": "1"})[0] == 204
+    assert rest("GET", f"/sobjects/Account/{account}/Owner")[1]["Id"] == admin
+    assert rest.refusal("GET", f"/sobjects/Account/{account}/Parent")[:2] == (404, "NOT_FOUND")
+    assert rest.refusal("GET", f"/sobjects/Account/{account}/Nonsense")[:2] == (404, "NOT_FOUND")
+    refused = rest.refusal("GET", f"/sobjects/Account/{account}/Contacts?fields=Id FROM User")
+    assert refused[1] == "INVALID_FIELD"
+
+
+def test_what_was_looked_at_is_recent(rest):
+    assert rest("GET", "/recent") == (200, [])
+    id_ = rest.create("Account", Name="Acme")
+    rest.query("SELECT Id FROM Account FOR VIEW")
+    item = {"attributes": {"type": "Account", "url": f"/services/data/v62.0/sobjects/Account/{id_}"},
+            "Id": id_, "Name": "Acme"}  # fmt: skip
+    assert rest("GET", "/recent") == (200, [item])
+    assert rest("GET", "/sobjects/Account")[1]["recentItems"] == [item]
+    assert rest("GET", "/sobjects/Contact")[1]["recentItems"] == []
+    rest("DELETE", f"/sobjects/Account/{id_}")
+    assert rest("GET", "/recent?limit=1") == (200, [])
+    for wrong in ("0", "201", "x"):
+        assert rest.refusal("GET", f"/recent?limit={wrong}")[0] == 400
+
+
+def test_every_limit_has_a_maximum_and_what_remains(rest):
+    before = rest("GET", "/limits")[1]
+    assert all(set(limit) >= {"Max", "Remaining"} for limit in before.values())
+    assert {"DailyApiRequests", "DailyBulkApiBatches", "DailyBulkV2QueryJobs", "DataStorageMB",
+            "FileStorageMB", "SingleEmail", "PermissionSets"} <= before.keys()  # fmt: skip
+    rest("POST", "/jobs/query", {"operation": "query", "query": "SELECT Id FROM Account"})
+    after = rest("GET", "/limits")[1]
+    assert after["DailyBulkV2QueryJobs"]["Remaining"] == 9999
+    assert after["DailyApiRequests"]["Remaining"] == before["DailyApiRequests"]["Remaining"] - 2
+    rest.base = rest.base.replace("62.0", "48.0")
+    assert "DailyBulkApiRequests" in rest("GET", "/limits")[1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/search?q=FIND {Acme}", "/parameterizedSearch?q=Acme", "/tabs", "/theme", "/ui-api/records",
+     "/chatter/users/me", "/query?explain=SELECT Id FROM Account", "/sobjects/Account/listviews",
+     "/sobjects/Account/describe/layouts", "/sobjects/Account/quickActions"],
+)  # fmt: skip
+def test_what_is_not_served_says_so(rest, path):
+    status, code, message, _ = rest.refusal("GET", path)
+    assert (status, code) == (403, "FUNCTIONALITY_NOT_ENABLED")
+    assert message.startswith("The local org does not serve ")
+
+
+@pytest.mark.parametrize("path", ["/query", "/query?q=", "/query?q=%20", "/queryAll?q="])
+def test_a_query_must_say_something(rest, path):
+    refused = (400, "MALFORMED_QUERY", "SOQL statements cannot be empty or null", None)
+    assert rest.refusal("GET", path) == refused
