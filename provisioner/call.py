@@ -36,6 +36,21 @@ class Select:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest records of one sObject, by `CreatedDate`. Answer: as of `Select`, newest first.
+
+    `within` holds (field, values): of each field a row has one of the values. Of `without`
+    it has none. At most `limit` rows are read, which Salesforce gives in one answer.
+    """
+
+    sobject: str
+    fields: tuple[str, ...]
+    limit: int
+    within: tuple[tuple[str, tuple[str | bool, ...]], ...] = ()
+    without: tuple[tuple[str, tuple[str | bool, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ListMetadata:
     """The components of some Metadata types. Answer: a list of `Component`.
 
@@ -96,7 +111,7 @@ class Me:
     """Who is logged in. Answer: the username, `None` where the login may not ask."""
 
 
-Query = Describe | Select | CountActive | Me | ListMetadata | ReadMetadata | ReadMembership
+Query = Describe | Select | Newest | CountActive | Me | ListMetadata | ReadMetadata | ReadMembership
 
 # ---------------------------------------------------------------- writes
 

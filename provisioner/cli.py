@@ -121,6 +121,13 @@ def _apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
 
 
+def _revert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--revert", metavar="FILE", help="save the plan that takes the differences back"
+    )
+    _valid_for(parser)
+
+
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", help="a file that `plan --out` wrote")
     _format(parser, *REPORTS)
@@ -167,6 +174,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def _drift(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
     _parts(parser)
+    _revert(parser)
     _format(parser, *REPORTS)
     _report(parser)
 

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from provisioner import drift as drifting
 from provisioner import executor
-from provisioner.call import CountActive
+from provisioner.call import CountActive, Me, Query
+from provisioner.drift import Drift
 from provisioner.executor import StepResult
+from provisioner.facts import users_called
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Declared
 from provisioner.loader import Loaded
@@ -50,6 +53,35 @@ def plan(loaded: Loaded, org: Org) -> Planned:
         reading = replace(reading, facts=replace(reading.facts, answers=answers))
         made = make_plan(reading, org.instance_url, org.api_calls - before, loaded.selection)
     return Planned(made, reading)
+
+
+def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
+    """What differs, who did it, and what no spec names. Raises OrgError.
+
+    Takes at most four calls more than a plan.
+    """
+    before = org.api_calls
+    planned = plan(loaded, org)
+    reading, steps = planned.reading, planned.plan.steps
+    username = reading.facts.answer(Me(), None) or org.read([Me()])[0] or ""
+    who = users_called(username) if username and steps else None
+    trail = drifting.audit_trail(steps, username)
+    people = drifting.portal_users(reading)
+    asked: list[Query] = [q for q in (who, trail, people) if q]
+    asked += drifting.pages(reading)
+    answers = dict(zip(asked, org.read(asked), strict=True))
+    found = answers[who] if who else ()
+    me = drifting.Me(username, str(found[0]["Name"]) if found else "")
+    users = answers[people] if people else ()
+    active = None
+    if people and len(users) == drifting.MOST:
+        # There are more than one answer holds: they are counted, and the newest listed.
+        counting = CountActive(drifting.portal_profiles(reading))
+        active = sum(org.read([counting])[0].values())
+    unmanaged, shares = drifting.unmanaged(reading, users, answers, active)
+    authors = drifting.authors(steps, answers[trail] if trail else (), me)
+    counted = replace(planned.plan, reads=org.api_calls - before)
+    return replace(planned, plan=counted), Drift(authors, unmanaged, shares)
 
 
 def apply(planned: Planned, org: Org) -> Iterator[StepResult]:

@@ -84,8 +84,11 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
 def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
 
-    made = workflow.plan(loaded, org).plan
-    output.document("drift", made, loaded, options.format, options.report)
+    planned, found = workflow.drift(loaded, org)
+    made = planned.plan
+    shown = output.document("drift", made, loaded, options.format, options.report, found)
     if made.errors:
+        return WRONG
+    if options.revert and not saving.save(options.revert, shown, loaded, options.valid_for):
         return WRONG
     return CHANGES if made else DONE

@@ -14,6 +14,7 @@ from provisioner.render import diagnostics
 from provisioner.render.lines import Line, write
 
 if TYPE_CHECKING:
+    from provisioner.drift import Drift
     from provisioner.org.errors import OrgError
     from provisioner.plan import Plan
 
@@ -27,7 +28,12 @@ def view(plan: Plan, loaded: Loaded, report: str = "plan") -> dict[str, Any]:
 
 
 def document(
-    report: str, plan: Plan, loaded: Loaded, format_: str, files: Iterable[str] = ()
+    report: str,
+    plan: Plan,
+    loaded: Loaded,
+    format_: str,
+    files: Iterable[str] = (),
+    drift: Drift | None = None,
 ) -> dict[str, Any]:
     """Print a `plan` or a `drift` in a format, and write it to the files of `--report`.
 
@@ -36,6 +42,10 @@ def document(
     from provisioner.render import plan as text
 
     shown = view(plan, loaded, report)
+    if drift:
+        from provisioner.render.drift import extended
+
+        shown = extended(shown, drift)
     write_reports(shown, files)
     if format_ != "text":
         print_report(shown, format_)

@@ -27,7 +27,7 @@ class Reference:
 
 
 # Read along with every record, so that drift can say by whom and since when.
-_WHO = ("LastModifiedDate", "LastModifiedBy.Name")
+_WHO = ("LastModifiedDate", "LastModifiedBy.Name", "LastModifiedBy.Username")
 _OURS = frozenset({"was", "remove", "on_create"})
 
 

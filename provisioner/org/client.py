@@ -21,6 +21,7 @@ from provisioner.call import (
     EnableCustomerPortal,
     ListMetadata,
     Me,
+    Newest,
     Query,
     ReadMembership,
     ReadMetadata,
@@ -107,10 +108,10 @@ class SalesforceOrg:
         return self._wire.requests_sent
 
     def read(self, queries: Sequence[Query]) -> list[Any]:
-        records = [q for q in queries if isinstance(q, (Describe, Select))]
+        records = [q for q in queries if isinstance(q, (Describe, Select, Newest))]
         found = iter(self._rest.read(records))
         return [
-            next(found) if isinstance(query, (Describe, Select)) else self._read(query)
+            next(found) if isinstance(query, (Describe, Select, Newest)) else self._read(query)
             for query in queries
         ]
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from simple_salesforce.api import Salesforce, SFType
 from simple_salesforce.exceptions import SalesforceResourceNotFound
 
-from provisioner.call import Describe, Select
+from provisioner.call import Describe, Newest, Select
 from provisioner.org import soql
 from provisioner.org.errors import AuthenticationFailed, Refused, refusal
 from provisioner.org.http import Wire, refused
@@ -41,7 +41,7 @@ class Rest:
             object_pairs_hook=dict,
         )
 
-    def read(self, queries: Sequence[Describe | Select]) -> list[Any]:
+    def read(self, queries: Sequence[Describe | Select | Newest]) -> list[Any]:
         """The answers in the order of `queries`, in as few calls as Salesforce allows."""
         parts = [_parts(query) for query in queries]
         bodies = iter(self._fetch([part for group in parts for part in group]))
@@ -172,10 +172,12 @@ class _Part:
         raise error
 
 
-def _parts(query: Describe | Select) -> list[_Part]:
+def _parts(query: Describe | Select | Newest) -> list[_Part]:
     match query:
         case Describe(sobject):
             return [_Part(f"sobjects/{quote(sobject, safe='')}/describe", is_query=False)]
+        case Newest():
+            return [_query(soql.newest(query))]
         case Select():
             return [_query(text) for text in soql.selects(query)]
 
@@ -198,12 +200,14 @@ def _groups(parts: Sequence[_Part]) -> list[list[_Part]]:
     return groups
 
 
-def _rows(select: Select, found: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Each record once, in Id order, with the fields of `select` and no others."""
+def _rows(
+    select: Select | Newest, found: Sequence[Sequence[Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Each record once, with the fields of `select` and no others; the newest first, or by Id."""
     by_id = {record["Id"]: record for records in found for record in records}
+    order = list(by_id) if isinstance(select, Newest) else sorted(by_id)
     return [
-        {field: _value(by_id[id_], field.split(".")) for field in select.fields}
-        for id_ in sorted(by_id)
+        {field: _value(by_id[id_], field.split(".")) for field in select.fields} for id_ in order
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from simple_salesforce.format import format_soql, quote_soql_value
 
-from provisioner.call import Select
+from provisioner.call import Newest, Select
 from provisioner.org.errors import Refused
 from provisioner.resource import Lookup
 
@@ -28,6 +28,19 @@ def selects(select: Select, longest: int = LONGEST) -> list[str]:
         return [start]
     start += " WHERE "
     return [start + clause for clause in _clauses(select, longest - len(start))]
+
+
+def newest(query: Newest) -> str:
+    """The query for the newest rows."""
+    names = ", ".join(map(_name, dict.fromkeys(("Id", *query.fields))))
+    wheres = [
+        f"{_name(field)} {word} ({','.join(map(_value, values))})"
+        for word, conditions in (("IN", query.within), ("NOT IN", query.without))
+        for field, values in conditions
+    ]
+    where = f" WHERE {' AND '.join(wheres)}" if wheres else ""
+    start = f"SELECT {names} FROM {_name(query.sobject)}{where}"  # noqa: S608 - names are checked
+    return f"{start} ORDER BY CreatedDate DESC LIMIT {query.limit:d}"
 
 
 def lookup(wanted: Lookup) -> str:
@@ -63,6 +76,10 @@ def _clauses(select: Select, longest: int) -> Iterator[str]:
 
 def _clause(clause: dict[str, list[str]]) -> str:
     return " OR ".join(f"{field} IN ({','.join(values)})" for field, values in clause.items())
+
+
+def _value(value: object) -> str:
+    return str(quote_soql_value(value))
 
 
 def _name(name: str) -> str:

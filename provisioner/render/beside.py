@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_MOST_LISTED = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -27,7 +29,7 @@ class Section:
 
 def sections(view: Mapping[str, Any]) -> Iterator[Section]:
     """The sections that have something to say, the weightiest first."""
-    makers = (_refusals, _left_out, _unmanaged, _ignored)
+    makers = (_refusals, _left_out, _unmanaged, _shares, _ignored)
     for make in makers:
         section = make(view)
         if section.items:
@@ -51,8 +53,22 @@ def _left_out(view: Mapping[str, Any]) -> Section:
 
 
 def _unmanaged(view: Mapping[str, Any]) -> Section:
-    items = (f"`{found['address']}`" for found in view.get("unmanaged", ()))
+    found = view.get("unmanaged", ())
+    items = [
+        f"{item['kind']} `{item['name']}`" + (f", `{item['detail']}`" if item["detail"] else "")
+        for item in found[:_MOST_LISTED]
+    ]
+    if len(found) > _MOST_LISTED:
+        items.append(f"{len(found) - _MOST_LISTED} more, which `--format json` lists")
     return Section("unmanaged", "In the org, and in no spec", tuple(items))
+
+
+def _shares(view: Mapping[str, Any]) -> Section:
+    shares = [
+        f"{s['managed']} of {s['managed'] + s['unmanaged']} {s['kind']}s"
+        for s in view.get("shares", ())
+    ]
+    return Section("shares", "Under management", (", ".join(shares),) if shares else ())
 
 
 def _ignored(view: Mapping[str, Any]) -> Section:

@@ -53,11 +53,22 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def author(step: Mapping[str, Any]) -> str | None:
-    """When and by whom a step's record was last modified, if the org says so."""
+    """When and by whom a step's record was changed, if the org says so.
+
+    A drift report tells the tool's own last write from that of others.
+    """
+    if changed := step.get("changed"):
+        told = f": {changed['said']}" if changed["said"] else ""
+        return f"{changed['source']} {_when(changed['at'])} by {changed['by']}{told}"
     modified = step["last_modified"]
     if not modified or not modified["at"]:
         return None
-    return f"last modified {modified['at'][:19].replace('T', ' ')} UTC by {modified['by']}"
+    own = ", this tool's own user" if "changed" in step else ""
+    return f"last modified {_when(modified['at'])} by {modified['by']}{own}"
+
+
+def _when(instant: str) -> str:
+    return f"{instant[:19].replace('T', ' ')} UTC"
 
 
 def shortened(text: str, most: int) -> str:

@@ -26,7 +26,7 @@ def acme(work, org, watched):
     return work
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sam(org):
     """Somebody else who administers the org."""
     return org.colleague("Sam", "Hand")
@@ -58,15 +58,19 @@ def test_changes_by_hand_are_named_with_their_author_and_healed(acme, org, sam, 
     for field in fields(seen):
         if field["file"] == SPEC:
             assert field["name"] in lines[field["line"] - 1]
-    for step in seen["steps"]:
-        if step["file"] == SPEC:
-            assert step["last_modified"]["by"] == "Sam Hand"
-            assert step["last_modified"]["at"]
+    by_address = {step["address"]: step["changed"] for step in seen["steps"]}
+    assert {c["by"] for c in by_address.values()} == {"Sam Hand"}
+    assert all(c["at"] for c in by_address.values())
+    assert by_address["account/acme"]["source"] == "last modified"
+    portal = by_address["portal/Acme Customer Portal"]
+    assert portal["source"] == "setup audit trail"
+    assert portal["said"] == "Changed the profiles assigned to a Customer Portal"
 
     told = acme.run("drift", "--env", "served", status=2)
     assert "4 of 7 resources differ" in told.out
     assert re.search(r'Fax .*\n.*spec has "\+49 30 1"\n.*org has  "\+49 30 2"', told.out)
-    assert "Sam Hand" in told.out
+    assert told.out.count(" UTC by Sam Hand") == 4
+    assert "Changed the profiles assigned to a Customer Portal" in told.out
     assert watched.writes() == []
 
     acme.run("apply", "--env", "served", "--auto-approve", status=0)
@@ -74,6 +78,72 @@ def test_changes_by_hand_are_named_with_their_author_and_healed(acme, org, sam, 
     (jane,) = org.query("SELECT IsActive, Contact.LastName FROM User WHERE FirstName='Jane'")
     assert jane["IsActive"] is True
     assert jane["Contact"]["LastName"] == "Doe"
+
+
+def test_the_tools_own_writes_name_nobody(acme, org):
+    # The org's own user is the one that the tool logs in as.
+    org.change("Account", "Name='Acme Corporation'", Fax="+49 30 3")
+    seen = acme.run("drift", "--env", "served", "--format", "json", status=2).json
+    (step,) = seen["steps"]
+    assert step["changed"] is None
+    assert step["last_modified"]["by"]
+    assert "this tool's own user" in acme.run("drift", "--env", "served", status=2).out
+
+
+def test_what_no_spec_names_is_listed_with_the_share_that_is_managed(acme, org):
+    account = org.id("Account", "Name='Acme Corporation'")
+    contact = org.create("Contact", LastName="Stranger", AccountId=account)
+    username = org.user("Sue", "Stranger", "Acme Portal User", ContactId=contact)
+    profile = org.id("Profile", "Name='Acme Portal User'")
+    licence = org.query(f"SELECT UserLicenseId FROM Profile WHERE Id='{profile}'")
+    licence = licence[0]["UserLicenseId"]
+    org.create("Profile", Name="Made By Hand", UserLicenseId=licence)
+    acme.run("apply", "--env", "served", "--auto-approve")
+
+    seen = acme.run("drift", "--env", "served", "--format", "json", status=0).json
+    found = {(u["kind"], u["name"]): u["detail"] for u in seen["unmanaged"]}
+    assert found["user", username] == "Sue Stranger, Acme Portal User"
+    assert ("profile", "Made By Hand") in found
+    assert ("profile", "Acme Portal User") not in found
+    assert {s["kind"]: (s["managed"], s["unmanaged"]) for s in seen["shares"]}["user"] == (1, 1)
+    told = acme.run("drift", "--env", "served", status=0).out
+    assert f"In the org, and in no spec: user {username}, Sue Stranger, Acme Portal User." in told
+    assert "1 of 2 users" in told
+
+    inactive = org.id("User", f"Username='{username}'")
+    org.send("PATCH", f"/sobjects/User/{inactive}", {"IsActive": False})
+    seen = acme.run("drift", "--env", "served", "--format", "json", status=0).json
+    assert {u["kind"] for u in seen["unmanaged"]} == {"profile"}
+
+
+def test_a_portal_that_leaves_its_members_open_has_them_listed(acme):
+    text = (acme.folder / "specs/acme/portal.yaml").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("    profiles:")]
+    acme.write("specs/acme/portal.yaml", "\n".join(lines) + "\n")
+    seen = acme.run("drift", "--env", "served", "--format", "json", status=0).json
+    members = [(u["name"], u["detail"]) for u in seen["unmanaged"] if u["kind"] == "member"]
+    assert members == [("Acme Portal User", "of portal/Acme Customer Portal")]
+
+
+def test_the_differences_are_taken_back_by_a_saved_plan(acme, sam, org):
+    sam.change("Account", "Name='Acme Corporation'", Fax="+49 30 4")
+    drifted = acme.run("drift", "--env", "served", "--revert", "back.json", status=2)
+    assert "saved to back.json" in drifted.err
+    assert "+49 30 4" in acme.run("show", "back.json", status=0).out
+    acme.run("apply", "back.json", "--auto-approve", status=0)
+    (account,) = org.query("SELECT Fax FROM Account WHERE Name='Acme Corporation'")
+    assert account["Fax"] == "+49 30 1"
+
+
+def test_it_takes_at_most_five_calls_more_than_a_plan(acme, sam):
+    sam.change("Account", "Name='Acme Corporation'", Fax="+49 30 5")
+    sam.change("User", "Username='jane.doe@acme.example.portal'", IsActive=False)
+
+    def calls(command, status):
+        done = acme.run(command, "--env", "served", "--format", "json", status=status)
+        return done.json["summary"]["api_calls_read"]
+
+    assert calls("drift", 2) <= calls("plan", 0) + 5
 
 
 def fields(drift):

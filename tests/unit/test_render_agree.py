@@ -104,6 +104,16 @@ def steps(draw):
     }
 
 
+UNMANAGED = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["user", "profile", "portal", "member"]),
+        "name": names,
+        "id": st.none(),
+        "detail": st.none() | names,
+    }
+)
+
+
 @st.composite
 def views(draw):
     drawn = draw(st.lists(steps(), max_size=4))
@@ -129,7 +139,7 @@ def views(draw):
         "summary": counts | numbers | {"managed": len(drawn), "irreversible": irreversible},
         "licences": [{"name": draw(names), "total": 9, "used": 1, "after": 2, "left": 7}],
         "left_out": draw(st.lists(st.fixed_dictionaries({"address": names, "needs": names}))),
-        "unmanaged": draw(st.lists(st.fixed_dictionaries({"address": names}))),
+        "unmanaged": draw(st.lists(UNMANAGED, max_size=20)),
         "ignored": draw(st.lists(st.fixed_dictionaries({"address": names, "reason": names}))),
         "refusals": draw(st.lists(st.fixed_dictionaries({"message": names, "help": names}))),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.call import Select
+from provisioner.call import Newest, Select
 from provisioner.org import soql
 from provisioner.org.errors import Refused
 from provisioner.resource import Lookup
@@ -70,3 +70,21 @@ def test_what_is_no_name_never_reaches_the_query(select):
 )
 def test_a_lookup_as_soql(lookup, query):
     assert soql.lookup(lookup) == query
+
+
+def test_the_newest_rows_are_asked_for_in_one_query():
+    query = Newest(
+        "User",
+        ("Id", "Username"),
+        20,
+        within=(("ProfileId", ("00e1", "00e2")), ("IsActive", (True,))),
+        without=(("CreatedBy.Username", ("o'neil@acme.example",)),),
+    )
+    assert soql.newest(query) == (
+        "SELECT Id, Username FROM User WHERE ProfileId IN ('00e1','00e2') AND IsActive IN (true)"
+        r" AND CreatedBy.Username NOT IN ('o\'neil@acme.example')"
+        " ORDER BY CreatedDate DESC LIMIT 20"
+    )
+    assert soql.newest(Newest("User", ("Name",), 1)).endswith(
+        "FROM User ORDER BY CreatedDate DESC LIMIT 1"
+    )

@@ -1,0 +1,256 @@
+"""What a drift report says beyond the differences: who made them, and what no spec names. Pure.
+
+Who changed a thing is evidence, not proof: the last write of a record or a component, and
+the lines of the setup audit trail that name it. The writes of the tool's own user are left
+out, so that an apply does not hide who had a hand in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.call import Newest, Query, ReadMembership
+from provisioner.facts import Profile
+from provisioner.kinds.portal import MEMBERS
+from provisioner.plan import Step
+from provisioner.reader import Reading
+from provisioner.resource import Address, Resource
+from provisioner.values import canonical
+
+# What Salesforce gives in one answer. (platform reference 8.1)
+MOST = 2_000
+_SETUP = frozenset({"settings", "profile", "portal", "layout", "user"})
+_BY = "LastModifiedBy.Name"
+_USERNAME = "LastModifiedBy.Username"
+_AT = "LastModifiedDate"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changed a thing and when, as the org has it; `said` is the audit trail's own words."""
+
+    by: str
+    at: str
+    source: str
+    said: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """A `user`, `profile`, `portal` or `member` in the portal's reach that no spec names."""
+
+    kind: str
+    name: str
+    id: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many things of a kind the specs manage, and how many they do not."""
+
+    kind: str
+    managed: int
+    unmanaged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """`authors` of what differs; an address that is not there was last written by the tool.
+
+    `unmanaged` are listed up to a number, the newest first; `shares` count all of them.
+    """
+
+    authors: Mapping[Address, Author]
+    unmanaged: tuple[Unmanaged, ...]
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The user that the tool logs in as; no names where the org does not tell."""
+
+    username: str = ""
+    name: str = ""
+
+    def wrote(self, row: Mapping[str, Any]) -> bool:
+        """Whether the last write of a record or a component is the tool's own."""
+        if username := row.get(_USERNAME):
+            return bool(self.username) and str(username).casefold() == self.username.casefold()
+        return bool(self.name) and row.get(_BY) == self.name
+
+
+# ---------------------------------------------------------------- what is asked
+
+
+def audit_trail(steps: Iterable[Step], username: str) -> Newest | None:
+    """The query for what others did in Setup lately, if anything of Setup differs.
+
+    `Display` and `Section` can not be filtered by; the rest can. (Object Reference,
+    SetupAuditTrail)
+    """
+    if not any(step.address.kind in _SETUP for step in steps):
+        return None
+    own = (("CreatedBy.Username", (username,)),) if username else ()
+    fields = ("Id", "Action", "Section", "Display", "CreatedDate", "CreatedBy.Name", "DelegateUser")
+    return Newest("SetupAuditTrail", fields, MOST, without=own)
+
+
+def portal_users(reading: Reading) -> Newest | None:
+    """The query for the people who can log in with any of the portal's profiles."""
+    ids = portal_profiles(reading)
+    if not ids:
+        return None
+    return Newest(
+        "User",
+        ("Id", "Username", "Name", "ProfileId"),
+        MOST,
+        within=(("ProfileId", ids), ("IsActive", (True,))),
+    )
+
+
+def portal_profiles(reading: Reading) -> tuple[str, ...]:
+    """The profiles that let people in through a portal, by Id."""
+    return tuple(sorted(p.id for p in _profiles(reading)))
+
+
+def pages(reading: Reading) -> tuple[ReadMembership, ...]:
+    """The membership pages of the spec's portals that leave their profiles unmanaged."""
+    return tuple(
+        ReadMembership(portal.id)
+        for address, portal in reading.live.items()
+        if address.kind == "portal" and portal.id and MEMBERS not in reading.desired[address].fields
+    )
+
+
+# ---------------------------------------------------------------- what comes of it
+
+
+def authors(
+    steps: Iterable[Step], trail: Iterable[Mapping[str, Any]], me: Me
+) -> Mapping[Address, Author]:
+    """Who changed what differs: of all that says so, the latest."""
+    entries = [_Entry(row, str(row.get("Display") or "").casefold()) for row in trail]
+    found: dict[Address, Author] = {}
+    for step in steps:
+        said = [*_from_record(step.change.before, me), *_from_trail(step, entries)]
+        if said:
+            found[step.address] = max(said, key=lambda author: author.at)
+    return found
+
+
+def unmanaged(
+    reading: Reading,
+    users: Iterable[Mapping[str, Any]],
+    answers: Mapping[Query, Any],
+    active: int | None,
+) -> tuple[tuple[Unmanaged, ...], tuple[Share, ...]]:
+    """What is in the portal's reach and in no spec, and the share that is.
+
+    `active` is the number of people in all, where `users` are not all of them.
+    """
+    facts, live = reading.facts, reading.live
+    ours = {r.id for r in live.values()}
+    profiles = _profiles(reading)
+    names = {p.id: p.name for p in profiles}
+    people = list(users)
+    mine = sum(a.kind == "user" and r.fields.get("IsActive") is True for a, r in live.items())
+    others = [u for u in people if u["Id"] not in ours]
+    portals = facts.components("Portal").values()
+    found = [
+        *(Unmanaged("portal", c.full_name, c.id) for c in portals if c.id not in ours),
+        *(Unmanaged("profile", p.name, p.id) for p in profiles if p.id not in ours),
+        *_members(reading, answers),
+        *(
+            Unmanaged("user", u["Username"], u["Id"], f"{u['Name']}, {names[u['ProfileId']]}")
+            for u in others
+        ),
+    ]
+    all_people = active if active is not None else len(people)
+    counts = {"portal": len(portals), "profile": len(profiles), "user": all_people}
+    managed = {
+        "portal": sum(c.id in ours for c in portals),
+        "profile": sum(p.id in ours for p in profiles),
+        "user": len(people) - len(others) if active is None else mine,
+    }
+    shares = (Share(k, managed[k], max(0, counts[k] - managed[k])) for k in counts if counts[k])
+    return tuple(found), tuple(shares)
+
+
+def _profiles(reading: Reading) -> list[Profile]:
+    # Chatter's own people come in by another door.
+    return [p for p in reading.facts.profiles if p.is_portal and p.user_type != "CsnOnly"]
+
+
+def _members(reading: Reading, answers: Mapping[Query, Any]) -> Iterator[Unmanaged]:
+    """The profiles that may use a portal whose spec does not say who may."""
+    for page in pages(reading):
+        portal = next(a for a, r in reading.live.items() if r.id == page.portal_id)
+        for member in answers.get(page, ()):
+            if member.member:
+                yield Unmanaged("member", member.name, member.profile_id, f"of {portal}")
+
+
+# ---------------------------------------------------------------- who
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    row: Mapping[str, Any]
+    text: str
+
+
+def _from_record(before: Resource | None, me: Me) -> Iterator[Author]:
+    row = before.written if before else {}
+    by, at = row.get(_BY), canonical(row.get(_AT), "datetime")
+    if by and at and not me.wrote(row):
+        yield Author(str(by), str(at), "last modified")
+
+
+def _from_trail(step: Step, entries: Iterable[_Entry]) -> Iterator[Author]:
+    """The newest entry that names the resource, as far as words can tell."""
+    about = _about(step)
+    entry = next((e for e in entries if about(e)), None) if about else None
+    if entry:
+        row = entry.row
+        by = str(row.get("DelegateUser") or row.get("CreatedBy.Name") or "")
+        at = str(canonical(row["CreatedDate"], "datetime"))
+        yield Author(by, at, "setup audit trail", str(row.get("Display") or row["Action"]))
+
+
+def _about(step: Step) -> Callable[[_Entry], bool] | None:
+    name = step.address.name
+    match step.address.kind:
+        case "settings":
+            # Settings are named by their label, such as `Customer Portal`.
+            words = [w for f in step.change.fields for w in (f.name, _label(f.name))]
+            return _naming(*words)
+        case "portal" if MEMBERS in step.change.names():
+            by_name = _naming(name)
+            return lambda e: by_name(e) or "profiles assigned to a customer portal" in e.text
+        case "portal" | "profile":
+            return _naming(name)
+        case "layout":
+            return _naming(name, name.partition("-")[2])
+        case "user":
+            # People are named by their full name, and one by that name may be another.
+            before = step.change.before
+            full_name = before.shown("Name") if before else None
+            return _naming(str(step.change.after.shown("Username") or ""), str(full_name or ""))
+        case _:
+            return None
+
+
+def _naming(*names: str) -> Callable[[_Entry], bool]:
+    """Whether an entry has one of the names in it, as a word of its own."""
+    words = "|".join(re.escape(n.casefold()) for n in names if n)
+    pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
+    return lambda entry: bool(pattern and pattern.search(entry.text))
+
+
+def _label(setting: str) -> str:
+    """`enableFooBar` as people read it: `foo bar`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"^enable", "", setting))
