@@ -118,8 +118,9 @@ def _drift(view: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _unmanaged(view: Mapping[str, Any]) -> Iterator[Finding]:
     for found in view.get("unmanaged", ()):
-        address = found["address"]
-        message = f"{address} is in the org, and no spec names it"
+        address = f"{found['kind']}/{found['name']}"
+        detail = f" ({found['detail']})" if found["detail"] else ""
+        message = f"{address}{detail} is in the org, and no spec names it"
         yield Finding("drift-unmanaged", "note", message, address, address)
 
 

@@ -75,6 +75,10 @@ problems = st.fixed_dictionaries(
     }
 )
 
+lefts = st.fixed_dictionaries({"address": names, "needs": names})
+ignored = st.fixed_dictionaries({"address": names, "reason": names})
+refusals = st.fixed_dictionaries({"message": names, "help": names})
+
 
 @st.composite
 def steps(draw):
@@ -138,10 +142,10 @@ def views(draw):
         "problems": draw(st.lists(problems, max_size=2)),
         "summary": counts | numbers | {"managed": len(drawn), "irreversible": irreversible},
         "licences": [{"name": draw(names), "total": 9, "used": 1, "after": 2, "left": 7}],
-        "left_out": draw(st.lists(st.fixed_dictionaries({"address": names, "needs": names}))),
-        "unmanaged": draw(st.lists(UNMANAGED, max_size=20)),
-        "ignored": draw(st.lists(st.fixed_dictionaries({"address": names, "reason": names}))),
-        "refusals": draw(st.lists(st.fixed_dictionaries({"message": names, "help": names}))),
+        "left_out": draw(st.lists(lefts, max_size=3)),
+        "unmanaged": draw(st.lists(UNMANAGED, max_size=3)),
+        "ignored": draw(st.lists(ignored, max_size=3)),
+        "refusals": draw(st.lists(refusals, max_size=3)),
     }
 
 
