@@ -20,8 +20,12 @@ _HARMLESS = re.compile(r"(?!www\.|GH-\d)(?:[^\W_]|[.,'%+=-])*", re.IGNORECASE)
 
 def prose(text: str) -> str:
     """A sentence: what it has in backticks is code, and so is every word that could be markup."""
-    parts = _CODE.split(visible(text))
-    return "".join(code(part) if i % 2 else _words(part) for i, part in enumerate(parts))
+    shown = ""
+    for i, part in enumerate(_CODE.split(visible(text))):
+        more = code(part) if i % 2 else _words(part)
+        # Where code meets code their backticks would become one run.
+        shown += f" {more}" if shown.endswith("`") and more.startswith("`") else more
+    return shown
 
 
 def code(text: str, *, cell: bool = False) -> str:
