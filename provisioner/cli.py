@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from provisioner.formats import ENDINGS, GRAPHS, REPORTS
+from provisioner.formats import ENDINGS, GRAPHS, REPORTS, SHELLS
 from provisioner.status import DONE, WRONG
 
 _EPILOG = """\
@@ -54,6 +55,10 @@ class _Version(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its status."""
     parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        from provisioner.completion import complete
+
+        complete(parser)
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
@@ -79,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _show(_command(commands, "show", "print a saved plan"))
     _drift(_command(commands, "drift", "show where the org differs from the spec"))
     _graph(_command(commands, "graph", "print what needs what, as DOT, Mermaid or SVG"))
+    _completion(_command(commands, "completion", "print what makes a shell complete commands"))
     _org(_command(commands, "org", "run and look into the local org"))
     return parser
 
@@ -185,6 +191,15 @@ def _graph(parser: argparse.ArgumentParser) -> None:
     )
     _environment(parser)
     _format(parser, *GRAPHS)
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+    parser.epilog = """\
+to have it in every new shell:
+  bash  echo 'source <(provisioner completion bash)' >> ~/.bashrc
+  zsh   echo 'source <(provisioner completion zsh)' >> ~/.zshrc     (after compinit)
+  fish  provisioner completion fish > ~/.config/fish/completions/provisioner.fish"""
 
 
 def _org(parser: argparse.ArgumentParser) -> None:

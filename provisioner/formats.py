@@ -12,3 +12,5 @@ ENDINGS = {
 """The format of a file by its ending, for `--report`."""
 GRAPHS = ("dot", "mermaid", "svg")
 """What `graph` can be printed as."""
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that `completion` knows."""

@@ -48,6 +48,11 @@ def _run(options: Namespace) -> int:
             from provisioner.commands.saving import show
 
             return show(options)
+        case "completion":
+            from provisioner.completion import script
+
+            sys.stdout.write(script(options.shell))
+            return DONE
         case "org":
             from provisioner.commands.local_org import org
 
