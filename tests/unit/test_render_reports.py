@@ -269,6 +269,22 @@ def test_a_pending_step_is_no_failure():
     assert "LastName: Doe" in found["contact", "jane"].findtext("system-out")
 
 
+def test_what_is_unmanaged_is_a_note_in_every_report():
+    stray = {"kind": "user", "name": "sam@x.example", "id": "005", "detail": "Portal User"}
+    bare = {"kind": "profile", "name": "Odd", "id": None, "detail": None}
+    view = compared("drift", MOVED, known=("account/acme",)) | {"unmanaged": [stray, bare]}
+    lines = rendered(view, "github").splitlines()
+    said = "user/sam@x.example (Portal User) is in the org, and no spec names it"
+    assert lines[2] == f"::notice title=drift-unmanaged::{said}"
+    assert [r["level"] for r in json.loads(rendered(view, "sarif"))["runs"][0]["results"]] == [
+        *("warning", "warning"),
+        *("note", "note"),
+    ]
+    found = cases(view)
+    assert said in found["user", "sam@x.example"].findtext("system-out")
+    assert not found["profile", "Odd"].findall("failure")
+
+
 def test_a_headline_says_it_in_one_sentence():
     assert headline(compared("drift")) == "no drift: Acme (00D) is as specified"
     assert (
