@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SURFACES: Final = (
     "auth", "rest", "bulk1", "metadata", "partner", "setup", "portal", "portal_passwords",
-    "portal_registration",
+    "portal_registration", "site_pages",
 )  # fmt: skip
 
 

@@ -51,6 +51,10 @@ CREATE TABLE IF NOT EXISTS bulk_data (
 CREATE TABLE IF NOT EXISTS bulk_result (
   job_id TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, done TEXT NOT NULL,
   failed TEXT NOT NULL, PRIMARY KEY (job_id, first));
+CREATE TABLE IF NOT EXISTS site_job (
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, about TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS site_welcome (
+  network_id TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (network_id, user_id));
 CREATE TABLE IF NOT EXISTS bulk_batch (
   id TEXT PRIMARY KEY, job_id TEXT NOT NULL, info TEXT NOT NULL, results TEXT);
 """
@@ -85,6 +89,9 @@ INDEXES: Final = (
     ("FieldPermissions", "ParentId"), ("Case", "ContactId"),
     ("Case", "AccountId"), ("LoginHistory", "UserId"), ("UserLogin", "UserId"),
     ("Opportunity", "AccountId"), ("Opportunity", "ContactId"),
+    ("NetworkMember", "NetworkId", "MemberId"), ("NetworkMember", "MemberId"),
+    ("NetworkMemberGroup", "ParentId"), ("NetworkSelfRegistration", "AccountId"),
+    ("PermissionSetAssignment", "PermissionSetId"), ("EmailTemplate", "DeveloperName"),
 )  # fmt: skip
 
 # Objects whose rows tell what somebody may do or how records are kept: `Database.remember` may

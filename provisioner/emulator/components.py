@@ -155,7 +155,7 @@ class Settings:
             # platform reference 1.1: unlike the browser, without a first portal [I]
             seed.enable_customer_portal(org, by)
         else:
-            org.set_feature(switch.feature, True)  # noqa: FBT003 - the store's signature
+            seed.enable_digital_experiences(org, by)
         org.audit(by, "orgsetting", "Company Settings", f"Enabled {switch.label}")
 
     def _held(self, org: Org) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import current_app, g, request
+from flask import current_app, g, has_request_context, request
 
 from provisioner.emulator.errors import SalesforceError, session_invalid
 
@@ -54,3 +54,8 @@ def require_session() -> Session:
 def instance_url() -> str:
     """The URL the request came to, without a path."""
     return request.host_url.rstrip("/")
+
+
+def here() -> str:
+    """The URL of the request, as links in mails begin; empty where the org works by itself."""
+    return instance_url() if has_request_context() else ""

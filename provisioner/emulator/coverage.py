@@ -13,7 +13,7 @@ import json
 import re
 import tokenize
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -47,13 +47,14 @@ _REFUSALS: Final = ("SalesforceError", "Fault", "_Refused", "InvalidXml", "JsonK
 
 @dataclass(frozen=True, slots=True)
 class SObjectCover:
-    """One object; `fields` counts the fields of an org without features."""
+    """One object; `fields` counts those of an org with no feature but `when`, which it needs."""
 
     name: str
     fields: int
     createable: bool
     updateable: bool
     deletable: bool
+    when: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,34 @@ def report(app: Flask) -> Report:
             SObjectCover(
                 one.name,
                 len(one.fields),
-                *(flag in one.flags for flag in ("createable", "updateable", "deletable")),
+                createable="createable" in one.flags,
+                updateable="updateable" in one.flags,
+                deletable="deletable" in one.flags,
+                when=one.when,
             )
-            for _, one in sorted(describe.catalog(org).sobjects.items())
+            for _, one in sorted(_objects(org).items())
         ),
         soql=tuple(_features((_package() / "soql.lark").read_text(encoding="utf-8"))),
         metadata_types=tuple(sorted(_metadata_types())),
         rules=rules(),
     )
+
+
+def _objects(org: Org) -> Mapping[str, describe.SObject]:
+    """The objects of the org, and those that it has only with a feature that is off."""
+    gated = {
+        name: replace(
+            whole,
+            fields={
+                key: field
+                for key, field in whole.fields.items()
+                if not field.when or whole.when in field.when
+            },
+        )
+        for name, whole in describe.tables().items()
+        if whole.when
+    }
+    return {**gated, **describe.catalog(org).sobjects}
 
 
 @lru_cache(maxsize=1)
@@ -196,7 +217,9 @@ def as_text(found: Report) -> str:
     lines += ["", "Objects"]
     for thing in found.objects:
         may = [name for name in ("createable", "updateable", "deletable") if getattr(thing, name)]
-        lines.append(f"  {thing.name:26} {thing.fields:4} fields  {' '.join(may)}".rstrip())
+        needs = [f"(with {thing.when})"] if thing.when else []
+        flags = " ".join(may + needs)
+        lines.append(f"  {thing.name:26} {thing.fields:4} fields  {flags}".rstrip())
     lines += ["", "SOQL"]
     lines += [f"  {one.name:20} {one.form}" for one in found.soql]
     lines += ["", "Metadata types", *(f"  {name}" for name in found.metadata_types), "", "Rules"]

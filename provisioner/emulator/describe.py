@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 OBJECTS: Final = (
-    "Account", "Case", "Contact", "FieldPermissions", "Group", "Lead", "LoginHistory",
-    "ObjectPermissions", "Opportunity", "Organization", "PermissionSet",
-    "PermissionSetAssignment", "Profile", "SetupAuditTrail", "User", "UserLicense", "UserLogin",
-    "UserRole",
+    "Account", "BackgroundOperation", "Case", "Contact", "EmailTemplate", "FieldPermissions",
+    "Group", "Lead", "LoginHistory", "Network", "NetworkMember", "NetworkMemberGroup",
+    "NetworkSelfRegistration", "ObjectPermissions", "Opportunity", "Organization",
+    "PermissionSet", "PermissionSetAssignment", "Profile", "SetupAuditTrail", "User",
+    "UserLicense", "UserLogin", "UserRole",
 )  # fmt: skip
 
 # May not be written in one transaction with the others (platform reference page one, 11 [V]).
@@ -137,7 +138,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class SObject:
-    """One object with the fields that this org has now, by lower-case name."""
+    """One object with the fields that this org has now, by lower-case name.
+
+    `when` is the feature without which an org has no such object.
+    """
 
     name: str
     label: str
@@ -146,6 +150,7 @@ class SObject:
     flags: frozenset[str]
     scopes: tuple[Value, ...]
     fields: Mapping[str, Field]
+    when: str | None = None
 
     def field(self, name: str) -> Field | None:
         """The field of that name, in any case."""
@@ -213,6 +218,8 @@ def _catalog(
     found = {}
     made = {sobject.name.lower(): sobject for sobject in map(_custom_object, objects)}
     for name, whole in {**tables(), **made}.items():
+        if whole.when and whole.when not in features:
+            continue
         fields = {
             key: field
             for key, field in whole.fields.items()
@@ -327,6 +334,7 @@ def _sobject(name: str, data: Mapping[str, Any]) -> SObject:
         flags=frozenset(data["flags"].split()),
         scopes=tuple(_value(text) for text in data["scopes"]),
         fields={field.name.lower(): field for field in fields},
+        when=data.get("when"),
     )
 
 

@@ -95,4 +95,14 @@ CUSTOMER_PORTAL_PROFILES: Final = (
     StandardProfile("Authenticated Website", "PlatformPortal", "Platform_Portal_User"),
 )  # fmt: skip
 
+# Become active with Digital Experiences (see `seed`); names and seats: platform reference 3.5 [Q].
+SITE_PROFILES: Final = (
+    StandardProfile("Customer Community User", "Customer Community User",
+                    "PID_Customer_Community"),
+    StandardProfile("Customer Community Plus User", "Customer Community Plus User",
+                    "PID_Customer_Community_Plus"),
+    StandardProfile("Partner Community User", "Partner Community User", "PID_Partner_Community"),
+)  # fmt: skip
+SITE_SEATS: Final = 5
+
 BY_KEY: Final = {license_.key: license_ for license_ in LICENSES}

@@ -99,6 +99,11 @@ def upsert(
     found: list[str],
 ) -> tuple[str, bool]:
     """Updates the one record found or inserts one; returns its id and whether it is new."""
+    if "noupsert" in sobject.flags:
+        # "The upsert() call is not supported for this object" (object reference); as elsewhere [I]
+        raise SalesforceError(
+            "INVALID_TYPE_FOR_OPERATION", f"entity type cannot be upserted: {sobject.label}", ()
+        )
     given = {name: v for name, v in values.items() if name.lower() != key.name.lower()}
     if len(given) < len(values):
         # page one, 24: without the key field [V]; text as remembered of real orgs [U]

@@ -32,6 +32,7 @@ from provisioner.emulator import (
 from provisioner.emulator.api import Answer, Call, JsonKindError
 from provisioner.emulator.errors import SalesforceError, not_found, not_served
 from provisioner.emulator.rules import permissions
+from provisioner.emulator.sites import jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +46,12 @@ NEWEST: Final = limits.NEWEST
 DAILY_CALLS: Final = limits.DAILY_CALLS
 _LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
+@blueprint.before_app_request
+def run_forgotten_jobs() -> None:
+    """Sites are made, published and joined without anybody looking, too."""
+    jobs.run_forgotten(context.org())
 
 
 @blueprint.get("/services/data")
@@ -100,12 +107,14 @@ def serve(version: str, path: str) -> Response:
 def answer_to(call: Call) -> Answer:
     """The answer to a call; a refusal becomes an answer here."""
     try:
-        return _route(call)
+        answer = _route(call)
     except JsonKindError as error:
         placed = error.at(call.text)
         return Answer(placed.status, placed.rest())
     except SalesforceError as error:
         return Answer(error.status, error.rest(), _error_headers(error))
+    jobs.looked_at(call)
+    return answer
 
 
 def _route(call: Call) -> Answer:

@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe, ids, licenses, passwords
+from provisioner.emulator.sites import templates
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
@@ -95,6 +96,26 @@ def enable_customer_portal(org: Org, by: str) -> None:
         )
 
 
+def enable_digital_experiences(org: Org, by: str) -> None:
+    """Turns Digital Experiences on; does nothing when it is on already.
+
+    Objects and fields of sites appear, with their e-mail templates (platform reference 1.4 [Q]),
+    and the licences that a newer Developer org has free (3.5 [Q]; that they come with the switch,
+    and not with the org, is a guess) with their profiles.
+    """
+    if org.feature("Networks"):
+        return
+    with org.transaction():
+        org.set_feature("Networks", on=True)
+        templates.fill(org, by)
+        for profile in licenses.SITE_PROFILES:
+            (license_,) = org.select("UserLicense", LicenseDefinitionKey=profile.license_key)
+            if license_["Status"] != "Active":
+                seats = {"Status": "Active", "TotalLicenses": licenses.SITE_SEATS}
+                org.update("UserLicense", license_["Id"], seats, by=by)
+                _standard_profile(org, profile, by=by)
+
+
 def admin_id(org: Org) -> str:
     """The user of the seed, by its unchanging id."""
     return ids.make("005", 1) if org.get("User", ids.make("005", 1)) else ""
@@ -141,6 +162,8 @@ def _object_rights(profile: StandardProfile) -> dict[str, tuple[str, ...]]:
             return dict.fromkeys(("Account", "Contact"), ("Create", "Read", "Edit", "Delete"))
         case "Customer", _:  # guess: what the portal's own tabs need
             return {"Account": ("Read",), "Case": ("Create", "Read", "Edit"), "Contact": ("Read",)}
+        case "Partner", _:  # guess, as above
+            return dict.fromkeys(_DATA_OBJECTS, ("Create", "Read", "Edit"))
         case _:
             return {}
 

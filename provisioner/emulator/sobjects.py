@@ -12,10 +12,6 @@ from provisioner.emulator.store import parse_timestamp
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
 
-# The objects that come with Digital Experiences (platform reference 1.7 [V]); not served here.
-_OF_SITES: Final = frozenset(
-    {"network", "networkmember", "networkmembergroup", "networkselfregistration"}
-)
 # Resources of an object that an org has and this one has not (REST guide, "Reference").
 _ELSEWHERE: Final = frozenset(
     {"defaultValues", "describe", "eventMonitoring", "listviews", "quickActions",
@@ -70,8 +66,6 @@ def _changed(call: Call, sobject: SObject, which: str) -> Answer:
 
 def _sobject(call: Call, name: str) -> SObject:
     found = describe.catalog(call.org).get(name)
-    if found is None and name.lower() in _OF_SITES and call.org.feature("Networks"):
-        raise not_served(name)
     if found is None:
         raise not_found()
     return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import custom_links, describe, faults
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import accounts, permissions, portal_roles, profiles, users
+from provisioner.emulator.rules import accounts, permissions, portal_roles, profiles, sites, users
 from provisioner.emulator.rules.values import checked, existing
 
 if TYPE_CHECKING:
@@ -42,13 +42,15 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
                 return org.insert("PermissionSet", {**row, **_REGULAR}, by=by)
             case "PermissionSetAssignment":
                 return permissions.assign(org, by, row)
+            case name if name in sites.OBJECTS:
+                return sites.create(org, by, sobject, row)
             case _:
                 return org.insert(sobject.name, row, by=by)
 
 
 def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, Any]) -> None:
     """Changes a record for the user `by`; NOT_FOUND or ENTITY_IS_DELETED when it is not there."""
-    _allowed(org, by, sobject, "updateable", "updated")
+    _allowed(org, by, sobject, "updateable", "updated", id_)
     faults.check_row(sobject.name, id_)
     with org.transaction(), org.attempt():
         current = existing(org, sobject, id_)
@@ -67,6 +69,8 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
                 )
             case "UserLogin":
                 users.update_login(org, by, current, row)
+            case name if name in sites.OBJECTS:
+                sites.update(org, by, sobject, current, row)
             case _:
                 org.update(sobject.name, id_, row, by=by)
 
@@ -99,12 +103,18 @@ def _parent(values: Mapping[str, Any]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _allowed(org: Org, by: str, sobject: SObject, flag: str, done: str) -> None:
+def _allowed(
+    org: Org, by: str, sobject: SObject, flag: str, done: str, id_: str | None = None
+) -> None:
     if flag not in sobject.flags:
         # Code and text as remembered from real orgs; in no source at hand: guess.
         raise SalesforceError(
             "INVALID_TYPE_FOR_OPERATION", f"entity type cannot be {done}: {sobject.label}", ()
         )
+    if sobject.name in sites.OBJECTS:
+        if not sites.may_write(org, by, sobject, id_):
+            raise permissions.no_access()
+        return
     wanted = "ManageUsers" if sobject.name in describe.SETUP_OBJECTS else "ModifyAllData"
     # what a user's record asks for depends on the licence: `users`
     if sobject.name != "User" and not permissions.has(org, by, wanted):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator import describe
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.sites import members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,9 @@ def assign(org: Org, by: str, row: Mapping[str, Any]) -> str:
         raise SalesforceError(  # text: guess
             "DUPLICATE_VALUE", "Duplicate PermissionSetAssignment.", ("AssigneeId",)
         )
-    return org.insert("PermissionSetAssignment", wanted, by=by)
+    id_ = org.insert("PermissionSetAssignment", wanted, by=by)
+    members.follow(org, by, user_id=row["AssigneeId"])
+    return id_
 
 
 def unassign(org: Org, by: str, current: Mapping[str, Any]) -> None:
@@ -58,6 +61,7 @@ def unassign(org: Org, by: str, current: Mapping[str, Any]) -> None:
             "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", ()
         )
     org.delete("PermissionSetAssignment", current["Id"], by=by)
+    members.follow(org, by, user_id=current["AssigneeId"])
 
 
 def delete_set(org: Org, by: str, current: Mapping[str, Any]) -> None:
@@ -73,6 +77,7 @@ def delete_set(org: Org, by: str, current: Mapping[str, Any]) -> None:
     for kind in ("ObjectPermissions", "FieldPermissions"):
         for id_ in org.find(kind, ParentId=current["Id"]):
             org.delete(kind, id_, by=by)
+    members.forget_parent(org, by, current["Id"])
     org.delete("PermissionSet", current["Id"], by=by)
 
 

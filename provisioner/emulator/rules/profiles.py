@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator import licenses
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.sites import members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,6 +88,7 @@ def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
             f" associated with the following users.: {names}\n",
             (),
         )
+    members.forget_parent(org, by, current["Id"])
     org.delete("Profile", current["Id"], by=by)
     org.audit(by, "deletedprofile", "Manage Users", f"Deleted profile {current['Name']}")
 

@@ -14,6 +14,7 @@ from provisioner.emulator.rules.accounts import (
     portal_users,
 )
 from provisioner.emulator.rules.profiles import is_standard, keeps_portal_admin, license_of
+from provisioner.emulator.sites import members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,7 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
     id_ = org.insert("User", row, by=by)
     org.insert("UserLogin", {"UserId": id_}, by=by)
     org.audit(by, "createduser", "Manage Users", f"Created new user {_name(row)}")
+    members.follow(org, by, user_id=id_)
     return id_
 
 
@@ -109,6 +111,8 @@ def _after_update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[st
             portal_roles.follow_owner(org, by, account, current["Id"])
     if current["IsActive"] and not merged["IsActive"]:
         org.end_sessions(user_id=current["Id"])
+    if any(merged[name] != current[name] for name in ("ProfileId", "IsActive")):
+        members.follow(org, by, user_id=current["Id"])
     _audit(org, by, current, merged)
 
 

@@ -71,6 +71,31 @@ def portal_on(local, admin):
 
 
 @pytest.fixture
+def sites_on(local, admin):
+    seed.enable_digital_experiences(local, admin)
+
+
+@pytest.fixture
+def site(rest, sites_on):
+    """Makes a site as Connect does, waits until it is there, and returns its id."""
+
+    def make(name="Acme Help", prefix="help", template="Customer Service", **more):
+        body = {"name": name, "urlPathPrefix": prefix, "templateName": template} | more
+        status, answer = rest("POST", "/connect/communities", body)
+        assert status == 202, answer
+        job = f"SELECT Status, Error FROM BackgroundOperation WHERE Id = '{answer['jobId']}'"
+        for _ in range(5):
+            ((row),) = rest.rows(job)
+            if row["Status"] in {"Complete", "Error"}:
+                break
+        assert row == {"Status": "Complete", "Error": None}
+        (network,) = rest.rows(f"SELECT Id FROM Network WHERE Name = '{name}'")
+        return network["Id"]
+
+    return make
+
+
+@pytest.fixture
 def anonymous(local):
     with requests.Session() as session:
         adapter = InProcessAdapter(create_app(local, control=True))

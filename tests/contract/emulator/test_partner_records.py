@@ -159,4 +159,4 @@ def test_describe(soap):
     assert [one.name for one in soap("describeSObjects", ["Account", "Contact"])] == [
         "Account", "Contact",
     ]  # fmt: skip
-    assert len(soap("describeGlobal").sobjects) == 18
+    assert {"Account", "User"} <= {one.name for one in soap("describeGlobal").sobjects}

@@ -1,0 +1,194 @@
+"""The sites themselves: how one is made, what its name and address may be, where it answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator import component_rows
+from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.sites import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.emulator.sites.templates import SiteTemplate
+    from provisioner.emulator.store import Org
+
+LIVE: Final = "Live"
+NEW: Final = "UnderConstruction"
+NETWORK: Final = "Network"
+CUSTOM_SITE: Final = "CustomSite"
+_SITE_PREFIX: Final = "0DM"
+_MOST: Final = 100  # sites in an org, archived ones apart (platform reference page one, 4 [V])
+# Part of a Network's and a CustomSite's path in public retrievals of LWR sites [Q].
+_LWR_PATH: Final = "vforcesite"
+
+# `<type>EmailTemplateId` of a new site; the rest are empty (guess).
+MAILS: Final = {
+    "ChangePasswordEmailTemplateId": "CommunityChangePasswordEmailTemplate",
+    "ChgEmailVerNewEmailTemplateId": "CommunityChgEmailVerNewTemplate",
+    "ChgEmailVerOldEmailTemplateId": "CommunityChgEmailVerOldTemplate",
+    "DeviceActEmailTemplateId": "CommunityDeviceActEmailTemplate",
+    "ForgotPasswordEmailTemplateId": "CommunityForgotPasswordEmailTemplate",
+    "HeadlessForgotPasswordTemplateId": "CommunityHeadlessForgotPasswordTemplate",
+    "HeadlessRegistrationTemplateId": "CommunityHeadlessRegistrationTemplate",
+    "LockoutEmailTemplateId": "CommunityLockoutEmailTemplate",
+    "VerificationEmailTemplateId": "CommunityVerificationEmailTemplate",
+    "WelcomeEmailTemplateId": "CommunityWelcomeEmailTemplate",
+}
+# What a new site has switched on, as in a public template of its metadata [Q].
+_ON: Final = (
+    "ApexCDNCachingEnabled", "DirectMessagesEnabled", "EnableTalkingAboutStats",
+    "EnableTopicAssignmentRules", "ExperienceBundleBasedSnaOverrideEnabled",
+    "ImageOptimizationCDNEnabled", "NicknameDisplayEnabled",
+    "ReputationRecordConversationsDisabled", "SendWelcomeEmail",
+)  # fmt: skip
+
+
+def select(org: Org, **equals: Any) -> list[dict[str, Any]]:
+    """The sites whose fields equal `equals`, in Id order."""
+    return org.select(NETWORK, **equals)
+
+
+def details(org: Org, network_id: str) -> dict[str, Any]:
+    """What a site has in its metadata and not in a field of its row."""
+    row = component_rows.by_id(org, NETWORK, network_id)
+    found: dict[str, Any] = {} if row is None else json.loads(row.body)
+    return found
+
+
+def keep_details(org: Org, network_id: str, name: str, body: Mapping[str, Any], by: str) -> None:
+    """Keeps what `details` gives, and the site's name as its full name."""
+    component_rows.change(org, NETWORK, network_id, name, json.dumps(body), by)
+
+
+def address(base: str, network: Mapping[str, Any]) -> str:
+    """The URL of a site; in a real org on `<MyDomain>.my.site.com` (platform reference 1.4 [V])."""
+    prefix = network["UrlPathPrefix"]
+    return f"{base}/{prefix}" if prefix else base
+
+
+def login_address(base: str, network: Mapping[str, Any]) -> str:
+    """Where a site's members log in: `/s/login` as in recordings [V], `/login` without Builder."""
+    tail = "/s/login" if network["OptionsSiteAsContainerEnabled"] else "/login"  # the second: guess
+    return address(base, network) + tail
+
+
+def check_free(
+    org: Org, name: str, prefix: str | None, *, own: str | None = None, code: str = "INVALID_INPUT"
+) -> None:
+    """Refuses a name or an address that another site has, or a second site without an address.
+
+    Names are compared without case. The three texts: platform reference 1.6 [V]; outside of
+    Connect the code is a guess.
+    """
+    for row in org.execute('SELECT "Id", "Name", "UrlPathPrefix" FROM "Network"'):
+        if row["Id"] == own:
+            continue
+        if row["Name"].casefold() == name.casefold():
+            message = "Enter a different name. That one already exists."
+            raise SalesforceError(code, message, ("Name",) if own else None)
+        if (row["UrlPathPrefix"] or "").casefold() == (prefix or "").casefold():
+            message = (
+                "That URL is already in use. Please enter a unique one."
+                if prefix
+                else "Enter a URL for your community."
+            )
+            raise SalesforceError(code, message, ("UrlPathPrefix",) if own else None)
+
+
+def check_room(org: Org, *, asked: int = 0) -> None:
+    """Refuses one site more than an org may have; `asked` are on their way. Text: guess."""
+    archived = sum(
+        json.loads(row.body).get("siteArchiveStatus") == "TemporarilyArchived"
+        for row in component_rows.rows(org, NETWORK)
+    )
+    (counted,) = org.execute('SELECT COUNT(*) FROM "Network"')
+    if counted[0] - archived + asked >= _MOST:
+        raise SalesforceError("INVALID_INPUT", f"You can't have more than {_MOST} sites.")
+
+
+def path_of(prefix: str, template: SiteTemplate) -> str:
+    """The path that a site keeps when `prefix` was asked for."""
+    return f"{prefix}{_LWR_PATH}" if template.framework == "LWR" and prefix else prefix
+
+
+def create(
+    org: Org,
+    by: str,
+    template: SiteTemplate,
+    values: Mapping[str, Any],
+    body: Mapping[str, Any] | None = None,
+) -> str:
+    """Makes a site that nobody but its maker's profile may see yet; returns its id.
+
+    `values` are fields of its row, `body` what `details` gives; what they leave out is that of a
+    new site. The caller has seen to it that name and address are free.
+    """
+    templates.fill(org, by)
+    user = org.get("User", by)
+    assert user is not None, "somebody makes a site"
+    name = values["Name"]
+    row: dict[str, Any] = {f"Options{option}": True for option in _ON}
+    for field, mail in MAILS.items():
+        row[field] = templates.mail_template(org, f"{templates.PUBLIC}/{mail}")
+    row |= {
+        "OptionsSiteAsContainerEnabled": template.framework != "Visualforce",
+        "EmailSenderAddress": user["Email"],  # of the maker: guess
+        "EmailSenderName": name,  # as in a public template of its metadata [Q]
+        "Status": NEW,
+    }
+    id_ = org.insert(NETWORK, row | dict(values), by=by)
+    held: dict[str, Any] = {
+        "siteArchiveStatus": "NotArchived",
+        "tabs": {"defaultTab": "home", "standardTab": ["Chatter"]},
+        "templateName": template.name,
+    }
+    if body is None:
+        held["site"] = _custom_site(org, by, name, values.get("UrlPathPrefix"))
+        if template.framework != "Visualforce":
+            # named after the site with a 1 behind, in every public retrieval [V]
+            held["picassoSite"] = f"{held['site']}1"
+    component_rows.add(org, NETWORK, id_, name, json.dumps(held | dict(body or {})), by)
+    org.audit(by, "createdNetwork", "Sites", f"Created site {name}")  # words: guess
+    return id_
+
+
+def _custom_site(org: Org, by: str, label: str, path: str | None) -> str:
+    """The CustomSite of a new site; its values as in a public template of its metadata [Q]."""
+    wanted = re.sub(r"\W+", "_", label, flags=re.ASCII).strip("_") or "Site"
+    name, number = wanted, 0
+    while component_rows.by_name(org, CUSTOM_SITE, name) is not None:
+        number += 1
+        name = f"{wanted}_{number}"
+    values = {
+        "active": True,
+        "allowHomePage": False,
+        "allowStandardAnswersPages": False,
+        "allowStandardIdeasPages": False,
+        "allowStandardLookups": False,
+        "allowStandardPortalPages": True,
+        "allowStandardSearch": False,
+        "authorizationRequiredPage": "CommunitiesLogin",
+        "bandwidthExceededPage": "BandwidthExceeded",
+        "browserXssProtection": True,
+        "cachePublicVisualforcePagesInProxyServers": True,
+        "clickjackProtectionLevel": "SameOriginOnly",
+        "contentSniffingProtection": True,
+        "enableAuraRequests": True,
+        "fileNotFoundPage": "FileNotFound",
+        "genericErrorPage": "Exception",
+        "inMaintenancePage": "InMaintenance",
+        "indexPage": "CommunitiesLanding",
+        "masterLabel": label,
+        "redirectToCustomDomain": False,
+        "referrerPolicyOriginWhenCrossOrigin": True,
+        "selfRegPage": "CommunitiesSelfReg",
+        "siteType": "ChatterNetwork",
+        **({"urlPathPrefix": path} if path else {}),
+    }
+    id_ = org.new_id(_SITE_PREFIX)
+    component_rows.add(org, CUSTOM_SITE, id_, name, json.dumps(values), by)
+    return name
