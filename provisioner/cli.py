@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     _drift(_command(commands, "drift", "show where the org differs from the spec"))
     _graph(_command(commands, "graph", "print what needs what, as DOT, Mermaid or SVG"))
     _completion(_command(commands, "completion", "print what makes a shell complete commands"))
+    _journal(_command(commands, "journal", "look into the journals of past applies"))
+    _lease(_command(commands, "lease", "see or break the lease of an apply to the org"))
     _org(_command(commands, "org", "run and look into the local org"))
     return parser
 
@@ -125,6 +127,16 @@ def _apply(parser: argparse.ArgumentParser) -> None:
     _environment(parser)
     _parts(parser)
     parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
+    parser.add_argument(
+        "--lease-wait",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait so long for another apply to this org to end (default 0: do not wait)",
+    )
+    parser.add_argument(
+        "--no-lease", action="store_true", help="take no lease on the org: nobody else applies"
+    )
 
 
 def _revert(parser: argparse.ArgumentParser) -> None:
@@ -203,8 +215,7 @@ to have it in every new shell:
 
 
 def _org(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="org_command", metavar="COMMAND", parser_class=_Parser)
-    commands.required = True
+    commands = _commands(parser, "org_command")
     serve = _command(commands, "serve", "serve the local org on loopback")
     serve.add_argument("--port", type=_port, default=8787, help="the port (default 8787)")
     serve.add_argument(
@@ -215,6 +226,52 @@ def _org(parser: argparse.ArgumentParser) -> None:
     _command(commands, "reset", "start over with a new local org")
     coverage = _command(commands, "coverage", "print what the local org serves, by its code")
     _format(coverage, "text", "json")
+
+
+def _commands(parser: argparse.ArgumentParser, dest: str) -> Any:
+    commands = parser.add_subparsers(dest=dest, metavar="COMMAND", parser_class=_Parser)
+    commands.required = True
+    return commands
+
+
+def _journal(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(
+        dest="journal_command", metavar="COMMAND", parser_class=_Parser
+    )
+    commands.required = True
+    listed = _command(commands, "list", "list the runs of apply that have a journal here")
+    _format(listed, "text", "json")
+    show = _command(commands, "show", "show what one run wrote, write by write")
+    show.add_argument("run", nargs="?", metavar="RUN", help="the run (default: the newest)")
+    _format(show, "text", "json")
+    tidy = _command(commands, "tidy", "delete old journals; those in doubt stay")
+    tidy.add_argument(
+        "--keep", type=_count, default=100, metavar="N", help="how many to keep (default 100)"
+    )
+
+
+def _lease(parser: argparse.ArgumentParser) -> None:
+    commands = _commands(parser, "lease_command")
+    show = _command(commands, "show", "show who is applying to the org")
+    _spec(show)
+    _format(show, "text", "json")
+    _spec(_command(commands, "break", "take the lease away from a run that is no more"))
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1_000_000:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number of seconds")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number")
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provisioner.environment import AccessToken, Environment, Local
+from provisioner.environment import Environment, Local
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import OrgError
@@ -36,7 +36,11 @@ def open_org(environment: Environment, home: Path) -> Iterator[SalesforceOrg]:
     try:
         with requests.Session() as session:
             session.mount(credentials.instance_url, InProcessAdapter(local.app()))
-            login = AccessToken(credentials.instance_url, Secret(credentials.access_token))
-            yield connect(login, session=session)
+            yield SalesforceOrg(
+                credentials.instance_url,
+                Secret(credentials.access_token),
+                session=session,
+                renew=lambda: Secret(local.credentials().access_token),
+            )
     finally:
         local.close()

@@ -53,11 +53,12 @@ def diff(desired: DesiredState, live: LiveState) -> tuple[Change, ...]:
     without a spec is left alone; one that the spec asks to remove is a DELETE, which its
     kind may turn into something milder.
     """
-    changes = (_compare(want, live.get(address)) for address, want in desired.items())
+    changes = (compare(want, live.get(address)) for address, want in desired.items())
     return tuple(c for c in changes if c is not None)
 
 
-def _compare(want: Resource, have: Resource | None) -> Change | None:
+def compare(want: Resource, have: Resource | None) -> Change | None:
+    """What turns `have` into `want`; `None` when it is so already."""
     if want.remove:
         return Change(Action.DELETE, want.address, have, want) if have else None
     if have is None:

@@ -69,12 +69,16 @@ Login = Local | AccessToken | Jwt | ClientCredentials | Password | SfCli
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How much one plan may change. `None` sets no bound; percentages are of what is managed."""
+    """How much one plan may change. `None` sets no bound; percentages are of what is managed.
+
+    `max_api_percent` is of the API calls that are left of the org's day.
+    """
 
     max_changes: int | None = None
     max_removals: int | None = None
     max_changes_percent: int | None = None
     max_emails: int | None = None
+    max_api_percent: int = 80
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,9 +95,10 @@ class Plan:
     """Ordered steps, and what stands in their way.
 
     `known` are the resources that the org has, in sync or not; `managed` counts those that
-    the specs name, `reads` the API calls that the plan took. A plan with an error among its
-    `problems` is not applied. `left_out` are changes that were not excluded themselves, each
-    with the excluded one that it can not be without.
+    the specs name, `reads` the API calls that the plan took, `writes` those that applying it
+    takes if each is answered at the first try. A plan with an error among its `problems` is not
+    applied. `left_out` are changes that were not excluded themselves, each with the excluded one
+    that it can not be without.
     """
 
     org: OrgInfo
@@ -108,6 +109,7 @@ class Plan:
     managed: int = 0
     reads: int = 0
     left_out: tuple[tuple[Address, Address], ...] = ()
+    writes: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.steps)
@@ -115,11 +117,6 @@ class Plan:
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
         return tuple(p for p in self.problems if p.severity is Severity.ERROR)
-
-    @property
-    def writes(self) -> int:
-        """The calls that the steps will make, at least."""
-        return sum(len(step.calls) for step in self.steps)
 
     def count(self, *actions: Action) -> int:
         return sum(step.action in actions for step in self.steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from provisioner import guards
+from provisioner import batches, guards
 from provisioner.diagnostics import DiagnosticError, Severity
 from provisioner.diff import Action, Change, diff
 from provisioner.guards.situation import Situation
@@ -68,7 +68,8 @@ def make_plan(
     known = tuple(Known(a, str(r.id or ""), reading.rungs[a]) for a, r in reading.live.items())
     managed = len(chosen.selected if chosen else reading.desired)
     left_out = tuple(sorted(chosen.left_out.items())) if chosen else ()
-    return Plan(org, steps, tuple(problems), used, known, managed, reads, left_out)
+    writes = batches.estimate(steps)
+    return Plan(org, steps, tuple(problems), used, known, managed, reads, left_out, writes)
 
 
 def declared_order(

@@ -29,3 +29,16 @@ def violations(plan: Plan, policy: Policy) -> tuple[str, ...]:
         for name, bound, number, words in checks
         if bound is not None and number > bound
     )
+
+
+def over_budget(plan: Plan, policy: Policy, left: int | None) -> tuple[str, ...]:
+    """What is wrong where the plan takes more than its share of the `left` API calls of the day.
+
+    The share is `max_api_percent`; an org that did not say what is left is not held to it.
+    """
+    most = None if left is None else left * policy.max_api_percent // 100
+    if most is None or plan.writes <= most:
+        return ()
+    share = f"{policy.max_api_percent} % of the {left} that are left of the org's day"
+    takes = f"applying takes about {plan.writes} API calls"
+    return (f"{takes}, and the policy's `max_api_percent` allows {most}, {share}",)

@@ -10,17 +10,18 @@ from provisioner import drift as drifting
 from provisioner import executor
 from provisioner.call import CountActive, Me, Query
 from provisioner.drift import Drift
-from provisioner.executor import StepResult
+from provisioner.executor import Conduct
 from provisioner.facts import users_called
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Declared
 from provisioner.loader import Loaded
 from provisioner.notes import to_count
 from provisioner.org.client import Org
+from provisioner.outcome import StepResult
 from provisioner.plan import Plan
 from provisioner.planner import make_plan
 from provisioner.reader import Reading, read
-from provisioner.resource import Address, Resource
+from provisioner.resource import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,6 @@ class Planned:
 
     plan: Plan
     reading: Reading
-
-    @property
-    def ids(self) -> dict[Address, str]:
-        return {a: r.id for a, r in self.reading.live.items() if r.id}
 
 
 def resources(loaded: Loaded) -> tuple[Resource, ...]:
@@ -84,9 +81,9 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     return replace(planned, plan=counted), Drift(authors, unmanaged, shares)
 
 
-def apply(planned: Planned, org: Org) -> Iterator[StepResult]:
+def apply(planned: Planned, org: Org, conduct: Conduct | None = None) -> Iterator[StepResult]:
     """Run the plan; one result per step, as it ends."""
-    return executor.apply(planned.plan, planned.ids, org)
+    return executor.apply(planned.plan, planned.reading, org, conduct)
 
 
 def login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:

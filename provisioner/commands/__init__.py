@@ -53,6 +53,14 @@ def _run(options: Namespace) -> int:
 
             sys.stdout.write(script(options.shell))
             return DONE
+        case "journal":
+            from provisioner.commands.journals import journal
+
+            return journal(options)
+        case "lease":
+            from provisioner.commands.leases import lease
+
+            return lease(options)
         case "org":
             from provisioner.commands.local_org import org
 

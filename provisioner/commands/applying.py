@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.commands import output, saving
+from provisioner.commands import output, running, saving
 from provisioner.commands.comparing import bounds_broken
 from provisioner.commands.online import online
 from provisioner.loader import Loaded
@@ -16,8 +16,8 @@ from provisioner.render.lines import Line, write
 from provisioner.status import DONE, PARTLY, REFUSED, WRONG
 
 if TYPE_CHECKING:
-    from provisioner.executor import Outcome
     from provisioner.org.client import Org
+    from provisioner.outcome import Outcome
     from provisioner.saved import SavedPlan
     from provisioner.workflow import Planned
 
@@ -48,20 +48,23 @@ def apply(options: Namespace) -> int:
 def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None) -> int:
     from provisioner import workflow
 
+    doubtful = running.in_doubt(org)
     planned = workflow.plan(loaded, org)
+    if doubtful:
+        running.settle(doubtful, planned)
     shown = output.document("plan", planned.plan, loaded, "text")
     if planned.plan.errors:
         return WRONG
     if saved is not None and not saving.within(saved, shown, loaded):
         return REFUSED
-    if bounds_broken(planned.plan, loaded):
+    if bounds_broken(planned.plan, loaded, org):
         return REFUSED
     if not planned.plan:
         _urls(planned)
         return DONE
     if not options.auto_approve and (asked := _ask(planned)) is not None:
         return asked
-    return _carry_out(planned, loaded, org)
+    return _carry_out(options, planned, loaded, org)
 
 
 def _ask(planned: Planned) -> int | None:
@@ -80,20 +83,28 @@ def _ask(planned: Planned) -> int | None:
     return REFUSED
 
 
-def _carry_out(planned: Planned, loaded: Loaded, org: Org) -> int:
+def _carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
-    from provisioner.org.errors import OrgError
+    from provisioner.lease import LeaseTaken
+    from provisioner.org.errors import NotAllowed, OrgError
     from provisioner.render import plan as text
 
-    before, total = org.api_calls, len(planned.plan.steps)
-    counts: Counter[Outcome] = Counter()
+    before = org.api_calls
     output.talk("")
-    for number, result in enumerate(workflow.apply(planned, org), 1):
-        counts[result.outcome] += 1
-        write(text.result(result, number, total), sys.stderr)
+    try:
+        counts, interrupted = running.carry_out(options, planned, loaded, org)
+    except LeaseTaken as taken:
+        output.say(f"{taken}, last heard of {taken.heard:.0f} s ago", _LEASE)
+        return REFUSED
+    except NotAllowed as error:
+        output.say(f"the lease on the org can not be taken: {error}", _NO_LEASE)
+        return REFUSED
     output.talk("")
     made = Line(f"API calls made: {org.api_calls - before}.")
     write([text.applied(counts), made], sys.stdout)
+    if interrupted:
+        output.say("interrupted", "run the command again to go on from here")
+        return PARTLY
     try:
         again = workflow.plan(loaded, org)
     except OrgError as error:
@@ -109,9 +120,19 @@ def _carry_out(planned: Planned, loaded: Loaded, org: Org) -> int:
     return DONE
 
 
+_LEASE = (
+    "wait for it (`--lease-wait 600`); if its machine is gone the lease ends by itself after two "
+    "minutes, or by `provisioner lease break`"
+)
+_NO_LEASE = (
+    "give the user the permission `Manage Users`, or apply with `--no-lease` where nobody else "
+    "applies to this org"
+)
+
+
 def _left(again: Planned, counts: Counter[Outcome], loaded: Loaded) -> None:
     """Say what a second plan still has, and whether that was to be expected."""
-    from provisioner.executor import Outcome
+    from provisioner.outcome import Outcome
     from provisioner.render import plan as text
 
     count = len(again.plan.steps)

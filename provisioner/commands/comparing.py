@@ -50,11 +50,12 @@ def drift(options: Namespace) -> int:
     return _online(options, _drift)
 
 
-def bounds_broken(plan: Plan, loaded: Loaded) -> bool:
+def bounds_broken(plan: Plan, loaded: Loaded, org: Org) -> bool:
     """Whether the plan goes over a bound of its environment's policy, which is then said."""
-    from provisioner.policy import violations
+    from provisioner.policy import over_budget, violations
 
-    broken = violations(plan, loaded.environment.policy)
+    policy, left = loaded.environment.policy, org.usage.left if org.usage else None
+    broken = (*violations(plan, policy), *over_budget(plan, policy, left))
     for violation in broken:
         output.say(violation, f"raise it in environments/{loaded.environment.name}.yaml")
     return bool(broken)
@@ -76,7 +77,7 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
         return WRONG
     if options.out and not saving.save(options.out, shown, loaded, options.valid_for):
         return WRONG
-    if bounds_broken(made, loaded):
+    if bounds_broken(made, loaded, org):
         return REFUSED
     return CHANGES if options.detailed_exitcode and made else DONE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
@@ -101,6 +102,8 @@ def serve(version: str, path: str) -> Response:
     transport.pack(request, response)
     if used is not None:
         response.headers["Sforce-Limit-Info"] = f"api-usage={used}/{DAILY_CALLS}"
+    # An answer and the dates in it are of one clock.
+    response.headers["Date"] = format_datetime(context.org().now(), usegmt=True)
     return response
 
 

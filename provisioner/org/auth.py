@@ -44,27 +44,36 @@ def connect(
 ) -> SalesforceOrg:
     """The org that `login` leads to. `run` starts the Salesforce CLI.
 
+    A session that ends is renewed by the same login; a bare access token can not be.
     Raises AuthenticationFailed, saying what to do about it, or Unreachable.
     """
+    instance_url, token = _log_in(login, session, run)
+
+    def renew() -> Secret:
+        return _checked(_log_in(login, session, run)[1])
+
+    again = None if isinstance(login, AccessToken) else renew
+    return SalesforceOrg(instance_url, _checked(token), session=session, renew=again)
+
+
+def _log_in(login: Login, session: requests.Session | None, run: Run) -> tuple[str, Secret]:
     match login:
         case AccessToken(instance_url, token):
-            found = instance_url, token
+            return instance_url, token
         case Jwt():
-            found = _token(
+            return _token(
                 login.login_url, {"grant_type": _JWT_GRANT, "assertion": _signed(login)}, session
             )
         case ClientCredentials():
-            found = _client_credentials(login, session)
+            return _client_credentials(login, session)
         case Password():
-            found = _password(login, session)
+            return _password(login, session)
         case SfCli(target_org):
-            found = _from_cli(target_org, run)
+            return _from_cli(target_org, run)
         case Local():
             raise AssertionError("the workflow's org factory starts the local org")
         case _:
             assert_never(login)
-    instance_url, token = found
-    return SalesforceOrg(instance_url, _checked(token), session=session)
 
 
 def _signed(login: Jwt) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, assert_never
+from datetime import datetime
+from typing import Any, Protocol, assert_never, cast
 
 import requests
 
@@ -32,11 +33,32 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
-from provisioner.org.http import Wire
+from provisioner.org.bulk import Bulk, Watcher
+from provisioner.org.bundles import Answer, PasswordCall, RecordCall, set_passwords, write
+from provisioner.org.errors import OrgError, Refused
+from provisioner.org.http import Usage, Wire
 from provisioner.org.metadata import Metadata
 from provisioner.org.rest import Rest
 from provisioner.org.setup import Setup
 from provisioner.resource import Lookup, Secret
+
+# What one collection takes; more go as a bulk job. (platform reference 8.2)
+ROWS_OF_A_COLLECTION = 200
+
+
+class _Unwatched:
+    """Looks away."""
+
+    stopping = False
+
+    def job(self, id_: str) -> None:
+        pass
+
+    def processed(self, rows: int) -> None:
+        pass
+
+
+UNWATCHED: Watcher = _Unwatched()
 
 
 class Org(Protocol):
@@ -57,6 +79,16 @@ class Org(Protocol):
         """All requests so far; a login and a setup page count here only."""
         ...
 
+    @property
+    def now(self) -> datetime:
+        """The time by the org's clock."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the org last said of its daily limit of API calls; `None` before it did."""
+        ...
+
     def read(self, queries: Sequence[Query]) -> list[Any]:
         """The answers in the order of `queries`, each in the form its class promises."""
         ...
@@ -66,17 +98,28 @@ class Org(Protocol):
         ...
 
     def call(self, call: Call) -> str | None:
-        """Make one call; the Id of the new record or component when it made one.
+        """Make one call, once; the Id of the new record or component when it made one."""
+        ...
 
-        It is sent once. After NoAnswer the org is to be read before it is sent again.
+    def call_all(self, calls: Sequence[Call], watcher: Watcher = UNWATCHED) -> list[Answer]:
+        """Make calls of one family (`provisioner.batches.family`), each of them once.
+
+        One answer each, in order: the Id of the new record or component when it made one, or
+        the error that kept it from being done. What concerns all of them is raised, as an
+        OrgError; after NoAnswer the org is to be read before any of them is sent again.
         """
+        ...
+
+    def wait_for(self, job: str) -> str:
+        """The state of a bulk job, once it has ended."""
         ...
 
 
 class SalesforceOrg:
     """An org that speaks Salesforce's protocols at `instance_url`.
 
-    A `session` lends its adapters and settings; it is not used itself, nor changed.
+    A `session` lends its adapters and settings; it is not used itself, nor changed. `renew`
+    gives a token for a new session when this one has ended.
     """
 
     def __init__(
@@ -85,12 +128,14 @@ class SalesforceOrg:
         token: Secret,
         *,
         session: requests.Session | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
+        renew: Callable[[], Secret] | None = None,
     ) -> None:
-        self._wire = Wire(instance_url, session, sleep=sleep)
-        self._rest = Rest(self._wire, token)
-        self._metadata = Metadata(self._wire, token)
-        self._setup = Setup(self._wire, token)
+        self._wire = Wire(instance_url, session, sleep=sleep, token=token, renew=renew)
+        self._rest = Rest(self._wire)
+        self._metadata = Metadata(self._wire)
+        self._bulk = Bulk(self._rest)
+        self._setup = Setup(self._wire)
 
     def __repr__(self) -> str:
         return f"SalesforceOrg({self.instance_url!r})"
@@ -107,6 +152,14 @@ class SalesforceOrg:
     def requests_sent(self) -> int:
         return self._wire.requests_sent
 
+    @property
+    def now(self) -> datetime:
+        return self._wire.now
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._wire.usage
+
     def read(self, queries: Sequence[Query]) -> list[Any]:
         records = [q for q in queries if isinstance(q, (Describe, Select, Newest))]
         found = iter(self._rest.read(records))
@@ -118,7 +171,42 @@ class SalesforceOrg:
     def find(self, lookup: Lookup) -> list[str]:
         return self._rest.find(lookup)
 
-    def call(self, call: Call) -> str | None:  # noqa: C901 - one branch for each kind of call
+    def call(self, call: Call) -> str | None:
+        (answer,) = self.call_all([call])
+        if isinstance(answer, OrgError):
+            raise answer
+        return answer
+
+    def call_all(self, calls: Sequence[Call], watcher: Watcher = UNWATCHED) -> list[Answer]:
+        first = calls[0]
+        match first:
+            case CreateRecord() | UpdateRecord() | DeleteRecord():
+                return self._records(cast("Sequence[RecordCall]", calls), watcher)
+            case SetPassword() | ResetPassword() if len(calls) > 1:
+                return set_passwords(self._rest, cast("Sequence[PasswordCall]", calls))
+            case CreateMetadata() | CloneMetadata() | EditMetadata() | DeleteMetadata():
+                return self._components(calls, first.type)
+            case _:
+                assert len(calls) == 1, f"one {type(first).__name__} is one request"
+                try:
+                    return [self._single(first)]
+                except Refused as error:
+                    return [error]
+
+    def wait_for(self, job: str) -> str:
+        return self._bulk.wait(job)
+
+    def _records(self, calls: Sequence[RecordCall], watcher: Watcher) -> list[Answer]:
+        if len(calls) == 1:
+            try:
+                return [self._record(calls[0])]
+            except Refused as error:
+                return [error]
+        if len(calls) > ROWS_OF_A_COLLECTION:
+            return self._bulk.write(calls, watcher)
+        return write(self._rest, calls)
+
+    def _record(self, call: RecordCall) -> str | None:
         match call:
             case CreateRecord(sobject, fields):
                 return self._rest.create(sobject, fields)
@@ -126,26 +214,41 @@ class SalesforceOrg:
                 self._rest.update(sobject, id_, fields)
             case DeleteRecord(sobject, id_):
                 self._rest.delete(sobject, id_)
+            case _:
+                assert_never(call)
+        return None
+
+    def _components(self, calls: Sequence[Call], type_: str) -> list[Answer]:
+        match calls[0]:
+            case CreateMetadata():
+                created = cast("Sequence[CreateMetadata]", calls)
+                return self._metadata.create(type_, [(c.full_name, c.elements) for c in created])
+            case CloneMetadata():
+                cloned = cast("Sequence[CloneMetadata]", calls)
+                wanted = [(c.source, c.full_name, c.edits) for c in cloned]
+                return self._metadata.clone(type_, wanted)
+            case EditMetadata():
+                edited = cast("Sequence[EditMetadata]", calls)
+                return self._metadata.edit(type_, [(c.full_name, c.edits) for c in edited])
+            case _:
+                deleted = cast("Sequence[DeleteMetadata]", calls)
+                return self._metadata.delete(type_, [c.full_name for c in deleted])
+
+    def _single(self, call: Call) -> Answer:
+        in_session = self._wire.in_session
+        match call:
             case SetPassword(user, password):
                 self._rest.set_password(user, password)
             case ResetPassword(user):
                 self._rest.reset_password(user)
-            case CreateMetadata(type_, full_name, elements):
-                return self._metadata.create(type_, full_name, elements)
-            case CloneMetadata(type_, source, full_name, edits):
-                return self._metadata.clone(type_, source, full_name, edits)
-            case EditMetadata(type_, full_name, edits):
-                self._metadata.edit(type_, full_name, edits)
             case RenameMetadata(type_, old, new):
-                self._metadata.rename(type_, old, new)
-            case DeleteMetadata(type_, full_name):
-                self._metadata.delete(type_, full_name)
+                return self._metadata.rename(type_, old, new)
             case EnableCustomerPortal():
-                self._setup.enable_customer_portal()
+                in_session(self._setup.enable_customer_portal)
             case SetMembership(portal, profiles):
-                self._setup.set_members(self._setup.portal_id(portal), profiles)
+                in_session(lambda: self._setup.set_members(self._setup.portal_id(portal), profiles))
             case _:
-                assert_never(call)
+                raise AssertionError(f"{type(call).__name__} goes with its like")
         return None
 
     def _read(self, query: CountActive | Me | ListMetadata | ReadMetadata | ReadMembership) -> Any:

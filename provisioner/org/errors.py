@@ -20,7 +20,8 @@ class OrgError(Exception):
     """An org said no or did not answer.
 
     `message` is for people, `remedy` what they can do about it when we know. `transient`
-    says that the very same request may well succeed a moment later.
+    says that the very same request may well succeed a moment later, `retry_after` when, in
+    seconds, where the server said so.
     """
 
     def __init__(self, message: str, *, remedy: str | None = None, transient: bool = False) -> None:
@@ -28,6 +29,7 @@ class OrgError(Exception):
         self.message = message
         self.remedy = remedy
         self.transient = transient
+        self.retry_after: float | None = None
 
 
 class Refused(OrgError):  # noqa: N818 - the name says what happened, as in the tree above
@@ -84,7 +86,22 @@ class NotSent(Unreachable):
 
 
 class NoAnswer(Unreachable):
-    """The request may have reached the org: whether it was done is not known."""
+    """The request may have reached the org: whether it was done is not known.
+
+    `timed_out` says that it may be at work on it even now.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        message: str,
+        *,
+        remedy: str | None = None,
+        transient: bool = True,
+        timed_out: bool = False,
+    ) -> None:
+        super().__init__(host, message, remedy=remedy, transient=transient)
+        self.timed_out = timed_out
 
 
 def refusal(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 from lxml import etree
@@ -18,10 +18,11 @@ from lxml import etree
 from provisioner.call import Component
 from provisioner.kinds import components, xml
 from provisioner.kinds.layout_xml import NoPlaceError
+from provisioner.org.bundles import Answer
 from provisioner.org.errors import NoAnswer, OrgError, Refused, refusal
 from provisioner.org.http import Wire, refused
 from provisioner.org.rest import VERSION
-from provisioner.resource import Secret, Value
+from provisioner.resource import Value
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -29,15 +30,19 @@ _NS = {"s": _SOAP, "m": xml.NAMESPACE}
 _PREFIXES: Mapping[Any, str] = {None: xml.NAMESPACE, "soapenv": _SOAP, "xsi": _XSI}
 # Platform reference 4.4, and 4.3 for those that are read one at a time.
 _LISTED_AT_ONCE, _READ_AT_ONCE = 3, 10
+_SESSION_ID = xml.tag("sessionId")
 _ONE_AT_A_TIME = frozenset({"Profile", "PermissionSet"})
+
+
+Edits = Mapping[str, Value]
+Wanted = tuple[str, Edits]
 
 
 class Metadata:
     """One org's components."""
 
-    def __init__(self, wire: Wire, token: Secret) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._token = token
         self._url = f"{wire.instance_url}/services/Soap/m/{VERSION}"
 
     def listed(self, types: Sequence[str]) -> list[Component]:
@@ -70,39 +75,54 @@ class Metadata:
             found |= _records(answer, names)
         return {name: found[name] for name in full_names if name in found}
 
-    def create(self, type_: str, full_name: str, elements: Mapping[str, Value]) -> str:
-        """The Id of the new component."""
-        return self._create(type_, full_name, components.built(type_, full_name, elements))
+    def create(self, type_: str, wanted: Sequence[Wanted]) -> list[Answer]:
+        """New components, at most ten; the Id of each, or why it could not be."""
+        built = [components.built(type_, name, elements) for name, elements in wanted]
+        return self._create(type_, [name for name, _ in wanted], built)
 
-    def clone(self, type_: str, source: str, full_name: str, edits: Mapping[str, Value]) -> str:
-        """The Id of the new component, made from what `source` is now."""
-        copy = xml.parse(self._one(type_, source))
-        xml.set_text(copy, "fullName", full_name)
-        if type_ == "Profile":
-            # A standard profile says false here, and only custom ones can be created.
-            xml.set_text(copy, "custom", value=True)
-        return self._create(type_, full_name, _edited(type_, etree.tostring(copy), edits))
+    def clone(self, type_: str, wanted: Sequence[tuple[str, str, Edits]]) -> list[Answer]:
+        """New components made of what others are now: (source, new name, edits) of each."""
+        sources = self.read(type_, [source for source, _, _ in wanted])
+        built: list[bytes | Refused] = []
+        for source, name, edits in wanted:
+            if source not in sources:
+                built.append(_gone(type_, source))
+                continue
+            copy = xml.parse(sources[source])
+            xml.set_text(copy, "fullName", name)
+            if type_ == "Profile":
+                # A standard profile says false here, and only custom ones can be created.
+                xml.set_text(copy, "custom", value=True)
+            built.append(_edited(type_, etree.tostring(copy), edits))
+        return self._create(type_, [name for _, name, _ in wanted], built)
 
-    def edit(self, type_: str, full_name: str, edits: Mapping[str, Value]) -> None:
-        """Changes only what `edits` names of what the component is now.
+    def edit(self, type_: str, wanted: Sequence[tuple[str, Edits]]) -> list[Answer]:
+        """Changes only what the edits name of what each component is now, at most ten.
 
-        When that is so already, nothing is sent.
+        Where that is so already, nothing is sent.
         """
-        fresh = self._one(type_, full_name)
-        edited = _edited(type_, fresh, edits)
-        if _canonical(edited) != _canonical(fresh):
-            self._save("updateMetadata", _metadata(components.update(type_, fresh, edits)))
+        fresh = self.read(type_, [name for name, _ in wanted])
+        built: list[bytes | Refused | None] = []
+        for name, edits in wanted:
+            if name not in fresh:
+                built.append(_gone(type_, name))
+                continue
+            edited = _edited(type_, fresh[name], edits)
+            if isinstance(edited, Refused):
+                built.append(edited)
+            elif _canonical(edited) == _canonical(fresh[name]):
+                built.append(None)
+            else:
+                built.append(components.update(type_, fresh[name], edits))
+        return self._save("updateMetadata", built)
 
-    def rename(self, type_: str, old: str, new: str) -> None:
-        self._save(
-            "renameMetadata",
-            *_texts("type", type_),
-            *_texts("oldFullName", old),
-            *_texts("newFullName", new),
-        )
+    def rename(self, type_: str, old: str, new: str) -> Answer:
+        texts = (("type", type_), ("oldFullName", old), ("newFullName", new))
+        return self._results("renameMetadata", [e for name, v in texts for e in _texts(name, v)])[0]
 
-    def delete(self, type_: str, full_name: str) -> None:
-        self._save("deleteMetadata", *_texts("type", type_), *_texts("fullNames", full_name))
+    def delete(self, type_: str, full_names: Sequence[str]) -> list[Answer]:
+        arguments = [*_texts("type", type_), *_texts("fullNames", *full_names)]
+        return self._results("deleteMetadata", arguments)
 
     def _list(self, types: Sequence[str]) -> list[Component]:
         queries = [etree.Element(xml.tag("queries")) for _ in types]
@@ -120,51 +140,54 @@ class Metadata:
             for one in answer.iterfind("m:result", _NS)
         ]
 
-    def _one(self, type_: str, full_name: str) -> bytes:
-        found = self.read(type_, (full_name,))
-        if full_name not in found:
-            # The code that Salesforce has for it when it is to be deleted. (4.4)
-            code = "INVALID_CROSS_REFERENCE_KEY"
-            raise Refused(code, f"the org has no {type_} named `{full_name}`")
-        return found[full_name]
-
-    def _create(self, type_: str, full_name: str, component: bytes) -> str:
-        self._save("createMetadata", _metadata(component))
+    def _create(
+        self, type_: str, names: Sequence[str], built: Sequence[bytes | Refused | None]
+    ) -> list[Answer]:
+        answers = self._save("createMetadata", built)
+        if all(answers):
+            return answers
         # The answer to a create has no Id.
         try:
-            return next(c.id for c in self.listed((type_,)) if _same(c.full_name, full_name))
-        except (OrgError, StopIteration) as error:
-            message = f"the {type_} `{full_name}` was created, but its Id could not be read"
-            raise NoAnswer(self._wire.host, message, transient=False) from error
+            ids = {_plain(c.full_name): c.id for c in self.listed((type_,))}
+        except OrgError:
+            ids = {}
+        return [
+            answer or _made(type_, name, ids) for answer, name in zip(answers, names, strict=True)
+        ]
 
     def _read(self, operation: str, *arguments: Iterable[etree._Element]) -> etree._Element:
-        envelope = self._envelope(operation, (one for some in arguments for one in some))
-        return self._wire.read(self._sending(envelope))
+        return self._wire.read(self._sending(operation, (e for some in arguments for e in some)))
 
-    def _save(self, operation: str, *arguments: etree._Element) -> None:
-        """Raises Refused unless every result is a success."""
-        answer = self._wire.write(self._sending(self._envelope(operation, arguments)))
-        for result in answer.iterfind("m:result", _NS):
-            if result.findtext("m:success", "", _NS) != "true":
-                _refuse(result)
+    def _save(self, operation: str, built: Sequence[bytes | Refused | None]) -> list[Answer]:
+        """Send the components that are there; the answers of all, in order."""
+        sent = [_metadata(one) for one in built if isinstance(one, bytes)]
+        results = iter(self._results(operation, sent) if sent else ())
+        return [next(results) if isinstance(one, bytes) else one for one in built]
 
-    def _sending(self, envelope: bytes) -> Callable[[], etree._Element]:
+    def _results(self, operation: str, arguments: Sequence[etree._Element]) -> list[Answer]:
+        answer = self._wire.write(self._sending(operation, arguments))
+        return [
+            None if result.findtext("m:success", "", _NS) == "true" else _refusal(result)
+            for result in answer.iterfind("m:result", _NS)
+        ]
+
+    def _sending(
+        self, operation: str, arguments: Iterable[etree._Element]
+    ) -> Callable[[], etree._Element]:
         headers = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'}
+        envelope = etree.Element(f"{{{_SOAP}}}Envelope", nsmap=_PREFIXES)
+        header = etree.SubElement(envelope, f"{{{_SOAP}}}Header")
+        session = etree.SubElement(etree.SubElement(header, xml.tag("SessionHeader")), _SESSION_ID)
+        body = etree.SubElement(envelope, f"{{{_SOAP}}}Body")
+        etree.SubElement(body, xml.tag(operation)).extend(arguments)
 
         def send() -> etree._Element:
-            reply = self._wire.session.post(self._url, data=envelope, headers=headers)
+            session.text = self._wire.token.reveal()
+            data = etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+            reply = self._wire.session.post(self._url, data=data, headers=headers)
             return _answer(reply.status_code, reply.content, self._wire.host)
 
         return send
-
-    def _envelope(self, operation: str, arguments: Iterable[etree._Element]) -> bytes:
-        envelope = etree.Element(f"{{{_SOAP}}}Envelope", nsmap=_PREFIXES)
-        header = etree.SubElement(envelope, f"{{{_SOAP}}}Header")
-        session = etree.SubElement(header, xml.tag("SessionHeader"))
-        etree.SubElement(session, xml.tag("sessionId")).text = self._token.reveal()
-        body = etree.SubElement(envelope, f"{{{_SOAP}}}Body")
-        etree.SubElement(body, xml.tag(operation)).extend(arguments)
-        return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +214,7 @@ def _answer(status: int, content: bytes, host: str) -> etree._Element:
     raise refusal(code, message, status=status)
 
 
-def _refuse(result: etree._Element) -> NoReturn:
+def _refusal(result: etree._Element) -> OrgError:
     """The errors of one result as one refusal, under the code of the first."""
     problems = [
         _Problem(
@@ -201,7 +224,7 @@ def _refuse(result: etree._Element) -> NoReturn:
         )
         for error in result.iterfind("m:errors", _NS)
     ]
-    raise refusal(
+    return refusal(
         problems[0].code if problems else "UNKNOWN_EXCEPTION",
         "; ".join(dict.fromkeys(p.message for p in problems)),
         dict.fromkeys(field for p in problems for field in p.fields),
@@ -225,7 +248,11 @@ def _same(one: str, other: str) -> bool:
     Salesforce compares them without case, and percent-encodes what is special in them.
     (platform reference 4.2)
     """
-    return unquote(one).casefold() == unquote(other).casefold()
+    return _plain(one) == _plain(other)
+
+
+def _plain(full_name: str) -> str:
+    return unquote(full_name).casefold()
 
 
 def _without(types: Sequence[str], message: str) -> list[tuple[str, ...]]:
@@ -241,11 +268,24 @@ def _without(types: Sequence[str], message: str) -> list[tuple[str, ...]]:
     return [(t,) for t in types]
 
 
-def _edited(type_: str, component: bytes, edits: Mapping[str, Value]) -> bytes:
+def _edited(type_: str, component: bytes, edits: Edits) -> bytes | Refused:
     try:
         return components.edited(type_, component, edits)
     except NoPlaceError as error:
-        raise Refused("NO_SUCH_PLACE", str(error)) from error
+        return Refused("NO_SUCH_PLACE", str(error))
+
+
+def _gone(type_: str, full_name: str) -> Refused:
+    # The code that Salesforce has for it when it is to be deleted. (4.4)
+    code = "INVALID_CROSS_REFERENCE_KEY"
+    return Refused(code, f"the org has no {type_} named `{full_name}`")
+
+
+def _made(type_: str, full_name: str, ids: Mapping[str, str]) -> str | NoAnswer:
+    if found := ids.get(_plain(full_name)):
+        return found
+    message = f"the {type_} `{full_name}` was created, but its Id could not be read"
+    return NoAnswer("", message, transient=False)
 
 
 def _canonical(component: bytes) -> bytes:

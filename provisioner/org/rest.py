@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, cast
 from urllib.parse import quote
 
+from requests import JSONDecodeError
 from simple_salesforce.api import Salesforce, SFType
 from simple_salesforce.exceptions import SalesforceResourceNotFound
 
@@ -26,20 +27,30 @@ _PARTS, _QUERIES = 25, 5
 # query in a composite call stands in the body, and is not bound by it. (Salesforce
 # knowledge article 000386264)
 _LONGEST_URI = 2_000
+_JSON = "application/json"
 
 
 class Rest:
     """One org's records."""
 
-    def __init__(self, wire: Wire, token: Secret) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._sf = Salesforce(
-            instance_url=wire.instance_url,
-            session_id=token.reveal(),
-            session=wire.session,
-            version=VERSION,
-            object_pairs_hook=dict,
-        )
+        self._client: tuple[Secret, Salesforce] | None = None
+
+    @property
+    def _sf(self) -> Salesforce:
+        """simple-salesforce in the session of now: it keeps its own for ever."""
+        token = self._wire.token
+        if self._client is None or self._client[0] is not token:
+            client = Salesforce(
+                instance_url=self._wire.instance_url,
+                session_id=token.reveal(),
+                session=self._wire.session,
+                version=VERSION,
+                object_pairs_hook=dict,
+            )
+            self._client = token, client
+        return self._client[1]
 
     def read(self, queries: Sequence[Describe | Select | Newest]) -> list[Any]:
         """The answers in the order of `queries`, in as few calls as Salesforce allows."""
@@ -71,7 +82,7 @@ class Rest:
 
     def create(self, sobject: str, fields: Mapping[str, Value]) -> str:
         """The Id of the new record."""
-        body = json.dumps(_sent(fields))
+        body = json.dumps(sent(fields))
         path = f"sobjects/{quote(sobject, safe='')}"
 
         def send() -> Any:
@@ -80,15 +91,15 @@ class Rest:
         return str(self._wire.write(send)["id"])
 
     def update(self, sobject: str, id_: Value, fields: Mapping[str, Value]) -> None:
-        path, body = _path(sobject, id_), json.dumps(_sent(fields))
+        path, body = path_of(sobject, id_), json.dumps(sent(fields))
         self._wire.write(lambda: self._sf.restful(path, method="PATCH", data=body))
 
     def delete(self, sobject: str, id_: Value) -> None:
-        path = _path(sobject, id_)
+        path = path_of(sobject, id_)
         self._wire.write(lambda: self._sf.restful(path, method="DELETE"))
 
     def set_password(self, user: Value, password: Secret) -> None:
-        path = _path("User", user) + "/password"
+        path = path_of("User", user) + "/password"
 
         def send() -> Any:
             body = json.dumps({"NewPassword": password.reveal()})
@@ -98,10 +109,59 @@ class Rest:
 
     def reset_password(self, user: Value) -> None:
         """Salesforce answers with a temporary password, which is neither read nor kept."""
-        # `delete` of an SObject type looks at the status only, and so never parses it.
-        users = cast("SFType", self._sf.User)
-        path = _path("User", user).removeprefix("sobjects/User/") + "/password"
-        self._wire.write(lambda: users.delete(path))
+        path = path_of("User", user).removeprefix("sobjects/User/") + "/password"
+
+        def send() -> None:
+            # `delete` of an SObject type looks at the status only, and so never parses it.
+            cast("SFType", self._sf.User).delete(path)
+
+        self._wire.write(send)
+
+    @property
+    def host(self) -> str:
+        return self._wire.host
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path below `/services/data/vXX.X/`, tried again while that helps."""
+        return self._wire.read(lambda: self._sf.restful(path))
+
+    def text(self, path: str) -> str:
+        """What is at a path, when it is no JSON."""
+
+        def send() -> str:
+            reply = self._request("GET", path)
+            reply.encoding = "utf-8"
+            return str(reply.text)
+
+        return self._wire.read(send)
+
+    def send(
+        self, method: str, path: str, data: str | bytes = "", *, content_type: str = _JSON
+    ) -> Any:
+        """Send a write once; the JSON of its answer, if any."""
+
+        def send() -> Any:
+            reply = self._request(method, path, data, content_type)
+            return reply.json() if reply.content else None
+
+        return self._wire.write(send)
+
+    def _request(
+        self, method: str, path: str, data: str | bytes = "", content_type: str = _JSON
+    ) -> Any:
+        url = f"{self._wire.instance_url}/services/data/v{VERSION}/{path}"
+        headers = {
+            "Authorization": f"Bearer {self._wire.token.reveal()}",
+            "Content-Type": content_type,
+        }
+        reply = self._wire.session.request(method, url, data=data, headers=headers)
+        if reply.status_code >= 300:
+            raise refused(reply.status_code, _body(reply), self._wire.host)
+        return reply
+
+    def sleep(self, seconds: float) -> None:
+        """Wait before asking again how something goes."""
+        self._wire.sleep(seconds)
 
     def _fetch(self, parts: Sequence[_Part]) -> list[Any]:
         """What each part is answered: the records of a query, else the body or `None`."""
@@ -145,14 +205,24 @@ class Rest:
 
         return self._wire.read(send)
 
+    def _more(self, url: str) -> Any:
+        return self._sf.query_more(url, identifier_is_url=True)
+
     def _all(self, page: Any) -> list[Mapping[str, Any]]:
         """The records of a query's page and of those after it."""
         records = list(page["records"])
         while not page["done"]:
             more = page["nextRecordsUrl"]
-            page = self._wire.read(partial(self._sf.query_more, more, identifier_is_url=True))
+            page = self._wire.read(partial(self._more, more))
             records += page["records"]
         return records
+
+
+def _body(reply: Any) -> Any:
+    try:
+        return reply.json()
+    except JSONDecodeError:
+        return reply.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,20 +293,21 @@ def _value(record: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
     return _value(value, rest) if rest else value
 
 
-def _path(sobject: str, id_: Value) -> str:
+def path_of(sobject: str, id_: Value) -> str:
+    """Where a record is, below `/services/data/vXX.X/`."""
     assert isinstance(id_, str), "the executor puts the Id in the place of a reference"
     if not id_.isalnum():
         raise refusal("MALFORMED_ID", f"`{id_}` is not the Id of a {sobject}")
     return f"sobjects/{quote(sobject, safe='')}/{id_}"
 
 
-def _sent(fields: Mapping[str, Value]) -> dict[str, Any]:
+def sent(fields: Mapping[str, Value]) -> dict[str, Any]:
     """The fields as JSON has them; the values of a multi-select picklist are one text."""
-    sent: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in fields.items():
         assert not isinstance(value, (Ref, Lookup)), "the executor resolves references"
         if isinstance(value, Secret):
-            sent[name] = value.reveal()
+            found[name] = value.reveal()
         else:
-            sent[name] = ";".join(value) if isinstance(value, tuple) else value
-    return sent
+            found[name] = ";".join(value) if isinstance(value, tuple) else value
+    return found

@@ -34,11 +34,10 @@ _ERRORS = ("error", "errorTitle", "errorDesc", "validationError")
 class Setup:
     """One org's setup pages, in a web session of their own."""
 
-    def __init__(self, wire: Wire, token: Secret) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._token = token
         self._session = session_for(wire.instance_url, wire.session)
-        self._logged_in = False
+        self._logged_in: Secret | None = None
         self._lock = threading.Lock()
 
     def enable_customer_portal(self) -> None:
@@ -96,20 +95,26 @@ class Setup:
             raise _not_kept("the portal's profiles are not those that were saved")
 
     def _get(self, path: str) -> _Page:
-        with self._lock:
-            if not self._logged_in:
-                self._log_in()
-                self._logged_in = True
         url = self._wire.instance_url + path
-        reply = self._wire.read(lambda: self._session.get(url), counted=False)
-        return self._page(reply)
+
+        def get() -> _Page:
+            self._log_in()
+            return self._page(self._wire.read(lambda: self._session.get(url), counted=False))
+
+        return self._wire.in_session(get)
 
     def _log_in(self) -> None:
-        # Posted, so that the token stands in no URL, and so in no log and no message.
-        # (Salesforce help, "Using Frontdoor.jsp to Bridge an Existing Session")
-        url = f"{self._wire.instance_url}/secur/frontdoor.jsp"
-        data = {"sid": self._token.reveal(), "retURL": f"{_PORTALS}/d"}
-        self._wire.read(lambda: self._session.post(url, data=data), counted=False)
+        """Take the session of the API into the web, once for each."""
+        with self._lock:
+            token = self._wire.token
+            if self._logged_in is token:
+                return
+            # Posted, so that the token stands in no URL, and so in no log and no message.
+            # (Salesforce help, "Using Frontdoor.jsp to Bridge an Existing Session")
+            url = f"{self._wire.instance_url}/secur/frontdoor.jsp"
+            data = {"sid": token.reveal(), "retURL": f"{_PORTALS}/d"}
+            self._wire.read(lambda: self._session.post(url, data=data), counted=False)
+            self._logged_in = token
 
     def _save(self, page: _Page, changed: Any) -> None:
         """Send the form that holds `changed`. Raises Refused for what the next page says."""
@@ -152,6 +157,7 @@ class Setup:
             raise AuthenticationFailed(
                 "the org asks for a login in place of its setup page: the session may use the"
                 " API, but not the web pages",
+                code="INVALID_SESSION_ID",
                 remedy="give the connected app the scope `web` or `full`, and use a user that"
                 " is not `API Only` and needs no further verification to log in",
             )

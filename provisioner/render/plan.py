@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from provisioner.executor import Outcome, StepResult
+from provisioner.outcome import Outcome, Progress, StepResult
 from provisioner.render.beside import sections
 from provisioner.render.lines import Line
 from provisioner.render.words import DRIFTED, SIGNS, author, value
@@ -23,6 +23,7 @@ _OUTCOMES = {
     Outcome.FAILED: ("FAILED", "bold red"),
     Outcome.SKIPPED: ("skipped", "yellow"),
     Outcome.UNKNOWN: ("UNKNOWN", "bold magenta"),
+    Outcome.CONFLICT: ("in CONFLICT", "bold magenta"),
 }
 
 
@@ -73,13 +74,28 @@ def result(done: StepResult, number: int, total: int) -> Iterator[Line]:
     word, style = _OUTCOMES[done.outcome]
     sign = SIGNS[done.step.action.name.lower()]
     counter = f"[{number:>{len(str(total))}}/{total}]"
-    yield Line((counter, "dim"), f" {sign} {done.step.address}  ", (word, style))
+    already = ("  already so", "dim") if done.already else ""
+    yield Line((counter, "dim"), f" {sign} {done.step.address}  ", (word, style), already)
     if done.outcome is Outcome.DONE:
         return
     reason = f"{done.code}: {done.reason}" if done.code else done.reason or ""
     yield Line(f"      {reason}")
     if done.span and done.outcome is not Outcome.SKIPPED:
         yield Line((f"      at {done.span}", "dim"))
+
+
+def progress(now: Progress) -> Line:
+    """How far a group of many is, how fast, and how long it will still take."""
+    left = f", {_duration(now.left)} left" if now.left and now.done < now.total else ""
+    count = f"{now.done:,} of {now.total:,}"
+    return Line(("...", "dim"), f" {now.sign} {now.kind}: {count}, {now.rate:,.0f}/s{left}")
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (seconds, "s"))
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"
 
 
 def applied(results: Mapping[Outcome, int]) -> Line:

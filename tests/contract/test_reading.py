@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner.executor import Outcome
+from provisioner.outcome import Outcome
 
 
 def people(count):

@@ -6,8 +6,8 @@ import pytest
 
 from provisioner import workflow
 from provisioner.connection import open_org
-from provisioner.executor import Outcome
 from provisioner.loader import load
+from provisioner.outcome import Outcome
 
 SPECS = sorted(p for p in (Path(__file__).parents[2] / "specs").iterdir() if p.is_dir())
 

@@ -241,6 +241,7 @@ class Watched:
     url: str
     requests: list
     lose: Callable | None = None
+    refuse: Callable | None = None
 
     def writes(self):
         """The requests that change something: reads and logins by POST are none."""
@@ -324,6 +325,9 @@ def watching(org):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             request = self.command, self.path, body
             watched.requests.append(request)
+            if watched.refuse and watched.refuse(*request):
+                self.close_connection = True
+                return
             onward = http.client.HTTPConnection(upstream, timeout=DEADLINE)
             try:
                 onward.request(self.command, self.path, body, dict(self.headers))

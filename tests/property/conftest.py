@@ -17,6 +17,7 @@ from provisioner.emulator.app import create_app
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.emulator.store import Org
+from provisioner.executor import Conduct
 from provisioner.loader import load
 from provisioner.org.client import SalesforceOrg
 from provisioner.resource import Secret
@@ -96,7 +97,7 @@ class Rehearsal:
     def apply(self, planned, faults=()):
         self.door.faults, self.door.writes = dict(faults), 0
         try:
-            return list(workflow.apply(planned, self.org()))
+            return list(workflow.apply(planned, self.org(), Conduct(sleep=lambda _: None)))
         finally:
             self.door.faults = {}
 

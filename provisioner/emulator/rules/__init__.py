@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import custom_links, describe, faults
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import accounts, permissions, portal_roles, profiles, sites, users
+from provisioner.emulator.rules import (
+    accounts,
+    groups,
+    permissions,
+    portal_roles,
+    profiles,
+    sites,
+    users,
+)
 from provisioner.emulator.rules.values import checked, existing
 
 if TYPE_CHECKING:
@@ -44,6 +52,8 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
                 return permissions.assign(org, by, row)
             case name if name in sites.OBJECTS:
                 return sites.create(org, by, sobject, row)
+            case "Group":
+                return groups.create(org, by, row)
             case _:
                 return org.insert(sobject.name, row, by=by)
 
@@ -67,6 +77,8 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
                 raise SalesforceError(
                     "FIELD_INTEGRITY_EXCEPTION", "You can't update any field for a portal role", ()
                 )
+            case "Group":
+                groups.update(org, by, current, row)
             case "UserLogin":
                 users.update_login(org, by, current, row)
             case name if name in sites.OBJECTS:

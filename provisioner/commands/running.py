@@ -1,0 +1,205 @@
+"""Carry out a plan for `apply`: one run at a time, noted down, and stopped with care."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from provisioner.commands import output
+from provisioner.commands.online import home
+from provisioner.loader import Loaded
+from provisioner.render.lines import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provisioner.journal import Record
+    from provisioner.lease import Held, Lease
+    from provisioner.org.client import Org
+    from provisioner.outcome import Outcome, Progress
+    from provisioner.workflow import Planned
+
+# More steps than this are not told one by one, but for those that went wrong.
+_MANY = 200
+_ASK_AGAIN = 5.0
+
+
+class Interrupts:
+    """Ctrl-C and SIGTERM: the first asks to begin nothing more, the second ends at once."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    @property
+    def came(self) -> bool:
+        return self._event.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but not past an interrupt."""
+        self._event.wait(seconds)
+
+    def on(self, _number: int, _frame: FrameType | None) -> None:
+        if self.came:
+            raise KeyboardInterrupt
+        self._event.set()
+        output.talk("interrupted: what is under way is finished first; once more ends at once")
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Take Ctrl-C and SIGTERM as a wish to stop, for as long as this lasts."""
+    found = Interrupts()
+    before = {n: signal.signal(n, found.on) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield found
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def journals() -> Path:
+    """The folder of the journals."""
+    return home() / "journal"
+
+
+def in_doubt(org: Org) -> tuple[Record, ...]:
+    """The runs on this org that left a write in doubt; it is waited for what they began."""
+    import time
+
+    from provisioner import doubts, journal
+
+    found = journal.unfinished(journals(), org.instance_url)
+    if found:
+        doubts.wait(found, org, time.sleep)
+    return found
+
+
+def settle(records: tuple[Record, ...], planned: Planned) -> None:
+    """Say what became of the writes in doubt, and note it in their journals."""
+    from provisioner import doubts, journal
+
+    changing = frozenset(str(step.address) for step in planned.plan.steps)
+    settled = doubts.settle(records, planned.reading, changing)
+    for run, found in dict.fromkeys((s.run, s.found) for s in settled):
+        mine = [s for s in settled if (s.run, s.found) == (run, found)]
+        named = ", ".join(f"{s.doubt.address}" + (f" ({s.id})" if s.id else "") for s in mine[:5])
+        more = f" and {len(mine) - 5} more" if len(mine) > 5 else ""
+        output.talk(f"in doubt since run {run}: {named}{more}: {_FOUND[found]}")
+    journal.settle((s.doubt, s.found, s.id) for s in settled)
+
+
+_FOUND = {
+    "done": "the org has it; it was done",
+    "not done": "the org does not have it; it was not done, and is planned again",
+    "not in the spec": "no longer in the spec, and not looked for",
+}
+
+
+def carry_out(
+    options: Namespace, planned: Planned, loaded: Loaded, org: Org
+) -> tuple[Counter[Outcome], bool]:
+    """Run the plan; how many steps ended how, and whether somebody wished to stop.
+
+    Raises LeaseTaken, or OrgError where the lease can not be taken.
+    """
+    from importlib.metadata import version
+
+    from provisioner import journal, workflow
+    from provisioner.executor import Conduct
+
+    run = journal.new_run()
+    about = {
+        "url": org.instance_url,
+        "org": planned.plan.org.id,
+        "spec": str(loaded.folder),
+        "environment": loaded.environment.name,
+        "version": version("provisioner"),
+    }
+    counts: Counter[Outcome] = Counter()
+    # The journal is there before the lease: by it the next run knows that this one died.
+    writing = journal.start(journals(), run, about)
+    with interrupts() as wish:
+        try:
+            held = None if options.no_lease else _acquire(org, run, options.lease_wait, wish)
+        except BaseException:
+            writing.discard()
+            raise
+        try:
+            halt = _halt(wish, held, org, loaded.environment.policy.max_api_percent)
+            conduct = Conduct(halt, wish.sleep, _tell, writing)
+            _results(planned, workflow.apply(planned, org, conduct), counts)
+        finally:
+            if held:
+                held.release()
+            writing.close({outcome.value: count for outcome, count in counts.items()})
+    return counts, wish.came
+
+
+def _results(planned: Planned, results: Iterator[object], counts: Counter[Outcome]) -> None:
+    from provisioner.outcome import Outcome, StepResult
+    from provisioner.render import plan as text
+
+    total = len(planned.plan.steps)
+    for number, result in enumerate(results, 1):
+        assert isinstance(result, StepResult)
+        counts[result.outcome] += 1
+        if total <= _MANY or result.outcome not in (Outcome.DONE, Outcome.SKIPPED):
+            write(text.result(result, number, total), sys.stderr)
+
+
+def _tell(progress: Progress) -> None:
+    from provisioner.render import plan as text
+
+    write([text.progress(progress)], sys.stderr)
+
+
+def _halt(wish: Interrupts, held: Held | None, org: Org, percent: int) -> Callable[[], str | None]:
+    """Why nothing more is to be begun: an interrupt, a lease that was lost, calls used up."""
+    before, usage = org.api_calls, org.usage
+    most = usage.left * percent // 100 if usage else None
+
+    def reason() -> str | None:
+        if wish.came:
+            return "interrupted"
+        if held and held.lost:
+            return held.lost
+        if most is not None and org.api_calls - before >= most:
+            return (
+                f"the run used its {most} API calls, {percent} % of what was left of the org's "
+                "day (`max_api_percent`)"
+            )
+        return None
+
+    return reason
+
+
+def _acquire(org: Org, run: str, patience: float, wish: Interrupts) -> Held:
+    from provisioner import journal, lease
+
+    waited = 0.0
+    while True:
+        try:
+            return lease.acquire(org, run, journal.host(), died_here)
+        except lease.LeaseTaken as taken:
+            if waited >= patience or wish.came:
+                raise
+            if not waited:
+                output.talk(f"{taken}; waiting")
+        wish.sleep(_ASK_AGAIN)
+        waited += _ASK_AGAIN
+
+
+def died_here(lease: Lease) -> bool:
+    """Whether the holder is a run of this machine, by its journal, that is not there any more."""
+    from provisioner import journal
+
+    folder = journals()
+    mine = folder.glob(f"*-{lease.run}.jsonl") if lease.run.isalnum() else iter(())
+    return any(not journal.alive(path) for path in mine)

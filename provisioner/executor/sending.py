@@ -1,0 +1,149 @@
+"""Send batches of calls side by side, each noted in the journal before and after."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from provisioner.batches import AT_ONCE, Batch
+from provisioner.call import Call
+from provisioner.journal import Ended, Journal
+from provisioner.org.bundles import Answer
+from provisioner.org.client import Org
+from provisioner.org.errors import NoAnswer, NotSent, OrgError
+from provisioner.resource import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One call of one step, with every reference in it resolved."""
+
+    address: Address
+    call: Call
+
+
+Reply = tuple[Item, Answer]
+
+
+class Sender:
+    """Carries batches to one org. `stopping` is asked before each, and while a job runs."""
+
+    def __init__(
+        self,
+        org: Org,
+        journal: Journal | None,
+        stopping: Callable[[], bool],
+        processed: Callable[[int], None],
+    ) -> None:
+        self._org = org
+        self._journal = journal
+        self._stopping = stopping
+        self._processed = processed
+
+    def send(self, turns: Sequence[Sequence[Batch[Item]]]) -> Iterator[list[Reply]]:
+        """Send all batches; the replies of each as they come, in no order.
+
+        The batches of a turn go one after the other, turns side by side within the limit of
+        their lane. A batch that was not sent any more has no reply.
+        """
+        if sum(map(len, turns)) == 1:
+            if not self._stopping():
+                yield self._one(turns[0][0])
+            return
+        done: queue.SimpleQueue[list[Reply] | BaseException | None] = queue.SimpleQueue()
+        pools = {lane: ThreadPoolExecutor(most, lane.value) for lane, most in AT_ONCE.items()}
+        try:
+            for turn in turns:
+                pools[turn[0].family.lane].submit(self._turn, turn, done)
+            left = len(turns)
+            while left:
+                got = done.get()
+                if got is None:
+                    left -= 1
+                elif isinstance(got, BaseException):
+                    raise got
+                else:
+                    yield got
+        finally:
+            for pool in pools.values():
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _turn(
+        self,
+        turn: Sequence[Batch[Item]],
+        done: queue.SimpleQueue[list[Reply] | BaseException | None],
+    ) -> None:
+        try:
+            for batch in turn:
+                if self._stopping():
+                    break
+                done.put(self._one(batch))
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            done.put(error)
+        finally:
+            done.put(None)
+
+    def _one(self, batch: Batch[Item]) -> list[Reply]:
+        calls = [item.call for item in batch.items]
+        begun = range(0)
+        if self._journal:
+            begun = self._journal.begin([(item.address, item.call) for item in batch.items])
+        watching = _Watching(self, self._journal, begun)
+        try:
+            answers = self._org.call_all(calls, watching)
+        except OrgError as error:
+            answers = [error] * len(calls)
+        if self._journal:
+            self._journal.end(
+                _ended(number, answer) for number, answer in zip(begun, answers, strict=True)
+            )
+        return list(zip(batch.items, answers, strict=True))
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping()
+
+    def processed(self, rows: int) -> None:
+        """So many more rows of a bulk job were tried."""
+        self._processed(rows)
+
+
+class _Watching:
+    """What a bulk job tells, on its way to the journal and to whoever looks on."""
+
+    def __init__(self, sender: Sender, journal: Journal | None, begun: range) -> None:
+        self._sender = sender
+        self._journal = journal
+        self._begun = begun
+        self._lock = threading.Lock()
+        self._seen = 0
+
+    @property
+    def stopping(self) -> bool:
+        return self._sender.stopping
+
+    def job(self, id_: str) -> None:
+        if self._journal:
+            self._journal.job(id_, self._begun)
+        self._seen = 0
+
+    def processed(self, rows: int) -> None:
+        with self._lock:
+            more, self._seen = rows - self._seen, rows
+        if more > 0:
+            self._sender.processed(more)
+
+
+def _ended(number: int, answer: Answer) -> Ended:
+    match answer:
+        case NoAnswer():
+            return Ended(number, "unknown", reason=str(answer))
+        case NotSent():
+            return Ended(number, "not sent", reason=str(answer))
+        case OrgError():
+            return Ended(number, "refused", code=getattr(answer, "code", ""), reason=answer.message)
+        case _:
+            return Ended(number, "done", id=answer)
