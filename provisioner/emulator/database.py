@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from provisioner.emulator import texts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
@@ -161,6 +163,7 @@ class Database:
             self._path, timeout=_BUSY, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
+        texts.register(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection

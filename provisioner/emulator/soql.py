@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.soql_tree import (
@@ -126,8 +126,7 @@ def _query(tree: Any, text: str) -> Query:
         # words as remembered of the REST API [U]
         message = "ALL ROWS not allowed in this context"
         raise refusal("MALFORMED_QUERY", text, all_rows.start_pos, message)
-    if "rollup" in found:
-        _not_served(text, found["rollup"][2])
+    subtotals, group = found.get("rollup"), found.get("group", ())[2:]
     if "update" in found:
         _not_served(text, found["update"][0])
     return Query(
@@ -139,14 +138,19 @@ def _query(tree: Any, text: str) -> Query:
         source_at=source.start_pos,
         alias=str(alias) if alias else None,
         where=_condition(where[1], text) if where else None,
-        group=tuple(_operand(one) for one in found.get("group", ())[2:]),
+        group=tuple(_operand(one) for one in (subtotals[3:] if subtotals else group)),
         having=_condition(having[1], text) if having else None,
         order=tuple(_sort(item) for item in found.get("order", ())[2:]),
         limit=_whole(found["limit"][1]) if "limit" in found else None,
         offset=_whole(found["offset"][1]) if "offset" in found else 0,
         using=str(found["using"][2]).lower() if "using" in found else None,
+        subtotals=_subtotals(subtotals[2]) if subtotals else None,
         purposes=frozenset(word.lower() for word in found.get("purpose", ())[1::2]),
     )
+
+
+def _subtotals(token: Any) -> Literal["rollup", "cube"]:
+    return "rollup" if token.lower() == "rollup" else "cube"
 
 
 def _not_served(text: str, token: Any) -> NoReturn:

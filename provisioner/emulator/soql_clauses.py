@@ -90,8 +90,9 @@ def order(query: Query, scope: Scope, groups: list[str] | None = None) -> str:
                 sort.operand.at, f"field '{field.name}' can not be sorted in a query call"
             )
         # Nulls come first unless asked otherwise, in both directions (SOQL guide, ORDER BY).
+        key = f"sortkey({sql})" if field.is_text else sql
         keys.append(
-            f"{sql} {'DESC' if sort.descending else 'ASC'}"
+            f"{key} {'DESC' if sort.descending else 'ASC'}"
             f" NULLS {'LAST' if sort.nulls_last else 'FIRST'}"
         )
     if groups is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -71,6 +72,11 @@ def zone_of(key: str | None) -> tzinfo:
         return ZoneInfo(key)
     except ZoneInfoNotFoundError:
         return UTC
+
+
+def name_of(key: str | None) -> str:
+    """The name of a time zone that `zone_of` knows, safe within SQL."""
+    return key if key and re.fullmatch(r"[\w/+-]+", key) else "GMT"
 
 
 def _start(unit: str, day: date) -> date:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import ids, soql_dates
+from provisioner.emulator import ids, soql_dates, texts
 from provisioner.emulator.describe import NUMBER_TYPES, Field
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.soql_sql import Scope, parse_moment
@@ -75,6 +75,9 @@ class Filter:
         if operator == "like":
             if not field.is_text:
                 raise self._wrong_operator(operand, field)
+            if _beyond_ascii(field, value.text):
+                self.params.append(texts.fold(value.text))
+                return f"COALESCE(fold({column}) LIKE ? ESCAPE '\\', 0)"
             self.params.append(value.text)
             return f"COALESCE({column} LIKE ? ESCAPE '\\', 0)"
         if value.kind == "relative":
@@ -84,6 +87,11 @@ class Filter:
             return f"{column} IS {'NOT ' if operator == '!=' else ''}NULL"
         if operator in {"<", ">", "<=", ">="} and field.type in {"id", "reference"}:
             raise self._wrong_operator(operand, field)
+        if field.is_text and operator not in {"=", "!="}:
+            self.params.append(texts.sortkey(bound))
+            return f"COALESCE(sortkey({column}) {operator} ?, 0)"
+        if isinstance(bound, str) and _beyond_ascii(field, bound):
+            return self._spelt(column, bound, negated=operator == "!=")
         self.params.append(bound)
         if operator == "!=":
             return f"{column} IS NOT ?"
@@ -93,6 +101,13 @@ class Filter:
         column, field = self._operand(operand)
         bound = [self._bind(operand, field, value) for value in values]
         known = [value for value in bound if value is not None]
+        odd = [one for one in known if isinstance(one, str) and _beyond_ascii(field, one)]
+        if odd:
+            spelt = [texts.spellings(one) for one in odd]
+            if any(ways is None for ways in spelt):  # every row is looked at
+                column, known = f"fold({column})", [texts.fold(one) for one in known]
+            else:
+                known += [way for ways in spelt for way in ways or ()]
         if len(known) > _MANY:
             self.params.append(json.dumps(known))
             marks = "SELECT value FROM json_each(?)"
@@ -105,6 +120,18 @@ class Filter:
                 f"AND {column} NOT IN ({marks}))" if null else f"OR {column} NOT IN ({marks}))"
             )
         return f"({column} IN ({marks})" + (f" OR {column} IS NULL)" if null else ")")
+
+    def _spelt(self, column: str, text: str, *, negated: bool) -> str:
+        """Equal to a text in any case of its letters, those beyond ASCII too."""
+        ways = texts.spellings(text)
+        if ways is None:
+            self.params.append(texts.fold(text))
+            return f"fold({column}) IS {'NOT ' if negated else ''}?"
+        self.params += ways
+        marks = ", ".join("?" * len(ways))
+        if negated:
+            return f"({column} IS NULL OR {column} NOT IN ({marks}))"
+        return f"COALESCE({column} IN ({marks}), 0)"
 
     def _includes(self, operand: Ref | Call, values: tuple[Value, ...], *, negated: bool) -> str:
         """Any of the values, where `A;B` means both A and B (SOQL guide, INCLUDES)."""
@@ -228,6 +255,11 @@ class Filter:
             f"invalid operator on {field.type} field",
             code="INVALID_QUERY_FILTER_OPERATOR",
         )
+
+
+def _beyond_ascii(field: Field, text: str) -> bool:
+    """Whether SQLite's own comparison would heed the case of some letter."""
+    return field.is_text and "caseSensitive" not in field.flags and not text.isascii()
 
 
 def _joined(word: str, parts: list[str]) -> str:

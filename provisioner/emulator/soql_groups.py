@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import soql_clauses, soql_functions
+from provisioner.emulator import soql_clauses, soql_functions, soql_rollup
 from provisioner.emulator.columns import decode
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.soql_filter import Filter
@@ -44,6 +44,9 @@ def aggregate(query: Query, scope: Scope, *, most: int) -> dict[str, Any]:
             "Non-grouped query that uses overall aggregate functions cannot also use LIMIT",
         )
     where, params = soql_clauses.where(query, scope)
+    if query.subtotals:
+        rows = soql_rollup.rows(query, scope, columns, groups, (where, params))
+        return _answered(scope, shown, rows, most)
     conditions = Filter(scope, soql_clauses.inner, [], groups)
     having = ""
     if query.having is not None:
@@ -54,6 +57,12 @@ def aggregate(query: Query, scope: Scope, *, most: int) -> dict[str, Any]:
     order = soql_clauses.order(query, scope, groups)
     tail = where + group + having + order + soql_clauses.limits(query, most + 1)
     rows = soql_clauses.rows(scope, columns, tail, [*params, *conditions.params])
+    return _answered(scope, shown, rows, most)
+
+
+def _answered(
+    scope: Scope, shown: list[tuple[str, Field, bool]], rows: list[Any], most: int
+) -> dict[str, Any]:
     if len(rows) > most:
         raise SalesforceError(
             "EXCEEDED_ID_LIMIT",
@@ -84,10 +93,14 @@ def _columns(
     for item in query.selected:
         match item:
             case Selected(what=Ref() | Call() as what, alias=alias):
-                sql, field = scope.value(what)
+                if query.subtotals and isinstance(what, Call) and what.name == "grouping":
+                    sql, field = soql_rollup.grouping(scope, what, groups)
+                else:
+                    sql, field = scope.value(what)
             case _:  # text: guess
                 raise SalesforceError("MALFORMED_QUERY", "Grouped query cannot have child queries")
-        if not (isinstance(what, Call) and what.aggregates) and sql not in groups:
+        whole = isinstance(what, Call) and (what.aggregates or what.name == "grouping")
+        if not whole and sql not in groups:
             raise scope.ungrouped(what)
         name = alias
         if name is None and isinstance(what, Ref):

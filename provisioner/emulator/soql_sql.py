@@ -7,7 +7,7 @@ from dataclasses import field as default
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import columns, soql_functions, soql_names
+from provisioner.emulator import columns, soql_dates, soql_functions, soql_names
 from provisioner.emulator.describe import NUMBER_TYPES, Field
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.soql import refusal
@@ -124,10 +124,13 @@ class Scope:
         found = self.resolve(operand)
         return found.sql, found.field
 
-    def call(self, call: Call) -> tuple[str, Field]:
-        """The SQL of a function, and a field of the type it has."""
-        self._served(call)
-        sql, of = self.value(call.of)
+    def call(self, call: Call, *, inside: bool = False) -> tuple[str, Field]:
+        """The SQL of a function, and a field of the type it has; `inside` another function."""
+        self._served(call, inside=inside)
+        if isinstance(call.of, Call):
+            sql, of = self.call(call.of, inside=True)
+        else:
+            sql, of = self.value(call.of)
         match call.name:
             case "format":
                 return sql, of
@@ -135,6 +138,10 @@ class Scope:
                 if of.type not in soql_functions.LABELLED:
                     raise self.refuse(call.at, f"field {of.name} does not support toLabel")  # guess
                 return soql_functions.label(of, sql)
+            case "converttimezone":
+                if of.type != "datetime":
+                    raise self.refuse(call.at, f"field {of.name} does not support convertTimezone")
+                return f"zoned({sql}, '{soql_dates.name_of(self.zone)}')", of
             case name if name in soql_functions.DATE_PARTS:
                 if of.type != "datetime" and (
                     of.type != "date" or name in soql_functions.OF_MOMENTS
@@ -145,14 +152,19 @@ class Scope:
             case _:
                 return self._aggregate(call, sql, of)
 
-    def _served(self, call: Call) -> None:
+    def _served(self, call: Call, *, inside: bool) -> None:
         message = None
         match call.name:
             case "convertcurrency":
                 # words as remembered of orgs with one currency [U]
                 message = "convertCurrency() is only valid in a multi-currency organization"
-            case "grouping" | "converttimezone":
-                message = f"{call.name} is not served by the local org"
+            case "grouping":  # words: guess
+                message = "GROUPING is only allowed with GROUP BY ROLLUP or GROUP BY CUBE"
+            case "converttimezone" if not inside:  # SOQL guide: in a date function; words: guess
+                message = "convertTimezone can only be used in a date function"
+            case name if isinstance(call.of, Call) and call.of.name == "converttimezone":
+                if name not in soql_functions.DATE_PARTS:  # words: guess
+                    message = f"function convertTimezone can not be used in {name}"
             case name if isinstance(call.of, Call) and "format" in {call.of.name, name}:
                 if call.of.name == "format":
                     message = f"function format can not be used in {name}"  # guess

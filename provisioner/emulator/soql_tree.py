@@ -126,4 +126,5 @@ class Query:
     limit: int | None
     offset: int
     using: str | None = None
+    subtotals: Literal["rollup", "cube"] | None = None
     purposes: frozenset[str] = frozenset()

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from provisioner.emulator import columns, describe, ids
+from provisioner.emulator import columns, describe, ids, texts
 from provisioner.emulator.database import Database
 
 if TYPE_CHECKING:
@@ -522,6 +522,13 @@ def _where(table: SObject, equals: Mapping[str, Any]) -> tuple[str, list[Any]]:
     for name, value in equals.items():
         field = _field(table, name)
         column = columns.expression(table.name, field, f'"{table.name}"')
+        ways = None
+        if isinstance(value, str) and field.is_text and not value.isascii():
+            ways = texts.spellings(value)
+        if ways is not None and "caseSensitive" not in field.flags:
+            conditions.append(f"{column} IN ({', '.join('?' * len(ways))})")
+            params += ways
+            continue
         conditions.append(f"{column} IS ?")
         params.append(columns.encode(field, value))
     return " AND ".join(conditions) or "1", params
