@@ -152,13 +152,15 @@ class Facts:
 
     `enabling` is set while planning a spec that enables the Customer Portal on an org
     where it is off: what enabling brings is then awaited rather than missing. `identity`
-    names the external id field of an sObject, `lookups` holds the rows each one found.
+    names the external id field of an sObject, `lookups` holds the rows each one found, `asked`
+    the queries of each kind's second round.
     """
 
     answers: Mapping[Query, Any]
     enabling: Address | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     lookups: Mapping[Lookup, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    asked: Mapping[str, tuple[Query, ...]] = field(default_factory=dict)
 
     def id_of(self, lookup: Lookup) -> str | None:
         """The Id of the one record that a lookup means; `None` for none, or for several."""

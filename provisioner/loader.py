@@ -12,6 +12,7 @@ from typing import Any
 
 from provisioner import environment as environments
 from provisioner import roster, rosters, schema, source, spec
+from provisioner.collector import held
 from provisioner.diagnostics import Diagnostic, DiagnosticError, in_order
 from provisioner.environment import Environment, Local
 from provisioner.resource import Spec
@@ -67,6 +68,7 @@ def find(argument: str | None) -> Path:
             raise NoSpecError("there are several specs here", f"name one of {names}")
 
 
+@held()
 def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
     """Read, fill and check every file of a spec; problems are collected, not raised.
 

@@ -104,12 +104,15 @@ def _rank(change: Change) -> int:
 def _referrers(live: LiveState) -> Callable[[Resource], frozenset[Address]]:
     """Who points to a resource in the org, by its Id."""
     pointing: dict[str, set[Address]] = {}
-    for address, resource in live.items():
-        for value in resource.fields.values():
-            if isinstance(value, str):
-                pointing.setdefault(value, set()).add(address)
 
     def referrers(resource: Resource) -> frozenset[Address]:
+        # Only a removal asks: most plans have none, and the values of all records are many.
+        if not pointing:
+            pointing[""] = set()
+            for address, other in live.items():
+                for value in other.fields.values():
+                    if isinstance(value, str):
+                        pointing.setdefault(value, set()).add(address)
         return frozenset(pointing.get(resource.id or "", ()))
 
     return referrers

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from provisioner.call import Describe, ListMetadata, Me, Query, Select
 from provisioner.diagnostics import Diagnostic
 from provisioner.facts import LICENCES, ORGANIZATION, PROFILES, SWITCHES, Facts, users_called
 from provisioner.identity import Row
-from provisioner.kinds import KINDS
+from provisioner.kinds import BY_NAME, KINDS
+from provisioner.kinds.record import with_fields
 from provisioner.kinds.settings import PORTAL_SWITCH
 from provisioner.kinds.xml import flat
 from provisioner.org.client import Org
@@ -63,13 +65,18 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
     Raises OrgError. A record that can not be told from another is a problem of the
     reading, not an exception.
     """
-    by_kind = {kind: tuple(r for r in wanted if r.address.kind == kind.name) for kind in KINDS}
+    by_name: dict[str, list[Resource]] = {kind.name: [] for kind in KINDS}
+    for resource in wanted:
+        by_name[resource.address.kind].append(resource)
+    by_kind = {kind: by_name[kind.name] for kind in KINDS}
     others = {r.address: r for r in wanted}.get
     facts = Facts(_ask(org, _first_round(by_kind), {}), identity=identity)
     facts = replace(facts, enabling=_enabling(by_kind, facts))
     lookups = _lookups(wanted, facts)
     facts = replace(facts, answers=_ask(org, _to_describe(lookups, facts), facts.answers))
-    second = [q for kind, mine in by_kind.items() for q in kind.second(mine, facts, others)]
+    asked_by = {kind.name: kind.second(mine, facts, others) for kind, mine in by_kind.items()}
+    facts = replace(facts, asked=asked_by)
+    second = [q for queries in asked_by.values() for q in queries]
     if me := facts.answer(Me(), None):
         second.append(users_called(me))
     asked = _lookup_queries(found for found in lookups if not facts.unknown_names(found))
@@ -137,9 +144,7 @@ def _lookups(wanted: Iterable[Resource], facts: Facts) -> tuple[Lookup, ...]:
     """Every lookup of the specs, those of plain fields with the object they look in."""
     found: set[Lookup] = set()
     for resource in wanted:
-        kind = next(k for k in KINDS if k.name == resource.address.kind)
-        settled = kind.settled(resource, facts, {}, lambda _: None)
-        found |= {v for v in settled.written.values() if isinstance(v, Lookup) and v.sobject}
+        found |= set(BY_NAME[resource.address.kind].lookups(resource, facts))
     return tuple(sorted(found))
 
 
@@ -207,19 +212,60 @@ def _plain(value: Any) -> str:
 
 
 def _readable(
-    live: Iterable[Resource], ids: Mapping[Address, str], facts: Facts
+    live: Sequence[Resource], ids: Mapping[Address, str], facts: Facts
 ) -> Iterable[Resource]:
     """The same live resources, with the Ids that the specs have a name for shown by it."""
-    names: dict[Value, Value] = {p.id: p.name for p in facts.profiles}
-    names |= {rows[0]["Id"]: lookup for lookup, rows in facts.lookups.items() if len(rows) == 1}
-    names |= {id_: Ref(address) for address, id_ in ids.items()}
+    names = _Names(live, ids, facts)
     for resource in live:
-        # An owner that no spec names was read with its record.
-        owner = resource.written.get("Owner.Username")
-        if owner is not None:
-            names.setdefault(resource.written.get("OwnerId"), owner)
-        written = {name: names.get(value, value) for name, value in resource.written.items()}
-        yield replace(resource, written=written)
+        yield with_fields(resource, resource.fields, _Readable(resource.written, names))
+
+
+class _Names:
+    """What people call an Id. Collected when the first one is shown: most plans show few."""
+
+    def __init__(self, live: Sequence[Resource], ids: Mapping[Address, str], facts: Facts) -> None:
+        self._live = live
+        self._ids = ids
+        self._facts = facts
+
+    def of(self, value: Value) -> Value:
+        """The name of an Id, or any other value as it is."""
+        return self._all.get(value, value) if isinstance(value, str) else value
+
+    @cached_property
+    def _all(self) -> Mapping[Value, Value]:
+        names: dict[Value, Value] = {p.id: p.name for p in self._facts.profiles}
+        lookups = self._facts.lookups.items()
+        names |= {rows[0]["Id"]: lookup for lookup, rows in lookups if len(rows) == 1}
+        names |= {id_: Ref(address) for address, id_ in self._ids.items()}
+        for resource in self._live:
+            # An owner that no spec names was read with its record.
+            owner = resource.written.get("Owner.Username")
+            if owner is not None:
+                names.setdefault(resource.written.get("OwnerId"), owner)
+        return names
+
+
+class _Readable(Mapping[str, Value]):
+    """Fields as they were read, Ids shown by their names."""
+
+    __slots__ = ("_fields", "_names")
+
+    def __init__(self, fields: Mapping[str, Value], names: _Names) -> None:
+        self._fields = fields
+        self._names = names
+
+    def __getitem__(self, name: str) -> Value:
+        return self._names.of(self._fields[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
 
 
 def _ask(org: Org, queries: Iterable[Query], known: Mapping[Query, Any]) -> Mapping[Query, Any]:

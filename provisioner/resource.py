@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from provisioner.diagnostics import Span
 
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
-    """The name of a resource in the specs, such as `contact/jane`."""
+class Address(NamedTuple):
+    """The name of a resource in the specs, such as `contact/jane`.
+
+    A tuple, since it is hashed and ordered more often than anything else.
+    """
 
     kind: str
     name: str
@@ -92,10 +93,37 @@ class Spec:
     def at(self, *path: str | int) -> Span:
         """The span of `path`, or of the nearest thing around it that has one."""
         while path:
-            if path in self.spans:
-                return self.spans[path]
+            found = self.spans.get(path)
+            if found is not None:
+                return found
             path = path[:-1]
         return self.span
+
+
+class FieldSpans(Mapping[str, Span]):
+    """The place of each field of a spec, made when it is asked for; "" is the spec's own.
+
+    `paths` has the fields of the resource, each with its place in the spec.
+    """
+
+    __slots__ = ("_paths", "_spec")
+
+    def __init__(self, spec: Spec, paths: Mapping[str, tuple[str | int, ...]]) -> None:
+        self._spec = spec
+        self._paths = paths
+
+    def __getitem__(self, name: str) -> Span:
+        return self._spec.at(*self._paths[name]) if name else self._spec.span
+
+    def __contains__(self, name: object) -> bool:
+        return name == "" or name in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        yield ""
+        yield from self._paths
+
+    def __len__(self) -> int:
+        return 1 + len(self._paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +149,6 @@ class Resource:
     remove: bool = field(default=False, compare=False)
     defaults: frozenset[str] = field(default=frozenset(), compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
-
     def shown(self, name: str) -> Value:
         """The field as people read it and the API is sent it."""
         return self.written.get(name, self.fields.get(name))
@@ -144,7 +169,8 @@ class State(Mapping[Address, Resource]):
     """An immutable set of resources by address, in address order."""
 
     def __init__(self, resources: Iterable[Resource] = ()) -> None:
-        self._by_address = {r.address: r for r in sorted(resources, key=lambda r: r.address)}
+        by_address = {r.address: r for r in resources}
+        self._by_address = {address: by_address[address] for address in sorted(by_address)}
 
     def __getitem__(self, address: Address) -> Resource:
         return self._by_address[address]
@@ -154,6 +180,25 @@ class State(Mapping[Address, Resource]):
 
     def __len__(self) -> int:
         return len(self._by_address)
+
+    # What a Mapping makes of the three above goes through Python for every resource.
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._by_address
+
+    def get(  # type: ignore[override]  # an address that is missing has no other default
+        self, address: Address, default: None = None
+    ) -> Resource | None:
+        return self._by_address.get(address, default)
+
+    def keys(self) -> KeysView[Address]:
+        return self._by_address.keys()
+
+    def values(self) -> ValuesView[Resource]:
+        return self._by_address.values()
+
+    def items(self) -> ItemsView[Address, Resource]:
+        return self._by_address.items()
 
 
 class DesiredState(State):

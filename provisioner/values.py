@@ -6,20 +6,23 @@ case, picklists without case, numbers by value, dates and times by instant.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from provisioner.resource import Value
 
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-_NUMBERS = frozenset({"int", "double", "currency", "percent", "long"})
-_WITHOUT_CASE = frozenset({"picklist", "combobox", "email"})
 
 
 def canonical(value: Value, type_: str) -> Value:
     """`value` as it is compared; `type_` is a describe's field type. Idempotent."""
     if isinstance(value, str):
-        return _text(value, type_)
+        text = (value.replace("\r\n", "\n") if "\r" in value else value).strip()
+        if not text:
+            return False if type_ == "boolean" else None
+        form = _FORMS.get(type_)
+        return form(text) if form else text
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _number(value)
     if value is None and type_ == "boolean":
@@ -40,21 +43,8 @@ def long_id(value: str) -> str:
     return value + "".join(_CHECKSUM[b] for b in bits)
 
 
-def _text(value: str, type_: str) -> Value:
-    text = value.replace("\r\n", "\n").strip()
-    if not text:
-        return False if type_ == "boolean" else None
-    if type_ in _WITHOUT_CASE:
-        return text.casefold()
-    if type_ == "multipicklist":
-        return ";".join(sorted({p.strip().casefold() for p in text.split(";")} - {""})) or None
-    if type_ in _NUMBERS:
-        return _parsed_number(text)
-    if type_ == "datetime":
-        return _instant(text)
-    if type_ in ("reference", "id"):
-        return long_id(text)
-    return text
+def _multiple(text: str) -> Value:
+    return ";".join(sorted({p.strip().casefold() for p in text.split(";")} - {""})) or None
 
 
 def _parsed_number(text: str) -> Value:
@@ -76,3 +66,13 @@ def _instant(text: str) -> str:
         return aware.astimezone(UTC).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError):
         return text
+
+
+_FORMS: Mapping[str, Callable[[str], Value]] = {
+    **dict.fromkeys(("picklist", "combobox", "email"), str.casefold),
+    **dict.fromkeys(("int", "double", "currency", "percent", "long"), _parsed_number),
+    **dict.fromkeys(("reference", "id"), long_id),
+    "multipicklist": _multiple,
+    "datetime": _instant,
+}
+"""The form of a text that is trimmed and not empty, by type; of any other type it is as it is."""

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from provisioner import drift as drifting
 from provisioner import executor
 from provisioner.call import CountActive, Me, Query
+from provisioner.collector import held
 from provisioner.drift import Drift
 from provisioner.executor import Conduct
 from provisioner.facts import users_called
@@ -38,6 +39,7 @@ def resources(loaded: Loaded) -> tuple[Resource, ...]:
     return tuple(BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
 
 
+@held()
 def plan(loaded: Loaded, org: Org) -> Planned:
     """Read the org and compare. Raises OrgError."""
     before = org.api_calls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Protocol
@@ -12,7 +12,7 @@ from provisioner.diagnostics import Diagnostic
 from provisioner.diff import Change
 from provisioner.facts import Facts
 from provisioner.identity import Match, Row
-from provisioner.resource import Address, Resource, Spec
+from provisioner.resource import Address, Lookup, Resource, Spec
 
 
 class Removal(Enum):
@@ -77,6 +77,9 @@ class Kind(Protocol):
         self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
     ) -> Resource:
         """The resource as it is compared: references resolved, defaults filled in."""
+
+    def lookups(self, resource: Resource, facts: Facts) -> Iterable[Lookup]:
+        """The records that a resource uses and that are to be looked up."""
 
     def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
         """The calls that make the change, in order."""

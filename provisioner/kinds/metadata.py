@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ from provisioner.call import (
 from provisioner.diff import Action, Change
 from provisioner.facts import Facts
 from provisioner.kinds.base import Declared, Found, Others, Removal
-from provisioner.resource import Address, Resource, Spec, Value
+from provisioner.resource import Address, Lookup, Resource, Spec, Value
 
 # Pseudo-fields of a component: the name people know it by, which `was:` changes; the full
 # name the org has for it now, which is never compared; and what it is made a copy of.
@@ -158,6 +158,9 @@ class MetadataKind:
             written[NAME] = resource.address.name
         fields = {name: self.canonical(name, value, facts) for name, value in written.items()}
         return replace(resource, fields=fields, written=written)
+
+    def lookups(self, resource: Resource, facts: Facts) -> Iterable[Lookup]:
+        return (v for v in resource.written.values() if isinstance(v, Lookup) and v.sobject)
 
     # ------------------------------------------------------------ writing
 

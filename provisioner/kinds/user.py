@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from provisioner.call import Call, Query, ResetPassword, SetPassword, UpdateRecord
 from provisioner.diff import Action, Change
 from provisioner.facts import Facts
 from provisioner.kinds.base import Declared, Others, Removal
-from provisioner.kinds.record import RecordKind, Reference
+from provisioner.kinds.record import RecordKind, Reference, with_fields
 from provisioner.resource import Address, Ref, Resource, Secret, Spec, Value
 
 # The pseudo-field of `on_create.password`: whether the user was ever given one.
@@ -54,8 +54,11 @@ class UserKind(RecordKind):
             return resource
         given = password if isinstance(password, Secret) else MAILED
         written = {**resource.written, PASSWORD: given}
-        spans = {**resource.spans, PASSWORD: spec.at("on_create", "password")}
-        return replace(resource, fields=written, written=written, spans=spans)
+        return with_fields(resource, written, written)
+
+    def paths(self, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        found = super().paths(names)
+        return {**found, PASSWORD: ("on_create", "password")} if "on_create" in names else found
 
     def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
         # Also every user of the contacts, whatever its name: a contact has at most one.
@@ -68,35 +71,29 @@ class UserKind(RecordKind):
         self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
     ) -> Resource:
         given = super().settled(resource, facts, ids, others)
-        if resource.remove:
-            return given
-        contact = resource.written.get("ContactId")
-        person = others(contact.to) if isinstance(contact, Ref) else None
-        defaults = {
-            name: value
-            for name, value in _defaults(given, person, facts).items()
-            if name not in given.written
-        }
-        fields = {**given.fields, **defaults}
-        if PASSWORD in fields:
-            fields[PASSWORD] = True
-        return replace(
-            given,
-            fields=fields,
-            written={**given.written, **defaults},
-            defaults=frozenset(defaults),
-        )
+        fields, written = given.fields, given.written
+        defaults: Mapping[str, Value] = {}
+        # Only a new user is given what the spec leaves open.
+        if not resource.remove and resource.address not in ids:
+            contact = written.get("ContactId")
+            person = others(contact.to) if isinstance(contact, Ref) else None
+            defaults = {
+                name: value
+                for name, value in _defaults(given, person, facts).items()
+                if name not in written
+            }
+            fields, written = {**fields, **defaults}, {**written, **defaults}
+        if PASSWORD in fields and not resource.remove:
+            fields = {**fields, PASSWORD: True}
+        return with_fields(given, fields, written, frozenset(defaults))
 
     def found(self, live: Resource) -> Resource:
         # A reset that was lost between creating the user and mailing the password shows:
         # the date is null until a password was set or reset.
-        written = live.written
-        had = bool(written.get("LastPasswordChangeDate") or written.get("LastLoginDate"))
-        return replace(
-            live,
-            fields={**live.fields, PASSWORD: had},
-            written={**written, PASSWORD: "given" if had else "never given"},
-        )
+        row = live.written
+        had = bool(row.get("LastPasswordChangeDate") or row.get("LastLoginDate"))
+        fields, written = _HAD if had else _NEVER
+        return with_fields(live, _Beside(live.fields, fields), _Beside(row, written))
 
     def sends(self, name: str) -> bool:
         return name != PASSWORD
@@ -106,6 +103,33 @@ class UserKind(RecordKind):
         if change.action is Action.UPDATE:
             calls = tuple(part for call in calls for part in _apart(call))
         return (*calls, *_password(change))
+
+
+_HAD: tuple[Mapping[str, Value], ...] = {PASSWORD: True}, {PASSWORD: "given"}
+_NEVER: tuple[Mapping[str, Value], ...] = {PASSWORD: False}, {PASSWORD: "never given"}
+
+
+class _Beside(Mapping[str, Value]):
+    """The fields of one mapping, and those of another that many have beside them."""
+
+    __slots__ = ("_beside", "_fields")
+
+    def __init__(self, fields: Mapping[str, Value], beside: Mapping[str, Value]) -> None:
+        self._fields = fields
+        self._beside = beside
+
+    def __getitem__(self, name: str) -> Value:
+        return self._beside[name] if name in self._beside else self._fields[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._beside or name in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._fields
+        yield from self._beside
+
+    def __len__(self) -> int:
+        return len(self._fields) + len(self._beside)
 
 
 def _apart(call: Call) -> tuple[Call, ...]:

@@ -8,8 +8,8 @@ import pytest
 
 from provisioner import workflow
 from provisioner.connection import open_org
-from provisioner.executor import Outcome
 from provisioner.loader import load
+from provisioner.outcome import Outcome
 
 SPEC = """\
 rosters:
