@@ -111,7 +111,56 @@ class Me:
     """Who is logged in. Answer: the username, `None` where the login may not ask."""
 
 
-Query = Describe | Select | Newest | CountActive | Me | ListMetadata | ReadMetadata | ReadMembership
+@dataclass(frozen=True, slots=True)
+class LastLogins:
+    """The last rows of a user's LoginHistory. Answer: a list of rows, the newest first."""
+
+    user_id: str
+    fields: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordExpired:
+    """Whether a user's next login asks for a new password. Answer: a bool."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSites:
+    """The Experience Cloud sites. Answer: a list of `Site`, by name; none where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site, and where its users log in; `status` is Salesforce's, such as `Live`."""
+
+    id: str
+    name: str
+    status: str
+    login_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTime:
+    """The org's own time. Answer: a datetime in UTC."""
+
+
+Query = (
+    Describe
+    | Select
+    | Newest
+    | CountActive
+    | Me
+    | LastLogins
+    | PasswordExpired
+    | ReadSites
+    | ServerTime
+    | ListMetadata
+    | ReadMetadata
+    | ReadMembership
+)
 
 # ---------------------------------------------------------------- writes
 

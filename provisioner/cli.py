@@ -18,10 +18,10 @@ _EPILOG = """\
 exit status:
   0  done, or in sync
   1  the spec or the call is wrong
-  2  changes are pending, or drift
+  2  changes are pending, or drift; a user can not log in
   3  the org can not be reached, or refuses the login
   4  refused: by you, a policy or a stale plan
-  5  applied in part"""
+  5  applied in part, or a login that was to work did not"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     _completion(_command(commands, "completion", "print what makes a shell complete commands"))
     _journal(_command(commands, "journal", "look into the journals of past applies"))
     _lease(_command(commands, "lease", "see or break the lease of an apply to the org"))
+    _url(_command(commands, "url", "print where customers log in"))
+    _explain(_command(commands, "explain", "say why a user can or can not log in"))
+    _verify(_command(commands, "verify", "log in for real, as a customer does"))
+    _password(_command(commands, "password", "mail new passwords, on purpose"))
     _org(_command(commands, "org", "run and look into the local org"))
     return parser
 
@@ -212,6 +216,74 @@ to have it in every new shell:
   bash  echo 'source <(provisioner completion bash)' >> ~/.bashrc
   zsh   echo 'source <(provisioner completion zsh)' >> ~/.zshrc     (after compinit)
   fish  provisioner completion fish > ~/.config/fish/completions/provisioner.fish"""
+
+
+def _url(parser: argparse.ArgumentParser) -> None:
+    _spec(parser)
+    _format(parser, "text", "json")
+    parser.add_argument("--qr", action="store_true", help="draw each address as a QR code, too")
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    login = _only(parser, "login", "every thing a login needs, and whether it is there")
+    login.add_argument("user", metavar="USER", help="a username, or a key under `users:`")
+    _spec_option(login)
+    login.add_argument("--portal", metavar="NAME", help="the portal to log in to")
+    login.add_argument("--error", metavar="TEXT", help="what the user saw: start from that")
+    login.add_argument(
+        "--ip", metavar="ADDRESS", type=_address, help="the address that the user logs in from"
+    )
+    _format(login, "text", "json", "markdown")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    login = _only(parser, "login", "log in at the portal's pages, stage by stage")
+    login.add_argument(
+        "users",
+        nargs="*",
+        metavar="USER",
+        help="usernames, or keys under `users:` (default: the canaries under `verify:`)",
+    )
+    _spec_option(login)
+    login.add_argument("--portal", metavar="NAME", help="the portal to log in to")
+    given = login.add_mutually_exclusive_group()
+    given.add_argument("--password-env", metavar="NAME", help="the variable with the password")
+    given.add_argument("--password-file", metavar="FILE", help="the file with the password")
+    login.add_argument(
+        "--real-org", action="store_true", help="log in to an org that is not a local one, too"
+    )
+    _format(login, "text", "json")
+
+
+def _password(parser: argparse.ArgumentParser) -> None:
+    reset = _only(parser, "reset", "end the passwords of users, and have new ones mailed")
+    reset.add_argument("users", nargs="+", metavar="USER", help="usernames, or keys under `users:`")
+    _spec_option(reset)
+    reset.add_argument("--unlock", action="store_true", help="end a lock-out, too")
+    reset.add_argument("--auto-approve", action="store_true", help="do not ask before sending")
+
+
+def _only(parser: argparse.ArgumentParser, name: str, text: str) -> argparse.ArgumentParser:
+    """The one thing that a command can do yet."""
+    commands = parser.add_subparsers(dest="what", metavar="COMMAND", parser_class=_Parser)
+    commands.required = True
+    return _command(commands, name, text)
+
+
+def _spec_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spec", metavar="SPEC", help="the spec's folder (default: the one in specs/)"
+    )
+    _environment(parser)
+
+
+def _address(text: str) -> str:
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no IP address") from None
 
 
 def _org(parser: argparse.ArgumentParser) -> None:

@@ -113,6 +113,23 @@ def parse(
     return Environment(PurePath(document.file).stem, login, variables, policy)
 
 
+def secret(
+    given: Mapping[str, str],
+    span: Span,
+    environ: Mapping[str, str],
+    read_file: Callable[[str], str],
+) -> Secret:
+    """The secret that `{env: NAME}` or `{file: PATH}` names.
+
+    Raises DiagnosticError with the code `missing-secret` when it can not be had.
+    """
+    secrets = _Secrets(environ, read_file)
+    found = secrets.find(given, span)
+    if secrets.problems:
+        raise DiagnosticError(secrets.problems)
+    return found
+
+
 def with_secrets(
     specs: Iterable[Spec], environ: Mapping[str, str], read_file: Callable[[str], str]
 ) -> tuple[Spec, ...]:

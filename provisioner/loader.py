@@ -10,12 +10,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from provisioner import canaries as watched_users
 from provisioner import environment as environments
 from provisioner import roster, rosters, schema, source, spec
 from provisioner.collector import held
-from provisioner.diagnostics import Diagnostic, DiagnosticError, in_order
+from provisioner.diagnostics import Diagnostic, DiagnosticError, Span, in_order
 from provisioner.environment import Environment, Local
-from provisioner.resource import Spec
+from provisioner.resource import Secret, Spec
 from provisioner.selection import Selection
 
 DEFAULT_ENVIRONMENT = "local"
@@ -45,6 +46,7 @@ class Loaded:
     problems: tuple[Diagnostic, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
+    canaries: tuple[watched_users.Canary, ...] = ()
 
 
 def find(argument: str | None) -> Path:
@@ -100,13 +102,22 @@ def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
     complete = len(documents) == len(files)
     declared = spec.specs(filled, rows.specs, flawed=rows.flawed, complete=complete)
     problems += [*rows.problems, *(p for p in declared.problems if p.span not in unfilled)]
-    specs = declared.specs
+    specs, watched = declared.specs, watched_users.canaries(filled)
+    problems += [p for p in watched_users.check(filled, specs) if p.span not in unfilled]
     if secrets and not problems:
         try:
             specs = environments.with_secrets(specs, os.environ, _read_text)
         except DiagnosticError as error:
             problems += error.diagnostics
-    return Loaded(folder, found, specs, declared.identity, in_order(problems), rows.texts)
+    return Loaded(
+        folder,
+        found,
+        specs,
+        declared.identity,
+        in_order(problems),
+        rows.texts,
+        canaries=watched,
+    )
 
 
 def schemas() -> Mapping[str, Mapping[str, Any]]:
@@ -118,6 +129,14 @@ def schemas() -> Mapping[str, Mapping[str, Any]]:
         for entry in folder.iterdir()
         if entry.name.endswith(".schema.json")
     }
+
+
+def secret(given: Mapping[str, str], span: Span) -> Secret:
+    """The secret that `{env: NAME}` or `{file: PATH}` names.
+
+    Raises DiagnosticError with the code `missing-secret` when it can not be had.
+    """
+    return environments.secret(given, span, os.environ, _read_text)
 
 
 def _portals() -> list[Path]:

@@ -61,6 +61,16 @@ def _run(options: Namespace) -> int:
             from provisioner.commands.leases import lease
 
             return lease(options)
+        case "url" | "explain" | "verify" | "password" as name:
+            from provisioner.commands import logins
+
+            answer = {
+                "url": logins.url,
+                "explain": logins.explain,
+                "verify": logins.verify,
+                "password": logins.password,
+            }
+            return answer[name](options)
         case "org":
             from provisioner.commands.local_org import org
 

@@ -20,15 +20,19 @@ from provisioner.call import (
     Describe,
     EditMetadata,
     EnableCustomerPortal,
+    LastLogins,
     ListMetadata,
     Me,
     Newest,
+    PasswordExpired,
     Query,
     ReadMembership,
     ReadMetadata,
+    ReadSites,
     RenameMetadata,
     ResetPassword,
     Select,
+    ServerTime,
     SetMembership,
     SetPassword,
     UpdateRecord,
@@ -38,6 +42,8 @@ from provisioner.org.bundles import Answer, PasswordCall, RecordCall, set_passwo
 from provisioner.org.errors import OrgError, Refused
 from provisioner.org.http import Usage, Wire
 from provisioner.org.metadata import Metadata
+from provisioner.org.partner import Partner
+from provisioner.org.portal import PortalPages
 from provisioner.org.rest import Rest
 from provisioner.org.setup import Setup
 from provisioner.resource import Lookup, Secret
@@ -112,6 +118,9 @@ class Org(Protocol):
 
     def wait_for(self, job: str) -> str:
         """The state of a bulk job, once it has ended."""
+
+    def visit(self, login_page: str) -> PortalPages:
+        """A customer's visit to the portal at this address, with no session of ours."""
         ...
 
 
@@ -136,6 +145,7 @@ class SalesforceOrg:
         self._metadata = Metadata(self._wire)
         self._bulk = Bulk(self._rest)
         self._setup = Setup(self._wire)
+        self._partner = Partner(self._wire)
 
     def __repr__(self) -> str:
         return f"SalesforceOrg({self.instance_url!r})"
@@ -206,6 +216,9 @@ class SalesforceOrg:
             return self._bulk.write(calls, watcher)
         return write(self._rest, calls)
 
+    def visit(self, login_page: str) -> PortalPages:
+        return PortalPages(self._wire, login_page)
+
     def _record(self, call: RecordCall) -> str | None:
         match call:
             case CreateRecord(sobject, fields):
@@ -251,8 +264,18 @@ class SalesforceOrg:
                 raise AssertionError(f"{type(call).__name__} goes with its like")
         return None
 
-    def _read(self, query: CountActive | Me | ListMetadata | ReadMetadata | ReadMembership) -> Any:
+    def _read(self, query: Query) -> Any:  # noqa: C901 - one branch for each kind of query
         match query:
+            case LastLogins(user_id, fields, count):
+                return self._rest.last_logins(user_id, fields, count)
+            case PasswordExpired(user_id):
+                return self._rest.password_expired(user_id)
+            case ReadSites():
+                return self._rest.sites()
+            case ServerTime():
+                return self._partner.server_time()
+            case Describe() | Select() | Newest():
+                return self._rest.read([query])[0]
             case CountActive(profile_ids):
                 return self._rest.count_active(profile_ids)
             case Me():

@@ -376,6 +376,11 @@ def _checked(url: str) -> Any:
     return parts
 
 
+def is_loopback(url: str) -> bool:
+    """Whether an address is on this machine."""
+    return _is_loopback(urlsplit(url).hostname or "")
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -13,7 +13,7 @@ from requests import JSONDecodeError
 from simple_salesforce.api import Salesforce, SFType
 from simple_salesforce.exceptions import SalesforceResourceNotFound
 
-from provisioner.call import Describe, Newest, Select
+from provisioner.call import Describe, Newest, Select, Site
 from provisioner.org import soql
 from provisioner.org.errors import AuthenticationFailed, Refused, refusal
 from provisioner.org.http import Wire, refused
@@ -79,6 +79,29 @@ class Rest:
         except (Refused, AuthenticationFailed):
             return None
         return str(answer["preferred_username"])
+
+    def last_logins(self, user_id: str, fields: Sequence[str], count: int) -> list[dict[str, Any]]:
+        """The last rows of a user's LoginHistory, the newest first."""
+        (found,) = self._fetch([_query(soql.last_logins(user_id, fields, count))])
+        return [{name: row[name] for name in fields} for row in found]
+
+    def sites(self) -> list[Site]:
+        """The sites, by name; none where Digital Experiences are off. (platform reference 1.6)"""
+        try:
+            answer: Any = self._wire.read(lambda: self._sf.restful("connect/communities"))
+        except Refused as error:
+            if error.code == "NOT_FOUND":
+                return []
+            raise
+        found = [
+            Site(s["id"], s["name"], s["status"], s.get("loginUrl") or s.get("siteUrl") or "")
+            for s in answer["communities"]
+        ]
+        return sorted(found, key=lambda site: (site.name, site.id))
+
+    def password_expired(self, user_id: str) -> bool:
+        """Whether the user's next login asks for a new password. (platform reference 6.1)"""
+        return bool(self.get(path_of("User", user_id) + "/password")["isExpired"])
 
     def create(self, sobject: str, fields: Mapping[str, Value]) -> str:
         """The Id of the new record."""

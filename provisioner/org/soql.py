@@ -50,6 +50,18 @@ def lookup(wanted: Lookup) -> str:
     return f"{query} WHERE {' AND '.join(wheres)}" if wheres else query
 
 
+def last_logins(user_id: str, fields: Iterable[str], count: int) -> str:
+    """The query for the last rows of a user's LoginHistory, the newest first."""
+    names = ", ".join(map(_name, fields))
+    return format_soql(
+        "SELECT {:literal} FROM LoginHistory WHERE UserId = {}"
+        " ORDER BY LoginTime DESC, Id DESC LIMIT {}",
+        names,
+        user_id,
+        count,
+    )
+
+
 def count_active(profile_ids: Iterable[str]) -> str:
     """The query that counts the active users of these profiles, by profile."""
     counting = "SELECT ProfileId, COUNT(Id) users FROM User WHERE IsActive = TRUE"

@@ -26,7 +26,7 @@ def properties(kind):
 
 def test_the_sections_of_a_spec_are_the_kinds():
     declared = set(SCHEMAS["spec.schema.json"]["properties"])
-    assert declared == {kind.section for kind in KINDS} | {"identity", "rosters"}
+    assert declared == {kind.section for kind in KINDS} | {"identity", "rosters", "verify"}
     assert {kind.section: kind.name for kind in KINDS} == SECTIONS
 
 

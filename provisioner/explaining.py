@@ -1,0 +1,287 @@
+"""Read what decides one user's login, in few calls, and run the checks over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from lxml import etree
+
+from provisioner.call import (
+    LastLogins,
+    ListMetadata,
+    PasswordExpired,
+    ReadMembership,
+    ReadMetadata,
+    Select,
+    ServerTime,
+)
+from provisioner.facts import (
+    LICENCES,
+    ORGANIZATION,
+    PORTAL_USER_TYPES,
+    PROFILES,
+    ROLE_USER_TYPES,
+    SWITCHES,
+    Facts,
+)
+from provisioner.kinds.settings import PORTAL_SWITCH
+from provisioner.kinds.xml import flat
+from provisioner.logins.facts import (
+    Attempt,
+    LoginFacts,
+    Owner,
+    Password,
+    Person,
+    Portal,
+    Range,
+    Seats,
+    User,
+)
+from provisioner.org.client import Org
+from provisioner.org.errors import NotAllowed, OrgError, Refused
+
+_ATTEMPTS = 5
+_LISTED = ListMetadata(("Portal", "Profile"))
+_USER = (
+    "Id",
+    "Username",
+    "IsActive",
+    "UserType",
+    "ProfileId",
+    "UserRole.Name",
+    "LastLoginDate",
+    "LastPasswordChangeDate",
+    "Contact.Name",
+    "Contact.Account.Name",
+    "Contact.Account.Owner.Username",
+    "Contact.Account.Owner.IsActive",
+    "Contact.Account.Owner.UserRoleId",
+)
+_HISTORY = ("LoginTime", "LoginType", "SourceIp", "Status")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a user is to log in: the portal by name, or one of those that a spec has."""
+
+    portal: str | None = None
+    preferred: tuple[str, ...] = ()
+
+
+def read(org: Org, username: str, target: Target, address: str | None = None) -> LoginFacts:
+    """The facts about the user's login to the portal that it is meant for. Raises OrgError.
+
+    Without a name it is the first portal that lets the profile in and is active, else one that
+    lets it in, else one of the spec's, else the only one there is.
+    """
+    selected = Select("User", _USER, (("Username", (username,)),))
+    first = (selected, LICENCES, PROFILES, ORGANIZATION, _LISTED)
+    facts = Facts(dict(zip(first, org.read(first), strict=True)))
+    rows = facts.answer(selected)
+    row = rows[0] if rows else None
+    portals = _portals(org, facts, target)
+    chosen = _chosen(portals, target, _profile_name(facts, row))
+    on = bool(facts.components("Portal")) or _portal_on(org)
+    names = tuple(sorted(facts.components("Portal")))
+    if row is None:
+        return LoginFacts(username, None, on, chosen, names, address=address)
+    details = _details(org, facts, row)
+    zone = str(facts.organization.get("TimeZoneSidKey") or "UTC")
+    return LoginFacts(
+        str(row["Username"]),
+        _user(facts, row, details),
+        on,
+        chosen,
+        names,
+        hours=details.hours,
+        ranges=details.ranges,
+        now=_now(org, zone) if details.hours else None,
+        zone=zone,
+        address=address,
+        attempts=details.attempts,
+    )
+
+
+def portals(org: Org) -> tuple[Portal, ...]:
+    """Every portal of the org with its login page, by name; members are not read."""
+    first = (ORGANIZATION, _LISTED)
+    facts = Facts(dict(zip(first, org.read(first), strict=True)))
+    return _portals(org, facts, Target(), members=False)
+
+
+def login_page(instance_url: str, organization_id: str, portal_id: str) -> str:
+    """Where a portal's users log in. (platform reference 6.5)"""
+    query = urlencode({"orgId": organization_id[:15], "portalId": portal_id[:15]})
+    return f"{instance_url}/secur/login_portal.jsp?{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What is read of one user and its profile."""
+
+    frozen: bool | None
+    locked: bool | None
+    expired: bool | None
+    attempts: tuple[Attempt, ...]
+    hours: Mapping[str, int]
+    ranges: tuple[Range, ...]
+
+
+def _portals(org: Org, facts: Facts, target: Target, *, members: bool = True) -> tuple[Portal, ...]:
+    listed = facts.components("Portal")
+    wanted = {
+        name: component
+        for name, component in listed.items()
+        if target.portal is None or name.casefold() == target.portal.casefold()
+    }
+    if not wanted:
+        return ()
+    (read,) = org.read([ReadMetadata("Portal", tuple(sorted(wanted)))])
+    organization = str(facts.organization.get("Id", ""))
+    return tuple(
+        Portal(
+            name,
+            login_page(org.instance_url, organization, wanted[name].id),
+            flat(read[name]).get("active") is True,
+            _members(org, wanted[name].id) if members else None,
+        )
+        for name in sorted(read)
+    )
+
+
+def _members(org: Org, portal_id: str) -> frozenset[str] | None:
+    try:
+        (found,) = org.read([ReadMembership(portal_id)])
+    except OrgError:
+        # The page is for web sessions only: an API session may know nothing of it.
+        return None
+    return frozenset(one.name for one in found if one.member)
+
+
+def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> Portal | None:
+    preferred = {name.casefold() for name in target.preferred}
+
+    def rank(portal: Portal) -> tuple[bool, bool, bool, str]:
+        mine = bool(portal.members) and profile in (portal.members or ())
+        return (not mine, not portal.active, portal.name.casefold() not in preferred, portal.name)
+
+    return min(portals, key=rank, default=None)
+
+
+def _profile_name(facts: Facts, row: Mapping[str, Any] | None) -> str | None:
+    found = (p.name for p in facts.profiles if row is not None and p.id == row["ProfileId"])
+    return next(found, None)
+
+
+def _portal_on(org: Org) -> bool:
+    (read,) = org.read([SWITCHES])
+    return any(flat(xml).get(PORTAL_SWITCH) is True for xml in read.values())
+
+
+def _details(org: Org, facts: Facts, row: Mapping[str, Any]) -> _Details:
+    id_ = str(row["Id"])
+    login = _asked(
+        org, Select("UserLogin", ("IsFrozen", "IsPasswordLocked"), (("UserId", (id_,)),))
+    )
+    switches = login[0] if login else {}
+    rows = _asked(org, LastLogins(id_, _HISTORY, _ATTEMPTS)) or []
+    names = tuple(p.full_name for p in facts.profiles if p.id == row["ProfileId"])
+    component = next(iter((_asked(org, ReadMetadata("Profile", names)) or {}).values()), None)
+    hours, ranges = limits(component) if component else ({}, ())
+    return _Details(
+        switches.get("IsFrozen"),
+        switches.get("IsPasswordLocked"),
+        _asked(org, PasswordExpired(id_)),
+        tuple(
+            Attempt(str(r["LoginTime"]), str(r["Status"]), r["SourceIp"] or "", str(r["LoginType"]))
+            for r in rows
+        ),
+        hours,
+        ranges,
+    )
+
+
+def _asked(org: Org, query: Any) -> Any:
+    """The answer, or `None` where this login may not ask: that fact is then not known."""
+    try:
+        return org.read([query])[0]
+    except NotAllowed:
+        return None
+    except Refused as error:
+        if error.code in {"INVALID_TYPE", "INVALID_FIELD", "NOT_FOUND"}:
+            return None
+        raise
+
+
+def limits(component: bytes) -> tuple[Mapping[str, int], tuple[Range, ...]]:
+    """The login hours of a profile, in minutes from midnight, and its address ranges."""
+    root = etree.fromstring(component)
+
+    def children(name: str) -> list[Any]:
+        return [e for e in root if etree.QName(e).localname == name]
+
+    def values(element: Any) -> dict[str, str]:
+        return {etree.QName(e).localname: e.text or "" for e in element}
+
+    hours = {
+        name: int(text) for e in children("loginHours") for name, text in values(e).items() if text
+    }
+    ranges = [values(e) for e in children("loginIpRanges")]
+    return hours, tuple(Range(r["startAddress"], r["endAddress"]) for r in ranges)
+
+
+def _now(org: Org, zone: str) -> datetime | None:
+    try:
+        return org.read([ServerTime()])[0].astimezone(ZoneInfo(zone))  # type: ignore[no-any-return]
+    except ZoneInfoNotFoundError:
+        return None
+
+
+def _user(facts: Facts, row: Mapping[str, Any], details: _Details) -> User:
+    profile = next((p for p in facts.profiles if p.id == row["ProfileId"]), None)
+    licence = facts.licences.get(profile.licence_id) if profile else None
+    user_type = row["UserType"]
+    return User(
+        username=str(row["Username"]),
+        active=bool(row["IsActive"]),
+        frozen=details.frozen,
+        locked=details.locked,
+        password=_password(row, details),
+        profile=profile.name if profile else "",
+        is_portal=None if user_type is None else user_type in PORTAL_USER_TYPES - {"CsnOnly"},
+        has_roles=user_type in ROLE_USER_TYPES,
+        licence=Seats(licence.name, licence.active, licence.total, licence.used)
+        if licence
+        else None,
+        person=_person(row),
+        role=row["UserRole.Name"],
+        user_type=user_type,
+    )
+
+
+def _password(row: Mapping[str, Any], details: _Details) -> Password:
+    # The date is null until a password was set or reset, as `kinds.user` relies on, too.
+    if not row["LastPasswordChangeDate"] and not row["LastLoginDate"]:
+        return Password.NEVER_GIVEN
+    if details.expired is None:
+        return Password.UNKNOWN
+    return Password.TEMPORARY if details.expired else Password.GIVEN
+
+
+def _person(row: Mapping[str, Any]) -> Person:
+    username = row["Contact.Account.Owner.Username"]
+    owner = (
+        Owner(
+            str(username),
+            bool(row["Contact.Account.Owner.IsActive"]),
+            bool(row["Contact.Account.Owner.UserRoleId"]),
+        )
+        if username
+        else None
+    )
+    return Person(row["Contact.Name"], row["Contact.Account.Name"], owner)

@@ -1,0 +1,108 @@
+"""What Salesforce says of a failed login, and the causes that it may stand for."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Cause(Enum):
+    """One thing a login needs; the value is its name in a report."""
+
+    USER = "user exists"
+    ACTIVE = "user is active"
+    FROZEN = "user is not frozen"
+    LOCKED = "user is not locked out"
+    PASSWORD = "password"  # noqa: S105 - a name
+    LICENCE = "licence"
+    PROFILE = "profile is for portals"
+    PERSON = "contact, account, owner"
+    ROLE = "role and user type"
+    ENABLED = "Customer Portal is on"
+    PORTAL = "portal"
+    OPEN = "portal is active"
+    MEMBER = "profile is one of the portal's"
+    HOURS = "login hours"
+    ADDRESS = "login IP ranges"
+    URL = "login page"
+    HISTORY = "last attempts"
+
+
+# The status of LoginHistory. (platform reference 6.5)
+STATUS = {
+    Cause.ACTIVE: "User is inactive",
+    Cause.FROZEN: "User is frozen",
+    Cause.LOCKED: "Password lockout",
+    Cause.PASSWORD: "Invalid password",
+    Cause.PROFILE: "Invalid profile association",
+    Cause.OPEN: "Invalid - Portal disabled",
+    Cause.MEMBER: "Invalid profile association",
+    Cause.HOURS: "Restricted time",
+    Cause.ADDRESS: "Restricted IP",
+}
+SUCCESS = "Success"
+
+# Other statuses that stand for no check of ours. (platform reference 6.5)
+_ELSE = {
+    "Invalid - Experience Cloud site offline": "the site is offline: activate it",
+    "No Experience Cloud site access": "the profile is no member of the site",
+    "Failed: API security token required": "an API login that needed the security token",
+    "Restricted domain": "the login came to the wrong host: use the org's My Domain",
+    "Failed: API Version Removed": "a client with an API version that is retired",
+    "Login rate exceeded": "too many logins in a short time: wait an hour",
+    "Failed: Invalid Portal Id": "single sign-on named a portal that is not there",
+    "Failed: Missing Portal Id": "single sign-on named no portal",
+}
+
+# What a page, an API or a log says: part of the text in lower case, and what may be behind it.
+# The first is what Salesforce's portal says to a profile outside it. (platform reference 6.5)
+_TEXTS: tuple[tuple[str, tuple[Cause, ...]], ...] = (
+    ("not associated with this service", (Cause.MEMBER, Cause.PROFILE)),
+    ("location or login time may be restricted", (
+        Cause.USER, Cause.ACTIVE, Cause.FROZEN, Cause.LOCKED, Cause.PASSWORD, Cause.OPEN,
+        Cause.HOURS, Cause.ADDRESS)),
+    ("check your username and password", (
+        Cause.USER, Cause.ACTIVE, Cause.FROZEN, Cause.LOCKED, Cause.PASSWORD, Cause.URL)),
+    ("invalid username, password, security token", (
+        Cause.USER, Cause.ACTIVE, Cause.FROZEN, Cause.LOCKED, Cause.PASSWORD, Cause.MEMBER)),
+    ("portal does not exist", (Cause.URL, Cause.PORTAL, Cause.ENABLED)),
+    ("password has expired", (Cause.PASSWORD,)),
+    ("user is locked", (Cause.LOCKED,)),
+    ("inactive user", (Cause.ACTIVE,)),
+    ("portal is not active", (Cause.OPEN,)),
+)  # fmt: skip
+
+
+def of_status(status: str) -> Cause | None:
+    """The check that a status of LoginHistory is about, the likeliest where there are two."""
+    wanted = status.strip().casefold()
+    found = [cause for cause, text in STATUS.items() if text.casefold() == wanted]
+    return found[-1] if found else None
+
+
+def explained(status: str) -> str:
+    """A status of LoginHistory in words that say what to look at."""
+    cause = of_status(status)
+    if cause is not None:
+        return {
+            Cause.ACTIVE: "the user was inactive",
+            Cause.FROZEN: "the user was frozen",
+            Cause.LOCKED: "the user was locked out after too many wrong passwords",
+            Cause.PASSWORD: "the password was wrong, or there was none",
+            Cause.OPEN: "the portal was not active",
+            Cause.MEMBER: "the profile was not one of the portal's",
+            Cause.HOURS: "outside the profile's login hours",
+            Cause.ADDRESS: "from an address outside the profile's login IP ranges",
+        }[cause]
+    if status == SUCCESS:
+        return "logged in"
+    return _ELSE.get(status, "a status that is not known here")
+
+
+def of_error(text: str) -> tuple[Cause, ...]:
+    """The causes that an error text may stand for, in the order in which they bite; none known."""
+    plain = " ".join(text.split()).casefold()
+    for part, causes in _TEXTS:
+        if part in plain:
+            return causes
+    status = of_status(text)
+    return (status,) if status else ()

@@ -1,0 +1,134 @@
+"""The facts that decide a login, whether read from an org or taken from a plan."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY_MINUTES = 24 * 60
+
+
+class Password(Enum):
+    """What is known of a user's password."""
+
+    GIVEN = "given"
+    TEMPORARY = "temporary or expired"
+    NEVER_GIVEN = "never given"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """The licence of a profile: whether it is in force, and its seats."""
+
+    name: str
+    active: bool
+    total: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """A portal: its login page, whether it is open, and the profiles that may come in.
+
+    `members` is `None` where the org does not let us read them.
+    """
+
+    name: str
+    url: str
+    active: bool
+    members: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The owner of a portal user's account."""
+
+    username: str
+    active: bool
+    has_role: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who a portal user is: the contact, the account, the account's owner."""
+
+    contact: str | None
+    account: str | None
+    owner: Owner | None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Addresses that users of a profile may come from, both ends in it."""
+
+    first: str
+    last: str
+
+    def holds(self, address: str) -> bool:
+        first, last = ipaddress.ip_address(self.first), ipaddress.ip_address(self.last)
+        given = ipaddress.ip_address(address)
+        if first.version != given.version:
+            return False
+        return int(first) <= int(given) <= int(last)
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One row of LoginHistory."""
+
+    at: str
+    status: str
+    address: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user as it is, or as a plan makes it. `None` stands for what is not known."""
+
+    username: str
+    active: bool
+    frozen: bool | None
+    locked: bool | None
+    password: Password
+    profile: str
+    is_portal: bool | None
+    has_roles: bool
+    licence: Seats | None
+    person: Person
+    role: str | None = None
+    user_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFacts:
+    """Everything that a check looks at.
+
+    `user` is `None` when there is no user of that name. `portal` is the one to log in to; `now` is
+    the org's own time in its own time zone, `address` where the login comes from.
+    """
+
+    username: str
+    user: User | None
+    portal_on: bool
+    portal: Portal | None
+    portals: tuple[str, ...] = ()
+    hours: Mapping[str, int] = field(default_factory=dict)
+    ranges: tuple[Range, ...] = ()
+    now: datetime | None = None
+    zone: str = ""
+    address: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    def hours_of(self, day: int) -> tuple[int, int]:
+        """When users of the profile may log in on a day of the week, in minutes from midnight."""
+        name = DAYS[day]
+        return self.hours.get(f"{name}Start", 0), self.hours.get(f"{name}End", _DAY_MINUTES)
