@@ -28,6 +28,8 @@ _JWT_LIFE: Final = 180  # seconds; platform reference 7 [V]
 _SKEW: Final = 30  # seconds a clock may differ: guess
 _JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+# Where people of every org log in: no My Domain (platform reference 7 [V])
+_SHARED_HOSTS: Final = frozenset({"login.salesforce.com", "test.salesforce.com"})
 _PUBLIC_AUDIENCES: Final = ("https://login.salesforce.com", "https://test.salesforce.com")
 
 
@@ -48,6 +50,8 @@ def token() -> Response:
             raise _Refused("invalid_request", "must use HTTP POST")  # general knowledge [U]
         match request.form.get("grant_type"):
             case "client_credentials":
+                if request.host.lower() in _SHARED_HOSTS:  # reported from real orgs [Q]
+                    raise _Refused("invalid_grant", "request not supported on this domain")
                 _client(org)
                 user_id = org.setting("run as") or ""
             case "password":

@@ -15,6 +15,8 @@ to all others it is not there (404). What it can do:
 | `DELETE faults`, `DELETE faults/<id>` | disarms all, or one |
 | `GET licenses`, `PUT licenses` | the seats by `LicenseDefinitionKey`; buys others, which makes |
 | | the license active: `{"PID_Customer_Community": 50000}` (0 disables it) |
+| `GET duplicates`, `PUT duplicates` | the duplicate rules; sets others, of records whose fields |
+| | are all equal: `{"Contact": {"fields": ["Email"], "allowSave": true}}` |
 | `GET outbox`, `DELETE outbox` | the e-mails the org would have sent; forgets them |
 | `GET requests`, `DELETE requests` | the request log, `?after=<seq>`; empties it |
 | `GET coverage` | what this org covers, as `provisioner org coverage` prints it |
@@ -39,7 +41,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.http import parse_cookie
 
-from provisioner.emulator import context, faults, refusals
+from provisioner.emulator import context, describe, duplicates, faults, refusals
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
@@ -388,6 +390,32 @@ def buy() -> tuple[dict[str, Any], int]:
             values = {"TotalLicenses": count, "Status": "Active" if count else "Disabled"}
             org.update("UserLicense", found[key], values, by=by)
     return seats(), 200
+
+
+@blueprint.get("/duplicates")
+def duplicate_rules() -> dict[str, Any]:
+    """The duplicate rules by object."""
+    return duplicates.rules(context.org())
+
+
+@blueprint.put("/duplicates")
+def set_duplicate_rules() -> tuple[dict[str, Any], int]:
+    """Puts these rules in place of those that were."""
+    org = context.org()
+    known = describe.catalog(org)
+    given = request.get_json(silent=True)
+    if not isinstance(given, dict):
+        return {"error": "give rules by object"}, 400
+    for name, rule in given.items():
+        sobject = known.get(str(name))
+        match rule:
+            case {"fields": [*names], "allowSave": bool()} if sobject and names and len(rule) == 2:
+                if any(sobject.field(str(one)) is None for one in names):
+                    return {"error": f"{name} has not all of the fields {names}"}, 400
+            case _:
+                return {"error": f"{name}: a rule has `fields` of an object, and `allowSave`"}, 400
+    duplicates.set_rules(org, given)
+    return duplicate_rules(), 200
 
 
 @blueprint.get("/outbox")

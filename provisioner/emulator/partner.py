@@ -18,6 +18,7 @@ from provisioner.emulator import (
     bulk_run,
     context,
     describe,
+    duplicates,
     ids,
     logins,
     mails,
@@ -104,7 +105,9 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
         raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # [U]
     bulk_run.catch_up(org)
     call = Call(org, space, number, session, body, headers, kind)
-    result = known[name.localname](call)
+    saves = partner_xml.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
+    with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
+        result = known[name.localname](call)
     return partner_xml.answer(space, answered, result, usage=(used, DAILY_CALLS))
 
 

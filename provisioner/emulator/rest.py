@@ -18,6 +18,7 @@ from provisioner.emulator import (
     connect,
     context,
     describe,
+    duplicates,
     limits,
     metadata_rest,
     query,
@@ -109,8 +110,10 @@ def serve(version: str, path: str) -> Response:
 
 def answer_to(call: Call) -> Answer:
     """The answer to a call; a refusal becomes an answer here."""
+    header = call.headers.get("sforce-duplicate-rule-header", "")
     try:
-        answer = _route(call)
+        with duplicates.saving(header, call.base):
+            answer = _route(call)
     except JsonKindError as error:
         placed = error.at(call.text)
         return Answer(placed.status, placed.rest())

@@ -214,7 +214,7 @@ def _environ(request: PreparedRequest) -> dict[str, Any]:
         "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": url.netloc.rpartition("@")[2],
+        "HTTP_HOST": request.headers.get("Host") or url.netloc.rpartition("@")[2],
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": url.scheme,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import custom_links, describe, faults
+from provisioner.emulator import custom_links, describe, duplicates, faults
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import (
     accounts,
@@ -37,6 +37,7 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
     faults.check_row(sobject.name, _parent(values))
     with org.transaction(), org.attempt():
         row = checked(org, sobject, values, current=None)
+        duplicates.check(org, sobject, row, None)
         match sobject.name:
             case "User":
                 return users.create(org, by, row)
@@ -65,6 +66,7 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
     with org.transaction(), org.attempt():
         current = existing(org, sobject, id_)
         row = checked(org, sobject, values, current=current)
+        duplicates.check(org, sobject, row, current)
         match sobject.name:
             case "User":
                 users.update(org, by, current, row)

@@ -53,6 +53,13 @@ def test_client_credentials(anonymous, app, local):
     assert ask(anonymous, grant_type="client_credentials", headers=basic)[0] == 200
 
 
+@pytest.mark.parametrize("host", ["login.salesforce.com", "test.salesforce.com"])
+def test_client_credentials_are_for_a_my_domain(anonymous, app, host):
+    answer = ask(anonymous, grant_type="client_credentials", headers={"Host": host}, **app)
+    assert answer == (400, {"error": "invalid_grant",
+                            "error_description": "request not supported on this domain"})  # fmt: skip
+
+
 def test_a_login_is_on_record(anonymous, app, rest, admin):
     ask(anonymous, grant_type="client_credentials", **app)
     assert rest.rows("SELECT UserId, Status, LoginType, Application FROM LoginHistory") == [
