@@ -120,7 +120,7 @@ def _problems(problems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _first_of_all(view: Mapping[str, Any]) -> Iterator[str]:
     """What a reviewer must not miss, wherever it stands in the order."""
-    if view["report"] == "drift":
+    if view["report"] != "plan":
         return
     lines = [
         f"{code(step['address'])}: {prose(shortened(note['text'], _LONGEST))}"

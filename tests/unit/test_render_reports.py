@@ -204,6 +204,16 @@ def test_drift_is_annotated_on_the_line_of_each_field_and_names_its_author():
     assert lines[-1] == "drift: 2 of 3 resources differ in Acme (00D)"
 
 
+@pytest.mark.parametrize("format_", ["json", "markdown", "html", "junit", "sarif", "github"])
+def test_a_validation_has_every_format(format_):
+    shown = rendered(validated(WRONG, ODD), format_)
+    assert "is not a field of Account" in shown
+    assert "all of it is odd" in shown
+    assert (
+        "odd" not in rendered(validated(), format_).partition("<body>")[2].partition("<script>")[0]
+    )
+
+
 def test_what_can_not_be_undone_is_annotated_as_a_warning():
     note = {"kind": "irreversible", "text": "for ever", "people": 0}
     door = step(1, "update", "settings/OrgSettings", irreversible=True, notes=[note])
