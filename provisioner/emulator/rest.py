@@ -24,6 +24,7 @@ from provisioner.emulator import (
     query,
     recent,
     refusals,
+    rest_xml,
     sobjects,
     soql,
     soql_sql,
@@ -59,15 +60,11 @@ def run_forgotten_jobs() -> None:
 @blueprint.get("/services/data")
 def versions() -> Response:
     """Every version, without a login."""
-    return _response(
-        Answer(
-            200,
-            [
-                {"label": _label(v), "url": f"/services/data/v{v}.0", "version": f"{v}.0"}
-                for v in range(OLDEST, NEWEST + 1)
-            ],
-        )
-    )
+    found = [
+        {"label": _label(v), "url": f"/services/data/v{v}.0", "version": f"{v}.0"}
+        for v in range(OLDEST, NEWEST + 1)
+    ]
+    return _xml(Answer(200, found), ()) or _response(Answer(200, found))
 
 
 @blueprint.route("/services/data/<version>", defaults={"path": ""}, methods=_METHODS)
@@ -99,7 +96,8 @@ def serve(version: str, path: str) -> Response:
         )
     except SalesforceError as error:
         answer = Answer(error.status, error.rest(), _error_headers(error))
-    response = _response(answer)
+    parts = tuple(part for part in path.split("/") if part)
+    response = _xml(answer, parts) or _response(answer)
     transport.pack(request, response)
     if used is not None:
         response.headers["Sforce-Limit-Info"] = f"api-usage={used}/{DAILY_CALLS}"
@@ -124,7 +122,10 @@ def answer_to(call: Call) -> Answer:
 
 
 def _route(call: Call) -> Answer:
-    if call.parts[:1] not in {("jobs",), ("metadata",)}:
+    in_xml = rest_xml.shows(call.method, call.parts) and rest_xml.wanted(
+        call.headers.get("accept", "")
+    )
+    if call.parts[:1] not in {("jobs",), ("metadata",)} and not in_xml:
         transport.require_json(call)
     match call.parts:
         case ():
@@ -273,11 +274,26 @@ def _text() -> str:
     kind = request.mimetype
     path = str((request.view_args or {}).get("path", ""))
     takes_text = bulk.takes_text(path) or metadata_rest.takes_parts(path)
+    if request.content_length and rest_xml.is_xml(kind) and path.startswith("sobjects/"):
+        parts = tuple(part for part in path.split("/") if part)
+        return rest_xml.as_json(context.org(), parts, transport.body(request))
     if request.content_length and kind != "application/json" and not takes_text:
         raise SalesforceError(  # 415 [V], platform reference 2.4; text: guess
             "UNSUPPORTED_MEDIA_TYPE", f"Content type '{kind}' is not supported.", status=415
         )
     return transport.body(request)
+
+
+def _xml(answer: Answer, parts: tuple[str, ...]) -> Response | None:
+    """The answer in XML, if the client wants it so; None where JSON or no body is due."""
+    if not rest_xml.wanted(request.headers.get("Accept", "")) or isinstance(
+        answer.body, bytes | None
+    ):
+        return None
+    if parts[:1] in {("jobs",), ("metadata",)}:
+        return None
+    body = rest_xml.written(answer.body, parts)
+    return Response(body, answer.status, dict(answer.headers), content_type=rest_xml.MIME)
 
 
 def _method() -> str:

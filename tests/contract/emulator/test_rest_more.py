@@ -63,12 +63,13 @@ def test_gzip_both_ways(rest):
 
 
 def test_what_is_not_json(rest):
-    assert rest.refusal("GET", "/limits", headers={"Accept": "application/xml"})[:2] == (
+    assert rest.refusal("GET", "/limits", headers={"Accept": "image/png"})[:2] == (
         406, "NOT_ACCEPTABLE",
     )  # fmt: skip
-    xml = {"Content-Type": "application/xml"}
-    answer = rest.session.post(f"{rest.base}/sobjects/Account", data="<a/>", headers=xml)
-    assert answer.status_code == 415
+    for kind, path in (("text/plain", "/sobjects/Account"), ("application/xml", "/composite")):
+        headers = {"Content-Type": kind}
+        answer = rest.session.post(f"{rest.base}{path}", data="<a/>", headers=headers)
+        assert answer.status_code == 415
 
 
 def test_headers_that_change_nothing_here_are_taken(rest):

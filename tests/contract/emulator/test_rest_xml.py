@@ -1,0 +1,93 @@
+"""XML in place of JSON, in the forms that the REST guide shows."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+URL = "http://127.0.0.1:8787"
+ASKS = {"Accept": "application/xml"}
+SENDS = {"Content-Type": "application/xml; charset=UTF-8"}
+NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+
+
+def ask(rest, method, path, text=None):
+    headers = ASKS | (SENDS if text is not None else {})
+    data = None if text is None else text.encode()
+    answer = rest.send(method, path, data=data, headers=headers)
+    if not answer.content:
+        return answer.status_code, None
+    assert answer.headers["Content-Type"] == "application/xml;charset=UTF-8"
+    return answer.status_code, ET.fromstring(answer.content)
+
+
+@pytest.fixture
+def made(rest):
+    text = (
+        '<?xml version="1.0" encoding="UTF-8"?><Account><Name>Ä &amp; B</Name>'
+        "<NumberOfEmployees>5</NumberOfEmployees></Account>"
+    )
+    status, result = ask(rest, "POST", "/sobjects/Account", text)
+    assert (status, result.tag, result.findtext("success")) == (201, "Result", "true")
+    return result.findtext("id")
+
+
+def test_a_record_is_made_read_and_changed(rest, made):
+    status, row = ask(rest, "GET", f"/sobjects/Account/{made}?fields=Name,NumberOfEmployees,Phone")
+    assert (status, row.tag) == (200, "Account")
+    url = f"/services/data/v62.0/sobjects/Account/{made}"
+    assert row.attrib == {"type": "Account", "url": url}
+    assert (row.findtext("Name"), row.findtext("NumberOfEmployees")) == ("Ä & B", "5")
+    assert row.find("Phone").attrib == {NIL: "true"}
+    change = "<Account><NumberOfEmployees>7</NumberOfEmployees></Account>"
+    assert ask(rest, "PATCH", f"/sobjects/Account/{made}", change) == (204, None)
+    assert rest("GET", f"/sobjects/Account/{made}")[1]["NumberOfEmployees"] == 7
+
+
+def test_a_query(rest, made):
+    rest.create("Contact", LastName="Doe", AccountId=made)
+    soql = "SELECT Name, Owner.Name, (SELECT LastName FROM Contacts) FROM Account"
+    status, result = ask(rest, "GET", f"/query?q={soql}")
+    assert (status, result.tag, result.findtext("totalSize")) == (200, "QueryResult", "1")
+    (record,) = result.findall("records")
+    assert (record.get("type"), record.findtext("Name")) == ("Account", "Ä & B")
+    assert record.find("Owner").get("type") == "User"
+    assert record.findtext("Contacts/records/LastName") == "Doe"
+
+
+def test_errors_and_versions(rest):
+    status, errors = ask(rest, "GET", "/sobjects/Account/001000000000000AAA")
+    assert (status, errors.tag) == (404, "Errors")
+    assert errors.findtext("Error/errorCode") == "NOT_FOUND"
+    status, errors = ask(rest, "POST", "/sobjects/Account", "<Account><Nam>x</Nam></Account>")
+    assert (status, errors.findtext("Error/errorCode")) == (400, "INVALID_FIELD")
+    assert ask(rest, "POST", "/sobjects/Account", "<Account><Name></Account>")[0] == 400
+    entity = '<!DOCTYPE x [<!ENTITY a "b">]><Account><Name>&a;</Name></Account>'
+    assert ask(rest, "POST", "/sobjects/Account", entity)[0] == 400
+    versions = ask(rest, "GET", f"{URL}/services/data")[1]
+    assert (versions.tag, versions[0].tag) == ("Versions", "Version")
+    assert versions[0].findtext("url") == "/services/data/v31.0"
+
+
+def test_the_password_resource(rest, admin):
+    path = f"/sobjects/User/{admin}/password"
+    status, answer = ask(rest, "GET", path)
+    assert (status, ET.tostring(answer, encoding="unicode")) == (
+        200, "<Password><isExpired>false</isExpired></Password>",
+    )  # fmt: skip
+    new = "<Password><NewPassword>correct1horse</NewPassword></Password>"
+    assert ask(rest, "POST", path, new) == (204, None)
+    status, answer = ask(rest, "DELETE", path)
+    assert (status, answer.tag) == (200, "Password")
+    assert answer.findtext("NewPassword")
+
+
+@pytest.mark.parametrize("path", ["/limits", "/sobjects/Account/describe", "/composite"])
+def test_what_no_example_shows_is_refused(rest, path):
+    status, errors = ask(rest, "GET", path)
+    assert (status, errors.findtext("Error/errorCode")) == (406, "NOT_ACCEPTABLE")
+
+
+def test_json_wins_where_both_are_taken(rest):
+    for accept in ("application/json, application/xml", "*/*", "*/*, application/xml"):
+        answer = rest.send("GET", "/query?q=SELECT Id FROM Account", headers={"Accept": accept})
+        assert answer.headers["Content-Type"].startswith("application/json")
