@@ -18,6 +18,9 @@ from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.layouts import Layouts
 from provisioner.emulator.portals import Portals
 from provisioner.emulator.profiles_metadata import Profiles
+from provisioner.emulator.sharing_sets import SharingSets
+from provisioner.emulator.sites.custom_site_metadata import CustomSites
+from provisioner.emulator.sites.network_metadata import Networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,9 +228,27 @@ SETTINGS: Final = (
         check=security.check,
     ),
 )
-_Component = CustomFields | CustomObjects | Layouts | Portals | Profiles
-_PORTALS: Final = Portals()
-_COMPONENTS: Final = (CustomFields(), CustomObjects(), Layouts(), _PORTALS, Profiles())
+_Component = (
+    CustomFields
+    | CustomObjects
+    | CustomSites
+    | Layouts
+    | Networks
+    | Portals
+    | Profiles
+    | SharingSets
+)
+_COMPONENTS: Final = (
+    CustomFields(), CustomObjects(), CustomSites(), Layouts(), Networks(), Portals(), Profiles(),
+    SharingSets(),
+)  # fmt: skip
+# An org has these types with one of these features: of the portals 1.2 [V], of sites 1.5 [I]; that
+# sharing sets come with either [I].
+_NEEDS: Final = {
+    "Network": (NETWORKS,),
+    "Portal": (CUSTOMER_PORTAL,),
+    "SharingSet": (CUSTOMER_PORTAL, NETWORKS),
+}
 # kept in the file of their parent: they have no folder of their own
 CHILDREN: Final = {"CustomObject": ("CustomField",)}
 
@@ -285,8 +306,10 @@ def file_name(folder: Folder, full_name: str) -> str:
 
 
 def _available(org: Org) -> tuple[_Component, ...]:
-    on = org.feature(CUSTOMER_PORTAL)
-    return tuple(one for one in _COMPONENTS if on or one is not _PORTALS)
+    on = org.features()
+    return tuple(
+        one for one in _COMPONENTS if one.name not in _NEEDS or on.intersection(_NEEDS[one.name])
+    )
 
 
 def first_stamp(org: Org) -> Stamp:

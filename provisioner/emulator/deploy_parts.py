@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from provisioner.emulator.deploy_package import Package
     from provisioner.emulator.wsdl import Value
 
-# what is needed by others comes first; a profile names layouts and fields, a portal a profile
-ORDER: Final = ("Settings", "CustomObject", "CustomField", "Layout", "Profile", "Portal")
+# What is needed by others comes first: a profile names layouts and fields, a portal and a sharing
+# set profiles, a site of Visualforce a portal, a network its site and profiles.
+ORDER: Final = (
+    "Settings", "CustomObject", "CustomField", "Layout", "Profile", "Portal", "SharingSet",
+    "CustomSite", "Network",
+)  # fmt: skip
 _NOT_LISTED: Final = "Not in package.xml"  # RelatedListEditor issue 16 [V]
 
 

@@ -181,6 +181,9 @@ def _failure(problem: Problem, now: str, *, success: bool) -> Value:
 
 def _save(org: Org, part: Part, by: str) -> _Done:
     kind = components.kind(org, part.type)
+    if kind is None and part.type == "Network":
+        # ebikes-lwc issue 105 [V]; code: guess
+        raise SalesforceError("INVALID_TYPE", "Not available for deploy for this organization", ())
     if kind is None:
         # platform reference 4.5, last line [V]
         raise SalesforceError("INVALID_TYPE", f"Cannot use: {part.type} in this organization", ())

@@ -30,9 +30,9 @@ _COMPONENTS_PER_CALL: Final = 10  # platform reference 4.4 [V]
 _LISTS_PER_CALL: Final = 3  # platform reference 4.4 [V]
 _LARGEST: Final = 52_428_800  # bytes of a SOAP call, platform reference 4.5 [V]
 _SINCE: Final = {"CommunitiesSettings": 47}  # platform reference 1.4 [V]
-# the types of Experience Cloud sites, platform reference 1.5 [V]
+# the types of the pages of Experience Cloud sites, platform reference 1.5 [V]
 _OF_SITES: Final = frozenset(
-    {"CustomSite", "DigitalExperienceBundle", "ExperienceBundle", "Network", "SiteDotCom"}
+    {"DigitalExperienceBundle", "DigitalExperienceConfig", "ExperienceBundle", "SiteDotCom"}
 )
 _PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, platform reference 4.4 [V]
 

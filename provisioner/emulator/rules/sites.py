@@ -92,6 +92,8 @@ def update_network(org: Org, by: str, current: Mapping[str, Any], row: Mapping[s
         values["FirstActivationDate"] = org.now().date().isoformat()
     org.update("Network", id_, values, by=by)
     networks.keep_details(org, id_, merged["Name"], networks.details(org, id_), by)
+    if merged["UrlPathPrefix"] != current["UrlPathPrefix"]:
+        networks.follow_path(org, id_, merged["UrlPathPrefix"], by)
     sender = merged["NewSenderAddress"]
     if sender and sender != current["NewSenderAddress"]:
         mails.prove_sender(org, merged, sender)

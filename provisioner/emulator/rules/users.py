@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import logins
+from provisioner.emulator import logins, sites
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import permissions, portal_roles
 from provisioner.emulator.rules.accounts import (
@@ -163,7 +163,7 @@ def _portal_user(org: Org, row: dict[str, Any], license_: License) -> None:
         )
     if (
         org.feature("Networks")
-        and org.setting("enableOotbProfExtUserOpsEnable") != "true"
+        and not sites.setting(org, "enableOotbProfExtUserOpsEnable")
         and is_standard(org, row["ProfileId"])
     ):
         raise SalesforceError(

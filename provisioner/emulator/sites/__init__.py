@@ -4,4 +4,20 @@ A site is a row of `Network` and, for what no field holds, a component of the sa
 half, the `CustomSite`, is a component alone. All of it needs the feature `Networks`.
 """
 
-FEATURE = "Networks"
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from provisioner.emulator import component_rows
+
+if TYPE_CHECKING:
+    from provisioner.emulator.store import Org
+
+FEATURE: Final = "Networks"
+
+
+def setting(org: Org, element: str) -> bool:
+    """Whether an element of `CommunitiesSettings` is on; absent means off (1.1 [V])."""
+    row = component_rows.by_name(org, "CommunitiesSettings", "Communities")
+    return row is not None and bool(json.loads(row.body).get(element))

@@ -64,6 +64,26 @@ def keep_details(org: Org, network_id: str, name: str, body: Mapping[str, Any], 
     component_rows.change(org, NETWORK, network_id, name, json.dumps(body), by)
 
 
+def of_custom_site(org: Org, full_name: str) -> str | None:
+    """The id of the site whose other half is that CustomSite."""
+    for row in component_rows.rows(org, NETWORK):
+        if json.loads(row.body).get("site") == full_name:
+            return row.id
+    return None
+
+
+def follow_path(org: Org, network_id: str, path: str | None, by: str) -> None:
+    """Gives the CustomSite of a site the site's new path: both have one address [I]."""
+    name = details(org, network_id).get("site", "")
+    row = component_rows.by_name(org, CUSTOM_SITE, name)
+    if row is None:
+        return
+    values = json.loads(row.body)
+    values.pop("urlPathPrefix", None)
+    values |= {"urlPathPrefix": path} if path else {}
+    component_rows.change(org, CUSTOM_SITE, row.id, row.full_name, json.dumps(values), by)
+
+
 def address(base: str, network: Mapping[str, Any]) -> str:
     """The URL of a site; in a real org on `<MyDomain>.my.site.com` (platform reference 1.4 [V])."""
     prefix = network["UrlPathPrefix"]

@@ -284,13 +284,6 @@ def test_a_version_before_digital_experiences_does_not_know_their_settings(api):
     assert api.saved(update("CommunitiesSettings", NETWORKS), version="47.0") == [[]]
 
 
-def test_sites_are_refused_honestly(api):
-    body = "<readMetadata><type>Network</type><fullNames>Help</fullNames></readMetadata>"
-    assert api.fault(body)[1] == "INVALID_TYPE: Cannot use: Network in this organization"
-    api.saved(update("CommunitiesSettings", NETWORKS))
-    assert api.fault(body)[1] == "INVALID_TYPE: The local org does not serve Network"
-
-
 def test_a_call_has_at_most_50_megabytes(api):
     text = "<readMetadata><type>Layout</type><fullNames>{}</fullNames></readMetadata>"
     assert api.read("Layout", "x" * 10_100_000) is None
