@@ -117,6 +117,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     _parts(parser)
     _format(parser, *REPORTS)
     _report(parser)
+    _bounds(parser)
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
     _valid_for(parser)
     parser.add_argument(
@@ -130,6 +131,14 @@ def _apply(parser: argparse.ArgumentParser) -> None:
     )
     _environment(parser)
     _parts(parser)
+    _bounds(parser)
+    parser.add_argument(
+        "--approval",
+        metavar="LABEL",
+        action="append",
+        default=[],
+        help="what the plan was approved as, where the policy asks for it; repeatable",
+    )
     parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
     parser.add_argument(
         "--lease-wait",
@@ -173,6 +182,29 @@ def _parts(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _bounds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--policy",
+        metavar="RULE=VALUE",
+        action="append",
+        default=[],
+        help="a rule of the environment's policy for this run, such as `max_changes=20`, "
+        "`frozen=settings` or `windows=off`; repeatable",
+    )
+    _org_id(parser)
+
+
+def _org_id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pin",
+        action="store_true",
+        help="write the org's Id into the environment's file, which is for no other from then on",
+    )
+    parser.add_argument(
+        "--allow-org", metavar="ID", help="go on with this org, whatever the environment is for"
+    )
+
+
 def _valid_for(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--valid-for",
@@ -196,7 +228,10 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def _drift(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
     _parts(parser)
+    _org_id(parser)
     _revert(parser)
+    # Nothing is changed by it, so that no rule speaks.
+    parser.set_defaults(policy=[])
     _format(parser, *REPORTS)
     _report(parser)
 

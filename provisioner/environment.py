@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
-from provisioner import source
+from provisioner import bounds, source
+from provisioner.bounds import Policy
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span, in_order
 from provisioner.resource import Secret, Spec
 from provisioner.source import Document
@@ -68,31 +69,25 @@ Login = Local | AccessToken | Jwt | ClientCredentials | Password | SfCli
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """How much one plan may change. `None` sets no bound; percentages are of what is managed.
-
-    `max_api_percent` is of the API calls that are left of the org's day.
-    """
-
-    max_changes: int | None = None
-    max_removals: int | None = None
-    max_changes_percent: int | None = None
-    max_emails: int | None = None
-    max_api_percent: int = 80
-
-
-@dataclass(frozen=True, slots=True)
 class Environment:
+    """`org_id` is the only org that it is for, 15 or 18 characters, once it was pinned."""
+
     name: str
     login: Login
     vars: Mapping[str, Any] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
+    org_id: str | None = None
 
 
 def parse(
-    document: Document, environ: Mapping[str, str], read_file: Callable[[str], str]
+    document: Document,
+    environ: Mapping[str, str],
+    read_file: Callable[[str], str],
+    kinds: Collection[str] = (),
 ) -> Environment:
     """The environment that a document describes; its schema must have been checked.
+
+    `kinds` are those that a policy can name.
 
     `{{ env.X }}` is filled in where it was not yet. Raises DiagnosticError with every
     problem; a secret that can not be had has the code `missing-secret`.
@@ -106,11 +101,12 @@ def parse(
         return secrets.find(org[name], span)
 
     login = _login(org, secret)
-    if secrets.problems:
-        raise DiagnosticError(in_order(secrets.problems))
-    policy = Policy(**document.data.get("policy") or {})
+    policy, wrong = bounds.read(document, kinds)
+    if problems := [*secrets.problems, *wrong]:
+        raise DiagnosticError(in_order(problems))
+    name = PurePath(document.file).stem
     variables = document.data.get("vars") or {}
-    return Environment(PurePath(document.file).stem, login, variables, policy)
+    return Environment(name, login, variables, policy, org.get("id"))
 
 
 def secret(

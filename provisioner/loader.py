@@ -212,10 +212,11 @@ def _environment(
     if wrong:
         return None
     try:
-        return environments.parse(document, os.environ, _read_text)
+        return environments.parse(document, os.environ, _read_text, (*spec.SECTIONS.values(),))
     except DiagnosticError as error:
-        if secrets:
-            problems += error.diagnostics
+        wrong = tuple(d for d in error.diagnostics if secrets or d.code != "missing-secret")
+        problems += wrong
+        if wrong:
             return None
         variables = document.data.get("vars") or {}
         return Environment(path.stem, Local(), variables)

@@ -8,8 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.commands import output, running, saving
-from provisioner.commands.comparing import bounds_broken
+from provisioner.commands import guarding, output, running, saving
 from provisioner.commands.online import online
 from provisioner.loader import Loaded
 from provisioner.render.lines import Line, write
@@ -41,7 +40,11 @@ def apply(options: Namespace) -> int:
         spec, environment = saved.spec, saved.environment
     selection = saving.selection(options, saved)
     return online(
-        spec, environment, lambda loaded, org: _apply(options, loaded, org, saved), selection
+        spec,
+        environment,
+        lambda loaded, org: _apply(options, loaded, org, saved),
+        selection,
+        options.policy,
     )
 
 
@@ -50,6 +53,8 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
 
     doubtful = running.in_doubt(org)
     planned = workflow.plan(loaded, org)
+    if not guarding.right_org(planned, loaded, options):
+        return REFUSED
     if doubtful:
         running.settle(doubtful, planned)
     shown = output.document("plan", planned.plan, loaded, "text")
@@ -57,8 +62,9 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
         return WRONG
     if saved is not None and not saving.within(saved, shown, loaded):
         return REFUSED
-    if bounds_broken(planned.plan, loaded, org):
+    if not guarding.may_apply(planned, loaded, options, org):
         return REFUSED
+    guarding.remind(planned, loaded)
     if not planned.plan:
         _urls(planned)
         return DONE

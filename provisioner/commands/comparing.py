@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from provisioner.commands import output, saving
+from provisioner.commands import guarding, output, saving
 from provisioner.commands.online import online
 from provisioner.loader import Loaded, find, load
 from provisioner.render.validation import validation
@@ -16,7 +16,6 @@ from provisioner.status import CHANGES, DONE, REFUSED, WRONG
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
-    from provisioner.plan import Plan
 
 
 def validate(options: Namespace) -> int:
@@ -50,44 +49,48 @@ def drift(options: Namespace) -> int:
     return _online(options, _drift)
 
 
-def bounds_broken(plan: Plan, loaded: Loaded, org: Org) -> bool:
-    """Whether the plan goes over a bound of its environment's policy, which is then said."""
-    from provisioner.policy import over_budget, violations
-
-    policy, left = loaded.environment.policy, org.usage.left if org.usage else None
-    broken = (*violations(plan, policy), *over_budget(plan, policy, left))
-    for violation in broken:
-        output.say(violation, f"raise it in environments/{loaded.environment.name}.yaml")
-    return bool(broken)
-
-
 def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) -> int:
     selection = Selection(tuple(options.target), tuple(options.exclude))
     return online(
-        options.spec, options.env, lambda loaded, org: use(options, loaded, org), selection
+        options.spec,
+        options.env,
+        lambda loaded, org: use(options, loaded, org),
+        selection,
+        options.policy,
     )
 
 
 def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
 
-    made = workflow.plan(loaded, org).plan
-    shown = output.document("plan", made, loaded, options.format, options.report)
+    planned = workflow.plan(loaded, org)
+    made = planned.plan
+    if not guarding.right_org(planned, loaded, options):
+        return REFUSED
+    refused = guarding.refusals(planned, loaded, org)
+    more = guarding.shown(refused)
+    shown = output.document("plan", made, loaded, options.format, options.report, more)
     if made.errors:
         return WRONG
     if options.out and not saving.save(options.out, shown, loaded, options.valid_for):
         return WRONG
-    if bounds_broken(made, loaded, org):
+    if guarding.say(refused, loaded):
         return REFUSED
+    guarding.say_approvals(planned, loaded)
+    guarding.remind(planned, loaded)
     return CHANGES if options.detailed_exitcode and made else DONE
 
 
 def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
+    from provisioner.render.drift import parts
 
     planned, found = workflow.drift(loaded, org)
     made = planned.plan
-    shown = output.document("drift", made, loaded, options.format, options.report, found)
+    if not guarding.right_org(planned, loaded, options):
+        return REFUSED
+    more = parts(made, found)
+    shown = output.document("drift", made, loaded, options.format, options.report, more)
     if made.errors:
         return WRONG
     if options.revert and not saving.save(options.revert, shown, loaded, options.valid_for):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner.bounds import RuleError, with_rules
 from provisioner.commands import output
 from provisioner.loader import Loaded, find, load
 from provisioner.selection import Selection
@@ -32,14 +33,24 @@ def online(
     environment: str | None,
     use: Callable[[Loaded, Org], int],
     selection: Selection | None = None,
+    rules: Iterable[str] = (),
 ) -> int:
-    """Load the spec, log in to its org, and use both; the status of whatever went wrong."""
+    """Load the spec, log in to its org, and use both; the status of whatever went wrong.
+
+    `rules` are those of `--policy`, which go before the environment's.
+    """
     loaded = load(find(spec), environment, secrets=True)
     output.problems(loaded.problems, loaded, sys.stderr)
     if output.errors(loaded.problems):
         # A login that can not even be tried is an org that can not be reached.
         codes = {d.code for d in loaded.problems}
         return NO_ORG if codes == {"missing-secret"} else WRONG
+    try:
+        policy = with_rules(loaded.environment.policy, rules)
+    except RuleError as error:
+        output.say(f"`--policy` can not be: {error}", "write it as `--policy max_changes=20`")
+        return WRONG
+    loaded = replace(loaded, environment=replace(loaded.environment, policy=policy))
     if selection:
         loaded = replace(loaded, selection=selection)
         if unknown := selection.unknown(s.address for s in loaded.specs):

@@ -14,7 +14,6 @@ from provisioner.render import diagnostics
 from provisioner.render.lines import Line, write
 
 if TYPE_CHECKING:
-    from provisioner.drift import Drift
     from provisioner.org.errors import OrgError
     from provisioner.plan import Plan
 
@@ -33,19 +32,20 @@ def document(
     loaded: Loaded,
     format_: str,
     files: Iterable[str] = (),
-    drift: Drift | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Print a `plan` or a `drift` in a format, and write it to the files of `--report`.
 
-    In text its problems follow it, on stderr. Raises OSError.
+    `more` are further parts of its view; those under `steps` are by address. In text its
+    problems follow it, on stderr. Raises OSError.
     """
     from provisioner.render import plan as text
 
     shown = view(plan, loaded, report)
-    if drift:
-        from provisioner.render.drift import extended
-
-        shown = extended(shown, drift)
+    if more:
+        steps = more.get("steps", {})
+        shown |= {name: value for name, value in more.items() if name != "steps"}
+        shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
     write_reports(shown, files)
     if format_ != "text":
         print_report(shown, format_)

@@ -1,22 +1,22 @@
-"""A drift report as plain data: the view of its plan, and what only drift tells. Pure."""
+"""What a drift report tells beyond its plan, as plain data. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from provisioner.drift import Author, Drift
+from provisioner.plan import Plan
 
 
-def extended(view: Mapping[str, Any], drift: Drift) -> dict[str, Any]:
-    """The view with `changed` in each step, and `unmanaged` and `shares` of the whole.
+def parts(plan: Plan, drift: Drift) -> dict[str, Any]:
+    """The parts that a drift adds to the view of its plan; those of `steps` by address.
 
     `changed` is null where nobody but the tool is known to have written the thing.
     """
-    authors = {str(address): author for address, author in drift.authors.items()}
     return {
-        **view,
-        "steps": [{**s, "changed": _author(authors.get(s["address"]))} for s in view["steps"]],
+        "steps": {
+            str(s.address): {"changed": _author(drift.authors.get(s.address))} for s in plan.steps
+        },
         "unmanaged": [
             {"kind": u.kind, "name": u.name, "id": u.id or None, "detail": u.detail}
             for u in drift.unmanaged

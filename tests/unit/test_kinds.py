@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioner.environment import Policy
+from provisioner.bounds import Policy
 from provisioner.kinds import KINDS
 from provisioner.kinds.portal import MEMBERS, REQUIRED
 from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS

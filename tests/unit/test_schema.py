@@ -313,7 +313,7 @@ JWT = "org: {login: jwt, consumer_key: k, username: u@x.io, private_key: {env: K
                 "1:77",
                 "`token` is not a field of the login `jwt`",
                 (
-                    "known: `login`, `consumer_key`, `username`, `private_key`, `login_url`,"
+                    "known: `login`, `id`, `consumer_key`, `username`, `private_key`, `login_url`,"
                     " `audience`"
                 ),
             ),

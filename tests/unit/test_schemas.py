@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-from provisioner import environment, schema
+from provisioner import bounds, environment, schema
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "schemas").glob("*.schema.json"))
@@ -90,7 +90,7 @@ def test_every_keyword_has_words():
         *["properties", "patternProperties", "items", "allOf", "if", "then"],
         *["additionalProperties", "propertyNames", "required", "anyOf", "not", "uniqueItems"],
         *["type", "maxLength", "minLength", "enum", "const", "pattern", "minimum", "maximum"],
-        *["minProperties", "maxProperties"],
+        *["minProperties", "maxProperties", "minItems"],
     }
     assert {k for s in SCHEMAS.values() for k in keywords(s)} <= known
 
@@ -165,13 +165,13 @@ def test_a_login_takes_the_fields_of_its_type(login, type_):
     org = SCHEMAS["environment.schema.json"]["properties"]["org"]
     (rule,) = [r["then"] for r in org["allOf"] if r["if"]["properties"]["login"]["const"] == login]
     fields = {f.name for f in dataclasses.fields(type_)}
-    assert set(rule["propertyNames"]["enum"]) - {"login"} == fields
+    assert set(rule["propertyNames"]["enum"]) - {"login", "id"} == fields
     assert set(rule["required"]) <= fields <= set(org["properties"])
 
 
 def test_a_policy_takes_the_fields_of_its_type():
     policy = SCHEMAS["environment.schema.json"]["properties"]["policy"]["properties"]
-    assert set(policy) == {f.name for f in dataclasses.fields(environment.Policy)}
+    assert set(policy) == {f.name for f in dataclasses.fields(bounds.Policy)}
 
 
 def test_references_between_the_files_are_resolved():
