@@ -112,7 +112,7 @@ def userinfo() -> Response:
     if found is None:
         return _forbidden(given)
     return jsonify(
-        identities.shown(org, organization_id(org), found.user_id, context.instance_url())
+        identities.userinfo(org, organization_id(org), found.user_id, context.instance_url())
     )
 
 
@@ -128,7 +128,7 @@ def identity(_organization: str, user_id: str) -> Response:
         # "Wrong_Org": identity URL documentation, remembered [U]
         return Response("Wrong_Org", 403, content_type="text/plain")
     return jsonify(
-        identities.shown(org, organization_id(org), found.user_id, context.instance_url())
+        identities.identity(org, organization_id(org), found.user_id, context.instance_url())
     )
 
 

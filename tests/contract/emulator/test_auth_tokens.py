@@ -153,3 +153,34 @@ def test_an_inactive_user_does_not_get_in(anonymous, app, local, admin):
     assert ask(anonymous, **form)[1]["error"] == "invalid_grant"
     (row,) = local.select("LoginHistory", UserId=idle)
     assert row["Status"] == "User is inactive"
+
+
+IDENTITY = (
+    "id asserted_user user_id organization_id username nick_name display_name email email_verified"
+    " first_name last_name timezone photos addr_street addr_city addr_state addr_country addr_zip"
+    " mobile_phone mobile_phone_verified is_lightning_login_user status urls active user_type"
+    " language locale utcOffset last_modified_date is_app_installed"
+)
+USERINFO = (
+    "sub user_id organization_id preferred_username nickname name email email_verified given_name"
+    " family_name zoneinfo photos profile picture address urls active user_type language locale"
+    " utcOffset updated_at is_app_installed"
+)
+
+
+def test_the_identity_url_and_userinfo_tell_who_it_is(anonymous, app, local, admin):
+    _, granted = ask(anonymous, grant_type="client_credentials", **app)
+    headers = {"Authorization": f"Bearer {granted['access_token']}"}
+    local.update("User", admin, {"TimeZoneSidKey": "America/Los_Angeles"}, by=admin)
+    told = anonymous("GET", granted["id"], headers=headers)[1]
+    assert " ".join(told) == IDENTITY
+    here = "http://127.0.0.1:8787"
+    organization = granted["id"].split("/")[-2]
+    assert (told["id"], told["username"]) == (granted["id"], "portal.admin@acme.example")
+    assert (told["user_type"], told["utcOffset"]) == ("STANDARD", -28800000)
+    assert told["urls"]["partner"] == f"{here}/services/Soap/u/{{version}}/{organization[:15]}"
+    assert told["urls"]["custom_domain"] == here
+    known = anonymous("GET", f"{here}/services/oauth2/userinfo", headers=headers)[1]
+    assert " ".join(known) == USERINFO
+    assert (known["sub"], known["preferred_username"]) == (told["id"], told["username"])
+    assert known["urls"] == told["urls"]
