@@ -118,6 +118,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     _format(parser, *REPORTS)
     _report(parser)
     _bounds(parser)
+    _no_email(parser)
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
     _valid_for(parser)
     parser.add_argument(
@@ -140,6 +141,12 @@ def _apply(parser: argparse.ArgumentParser) -> None:
         help="what the plan was approved as, where the policy asks for it; repeatable",
     )
     parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
+    _no_email(parser)
+    parser.add_argument(
+        "--verify-real-org",
+        action="store_true",
+        help="log the canaries under `verify:` in to an org that is not a local one, too",
+    )
     parser.add_argument(
         "--lease-wait",
         type=_seconds,
@@ -296,6 +303,12 @@ def _password(parser: argparse.ArgumentParser) -> None:
     _spec_option(reset)
     reset.add_argument("--unlock", action="store_true", help="end a lock-out, too")
     reset.add_argument("--auto-approve", action="store_true", help="do not ask before sending")
+
+
+def _no_email(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-email", action="store_true", help="hold back what sends mail: it stays due"
+    )
 
 
 def _only(parser: argparse.ArgumentParser, name: str, text: str) -> argparse.ArgumentParser:

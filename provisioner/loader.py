@@ -36,7 +36,7 @@ class Loaded:
     """A spec as read: what it declares, where it is for, and what is wrong with it.
 
     `texts` are the files as read, by the name they have in messages; `selection` is the part
-    of the spec that a run is about.
+    of the spec that a run is about. With `no_email` nothing is done that sends mail.
     """
 
     folder: Path
@@ -47,6 +47,7 @@ class Loaded:
     texts: Mapping[str, str] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
     canaries: tuple[watched_users.Canary, ...] = ()
+    no_email: bool = False
 
 
 def find(argument: str | None) -> Path:

@@ -15,6 +15,7 @@ from provisioner.executor import Conduct
 from provisioner.facts import users_called
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Declared
+from provisioner.kinds.mails import held_back, without_mail
 from provisioner.loader import Loaded
 from provisioner.notes import to_count
 from provisioner.org.client import Org
@@ -36,7 +37,8 @@ class Planned:
 def resources(loaded: Loaded) -> tuple[Resource, ...]:
     """What the specs ask for, as kinds see it: nothing of the org is known yet."""
     declared = Declared(frozenset(s.address for s in loaded.specs), loaded.identity)
-    return tuple(BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
+    wanted = (BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
+    return tuple(map(without_mail, wanted) if loaded.no_email else wanted)
 
 
 @held()
@@ -51,6 +53,8 @@ def plan(loaded: Loaded, org: Org) -> Planned:
         answers = {**reading.facts.answers, counting: org.read([counting])[0]}
         reading = replace(reading, facts=replace(reading.facts, answers=answers))
         made = make_plan(reading, org.instance_url, org.api_calls - before, loaded.selection)
+    if loaded.no_email and (held := held_back(reading.desired, reading.live)):
+        made = replace(made, problems=(*made.problems, held))
     return Planned(made, reading)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.commands import guarding, output, running, saving
+from provisioner.commands import canaries, guarding, output, running, saving
 from provisioner.commands.online import online
 from provisioner.loader import Loaded
 from provisioner.render.lines import Line, write
@@ -51,6 +52,7 @@ def apply(options: Namespace) -> int:
 def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None) -> int:
     from provisioner import workflow
 
+    loaded = replace(loaded, no_email=options.no_email)
     doubtful = running.in_doubt(org)
     planned = workflow.plan(loaded, org)
     if not guarding.right_org(planned, loaded, options):
@@ -65,12 +67,16 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
     if not guarding.may_apply(planned, loaded, options, org):
         return REFUSED
     guarding.remind(planned, loaded)
+    watched = canaries.ready(options, loaded, org)
+    if isinstance(watched, int):
+        return watched
     if not planned.plan:
         _urls(planned)
-        return DONE
+        return canaries.check(watched, loaded, org)
     if not options.auto_approve and (asked := _ask(planned)) is not None:
         return asked
-    return _carry_out(options, planned, loaded, org)
+    status = _carry_out(options, planned, loaded, org)
+    return canaries.check(watched, loaded, org) if status == DONE else status
 
 
 def _ask(planned: Planned) -> int | None:

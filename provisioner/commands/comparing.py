@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioner.commands import guarding, output, saving
@@ -63,7 +64,7 @@ def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) ->
 def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
 
-    planned = workflow.plan(loaded, org)
+    planned = workflow.plan(replace(loaded, no_email=options.no_email), org)
     made = planned.plan
     if not guarding.right_org(planned, loaded, options):
         return REFUSED
