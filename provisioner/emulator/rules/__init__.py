@@ -6,7 +6,7 @@ All rules of one write are checked before anything is written, in the order of p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator import custom_links, describe, duplicates, faults
 from provisioner.emulator.errors import SalesforceError
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 
-_REGULAR: Final = {"IsCustom": True, "Type": "Regular"}
-
-
 def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> str:
     """Inserts a record for the user `by`; returns its Id."""
     _allowed(org, by, sobject, "createable", "inserted")
@@ -48,7 +45,7 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
             case "ObjectPermissions" | "FieldPermissions":
                 return permissions.create(org, by, sobject, row)
             case "PermissionSet":
-                return org.insert("PermissionSet", {**row, **_REGULAR}, by=by)
+                return permissions.create_set(org, by, row)
             case "PermissionSetAssignment":
                 return permissions.assign(org, by, row)
             case name if name in sites.OBJECTS:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator import describe
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import audits
 from provisioner.emulator.sites import members
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def assign(org: Org, by: str, row: Mapping[str, Any]) -> str:
             "DUPLICATE_VALUE", "Duplicate PermissionSetAssignment.", ("AssigneeId",)
         )
     id_ = org.insert("PermissionSetAssignment", wanted, by=by)
+    audits.set_assigned(org, by, chosen["Id"], row["AssigneeId"], assigned=True)
     members.follow(org, by, user_id=row["AssigneeId"])
     return id_
 
@@ -61,6 +63,7 @@ def unassign(org: Org, by: str, current: Mapping[str, Any]) -> None:
             "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", ()
         )
     org.delete("PermissionSetAssignment", current["Id"], by=by)
+    audits.set_assigned(org, by, chosen["Id"], current["AssigneeId"], assigned=False)
     members.follow(org, by, user_id=current["AssigneeId"])
 
 
@@ -79,6 +82,14 @@ def delete_set(org: Org, by: str, current: Mapping[str, Any]) -> None:
             org.delete(kind, id_, by=by)
     members.forget_parent(org, by, current["Id"])
     org.delete("PermissionSet", current["Id"], by=by)
+    audits.set_deleted(org, by, current)
+
+
+def create_set(org: Org, by: str, row: Mapping[str, Any]) -> str:
+    """Adds a permission set that no profile owns."""
+    id_ = org.insert("PermissionSet", {**row, "IsCustom": True, "Type": "Regular"}, by=by)
+    audits.set_created(org, by, row)
+    return id_
 
 
 def create(org: Org, by: str, sobject: SObject, row: Mapping[str, Any]) -> str:

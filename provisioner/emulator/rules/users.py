@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import logins, sites
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import permissions, portal_roles
+from provisioner.emulator.rules import audits, permissions, portal_roles
 from provisioner.emulator.rules.accounts import (
     admit,
     may_admit,
@@ -49,7 +49,7 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
         row["CommunityNickname"] = f"User{org.next_number('nickname'):019}"
     id_ = org.insert("User", row, by=by)
     org.insert("UserLogin", {"UserId": id_}, by=by)
-    org.audit(by, "createduser", "Manage Users", f"Created new user {_name(row)}")
+    audits.user_created(org, by, row, portal=license_.portal)
     members.follow(org, by, user_id=id_)
     return id_
 
@@ -99,6 +99,8 @@ def update_login(org: Org, by: str, current: Mapping[str, Any], row: dict[str, A
     if row.get("IsPasswordLocked") is False and current["IsPasswordLocked"]:
         logins.unlock(org, current["UserId"], by)
     org.update("UserLogin", current["Id"], row, by=by)
+    if row.get("IsFrozen", current["IsFrozen"]) != current["IsFrozen"]:
+        audits.user_frozen(org, by, current["UserId"], frozen=row["IsFrozen"])
     if row.get("IsFrozen"):
         org.end_sessions(user_id=current["UserId"])
 
@@ -113,7 +115,7 @@ def _after_update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[st
         org.end_sessions(user_id=current["Id"])
     if any(merged[name] != current[name] for name in ("ProfileId", "IsActive")):
         members.follow(org, by, user_id=current["Id"])
-    _audit(org, by, current, merged)
+    audits.user_changed(org, by, current, merged)
 
 
 # -- who may do it ------------------------------------------------------------------------------
@@ -332,27 +334,3 @@ def _not_a_portal_profile() -> SalesforceError:
         "The profile of a user with a contact must have a portal license: Profile ID",
         ("ProfileId",),
     )
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return " ".join(filter(None, (row.get("FirstName"), row["LastName"])))
-
-
-def _audit(org: Org, by: str, current: Mapping[str, Any], merged: Mapping[str, Any]) -> None:
-    name = _name(merged)
-    if current["IsActive"] != merged["IsActive"]:
-        action = "activateduser" if merged["IsActive"] else "deactivateduser"
-        word = "Activated" if merged["IsActive"] else "Deactivated"
-        org.audit(by, action, "Manage Users", f"{word} user {name}")
-    if current["ProfileId"] != merged["ProfileId"]:
-        before, after = (
-            (org.get("Profile", row["ProfileId"]) or {})["Name"] for row in (current, merged)
-        )
-        display = f"Changed profile for user {name} from {before} to {after}"
-        org.audit(by, "changedprofileforuser", "Manage Users", display)
-    if current["Username"] != merged["Username"]:
-        display = f"Changed username from {current['Username']} to {merged['Username']}"
-        org.audit(by, "changedUsername", "Manage Users", display)
-    if current["Email"] != merged["Email"]:
-        display = f"Changed email for user {name} from {current['Email']} to {merged['Email']}"
-        org.audit(by, "changedemail", "Manage Users", display)

@@ -37,7 +37,46 @@ def test_a_high_volume_user(rest, person, jane):
         {"IsFrozen": False}
     ]
     trail = rest.rows("SELECT Action, Display FROM SetupAuditTrail")
-    assert {"Action": "createduser", "Display": "Created new user Jane Doe"} in trail
+    made = {"Action": "createdcustomersuccessuser",
+            "Display": "Created new customer success user Jane Doe"}  # fmt: skip
+    assert made in trail
+
+
+def test_the_trail_tells_what_was_done_to_a_user(rest, local, person, profiles):
+    def told(work):
+        before = len(local.select("SetupAuditTrail"))
+        work()
+        rows = sorted(local.select("SetupAuditTrail"), key=lambda row: row["Id"])[before:]
+        return [(row["Action"], row["Section"], row["Display"]) for row in rows]
+
+    id_ = rest.create("User", **person, ProfileId=profiles[MANAGER])
+    (login,) = local.find("UserLogin", UserId=id_)
+    set_ = rest.create("PermissionSet", Name="Set", Label="Set")
+    here = "Manage Users"
+    assert told(lambda: rest("PATCH", f"/sobjects/UserLogin/{login}", {"IsFrozen": True})) == [
+        ("frozeuser", here, "Froze user Jane Doe"),
+    ]
+    assert told(lambda: rest("PATCH", f"/sobjects/UserLogin/{login}", {"IsFrozen": True})) == []
+    assert told(lambda: rest("PATCH", f"/sobjects/UserLogin/{login}", {"IsFrozen": False})) == [
+        ("unfrozeuser", here, "Unfroze user Jane Doe"),
+    ]
+    assigned = {"PermissionSetId": set_, "AssigneeId": id_}
+    assert told(lambda: rest("POST", "/sobjects/PermissionSetAssignment", assigned)) == [
+        ("PermSetAssign", here,
+         f"Permission set Set: assigned to user Jane Doe (UserID: [{id_[:15]}])"),
+    ]  # fmt: skip
+    (assignment,) = local.find("PermissionSetAssignment", PermissionSetId=set_)
+    done = told(lambda: rest("DELETE", f"/sobjects/PermissionSetAssignment/{assignment}"))
+    assert [row[0] for row in done] == ["PermSetUnassign"]
+    assert [row[0] for row in told(lambda: rest("DELETE", f"/sobjects/PermissionSet/{set_}"))] == [
+        "PermSetDelete"
+    ]
+    change = {"CommunityNickname": "jane", "Email": "j@acme.example", "IsActive": False}
+    assert [row[0] for row in told(lambda: rest("PATCH", f"/sobjects/User/{id_}", change))] == [
+        "deactivateduser", "changedemail", "changedcommunitynickname",
+    ]  # fmt: skip
+    refused = {"LastName": "x" * 100}
+    assert told(lambda: rest("PATCH", f"/sobjects/User/{id_}", refused)) == []
 
 
 def test_a_user_with_a_role_makes_the_roles_of_the_account(rest, person, profiles):
