@@ -44,6 +44,7 @@ from provisioner.org.http import Usage, Wire
 from provisioner.org.metadata import Metadata
 from provisioner.org.partner import Partner
 from provisioner.org.portal import PortalPages
+from provisioner.org.reads import Reads
 from provisioner.org.rest import Rest
 from provisioner.org.setup import Setup
 from provisioner.resource import Lookup, Secret
@@ -142,6 +143,7 @@ class SalesforceOrg:
     ) -> None:
         self._wire = Wire(instance_url, session, sleep=sleep, token=token, renew=renew)
         self._rest = Rest(self._wire)
+        self._reads = Reads(self._rest)
         self._metadata = Metadata(self._wire)
         self._bulk = Bulk(self._rest)
         self._setup = Setup(self._wire)
@@ -172,14 +174,14 @@ class SalesforceOrg:
 
     def read(self, queries: Sequence[Query]) -> list[Any]:
         records = [q for q in queries if isinstance(q, (Describe, Select, Newest))]
-        found = iter(self._rest.read(records))
+        found = iter(self._reads.read(records))
         return [
             next(found) if isinstance(query, (Describe, Select, Newest)) else self._read(query)
             for query in queries
         ]
 
     def find(self, lookup: Lookup) -> list[str]:
-        return self._rest.find(lookup)
+        return self._reads.find(lookup)
 
     def call(self, call: Call) -> str | None:
         (answer,) = self.call_all([call])
@@ -267,7 +269,7 @@ class SalesforceOrg:
     def _read(self, query: Query) -> Any:  # noqa: C901 - one branch for each kind of query
         match query:
             case LastLogins(user_id, fields, count):
-                return self._rest.last_logins(user_id, fields, count)
+                return self._reads.last_logins(user_id, fields, count)
             case PasswordExpired(user_id):
                 return self._rest.password_expired(user_id)
             case ReadSites():
@@ -275,9 +277,9 @@ class SalesforceOrg:
             case ServerTime():
                 return self._partner.server_time()
             case Describe() | Select() | Newest():
-                return self._rest.read([query])[0]
+                return self._reads.read([query])[0]
             case CountActive(profile_ids):
-                return self._rest.count_active(profile_ids)
+                return self._reads.count_active(profile_ids)
             case Me():
                 return self._rest.me()
             case ListMetadata(types):

@@ -1,33 +1,25 @@
-"""Records over REST: many reads in one composite call, and writes one by one."""
+"""One org over REST: what is asked and sent, each request in our words when it fails."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
 from requests import JSONDecodeError
 from simple_salesforce.api import Salesforce, SFType
-from simple_salesforce.exceptions import SalesforceResourceNotFound
 
-from provisioner.call import Describe, Newest, Select, Site
-from provisioner.org import soql
+from provisioner.call import Site
 from provisioner.org.errors import AuthenticationFailed, Refused, refusal
 from provisioner.org.http import Wire, refused
+from provisioner.org.ways import PAGE
 from provisioner.resource import Lookup, Ref, Secret, Value
 
 VERSION = "62.0"
-# Sub-requests of one composite call, and how many of them may be queries.
-# (platform reference 8.2)
-_PARTS, _QUERIES = 25, 5
-# Salesforce takes 16,384 bytes of URI and headers, and advises this much for the URI. A
-# query in a composite call stands in the body, and is not bound by it. (Salesforce
-# knowledge article 000386264)
-_LONGEST_URI = 2_000
 _JSON = "application/json"
+# The most rows that a page can have, and the default. (platform reference 8.1)
+_WHOLE_PAGES = {"Sforce-Query-Options": f"batchSize={PAGE}"}
 
 
 class Rest:
@@ -52,26 +44,6 @@ class Rest:
             self._client = token, client
         return self._client[1]
 
-    def read(self, queries: Sequence[Describe | Select | Newest]) -> list[Any]:
-        """The answers in the order of `queries`, in as few calls as Salesforce allows."""
-        parts = [_parts(query) for query in queries]
-        bodies = iter(self._fetch([part for group in parts for part in group]))
-        answers: list[Any] = []
-        for query, group in zip(queries, parts, strict=True):
-            found = [next(bodies) for _ in group]
-            answers.append(found[0] if isinstance(query, Describe) else _rows(query, found))
-        return answers
-
-    def find(self, wanted: Lookup) -> list[str]:
-        """The Ids of the records that have these values, in order."""
-        (records,) = self._fetch([_query(soql.lookup(wanted))])
-        return sorted(record["Id"] for record in records)
-
-    def count_active(self, profile_ids: Sequence[str]) -> dict[str, int]:
-        """How many active users have each of these profiles."""
-        (rows,) = self._fetch([_query(soql.count_active(profile_ids))])
-        return {row["ProfileId"]: int(row["users"]) for row in rows}
-
     def me(self) -> str | None:
         """The username that the token is for; `None` where its scopes do not let it ask."""
         try:
@@ -79,11 +51,6 @@ class Rest:
         except (Refused, AuthenticationFailed):
             return None
         return str(answer["preferred_username"])
-
-    def last_logins(self, user_id: str, fields: Sequence[str], count: int) -> list[dict[str, Any]]:
-        """The last rows of a user's LoginHistory, the newest first."""
-        (found,) = self._fetch([_query(soql.last_logins(user_id, fields, count))])
-        return [{name: row[name] for name in fields} for row in found]
 
     def sites(self) -> list[Site]:
         """The sites, by name; none where Digital Experiences are off. (platform reference 1.6)"""
@@ -148,13 +115,33 @@ class Rest:
         """The JSON at a path below `/services/data/vXX.X/`, tried again while that helps."""
         return self._wire.read(lambda: self._sf.restful(path))
 
+    def ask(self, path: str, data: str, told: Callable[[Any], Any] = lambda answer: answer) -> Any:
+        """What `told` makes of the answer to a POST that changes nothing; both are tried again."""
+        return self._wire.read(lambda: told(self._json(self._request("POST", path, data))))
+
+    def rows(self, path: str) -> Any:
+        """The JSON at a path, of whatever size, read fast."""
+
+        return self._wire.read(lambda: self._json(self._request("GET", path, more=_WHOLE_PAGES)))
+
+    def _json(self, reply: Any) -> Any:
+        # Much faster than `reply.json()`, which guesses at the encoding first.
+        try:
+            return json.loads(reply.content)
+        except ValueError as error:
+            raise refused(reply.status_code, reply.text, self._wire.host) from error
+
     def text(self, path: str) -> str:
         """What is at a path, when it is no JSON."""
+        return self.page(path)[0]
 
-        def send() -> str:
+    def page(self, path: str) -> tuple[str, str]:
+        """What is at a path, when it is no JSON, and the locator of the page after it."""
+
+        def send() -> tuple[str, str]:
             reply = self._request("GET", path)
             reply.encoding = "utf-8"
-            return str(reply.text)
+            return str(reply.text), reply.headers.get("Sforce-Locator", "null")
 
         return self._wire.read(send)
 
@@ -170,12 +157,19 @@ class Rest:
         return self._wire.write(send)
 
     def _request(
-        self, method: str, path: str, data: str | bytes = "", content_type: str = _JSON
+        self,
+        method: str,
+        path: str,
+        data: str | bytes = "",
+        content_type: str = _JSON,
+        more: Mapping[str, str] | None = None,
     ) -> Any:
-        url = f"{self._wire.instance_url}/services/data/v{VERSION}/{path}"
+        below = path if path.startswith("/") else f"/services/data/v{VERSION}/{path}"
+        url = f"{self._wire.instance_url}{below}"
         headers = {
             "Authorization": f"Bearer {self._wire.token.reveal()}",
             "Content-Type": content_type,
+            **(more or {}),
         }
         reply = self._wire.session.request(method, url, data=data, headers=headers)
         if reply.status_code >= 300:
@@ -186,134 +180,12 @@ class Rest:
         """Wait before asking again how something goes."""
         self._wire.sleep(seconds)
 
-    def _fetch(self, parts: Sequence[_Part]) -> list[Any]:
-        """What each part is answered: the records of a query, else the body or `None`."""
-        found: dict[_Part, Any] = {}
-        for group in _groups(parts):
-            alone = group[0] if len(group) == 1 and len(group[0].path) <= _LONGEST_URI else None
-            bodies = [self._get(alone)] if alone else self._compose(group)
-            found.update(zip(group, bodies, strict=True))
-        return [self._all(found[part]) if part.is_query else found[part] for part in parts]
-
-    def _get(self, part: _Part) -> Any:
-        def send() -> Any:
-            try:
-                return self._sf.restful(part.path)
-            except SalesforceResourceNotFound as error:
-                return part.body(404, error.content, self._wire.host)
-
-        return self._wire.read(send)
-
-    def _compose(self, group: Sequence[_Part]) -> list[Any]:
-        # Values are percent-encoded, so that no `@{...}` in one is taken for a reference.
-        body = {
-            "compositeRequest": [
-                {
-                    "method": "GET",
-                    "url": f"/services/data/v{VERSION}/{part.path}",
-                    "referenceId": f"part{number}",
-                }
-                for number, part in enumerate(group)
-            ]
-        }
-
-        def send() -> list[Any]:
-            answer: Any = self._sf.restful("composite", method="POST", data=json.dumps(body))
-            by_id = {one["referenceId"]: one for one in answer["compositeResponse"]}
-            answers = [by_id[f"part{number}"] for number in range(len(group))]
-            return [
-                part.body(one["httpStatusCode"], one["body"], self._wire.host)
-                for part, one in zip(group, answers, strict=True)
-            ]
-
-        return self._wire.read(send)
-
-    def _more(self, url: str) -> Any:
-        return self._sf.query_more(url, identifier_is_url=True)
-
-    def _all(self, page: Any) -> list[Mapping[str, Any]]:
-        """The records of a query's page and of those after it."""
-        records = list(page["records"])
-        while not page["done"]:
-            more = page["nextRecordsUrl"]
-            page = self._wire.read(partial(self._more, more))
-            records += page["records"]
-        return records
-
 
 def _body(reply: Any) -> Any:
     try:
         return reply.json()
     except JSONDecodeError:
         return reply.text
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One GET, by its path below `/services/data/vXX.X/`."""
-
-    path: str
-    is_query: bool
-
-    def body(self, status: int, body: Any, host: str) -> Any:
-        """`body` when it is an answer; `None` for what is not there. Raises OrgError."""
-        if status < 400:
-            return body
-        error = refused(status, body, host)
-        if status == 404 and not self.is_query and getattr(error, "code", "") == "NOT_FOUND":
-            return None
-        raise error
-
-
-def _parts(query: Describe | Select | Newest) -> list[_Part]:
-    match query:
-        case Describe(sobject):
-            return [_Part(f"sobjects/{quote(sobject, safe='')}/describe", is_query=False)]
-        case Newest():
-            return [_query(soql.newest(query))]
-        case Select():
-            return [_query(text) for text in soql.selects(query)]
-
-
-def _query(text: str) -> _Part:
-    return _Part(f"query?q={quote(text, safe='')}", is_query=True)
-
-
-def _groups(parts: Sequence[_Part]) -> list[list[_Part]]:
-    """The parts, each once, in as few composite calls as will hold them."""
-    groups: list[list[_Part]] = []
-    for part in dict.fromkeys(parts):
-        for group in groups:
-            queries = sum(one.is_query for one in group)
-            if len(group) < _PARTS and not (part.is_query and queries == _QUERIES):
-                group.append(part)
-                break
-        else:
-            groups.append([part])
-    return groups
-
-
-def _rows(
-    select: Select | Newest, found: Sequence[Sequence[Mapping[str, Any]]]
-) -> list[dict[str, Any]]:
-    """Each record once, with the fields of `select` and no others; the newest first, or by Id."""
-    by_id = {record["Id"]: record for records in found for record in records}
-    order = list(by_id) if isinstance(select, Newest) else sorted(by_id)
-    return [
-        {field: _value(by_id[id_], field.split(".")) for field in select.fields} for id_ in order
-    ]
-
-
-def _value(record: Mapping[str, Any] | None, path: Sequence[str]) -> Any:
-    if record is None:
-        return None
-    first, *rest = path
-    if first in record:
-        value = record[first]
-    else:
-        # Salesforce answers with its own spelling of a name, whatever the query's was.
-        value = next(v for name, v in record.items() if name.casefold() == first.casefold())
-    return _value(value, rest) if rest else value
 
 
 def path_of(sobject: str, id_: Value) -> str:

@@ -117,11 +117,12 @@ def test_a_select_too_long_for_one_query_is_put_together_again(org, script):
     emails = tuple(f"person.{n}@acme.example" for n in range(9_000))
     both = {"Id": "003B", "Email": "b"}
     script.answers = [
+        (200, {"sObjects": [{"name": "Contact", "count": 2_000_000}]}),
         composed(
             (200, page({"Id": "003C", "Email": "c"}, both)),
             (200, page(both)),
             (200, page({"Id": "003A", "Email": "a"})),
-        )
+        ),
     ]
     answers = org.read([Select("Contact", ("Email",), (("Email", emails), ("Name", ("A",))))])
     assert answers == [[{"Email": "a"}, {"Email": "b"}, {"Email": "c"}]]

@@ -1,0 +1,262 @@
+"""Read records: few of them in one composite call, many in the cheapest way, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from provisioner.call import Describe, Newest, Select
+from provisioner.org import bulk_query, soql, ways
+from provisioner.org.errors import Refused
+from provisioner.org.http import refused
+from provisioner.org.records import Sieve
+from provisioner.org.rest import VERSION, Rest
+from provisioner.org.ways import QUERIES, Way
+from provisioner.resource import Lookup
+
+_PARTS = 25
+"""Sub-requests of one composite call. (platform reference 8.2)"""
+_LONGEST_URI = 2_000
+"""Salesforce takes 16,384 bytes of URI and headers, and advises this much for the URI. A query
+in a composite call stands in the body, and is not bound by it. (Salesforce knowledge article
+000386264)"""
+_FEW = 5_000
+"""Up to so many keys it is not worth a call to ask how many rows there are in all."""
+_SIDE_BY_SIDE = 4
+"""Of the 25 calls that Salesforce lets run at a time, were they to last long; others need some.
+(platform reference 8.4)"""
+
+
+class Reads:
+    """The reads of one org. Every method raises OrgError.
+
+    `choose` picks the way to rows by more than `few` keys, as `ways.choose` does.
+    """
+
+    def __init__(
+        self, rest: Rest, choose: Callable[..., Way] = ways.choose, few: int = _FEW
+    ) -> None:
+        self._rest = rest
+        self._choose = choose
+        self._few = few
+        self._totals: dict[str, int] = {}
+        self._describes: dict[str, Any] = {}
+
+    def read(self, queries: Sequence[Describe | Select | Newest]) -> list[Any]:
+        """The answers in the order of `queries`, in as few calls as Salesforce allows."""
+        asked = [self._asked(query) for query in queries]
+        many = any(one.many for one in asked)
+        takers: dict[_Part, list[Callable[[Any], object]]] = {}
+        tasks: list[Callable[[], object]] = []
+        for one in asked:
+            if one.task:
+                tasks.append(one.task)
+            for part in one.parts:
+                takers.setdefault(part, []).append(one.take)
+        tasks = [
+            partial(self._fetch, group, takers, ahead=many) for group in _groups(takers)
+        ] + tasks
+        if many and len(tasks) > 1:
+            with ThreadPoolExecutor(_SIDE_BY_SIDE, "read") as pool:
+                for done in [pool.submit(task) for task in tasks]:
+                    done.result()
+        else:
+            for task in tasks:
+                task()
+        return [one.answer() for one in asked]
+
+    def find(self, wanted: Lookup) -> list[str]:
+        """The Ids of the records that have these values, in order."""
+        return sorted(record["Id"] for record in self._records(soql.lookup(wanted)))
+
+    def count_active(self, profile_ids: Sequence[str]) -> dict[str, int]:
+        """How many active users have each of these profiles."""
+        rows = self._records(soql.count_active(profile_ids))
+        return {row["ProfileId"]: int(row["users"]) for row in rows}
+
+    def last_logins(self, user_id: str, fields: Sequence[str], count: int) -> list[dict[str, Any]]:
+        """The last rows of a user's LoginHistory, the newest first."""
+        found = self._records(soql.last_logins(user_id, fields, count))
+        return [{name: row[name] for name in fields} for row in found]
+
+    def _records(self, query: str) -> list[Mapping[str, Any]]:
+        part = _query(query)
+        found: list[Mapping[str, Any]] = []
+        self._fetch([part], {part: [found.extend]}, ahead=False)
+        return found
+
+    # ------------------------------------------------------------ what is asked
+
+    def _asked(self, query: Describe | Select | Newest) -> _Asked:
+        match query:
+            case Describe(sobject):
+                described: list[Any] = []
+                path = f"sobjects/{quote(sobject, safe='')}/describe"
+                part = _Part(path, is_query=False)
+                return _Asked(
+                    [part], described.append, partial(self._described, sobject, described)
+                )
+            case Newest():
+                sieve = Sieve(query.fields)
+                rows = partial(sieve.rows, as_found=True)
+                return _Asked([_query(soql.newest(query))], sieve.add, rows)
+            case Select():
+                return self._selected(query)
+
+    def _described(self, sobject: str, found: Sequence[Any]) -> Any:
+        (body,) = found
+        if body:
+            self._describes[sobject] = body
+        return body
+
+    def _selected(self, select: Select) -> _Asked:
+        keys = sum(len(values) for _, values in select.any_of)
+        way = self._way(select, keys) if keys > self._few else Way.KEYED
+        if way is Way.KEYED:
+            sieve = Sieve(select.fields)
+            parts = [_query(text) for text in soql.selects(select)]
+            return _Asked(parts, sieve.add, sieve.rows, many=keys > self._few)
+        fields = self._describes.get(select.sobject, {}).get("fields", ())
+        types = {field["name"]: field["type"] for field in fields}
+        sieve = Sieve(select.fields, select.any_of, types)
+        (text,) = soql.selects(replace(select, fields=sieve.fields, any_of=()))
+        scan = self._scan if way is Way.SCAN else partial(bulk_query.read, self._rest)
+        return _Asked([], sieve.add, sieve.rows, partial(scan, text, sieve), many=True)
+
+    def _way(self, select: Select, keys: int) -> Way:
+        # An Id has two forms, with and without the three letters that tell its case.
+        if any(field.endswith("Id") for field, _ in select.any_of):
+            return Way.KEYED
+        length = sum(len(value) + 3 for _, values in select.any_of for value in values)
+        total = self._total(select.sobject)
+        return self._choose(keys, length, total, bulk=select.sobject in self._describes)
+
+    def _total(self, sobject: str) -> int | None:
+        """How many records there are of an sObject, more or less; asked once."""
+        if sobject not in self._totals:
+            try:
+                told = self._rest.get(f"limits/recordCount?sObjects={quote(sobject, safe='')}")
+            except Refused:
+                return None
+            self._totals |= {one["name"]: int(one["count"]) for one in told["sObjects"]}
+        return self._totals.get(sobject)
+
+    # ------------------------------------------------------------ how it is read
+
+    def _scan(self, query: str, sieve: Sieve) -> None:
+        for records in self._pages(self._rest.rows(_query(query).path), ahead=True):
+            sieve.add(records)
+
+    def _fetch(
+        self,
+        group: Sequence[_Part],
+        takers: Mapping[_Part, Sequence[Callable[[Any], object]]],
+        *,
+        ahead: bool,
+    ) -> None:
+        """Give what each part is answered to those who asked for it, page by page."""
+        alone = group[0] if len(group) == 1 and len(group[0].path) <= _LONGEST_URI else None
+        bodies = [self._get(alone)] if alone else self._compose(group)
+        for part, body in zip(group, bodies, strict=True):
+            pages = self._pages(body, ahead=ahead) if part.is_query else [body]
+            for page in pages:
+                for take in takers[part]:
+                    take(page)
+
+    def _get(self, part: _Part) -> Any:
+        try:
+            return self._rest.rows(part.path)
+        except Refused as error:
+            if error.code == "NOT_FOUND" and not part.is_query:
+                return None
+            raise
+
+    def _compose(self, group: Sequence[_Part]) -> list[Any]:
+        # Values are percent-encoded, so that no `@{...}` in one is taken for a reference.
+        body = {
+            "compositeRequest": [
+                {
+                    "method": "GET",
+                    "url": f"/services/data/v{VERSION}/{part.path}",
+                    "referenceId": f"part{number}",
+                }
+                for number, part in enumerate(group)
+            ]
+        }
+
+        def told(answer: Any) -> list[Any]:
+            by_id = {one["referenceId"]: one for one in answer["compositeResponse"]}
+            answers = [by_id[f"part{number}"] for number in range(len(group))]
+            return [
+                part.body(one["httpStatusCode"], one["body"], self._rest.host)
+                for part, one in zip(group, answers, strict=True)
+            ]
+
+        found: list[Any] = self._rest.ask("composite", json.dumps(body), told)
+        return found
+
+    def _pages(self, page: Any, *, ahead: bool) -> Iterator[list[Mapping[str, Any]]]:
+        """The records of a page and of those after it, the next being read meanwhile."""
+        if page["done"]:
+            yield page["records"]
+            return
+        with ThreadPoolExecutor(1, "page") as pool:
+            while not page["done"]:
+                coming = pool.submit(self._rest.rows, page["nextRecordsUrl"])
+                yield page["records"]
+                page = coming.result()
+            yield page["records"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One GET, by its path below `/services/data/vXX.X/`."""
+
+    path: str
+    is_query: bool
+
+    def body(self, status: int, body: Any, host: str) -> Any:
+        """`body` when it is an answer; `None` for what is not there. Raises OrgError."""
+        if status < 400:
+            return body
+        error = refused(status, body, host)
+        if status == 404 and not self.is_query and getattr(error, "code", "") == "NOT_FOUND":
+            return None
+        raise error
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question: the parts or the task that get it answered, and who puts the answer together.
+
+    `take` is given every page of every part; `many` says that side by side is worth it.
+    """
+
+    parts: Sequence[_Part]
+    take: Callable[[Any], object]
+    answer: Callable[[], Any]
+    task: Callable[[], object] | None = None
+    many: bool = False
+
+
+def _query(text: str) -> _Part:
+    return _Part(f"query?q={quote(text, safe='')}", is_query=True)
+
+
+def _groups(parts: Mapping[_Part, object]) -> list[list[_Part]]:
+    """The parts in as few composite calls as will hold them."""
+    groups: list[list[_Part]] = []
+    for part in parts:
+        for group in groups:
+            queries = sum(one.is_query for one in group)
+            if len(group) < _PARTS and not (part.is_query and queries == QUERIES):
+                group.append(part)
+                break
+        else:
+            groups.append([part])
+    return groups
