@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -161,6 +161,17 @@ def _apply(parser: argparse.ArgumentParser) -> None:
 
 def _revert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--ignore",
+        metavar="ADDRESS[.FIELD]",
+        action="append",
+        default=[],
+        help="leave a difference alone, in drift-ignore.yaml of the spec; repeatable",
+    )
+    parser.add_argument("--reason", metavar="TEXT", help="why `--ignore` leaves it alone")
+    parser.add_argument(
+        "--until", metavar="DAY", type=_day, help="through which day, such as 2026-12-31"
+    )
+    parser.add_argument(
         "--revert", metavar="FILE", help="save the plan that takes the differences back"
     )
     _valid_for(parser)
@@ -220,6 +231,13 @@ def _valid_for(parser: argparse.ArgumentParser) -> None:
         default=timedelta(days=7),
         help="how long the saved plan can be applied: 30m, 12h, 7d (the default)",
     )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a day such as 2026-12-31") from None
 
 
 def _duration(text: str) -> timedelta:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from provisioner import canaries as watched_users
 from provisioner import environment as environments
-from provisioner import roster, rosters, schema, source, spec
+from provisioner import ignores, roster, rosters, schema, source, spec
 from provisioner.collector import held
-from provisioner.diagnostics import Diagnostic, DiagnosticError, Span, in_order
+from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span, in_order
 from provisioner.environment import Environment, Local
+from provisioner.ignores import Ignore
 from provisioner.resource import Secret, Spec
 from provisioner.selection import Selection
 
@@ -36,7 +38,8 @@ class Loaded:
     """A spec as read: what it declares, where it is for, and what is wrong with it.
 
     `texts` are the files as read, by the name they have in messages; `selection` is the part
-    of the spec that a run is about. With `no_email` nothing is done that sends mail.
+    of the spec that a run is about; `ignores` are the differences that are left alone today.
+    With `no_email` nothing is done that sends mail.
     """
 
     folder: Path
@@ -46,6 +49,7 @@ class Loaded:
     problems: tuple[Diagnostic, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
+    ignores: tuple[Ignore, ...] = ()
     canaries: tuple[watched_users.Canary, ...] = ()
     no_email: bool = False
 
@@ -105,7 +109,8 @@ def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
     problems += [*rows.problems, *(p for p in declared.problems if p.span not in unfilled)]
     specs, watched = declared.specs, watched_users.canaries(filled)
     problems += [p for p in watched_users.check(filled, specs) if p.span not in unfilled]
-    if secrets and not problems:
+    ignored = _ignores(folder, specs, known, texts, problems)
+    if secrets and not any(p.severity is Severity.ERROR for p in problems):
         try:
             specs = environments.with_secrets(specs, os.environ, _read_text)
         except DiagnosticError as error:
@@ -118,6 +123,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
         in_order(problems),
         rows.texts,
         canaries=watched,
+        ignores=ignored,
     )
 
 
@@ -150,8 +156,28 @@ def _files(folder: Path) -> list[Path]:
         p
         for pattern in ("*.yaml", "*.yml")
         for p in folder.rglob(pattern)
-        if "environments" not in p.relative_to(folder).parts
+        if "environments" not in p.relative_to(folder).parts and p != folder / ignores.FILE
     )
+
+
+def _ignores(
+    folder: Path,
+    specs: Iterable[Spec],
+    known: Mapping[str, Mapping[str, Any]],
+    texts: dict[str, str],
+    problems: list[Diagnostic],
+) -> tuple[Ignore, ...]:
+    """What the spec's file of ignored differences says for today; nothing where it is wrong."""
+    path = folder / ignores.FILE
+    if not path.is_file() or (document := _document(path, texts, problems)) is None:
+        return ()
+    entries: tuple[Ignore, ...] = ()
+    wrong = schema.check(document, schema.Validator(known, "drift-ignore.schema.json"))
+    if not wrong:
+        today = datetime.now(UTC).date()
+        entries, wrong = ignores.read(document, (s.address for s in specs), today)
+    problems += wrong
+    return entries
 
 
 def _document(

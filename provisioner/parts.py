@@ -1,13 +1,15 @@
-"""Leave in a plan what was selected, and what that needs. Pure."""
+"""Leave in a plan what was selected, what that needs, and nothing that is ignored. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from provisioner.diagnostics import Diagnostic
 from provisioner.diff import Action, Change
 from provisioner.facts import FIELDS_OF_THE_PORTAL, Facts
+from provisioner.ignores import Ignore, Ignored
 from provisioner.resource import Address, DesiredState, Lookup, Resource
 from provisioner.selection import Selection
 
@@ -65,6 +67,39 @@ def parts(
     selected -= excluded
     left_out = _without(excluded, selected, changes, needs, facts.enabling)
     return Parts(frozenset(selected - left_out.keys()), left_out)
+
+
+def without(
+    changes: Mapping[Address, Change], ignores: Iterable[Ignore]
+) -> tuple[dict[Address, Change], tuple[Ignored, ...]]:
+    """The changes without the fields that are ignored of them, and what is ignored.
+
+    Single fields are left alone of what is there; what is missing is made whole, or not. A
+    change that is ignored as a whole is still among the changes, for the caller to exclude.
+    """
+    left: dict[Address, Change] = {}
+    ignored: list[Ignored] = []
+    entries = tuple(ignores)
+    for address, change in changes.items():
+        mine = [entry for entry in entries if entry.names(address)]
+        whole = next((entry for entry in mine if entry.field is None), None)
+        if whole:
+            ignored.append(Ignored(address, None, whole))
+            left[address] = change
+            continue
+        if not mine or change.before is None or not change.fields:
+            left[address] = change
+            continue
+        fields = []
+        for field in change.fields:
+            entry = next((e for e in mine if fnmatchcase(field.name, str(e.field))), None)
+            if entry:
+                ignored.append(Ignored(address, field.name, entry))
+            else:
+                fields.append(field)
+        if fields:
+            left[address] = replace(change, fields=tuple(fields))
+    return left, tuple(ignored)
 
 
 def _without(

@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from provisioner.call import Call
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span
 from provisioner.diff import Action, Change
+from provisioner.ignores import Ignored
 from provisioner.resource import Address, Resource
 
 
@@ -98,7 +99,7 @@ class Plan:
     the specs name, `reads` the API calls that the plan took, `writes` those that applying it
     takes if each is answered at the first try. A plan with an error among its `problems` is not
     applied. `left_out` are changes that were not excluded themselves, each with the excluded one
-    that it can not be without.
+    that it can not be without; `ignored` are differences that a reviewed file lets be.
     """
 
     org: OrgInfo
@@ -110,6 +111,7 @@ class Plan:
     reads: int = 0
     left_out: tuple[tuple[Address, Address], ...] = ()
     writes: int = 0
+    ignored: tuple[Ignored, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)

@@ -10,10 +10,11 @@ from provisioner.diagnostics import DiagnosticError, Severity
 from provisioner.diff import Action, Change, diff
 from provisioner.guards.situation import Situation
 from provisioner.guards.users import seats
+from provisioner.ignores import Ignore
 from provisioner.kinds import BY_NAME, KINDS
 from provisioner.kinds.base import Removal
 from provisioner.notes import notes
-from provisioner.parts import Parts, parts
+from provisioner.parts import Parts, parts, without
 from provisioner.plan import Known, OrgInfo, Plan, Step, order
 from provisioner.reader import Reading
 from provisioner.resource import Address, LiveState, Resource
@@ -23,11 +24,15 @@ _RANKS = {kind.name: rank for rank, kind in enumerate(KINDS)}
 
 
 def make_plan(
-    reading: Reading, instance_url: str, reads: int, selection: Selection | None = None
+    reading: Reading,
+    instance_url: str,
+    reads: int,
+    selection: Selection | None = None,
+    ignores: Iterable[Ignore] = (),
 ) -> Plan:
     """The steps that turn what was read into what is wanted, and what stands in their way.
 
-    With a selection, those of what is selected alone.
+    With a selection, those of what is selected alone; never what is ignored.
     """
     organization = reading.facts.organization
     org = OrgInfo(str(organization.get("Id", "")), str(organization.get("Name", "")), instance_url)
@@ -39,6 +44,10 @@ def make_plan(
         if c.after.span() not in found
     }
     referrers = _referrers(reading.live)
+    changes, ignored = without(changes, ignores)
+    if whole := tuple(str(i.address) for i in ignored if i.field is None):
+        given = selection or Selection()
+        selection = replace(given, excludes=(*given.excludes, *whole))
     chosen: Parts | None = None
     if selection:
         chosen = parts(selection, reading.desired, changes, referrers, reading.facts)
@@ -69,7 +78,7 @@ def make_plan(
     managed = len(chosen.selected if chosen else reading.desired)
     left_out = tuple(sorted(chosen.left_out.items())) if chosen else ()
     writes = batches.estimate(steps)
-    return Plan(org, steps, tuple(problems), used, known, managed, reads, left_out, writes)
+    return Plan(org, steps, tuple(problems), used, known, managed, reads, left_out, writes, ignored)
 
 
 def declared_order(

@@ -44,15 +44,15 @@ def resources(loaded: Loaded) -> tuple[Resource, ...]:
 @held()
 def plan(loaded: Loaded, org: Org) -> Planned:
     """Read the org and compare. Raises OrgError."""
-    before = org.api_calls
+    before, parts = org.api_calls, (loaded.selection, loaded.ignores)
     reading = read(resources(loaded), loaded.identity, org)
-    made = make_plan(reading, org.instance_url, org.api_calls - before, loaded.selection)
+    made = make_plan(reading, org.instance_url, org.api_calls - before, *parts)
     people = {id_ for s in made.steps for id_ in to_count(s.change, reading.facts)}
     if people:
         counting = CountActive(tuple(sorted(people)))
         answers = {**reading.facts.answers, counting: org.read([counting])[0]}
         reading = replace(reading, facts=replace(reading.facts, answers=answers))
-        made = make_plan(reading, org.instance_url, org.api_calls - before, loaded.selection)
+        made = make_plan(reading, org.instance_url, org.api_calls - before, *parts)
     if loaded.no_email and (held := held_back(reading.desired, reading.live)):
         made = replace(made, problems=(*made.problems, held))
     return Planned(made, reading)

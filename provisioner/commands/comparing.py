@@ -46,7 +46,11 @@ def plan(options: Namespace) -> int:
 
 
 def drift(options: Namespace) -> int:
-    """Where the org differs from the spec."""
+    """Where the org differs from the spec, or what of it is to be left alone."""
+    if options.ignore:
+        from provisioner.commands.ignoring import ignore
+
+        return ignore(options)
     return _online(options, _drift)
 
 

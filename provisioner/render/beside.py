@@ -72,5 +72,8 @@ def _shares(view: Mapping[str, Any]) -> Section:
 
 
 def _ignored(view: Mapping[str, Any]) -> Section:
-    items = (f"`{found['address']}`: {found['reason']}" for found in view.get("ignored", ()))
+    items = (
+        f"`{found['address']}` until {found['until']}: {found['reason']}"
+        for found in view.get("ignored", ())
+    )
     return Section("ignored", "Ignored", tuple(items))

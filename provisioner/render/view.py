@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioner.diff import Action, FieldChange
+from provisioner.ignores import plain
 from provisioner.plan import Note, NoteKind, Plan, Step
 from provisioner.render.diagnostics import place, problem
 from provisioner.resource import Value
@@ -37,6 +38,7 @@ def plan(todo: Plan, *, spec: str, environment: str, report: str = "plan") -> di
         "left_out": [
             {"address": str(address), "needs": str(excluded)} for address, excluded in todo.left_out
         ],
+        "ignored": [plain(i) for i in todo.ignored],
         "problems": [problem(p) for p in todo.problems],
         "summary": summary(todo),
         "licences": [

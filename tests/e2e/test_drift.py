@@ -146,5 +146,76 @@ def test_it_takes_at_most_five_calls_more_than_a_plan(acme, sam):
     assert calls("drift", 2) <= calls("plan", 0) + 5
 
 
+IGNORE = "specs/acme/drift-ignore.yaml"
+
+
+def test_a_difference_is_left_alone_for_a_reason_and_a_time(acme, sam, org):
+    sam.change("Account", "Name='Acme Corporation'", Fax="+49 30 6")
+    where = ["--env", "served"]
+    why = ["--reason", "sales: a test line", "--until", "2999-12-31"]
+    added = acme.run("drift", "--ignore", "account/acme.Fax", *why, status=0)
+    assert "is left alone through 2999-12-31" in added.err
+    assert (
+        (acme.folder / IGNORE)
+        .read_text("utf-8")
+        .endswith(
+            """\
+ignore:
+  - address: account/acme
+    field: Fax
+    reason: "sales: a test line"
+    until: 2999-12-31
+"""
+        )
+    )
+    seen = acme.run("drift", *where, status=0)
+    assert "Ignored: account/acme.Fax until 2999-12-31: sales: a test line." in seen.out
+    applied = acme.run("apply", *where, "--auto-approve", status=0)
+    assert "Ignored: account/acme.Fax" in applied.out
+    (account,) = org.query("SELECT Fax FROM Account WHERE Name='Acme Corporation'")
+    assert account["Fax"] == "+49 30 6"
+
+    acme.run("drift", "--ignore", "contact/jane", "--ignore", "user/jane", *why, status=0)
+    assert "resources in" in acme.run("validate", status=0).out
+    text = (acme.folder / IGNORE).read_text("utf-8")
+    acme.write(IGNORE, text.replace("2999-12-31", "2020-12-31", 1))
+    again = acme.run("drift", *where, status=2)
+    assert "account/acme" in again.out
+    assert "warning[expired-ignore]: `account/acme.Fax` is not ignored any more" in again.err
+    assert f"{IGNORE}:6:12" in again.err
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (["--ignore", "account/acme"], "for a reason and until a day"),
+        (["--ignore", "account/acme", "--reason", " ", "--until", "2999-01-01"], "for a reason"),
+        (["--ignore", "account/acme", "--reason", "x"], "--until YYYY-MM-DD"),
+        (["--ignore", "account/acme", "--reason", "x", "--until", "soon"], "`soon` is not a day"),
+        (["--ignore", "account/acme", "--reason", "x", "--until", "2020-01-01"], "is over"),
+        (["--ignore", "account/acm", "--reason", "x", "--until", "2999-01-01"], "did you mean `account/acme`?"),
+    ],
+)  # fmt: skip
+def test_nothing_is_ignored_without_reason_end_and_address(call, said, work):
+    work.copy_acme()
+    assert said in work.run("drift", *call, status=1).err
+    assert not (work.folder / IGNORE).exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("ignore: [{address: account/acme}]\n", ":1:10"),
+        ("ignored: []\n", ":1:1"),
+        ("ignore:\n  - {address: a, reason: '', until: 2999-01-01}\n", ":2:26"),
+        ("ignore:\n  - {address: a, reason: x, until: soon}\n", ":2:36"),
+    ],
+)
+def test_a_file_of_ignores_that_is_wrong_is_an_error_in_its_place(text, place, work):
+    work.copy_acme()
+    work.write(IGNORE, text)
+    assert IGNORE + place in work.run("validate", status=1).out
+
+
 def fields(drift):
     return [field for step in drift["steps"] for field in step["fields"]]

@@ -76,7 +76,7 @@ problems = st.fixed_dictionaries(
 )
 
 lefts = st.fixed_dictionaries({"address": names, "needs": names})
-ignored = st.fixed_dictionaries({"address": names, "reason": names})
+ignored = st.fixed_dictionaries({"address": names, "reason": names, "until": st.just("2026-12-31")})
 refusals = st.fixed_dictionaries({"message": names, "help": names})
 
 
