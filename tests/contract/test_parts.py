@@ -57,7 +57,7 @@ def steps(planned):
 )
 def test_a_target_brings_what_it_needs_and_can_be_applied(targets, left, portal):
     planned = plan(portal, targets)
-    assert planned.plan.problems == ()
+    assert planned.plan.errors == ()
     assert steps(planned) == sorted(left)
     assert planned.plan.managed == len(left)
     assert {r.outcome.value for r in portal.apply_plan(planned)} == {"done"}
@@ -80,7 +80,7 @@ def test_a_target_brings_what_it_needs_and_can_be_applied(targets, left, portal)
 def test_an_exclude_takes_along_what_can_not_be_without_it(excludes, gone, left_out, portal):
     everything = steps(plan(portal))
     planned = plan(portal, excludes=excludes)
-    assert planned.plan.problems == ()
+    assert planned.plan.errors == ()
     assert steps(planned) == sorted(set(everything) - set(gone))
     told = {str(a): str(b) for a, b in planned.plan.left_out}
     assert left_out.items() <= told.items()
@@ -114,10 +114,10 @@ def test_a_problem_of_what_is_left_out_does_not_stand_in_the_way(portal):
         "bad": {"account": "acme", "LastName": "X", "Nope__c": "1", "Email": "x@y.example"},
     }
     spec = {**SPEC, "contacts": contacts}
-    assert [p.code for p in plan(portal, spec=spec).plan.problems] == ["unknown-field"]
-    assert plan(portal, ["contact/jane"], spec=spec).plan.problems == ()
-    assert plan(portal, excludes=["contact/bad"], spec=spec).plan.problems == ()
-    assert [p.code for p in plan(portal, ["contact/bad"], spec=spec).plan.problems] == [
+    assert [p.code for p in plan(portal, spec=spec).plan.errors] == ["unknown-field"]
+    assert plan(portal, ["contact/jane"], spec=spec).plan.errors == ()
+    assert plan(portal, excludes=["contact/bad"], spec=spec).plan.errors == ()
+    assert [p.code for p in plan(portal, ["contact/bad"], spec=spec).plan.errors] == [
         "unknown-field"
     ]
 
