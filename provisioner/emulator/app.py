@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 _SURFACES: Final = (
-    "auth", "rest", "bulk1", "metadata", "partner", "setup", "portal", "portal_passwords",
+    "auth", "rest", "scim", "bulk1", "metadata", "partner", "setup", "portal", "portal_passwords",
     "portal_registration", "site_pages",
 )  # fmt: skip
 

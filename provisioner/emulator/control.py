@@ -17,6 +17,8 @@ to all others it is not there (404). What it can do:
 | | the license active: `{"PID_Customer_Community": 50000}` (0 disables it) |
 | `GET duplicates`, `PUT duplicates` | the duplicate rules; sets others, of records whose fields |
 | | are all equal: `{"Contact": {"fields": ["Email"], "allowSave": true}}` |
+| `GET email-domains`, `PUT email-domains` | the domains that users' addresses must be of: |
+| | `["acme.example"]`; an empty list allows every one |
 | `GET outbox`, `DELETE outbox` | the e-mails the org would have sent; forgets them |
 | `GET requests`, `DELETE requests` | the request log, `?after=<seq>`; empties it |
 | `GET coverage` | what this org covers, as `provisioner org coverage` prints it |
@@ -28,6 +30,7 @@ of the org, which several servers may share.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import threading
 import time
@@ -42,6 +45,7 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.http import parse_cookie
 
 from provisioner.emulator import context, describe, duplicates, faults, refusals
+from provisioner.emulator.rules.users import EMAIL_DOMAINS
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
@@ -416,6 +420,22 @@ def set_duplicate_rules() -> tuple[dict[str, Any], int]:
                 return {"error": f"{name}: a rule has `fields` of an object, and `allowSave`"}, 400
     duplicates.set_rules(org, given)
     return duplicate_rules(), 200
+
+
+@blueprint.get("/email-domains")
+def email_domains() -> Response:
+    """The domains that users' e-mail addresses must be of."""
+    return jsonify(json.loads(context.org().setting(EMAIL_DOMAINS) or "[]"))
+
+
+@blueprint.put("/email-domains")
+def set_email_domains() -> tuple[Response, int]:
+    """Allows these domains only, or every one."""
+    given = request.get_json(silent=True)
+    if not isinstance(given, list) or not all(isinstance(one, str) and one for one in given):
+        return jsonify({"error": "give a list of domains"}), 400
+    context.org().put_setting(EMAIL_DOMAINS, json.dumps([one.lower() for one in given]))
+    return email_domains(), 200
 
 
 @blueprint.get("/outbox")

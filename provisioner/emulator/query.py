@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import soql, soql_clauses, soql_functions, soql_groups
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.describe import Field, SObject
 
 PAGE: Final = 2000  # default and most; least 200 (platform reference 8.1 [V])
+_LOCATOR_LIFE: Final = timedelta(days=2)  # platform reference 8.1 [U]
 _MOST_ALL_FIELDS: Final = 200  # FIELDS() in a query without a bound set of fields (SOQL guide)
 
 Record = dict[str, Any]
@@ -96,8 +98,10 @@ def _run(context: Context, query: Query, text: str, page: int) -> dict[str, Any]
 def more(context: Context, locator: str) -> dict[str, Any]:
     """The page behind a locator, `01g...-2000`; INVALID_QUERY_LOCATOR when there is none."""
     id_, _, start = locator.partition("-")
+    since = timestamp(context.org.now() - _LOCATOR_LIFE)
     found = context.org.execute(
-        "SELECT soql, deleted, batch, row_ids FROM query_cursor WHERE id = ?", (id_,)
+        "SELECT soql, deleted, batch, row_ids FROM query_cursor WHERE id = ? AND created > ?",
+        (id_, since),
     )
     if not found or not start.isdecimal() or len(start) > len("1000000000"):
         # the code: platform reference 2.4 [V]; text as remembered of real orgs [U]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 _USERNAME: Final = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s.]+(\.[^@\s.]+)+")
+EMAIL_DOMAINS: Final = "email domains"  # the name of the setting, a JSON list
 _FEATURES: Final = ("CustomerPortal", "Networks", "PartnerPortal")
 
 
 def create(org: Org, by: str, row: dict[str, Any]) -> str:
     """A user of the company or of the portal, as its profile's licence says."""
     row["Username"] = _username(row["Username"])
+    _allowed_domain(org, row)
     license_ = license_of(org, row["ProfileId"])
     _may_manage(org, by, license_)
     _may_give(org, by, row["ProfileId"])
@@ -62,6 +65,7 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
     _may_manage(org, by, held)
     if merged["ProfileId"] != current["ProfileId"]:
         _may_give(org, by, current["ProfileId"], merged["ProfileId"])
+    _allowed_domain(org, row)
     if "Username" in row:
         merged["Username"] = row["Username"] = _username(row["Username"])
     _same_contact(current, merged)
@@ -294,6 +298,18 @@ def _username(text: str) -> str:
             ("Username",),
         )
     return text.lower()
+
+
+def _allowed_domain(org: Org, row: Mapping[str, Any]) -> None:
+    """An e-mail address is of one of the allowed domains, if there are any (2.3 [V])."""
+    allowed = json.loads(org.setting(EMAIL_DOMAINS) or "[]")
+    domain = str(row.get("Email") or "").rpartition("@")[2].lower()
+    if allowed and domain and domain not in allowed:
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION",
+            f"Invalid Email Address: Must be in domain(s) {', '.join(allowed)}: Email",
+            ("Email",),
+        )
 
 
 def _seat(org: Org, license_: License) -> None:

@@ -1,5 +1,7 @@
 """REST resources around records: relationships, recent items, limits, and how JSON is printed."""
 
+from datetime import timedelta
+
 import pytest
 
 URL = "http://127.0.0.1:8787"
@@ -75,3 +77,35 @@ def test_what_is_not_served_says_so(rest, path):
 def test_a_query_must_say_something(rest, path):
     refused = (400, "MALFORMED_QUERY", "SOQL statements cannot be empty or null", None)
     assert rest.refusal("GET", path) == refused
+
+
+def test_a_locator_lives_for_two_days(rest, local, admin):
+    for n in range(401):
+        local.insert("Account", {"Name": f"{n}"}, by=admin)
+    few = {"Sforce-Query-Options": "batchSize=200"}
+    first = rest.query("SELECT Id FROM Account", headers=few)
+    locator = first["nextRecordsUrl"].rpartition("/")[2]
+    second = rest("GET", f"/query/{locator}")[1]
+    assert (len(second["records"]), second["done"]) == (200, False)
+    local.set_clock(local.now() + timedelta(days=2, seconds=1))
+    token = local.start_session(admin).token
+    headers = {"Authorization": f"Bearer {token}"}
+    refused = rest.refusal("GET", f"/query/{locator}", headers=headers)
+    assert refused[1] == "INVALID_QUERY_LOCATOR"
+
+
+def test_addresses_are_of_an_allowed_domain(rest, person, profiles):
+    domains = f"{URL}/emulator/email-domains"
+    assert rest("PUT", domains, ["Bolt.example"]) == (200, ["bolt.example"])
+    body = {**person, "ProfileId": profiles["High Volume Customer Portal"]}
+    assert rest.refusal("POST", "/sobjects/User", body) == (
+        400, "FIELD_INTEGRITY_EXCEPTION",
+        "Invalid Email Address: Must be in domain(s) bolt.example: Email", ["Email"],
+    )  # fmt: skip
+    jane = rest.create("User", **{**body, "Email": "jane@bolt.example"})
+    refused = rest.refusal("PATCH", f"/sobjects/User/{jane}", {"Email": "jane@acme.example"})
+    assert refused[1] == "FIELD_INTEGRITY_EXCEPTION"
+    assert rest("PATCH", f"/sobjects/User/{jane}", {"Title": "Boss"})[0] == 204
+    assert rest("PUT", domains, "acme.example")[0] == 400
+    assert rest("PUT", domains, []) == (200, [])
+    assert rest("PATCH", f"/sobjects/User/{jane}", {"Email": "jane@acme.example"})[0] == 204
