@@ -90,10 +90,14 @@ def check(
     yield from _circles([r for r in found if r.address in declared])
 
 
+_TARGETS: Mapping[str, Sequence[tuple[str, Target]]] = {
+    kind: [(name, target) for (of, name), target in TARGETS.items() if of == kind]
+    for kind in {kind for kind, _ in TARGETS}
+}
+
+
 def _references(spec: Spec) -> Iterator[_Reference]:
-    for (kind, name), target in TARGETS.items():
-        if kind != spec.address.kind:
-            continue
+    for name, target in _TARGETS.get(spec.address.kind, ()):
         match spec.data.get(name):
             case str() as value:
                 yield _Reference(spec, target, value, spec.at(name))

@@ -185,6 +185,11 @@ def _plain(text: str, header: Sequence[str], names: template.Names) -> Fill:
 
 
 def _by_jinja(text: str, header: Sequence[str], names: template.Names) -> Fill:
+    from provisioner.shortcut import shortcut
+
+    short = shortcut(text, {name: place for place, name in enumerate(header) if name})
+    if short:
+        return short
     give = template.compiled(text)
     return lambda cells: give({"row": dict(zip(header, cells, strict=True)), **names})
 
@@ -428,8 +433,10 @@ class _Filling:
         return Diagnostic("uneven-row", what, at, help=help_)
 
     def _key_of(self, number: int, cells: Sequence[str]) -> str | None:
-        found = self._given(self._key, number, cells, ("key",))
-        if found is _Failed:
+        try:
+            found = self._key.give(cells)
+        except template.TemplateError as error:
+            self._fails(error, self._key, number, ("key",))
             return None
         key = "" if found is None else str(found).strip()
         if not _KEY.fullmatch(key):
@@ -451,21 +458,19 @@ class _Filling:
         values: list[Any] = []
         failed = False
         for leaf in part.leaves:
-            value = self._given(leaf, number, cells, (part.kind, *leaf.path))
-            failed = failed or value is _Failed
-            values.append(value)
+            try:
+                value = leaf.give(cells)
+            except template.TemplateError as error:
+                failed = True
+                self._fails(error, leaf, number, (part.kind, *leaf.path))
+                continue
+            values.append(None if type(value) is str and not value.strip() else value)
         return None if failed else values
 
-    def _given(self, leaf: _Leaf, number: int, cells: Sequence[str], at: Path) -> Any:
-        """What the template gives; text that is empty is null. `_Failed` where it fails."""
-        try:
-            value = leaf.give(cells)
-        except template.TemplateError as error:
-            for problem in error.problems:
-                found = self._at_leaf(problem.code, problem.message, leaf, number, at)
-                self._problem(replace(found, help=problem.help))
-            return _Failed
-        return None if isinstance(value, str) and not value.strip() else value
+    def _fails(self, error: template.TemplateError, leaf: _Leaf, number: int, at: Path) -> None:
+        for problem in error.problems:
+            found = self._at_leaf(problem.code, problem.message, leaf, number, at)
+            self._problem(replace(found, help=problem.help))
 
     def _at_leaf(self, code: str, what: str, leaf: _Leaf, number: int, at: Path) -> Diagnostic:
         span = self._cell(number, leaf.columns[0] if leaf.columns else None)
@@ -497,11 +502,7 @@ class _Filling:
 
     def _obeys(self, part: _Part, spec: Spec, values: Sequence[Any]) -> bool:
         """Whether the resource is what the schema asks; what it has against it is told."""
-        if (part.complete or "remove" in spec.data) and all(
-            type(value) in _SCALARS and leaf.rule(value)
-            for leaf, value in zip(part.leaves, values, strict=True)
-            if leaf.path[0] in spec.data
-        ):
+        if (part.complete or "remove" in spec.data) and self._follows(part, spec, values):
             return True
         if len(self._problems) >= _SHOWN:
             self._untold += 1
@@ -514,6 +515,12 @@ class _Filling:
         for problem in found:
             self._problem(self._of_row(part, spec, problem, given))
         return not found
+
+    def _follows(self, part: _Part, spec: Spec, values: Sequence[Any]) -> bool:
+        for leaf, value in zip(part.leaves, values, strict=True):
+            if not (type(value) in _SCALARS and leaf.rule(value)) and leaf.path[0] in spec.data:
+                return False
+        return True
 
     def _of_row(
         self, part: _Part, spec: Spec, problem: Diagnostic, given: Mapping[Path, Any]
@@ -528,10 +535,6 @@ class _Filling:
             help_ = _type_help(problem.message, given[path], column)
         notes = (*problem.notes, self._template_at((part.kind, *path)))
         return replace(problem, help=help_, notes=notes)
-
-
-class _Failed:
-    """Stands for the value of a template that fails."""
 
 
 def _any(_: Any) -> bool:

@@ -104,9 +104,10 @@ def specs(
     for spec in all_:
         problems += _both_forms(spec)
         problems += _unidentified(spec, names)
-    problems += _same_record(all_, names)
-    problems += _same_name(all_)
-    problems += _same_contact(all_)
+    placed = sorted(all_, key=lambda s: s.span)
+    problems += _same_record(placed, names)
+    problems += _same_name(placed)
+    problems += _same_contact(placed)
     problems += references.check(all_, flawed=flawed, complete=complete)
     return Specs(all_, names, in_order(problems))
 
@@ -229,10 +230,10 @@ _NATURAL: Mapping[str, tuple[str, ...]] = {
 # ---------------------------------------------------------------- two resources
 
 
-def _same_record(all_: Sequence[Spec], identity: Mapping[str, str]) -> Iterator[Diagnostic]:
+def _same_record(placed: Sequence[Spec], identity: Mapping[str, str]) -> Iterator[Diagnostic]:
     """Resources that would be found to be one record, by the keys that records are found by."""
     seen: dict[tuple[Any, ...], Spec] = {}
-    for spec in sorted(all_, key=lambda s: s.span):
+    for spec in placed:
         for name, scope in _keys(spec, identity):
             value = str(spec.data[name]).strip().casefold()
             key = spec.address.kind, name, value, scope
@@ -269,30 +270,30 @@ def _keys(spec: Spec, identity: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield "Email", f"account {account}"
 
 
-def _same_name(all_: Sequence[Spec]) -> Iterator[Diagnostic]:
+def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
     """Names that differ in case alone, and former names that are somebody's name."""
-    named: dict[tuple[str, str], tuple[Spec, Span]] = {}
+    named: dict[tuple[str, str], tuple[Spec, Path]] = {}
     former: dict[tuple[str, str], Spec] = {}
-    for spec in sorted(all_, key=lambda s: s.span):
-        for name, place in _name(spec):
-            first, at = named.setdefault((spec.address.kind, name.casefold()), (spec, place))
+    for spec in placed:
+        for name, path in _name(spec):
+            first, at = named.setdefault((spec.address.kind, name.casefold()), (spec, path))
             if first is not spec and spec.address.kind not in _NATURAL:
                 yield Diagnostic(
                     "duplicate-name",
                     f"`{name}` and `{first.address.name}` are one name to Salesforce",
-                    place,
-                    notes=(f"first declared at {at}",),
+                    spec.at(*path),
+                    notes=(f"first declared at {first.at(*at)}",),
                 )
-    for spec in sorted(all_, key=lambda s: s.span):
+    for spec in placed:
         was = spec.data.get("was")
         # The former e-mail of a contact is no name: others may have the same.
         if not isinstance(was, str) or spec.address.kind == "contact":
             continue
         key = spec.address.kind, was.strip().casefold()
-        holder, at = named.get(key, (spec, spec.span))
+        holder, at = named.get(key, (spec, ()))
         if holder is not spec:
             what = f"`{was}` is the name of `{holder.address}`, and not free to be renamed"
-            note = f"declared at {at}"
+            note = f"declared at {holder.at(*at)}"
             yield Diagnostic("former-name", what, spec.at("was"), notes=(note,))
         other = former.setdefault(key, spec)
         if other is not spec:
@@ -301,23 +302,23 @@ def _same_name(all_: Sequence[Spec]) -> Iterator[Diagnostic]:
             yield Diagnostic("former-name", what, spec.at("was"), notes=(note,))
 
 
-def _name(spec: Spec) -> Iterator[tuple[str, Span]]:
-    """The name by which Salesforce knows the resource, if it is unique to it."""
+def _name(spec: Spec) -> Iterator[tuple[str, Path]]:
+    """The name by which Salesforce knows the resource, if it is unique to it, and its path."""
     match spec.address.kind:
         case "contact":
             return
         case "account" | "user" as kind:
             field = _NATURAL[kind][-1]
             if isinstance(name := spec.data.get(field), str) and not spec.data.get("AccountNumber"):
-                yield name.strip(), spec.at(field)
+                yield name.strip(), (field,)
         case _:
-            yield spec.address.name.strip(), spec.span
+            yield spec.address.name.strip(), ()
 
 
-def _same_contact(all_: Sequence[Spec]) -> Iterator[Diagnostic]:
+def _same_contact(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
     """A contact has one user at most, even a deactivated one. (platform reference 1.8)"""
     seen: dict[str, Spec] = {}
-    for spec in sorted(all_, key=lambda s: s.span):
+    for spec in placed:
         contact = spec.data.get("contact")
         if spec.address.kind != "user" or not isinstance(contact, str):
             continue

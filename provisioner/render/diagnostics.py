@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, TextIO
 
 from provisioner import text
@@ -99,7 +98,7 @@ def _one(diagnostic: Diagnostic, source: list[str], width: int) -> Iterator[Line
 def _masked(span: Span, line: str) -> tuple[Span, str]:
     """The line with `***` for what stands at the span."""
     end = span.end_column - 1 if span.end_line == span.line else len(line)
-    hidden = replace(span, end_line=span.line, end_column=span.column + 3)
+    hidden = span._replace(end_line=span.line, end_column=span.column + 3)
     return hidden, f"{line[: span.column - 1]}***{line[end:]}"
 
 
