@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from provisioner.emulator import control
+from provisioner.emulator import watched
 from provisioner.emulator.app import create_app
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.emulator.store import Org
@@ -182,8 +182,8 @@ def test_the_door_tells_what_the_org_covers(door):
 
 
 def test_the_log_forgets_the_oldest_when_it_is_full(monkeypatch):
-    monkeypatch.setattr(control, "_LONGEST_LOG", 20)
-    known = control.State()
+    monkeypatch.setattr(watched, "_LONGEST_LOG", 20)
+    known = watched.State()
     for _ in range(25):
         known.note("GET", "/", "", 200, 0.0)
     assert [entry.seq for entry in known.log] == list(range(7, 26))
