@@ -84,6 +84,11 @@ class Journal:
         with self._lock:
             self._write([{"job": id_, "begins": [numbers.start, numbers.stop - 1], "at": _now()}])
 
+    def lease(self, id_: str, *, held: bool) -> None:
+        """Note that the lease on the org was taken, or given back."""
+        with self._lock:
+            self._write([_lease(id_, held=held)])
+
     def close(self, counts: Mapping[str, int]) -> None:
         """Note that the run came to its end."""
         with self._lock:
@@ -116,7 +121,10 @@ class Doubt:
 
 @dataclass(slots=True)
 class Record:
-    """A journal as read. `torn` says that its last line was cut off by a crash."""
+    """A journal as read. `torn` says that its last line was cut off by a crash.
+
+    `lease` is the Id of the lease that was never given back, if one was not.
+    """
 
     path: Path
     header: Mapping[str, Any] = field(default_factory=dict)
@@ -124,6 +132,7 @@ class Record:
     ended: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     settled: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     jobs: list[Mapping[str, Any]] = field(default_factory=list)
+    lease: str | None = None
     closed: Mapping[str, Any] | None = None
     torn: bool = False
 
@@ -207,6 +216,8 @@ def read(path: Path) -> Record:
             record.header = line
         elif "closed" in line:
             record.closed = line["closed"]
+        elif "lease" in line:
+            record.lease = line["lease"] if line["held"] else None
         elif "job" in line:
             record.jobs.append(line)
         else:
@@ -222,9 +233,9 @@ def records(folder: Path) -> tuple[Record, ...]:
 
 
 def unfinished(folder: Path, instance_url: str) -> tuple[Record, ...]:
-    """The journals of runs on this org that left a write in doubt and are over."""
+    """The journals of runs on this org that are over, and left a write in doubt or their lease."""
     found = (record for record in records(folder) if record.header.get("url") == instance_url)
-    return tuple(record for record in found if record.state == "in doubt")
+    return tuple(r for r in found if r.state == "in doubt" or (r.lease and r.state != "running"))
 
 
 def settle(doubts: Iterable[tuple[Doubt, str, str | None]]) -> None:
@@ -234,12 +245,26 @@ def settle(doubts: Iterable[tuple[Doubt, str, str | None]]) -> None:
         line = {"settled": doubt.begun, "found": found, **_given(id=id_), "at": _now()}
         by_path.setdefault(doubt.path, []).append(json.dumps(line) + "\n")
     for path, lines in by_path.items():
-        torn = not path.read_bytes().endswith(b"\n")
-        with path.open("a", encoding="utf-8") as file:
-            # What a crash cut off stays a line of its own.
-            file.write(("\n" if torn else "") + "".join(lines))
-            file.flush()
-            os.fsync(file.fileno())
+        _append(path, lines)
+
+
+def released(record: Record) -> None:
+    """Note that the lease of a run that is over is there no more."""
+    assert record.lease is not None, "a run that kept no lease has none to give back"
+    _append(record.path, [json.dumps(_lease(record.lease, held=False)) + "\n"])
+
+
+def _append(path: Path, lines: Iterable[str]) -> None:
+    torn = not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        # What a crash cut off stays a line of its own.
+        file.write(("\n" if torn else "") + "".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _lease(id_: str, *, held: bool) -> dict[str, Any]:
+    return {"lease": id_, "held": held, "at": _now()}
 
 
 def alive(path: Path) -> bool:

@@ -24,6 +24,8 @@ STALE = timedelta(seconds=120)
 _PREFIX = "provisioner"
 _LONGEST = 40  # characters of a group's name
 _FIELDS = ("Id", "Name", "CreatedDate", "CreatedBy.Name", "LastModifiedDate")
+# What Salesforce answers when a record is not there, or no longer. (platform reference 2.4)
+_GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
 _WANTED = Select("Group", _FIELDS, (("DeveloperName", (DEVELOPER_NAME,)),))
 
 
@@ -92,12 +94,11 @@ class Held:
             except OrgError:
                 continue  # the run itself will find out that the org can not be reached
 
-    def release(self) -> None:
-        """Give the lease back. Where that fails it goes stale by itself."""
+    def release(self) -> bool:
+        """Give the lease back; whether that worked. Where it did not, it goes stale by itself."""
         self._over.set()
         self._thread.join()
-        if self._taken is None:
-            remove(self._org, self.lease)
+        return self._taken is not None or remove(self._org, self.lease)
 
 
 def acquire(org: Org, run: str, host: str, is_dead: Callable[[Lease], bool]) -> Held:
@@ -150,12 +151,23 @@ def current(org: Org) -> tuple[Lease, ...]:
 
 
 def remove(org: Org, lease: Lease) -> bool:
-    """Take a lease away; whether it was there. Another that took its place is left alone."""
-    try:
-        org.call(removal(lease))
-    except OrgError:
-        return False
-    return True
+    """Take a lease away; whether it is gone. Another that took its place is left alone."""
+    return remove_id(org, lease.id)
+
+
+def remove_id(org: Org, id_: str) -> bool:
+    """As `remove`, of a lease that only its Id is known of."""
+    for _ in range(3):
+        try:
+            org.call(DeleteRecord("Group", id_))
+        except Refused as error:
+            if not error.transient:
+                return error.code in _GONE
+        except OrgError:
+            continue  # whether it was done shows when it is tried again
+        else:
+            return True
+    return False
 
 
 def removal(lease: Lease) -> DeleteRecord:

@@ -70,12 +70,19 @@ def journals() -> Path:
 
 
 def in_doubt(org: Org) -> tuple[Record, ...]:
-    """The runs on this org that left a write in doubt; it is waited for what they began."""
+    """The runs on this org that left a write in doubt; it is waited for what they began.
+
+    The lease of a run that died on this machine is given back for it.
+    """
     import time
 
-    from provisioner import doubts, journal
+    from provisioner import doubts, journal, lease
 
-    found = journal.unfinished(journals(), org.instance_url)
+    over = journal.unfinished(journals(), org.instance_url)
+    for record in over:
+        if record.lease and lease.remove_id(org, record.lease):
+            journal.released(record)
+    found = tuple(record for record in over if record.doubts)
     if found:
         doubts.wait(found, org, time.sleep)
     return found
@@ -131,13 +138,15 @@ def carry_out(
         except BaseException:
             writing.discard()
             raise
+        if held:
+            writing.lease(held.lease.id, held=True)
         try:
             halt = _halt(wish, held, org, loaded.environment.policy.max_api_percent)
             conduct = Conduct(halt, wish.sleep, _tell, writing)
             _results(planned, workflow.apply(planned, org, conduct), counts)
         finally:
-            if held:
-                held.release()
+            if held and held.release():
+                writing.lease(held.lease.id, held=False)
             writing.close({outcome.value: count for outcome, count in counts.items()})
     return counts, wish.came
 

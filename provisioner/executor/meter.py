@@ -21,6 +21,7 @@ class Meter:
         self._of: tuple[str, str, int] | None = None
         self._finished = self._in_job = 0
         self._began = self._told = 0.0
+        self._through = False
 
     def start(self, steps: Sequence[Step], of: int) -> None:
         """Some steps of a wave of `of` begin; the count goes on through the parts of a wave."""
@@ -31,7 +32,7 @@ class Meter:
         ((kind, sign),) = kinds
         if self._of != (kind, sign, of):
             self._of = kind, sign, of
-            self._finished = 0
+            self._finished, self._through = 0, False
             self._began = self._told = time.monotonic()
         self._in_job = 0
 
@@ -52,6 +53,6 @@ class Meter:
         kind, sign, total = self._of
         done = min(self._finished + self._in_job, total)
         now = time.monotonic()
-        if now - self._told >= _EVERY or done == total:
-            self._told = now
+        if now - self._told >= _EVERY or (done == total and not self._through):
+            self._told, self._through = now, done == total
             self._observe(Progress(kind, sign, done, total, now - self._began))

@@ -20,7 +20,6 @@ from provisioner.executor.moved import Verdict
 from provisioner.executor.sending import Item, Reply, Sender
 from provisioner.executor.work import (
     Work,
-    blame,
     conflict,
     could_double,
     failed,
@@ -34,7 +33,6 @@ from provisioner.org.client import Org
 from provisioner.org.errors import (
     AuthenticationFailed,
     NoAnswer,
-    NotSent,
     OrgError,
     Refused,
     Unreachable,
@@ -45,7 +43,7 @@ from provisioner.plan import Plan, Step
 from provisioner.reader import Reading
 from provisioner.resource import Address
 
-_TRIES = 5
+_TRIES = 6
 UNREACHABLE = "the org can not be reached any more"
 
 
@@ -158,13 +156,8 @@ class _Run:
         """Look at the org once more: `works` are the steps that may be made."""
         try:
             verdicts = self._look([step for step in steps if batches.looked_at(step)])
-        except (AuthenticationFailed, Unreachable) as error:
-            self._stopped = UNREACHABLE
-            yield StepResult(steps[0], Outcome.FAILED, reason=str(error), span=steps[0].span)
-            return
-        except Refused as error:
-            for step in steps:
-                yield failed(step, error, step.span)
+        except OrgError as error:
+            yield from (self._refused(Work(step), error) for step in steps)
             return
         for step in steps:
             verdict = verdicts.get(step.address, Verdict())
@@ -251,21 +244,25 @@ class _Run:
         return StepResult(work.step, Outcome.DONE, id=work.id)
 
     def _refused(self, work: Work, error: OrgError) -> StepResult:
-        # Every step after this one would fail alike.
-        if isinstance(error, AuthenticationFailed | NotSent):
+        if (reason := self._ends_all(error)) is not None:
             if self._stopped:
                 return self._left(work)
-            self._stopped = UNREACHABLE
-        elif isinstance(error, Refused) and used_up(error):
+            self._stopped = reason
+        if isinstance(error, Refused):
+            return failed(work, error)
+        return StepResult(
+            work.step, Outcome.FAILED, id=work.id, reason=str(error), span=work.step.span
+        )
+
+    def _ends_all(self, error: OrgError) -> str | None:
+        """Why every step after this one would fail alike, if that is so."""
+        if isinstance(error, AuthenticationFailed | Unreachable):
+            return UNREACHABLE
+        if isinstance(error, Refused) and used_up(error):
             usage = self._org.usage
             numbers = f" ({usage.used} of {usage.total})" if usage else ""
-            self._stopped = f"the org's API calls of the last 24 hours are used up{numbers}"
-        if not isinstance(error, Refused):
-            return StepResult(
-                work.step, Outcome.FAILED, id=work.id, reason=str(error), span=work.step.span
-            )
-        span = work.step.span if work.position >= len(work.step.calls) else blame(work, error)
-        return failed(work.step, error, span, work.id)
+            return f"the org's API calls of the last 24 hours are used up{numbers}"
+        return None
 
     # ---------------------------------------------------------------- lost answers
 

@@ -41,10 +41,11 @@ def used_up(error: Refused) -> bool:
     return error.code == "REQUEST_LIMIT_EXCEEDED" and not error.transient
 
 
-def failed(step: Step, error: Refused, span: Span | None, id_: str | None = None) -> StepResult:
+def failed(work: Work, error: Refused) -> StepResult:
     """A step that Salesforce refused, with the line it blames."""
+    span = _blame(work, error)
     return StepResult(
-        step, Outcome.FAILED, id=id_, code=error.code, reason=error.message, span=span
+        work.step, Outcome.FAILED, id=work.id, code=error.code, reason=error.message, span=span
     )
 
 
@@ -60,10 +61,10 @@ def unknown(work: Work, reason: str) -> StepResult:
     return StepResult(work.step, Outcome.UNKNOWN, id=work.id, reason=reason, span=work.step.span)
 
 
-def blame(work: Work, error: Refused) -> Span | None:
+def _blame(work: Work, error: Refused) -> Span | None:
     """Where the refused field was written; else where the resource was."""
     after = work.step.change.after
-    if isinstance(work.call, SetPassword | ResetPassword):
+    if work.step.calls and isinstance(work.call, SetPassword | ResetPassword):
         return after.span(PASSWORD)
     written = {name.casefold(): name for name in after.spans}
     named = (written.get(f.casefold()) for f in error.fields)

@@ -24,6 +24,7 @@ _ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
 _LARGEST = 100_000_000
 _FIRST_POLL, _SLOWEST_POLL = 0.25, 5.0
 _NULL = "#N/A"
+_UNTRIED = "the bulk job ended before this row was tried"
 _OPERATIONS: Mapping[type, str] = {
     CreateRecord: "insert",
     UpdateRecord: "update",
@@ -95,8 +96,8 @@ class Bulk:
             message = f"the data of a bulk job did not arrive: {error.message}"
             raise NotSent(error.host, message) from error
         self._close(job)
-        self._follow(job, watcher)
-        return self._results(job, calls)
+        told = self._follow(job, watcher)
+        return self._results(job, calls, str(told.get("errorMessage") or ""))
 
     def _close(self, job: str) -> None:
         """Let the job begin. Where the answer is lost, the job says whether it did."""
@@ -110,7 +111,8 @@ class Bulk:
                     return
         raise NotSent(self._rest.host, f"the bulk job {job} could not be started")
 
-    def _follow(self, job: str, watcher: Watcher) -> None:
+    def _follow(self, job: str, watcher: Watcher) -> Mapping[str, Any]:
+        """What the job says of itself at its end."""
         pauses = _pauses()
         aborted = False
         while True:
@@ -120,7 +122,7 @@ class Bulk:
                 raise _lost(job, error) from error
             watcher.processed(int(told.get("numberRecordsProcessed") or 0))
             if told["state"] in _ENDED:
-                return
+                return dict(told)
             if watcher.stopping and not aborted:
                 aborted = True
                 self._abort(job)
@@ -133,7 +135,7 @@ class Bulk:
         except OrgError:
             return  # it has ended by itself, or goes on: the next look tells
 
-    def _results(self, job: str, calls: Sequence[RecordCall]) -> list[Answer]:
+    def _results(self, job: str, calls: Sequence[RecordCall], failure: str) -> list[Answer]:
         """The answer of each row. Results come in no promised order, so they are known by
         their contents; rows that are alike in all are one as good as the other.
         """
@@ -149,7 +151,9 @@ class Bulk:
         creates = isinstance(calls[0], CreateRecord)
         for row in done:
             found[_key(row, columns)].append(row["sf__Id"] if creates else None)
-        left = Refused("UNPROCESSED", "the bulk job ended before this row was tried")
+        # A job that was aborted left these alone; one that failed will fail again.
+        code, message = ("BULK_JOB_FAILED", failure) if failure else ("UNPROCESSED", _UNTRIED)
+        left = Refused(code, message, transient=not failure)
         answers: list[Answer] = []
         for call in calls:
             mine = found.get(tuple(_cells(call, columns)))

@@ -157,6 +157,13 @@ class Org:
         assert reply.ok, reply.text
         return reply
 
+    def control(self, method, path, body=None):
+        """One request of the door for tests."""
+        url = f"{self.url}/emulator{path}"
+        reply = self.session.request(method, url, json=body, timeout=DEADLINE)
+        assert reply.ok, reply.text
+        return reply
+
     def query(self, soql):
         return self.send("GET", "/query", params={"q": soql}).json()["records"]
 
@@ -242,6 +249,8 @@ class Watched:
     requests: list
     lose: Callable | None = None
     refuse: Callable | None = None
+    arrived: Callable | None = None
+    answered: Callable | None = None
 
     def writes(self):
         """The requests that change something: reads and logins by POST are none."""
@@ -325,6 +334,9 @@ def watching(org):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             request = self.command, self.path, body
             watched.requests.append(request)
+            if watched.arrived and watched.arrived(len(watched.requests) - 1):
+                self.close_connection = True
+                return
             if watched.refuse and watched.refuse(*request):
                 self.close_connection = True
                 return
@@ -335,6 +347,8 @@ def watching(org):
                 answer = reply.read()
             finally:
                 onward.close()
+            if watched.answered:
+                watched.answered(len(watched.requests) - 1)
             if watched.lose and _writes(*request) and watched.lose(*request):
                 self.close_connection = True
                 return
@@ -360,6 +374,16 @@ def watching(org):
         finally:
             server.shutdown()
             thread.join()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--sweep", action="store_true", help="kill at every place, not at a sample")
+
+
+@pytest.fixture(scope="session")
+def sweep(pytestconfig):
+    """Whether every place is to be tried."""
+    return pytestconfig.getoption("--sweep", default=False)
 
 
 @pytest.fixture
