@@ -191,7 +191,7 @@ def job(sf: Salesforce, sobject: str, records):
 
 
 def by_provisioner(org, people) -> tuple[float, int, float]:
-    url, _, env, spec = org
+    _, _, env, spec = org
     (spec / "roster.yaml").write_text(ROSTER)
     with Path(spec, "people.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ["First", "Last", "Email"])

@@ -328,13 +328,16 @@ def watching(org):
     """A reverse proxy in front of the org, for as long as this lasts."""
     watched = Watched("", [])
     upstream = urlsplit(org.url).netloc
+    counting = threading.Lock()
 
     class Passing(BaseHTTPRequestHandler):
         def do(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             request = self.command, self.path, body
-            watched.requests.append(request)
-            if watched.arrived and watched.arrived(len(watched.requests) - 1):
+            with counting:
+                number = len(watched.requests)
+                watched.requests.append(request)
+            if watched.arrived and watched.arrived(number):
                 self.close_connection = True
                 return
             if watched.refuse and watched.refuse(*request):
@@ -348,7 +351,7 @@ def watching(org):
             finally:
                 onward.close()
             if watched.answered:
-                watched.answered(len(watched.requests) - 1)
+                watched.answered(number)
             if watched.lose and _writes(*request) and watched.lose(*request):
                 self.close_connection = True
                 return
@@ -358,7 +361,8 @@ def watching(org):
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(answer)
+            with contextlib.suppress(ConnectionError):  # who asked may be dead by now
+                self.wfile.write(answer)
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do  # noqa: N815 - http.server's names
 
