@@ -103,8 +103,9 @@ def again(
     if lists and (types := sorted(_LISTED[k.name] for k in wanted if k.name in _LISTED)):
         first += [ListMetadata(tuple(types)), PROFILES]
     facts = _asked(first, reading.facts, org)
-    second = [q for kind, mine in wanted.items() for q in kind.second(mine, facts, others)]
-    facts = _asked(second, facts, org)
+    asked = {kind.name: kind.second(mine, facts, others) for kind, mine in wanted.items()}
+    facts = replace(facts, asked=asked)
+    facts = _asked([q for queries in asked.values() for q in queries], facts, org)
     found: dict[Address, tuple[Resource, Resource | None]] = {}
     for kind, mine in wanted.items():
         live = {r.address: r for r in kind.live(mine, facts, ids, others).resources}
