@@ -261,7 +261,8 @@ def kind(org: Org, type_name: str) -> Kind | None:
 
 def folders(org: Org) -> list[Folder]:
     """What can be listed, in order of their names."""
-    return [*_available(org), SettingsFolder()]
+    found: list[Folder] = [*_available(org), SettingsFolder()]
+    return sorted(found, key=lambda one: one.name)
 
 
 def by_directory() -> dict[str, Folder]:

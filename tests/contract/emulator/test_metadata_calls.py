@@ -503,9 +503,12 @@ def test_describe_leaves_out_what_the_org_does_not_have(api, org):
         answer = api("<describeMetadata><asOfVersion>62.0</asOfVersion></describeMetadata>")
         return [node.text for node in answer.iter(f"{META}xmlName")]
 
-    assert names() == ["CustomObject", "Layout", "Profile", "Settings"]
+    always = ["CustomObject", "CustomSite", "Layout", "Profile", "Settings"]
+    assert names() == always
     seed.enable_customer_portal(org, seed.admin_id(org))
-    assert names() == ["CustomObject", "Layout", "Portal", "Profile", "Settings"]
+    assert names() == sorted([*always, "Portal", "SharingSet"])
+    seed.enable_digital_experiences(org, seed.admin_id(org))
+    assert names() == sorted([*always, "Network", "Portal", "SharingSet"])
 
 
 @pytest.mark.usefixtures("portal_on")

@@ -150,6 +150,7 @@ def test_describe_tells_what_can_be_listed(mdapi):
     described = mdapi.describe_metadata()
     assert [one.xmlName for one in described.metadataObjects] == [
         "CustomObject",
+        "CustomSite",
         "Layout",
         "Profile",
         "Settings",
