@@ -172,6 +172,11 @@ def _revert(parser: argparse.ArgumentParser) -> None:
         "--until", metavar="DAY", type=_day, help="through which day, such as 2026-12-31"
     )
     parser.add_argument(
+        "--adopt",
+        metavar="FILE",
+        help="save the patch that makes the spec say what the org has; `-` prints only that",
+    )
+    parser.add_argument(
         "--revert", metavar="FILE", help="save the plan that takes the differences back"
     )
     _valid_for(parser)

@@ -45,6 +45,11 @@ def set_values(document: Document, values: Iterable[tuple[Path, Plain]]) -> str:
     return _checked(document, edits, wanted)
 
 
+def check(document: Document, path: Path, value: Plain) -> None:
+    """Raise EditError where the value at a path can not be changed in its place."""
+    _edit(document, path, value)
+
+
 def insert(document: Document, path: Path, value: Plain) -> str:
     """The text of a document with a new first key in one of its mappings. Raises EditError."""
     *above, key = path

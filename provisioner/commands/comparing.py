@@ -88,6 +88,7 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
 
 def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
+    from provisioner.commands.adopting import adopt
     from provisioner.render.drift import parts
 
     planned, found = workflow.drift(loaded, org)
@@ -95,8 +96,14 @@ def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
     if not guarding.right_org(planned, loaded, options):
         return REFUSED
     more = parts(made, found)
-    shown = output.document("drift", made, loaded, options.format, options.report, more)
+    if options.adopt == "-" and not made.errors:
+        shown = output.view(made, loaded, "drift", more)
+        output.problems(made.problems, loaded, sys.stderr)
+    else:
+        shown = output.document("drift", made, loaded, options.format, options.report, more)
     if made.errors:
+        return WRONG
+    if options.adopt and not adopt(made, loaded, options.adopt):
         return WRONG
     if options.revert and not saving.save(options.revert, shown, loaded, options.valid_for):
         return WRONG

@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from provisioner.plan import Plan
 
 
-def view(plan: Plan, loaded: Loaded, report: str = "plan") -> dict[str, Any]:
-    """The plan as plain data, which every format shows."""
+def view(
+    plan: Plan, loaded: Loaded, report: str = "plan", more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The plan as plain data, which every format shows.
+
+    `more` are further parts of it; those under `steps` are by address.
+    """
     from provisioner.render import view as views
 
     environment = loaded.environment.name
-    return views.plan(plan, spec=str(loaded.folder), environment=environment, report=report)
+    shown = views.plan(plan, spec=str(loaded.folder), environment=environment, report=report)
+    if more:
+        steps = more.get("steps", {})
+        shown |= {name: value for name, value in more.items() if name != "steps"}
+        shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
+    return shown
 
 
 def document(
@@ -36,16 +46,12 @@ def document(
 ) -> dict[str, Any]:
     """Print a `plan` or a `drift` in a format, and write it to the files of `--report`.
 
-    `more` are further parts of its view; those under `steps` are by address. In text its
-    problems follow it, on stderr. Raises OSError.
+    `more` are further parts of its view. In text its problems follow it, on stderr. Raises
+    OSError.
     """
     from provisioner.render import plan as text
 
-    shown = view(plan, loaded, report)
-    if more:
-        steps = more.get("steps", {})
-        shown |= {name: value for name, value in more.items() if name != "steps"}
-        shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
+    shown = view(plan, loaded, report, more)
     write_reports(shown, files)
     if format_ != "text":
         print_report(shown, format_)
