@@ -119,6 +119,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     _report(parser)
     _bounds(parser)
     _no_email(parser)
+    _log(parser)
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
     _valid_for(parser)
     parser.add_argument(
@@ -147,6 +148,8 @@ def _apply(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="log the canaries under `verify:` in to an org that is not a local one, too",
     )
+    _report(parser)
+    _log(parser)
     parser.add_argument(
         "--lease-wait",
         type=_seconds,
@@ -264,6 +267,7 @@ def _drift(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(policy=[])
     _format(parser, *REPORTS)
     _report(parser)
+    _log(parser)
 
 
 def _graph(parser: argparse.ArgumentParser) -> None:
@@ -452,6 +456,16 @@ def _report(parser: argparse.ArgumentParser) -> None:
         type=_report_file,
         help=f"also write it to a file, in the format of its ending: {endings}; may be repeated",
     )
+
+
+def _log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="what stderr gets: text for people, or one JSON event per step and request",
+    )
+    parser.add_argument("--log-file", metavar="FILE", help="add the JSON events to a file, too")
 
 
 def _report_file(name: str) -> str:

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,6 +48,8 @@ class Journal:
     def __init__(self, path: Path, run: str, file: IO[str], header: Mapping[str, Any]) -> None:
         self.path = path
         self.run = run
+        self.watch: Callable[[Sequence[tuple[Address, Call]]], None] = lambda _: None
+        """Told what is about to be sent, once that is on the disk."""
         self._file = file
         self._lock = threading.Lock()
         self._last = 0
@@ -63,7 +65,8 @@ class Journal:
                 {"begin": number, "step": str(address), **_described(call), "at": now}
                 for number, (address, call) in zip(numbers, calls, strict=True)
             )
-            return numbers
+        self.watch(calls)
+        return numbers
 
     def end(self, ended: Iterable[Ended]) -> None:
         """Note what became of it; on the disk on return."""

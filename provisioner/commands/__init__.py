@@ -6,13 +6,24 @@ import os
 import sys
 from argparse import Namespace
 
-from provisioner.commands import output
+from provisioner.commands import observing, output
 from provisioner.loader import NoSpecError
 from provisioner.status import DONE, PARTLY, WRONG
 
 
 def run(options: Namespace) -> int:
     """Run the command that was asked for; its exit status."""
+    try:
+        with observing.observed(options) as ended:
+            status = _tried(options)
+            ended(status)
+            return status
+    except OSError as error:
+        output.say(f"the log `{options.log_file}` can not be written: {error.strerror}")
+        return WRONG
+
+
+def _tried(options: Namespace) -> int:
     try:
         status = _run(options)
         sys.stdout.flush()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from provisioner.commands import canaries, guarding, output, running, saving
+from provisioner.commands import canaries, guarding, output, reporting, running, saving
 from provisioner.commands.online import online
 from provisioner.loader import Loaded
 from provisioner.render.lines import Line, write
@@ -75,7 +76,7 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
         return canaries.check(watched, loaded, org)
     if not options.auto_approve and (asked := _ask(planned)) is not None:
         return asked
-    status = _carry_out(options, planned, loaded, org)
+    status = _carry_out(options, planned, loaded, org, shown)
     return canaries.check(watched, loaded, org) if status == DONE else status
 
 
@@ -95,16 +96,17 @@ def _ask(planned: Planned) -> int | None:
     return REFUSED
 
 
-def _carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) -> int:
-    from provisioner import workflow
+def _carry_out(
+    options: Namespace, planned: Planned, loaded: Loaded, org: Org, shown: Mapping[str, Any]
+) -> int:
     from provisioner.lease import LeaseTaken
-    from provisioner.org.errors import NotAllowed, OrgError
+    from provisioner.org.errors import NotAllowed
     from provisioner.render import plan as text
 
     before = org.api_calls
     output.talk("")
     try:
-        counts, interrupted = running.carry_out(options, planned, loaded, org)
+        ran = running.carry_out(options, planned, loaded, org)
     except LeaseTaken as taken:
         output.say(f"{taken}, last heard of {taken.heard:.0f} s ago", _LEASE)
         return REFUSED
@@ -112,24 +114,37 @@ def _carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) -
         output.say(f"the lease on the org can not be taken: {error}", _NO_LEASE)
         return REFUSED
     output.talk("")
-    made = Line(f"API calls made: {org.api_calls - before}.")
-    write([text.applied(counts), made], sys.stdout)
-    if interrupted:
+    made = org.api_calls - before
+    write([text.applied(ran.counts), Line(f"API calls made: {made}.")], sys.stdout)
+    identity = reporting.identity(planned, org)
+    status, again = _checked(ran, loaded, org)
+    in_sync = again is not None and status == DONE
+    reporting.write(options, shown, ran, identity=identity, api_calls=made, in_sync=in_sync)
+    if again is not None and in_sync:
+        _urls(again)
+    return status
+
+
+def _checked(ran: running.Ran, loaded: Loaded, org: Org) -> tuple[int, Planned | None]:
+    """Read the org again: nothing may be left. The status, and the second plan if there is one."""
+    from provisioner import workflow
+    from provisioner.org.errors import OrgError
+
+    if ran.interrupted:
         output.say("interrupted", "run the command again to go on from here")
-        return PARTLY
+        return PARTLY, None
     try:
         again = workflow.plan(loaded, org)
     except OrgError as error:
         output.say_org(error)
         remedy = "apply again: what is done is not done twice"
         output.say("the org could not be read again", remedy)
-        return PARTLY
+        return PARTLY, None
     if again.plan or again.plan.errors:
-        _left(again, counts, loaded)
-        return PARTLY
+        _left(again, ran.counts, loaded)
+        return PARTLY, again
     write([Line(("In sync", "bold green"), ": a second plan is empty.")], sys.stdout)
-    _urls(again)
-    return DONE
+    return DONE, again
 
 
 _LEASE = (
@@ -157,7 +172,7 @@ def _left(again: Planned, counts: Counter[Outcome], loaded: Loaded) -> None:
             "what it was sent",
             "this is a mistake of the spec, or of provisioner: please report it",
         )
-    write(text.plan(output.view(again.plan, loaded)), sys.stderr)
+    output.tell(text.plan(output.view(again.plan, loaded)))
     output.problems(again.plan.problems, loaded, sys.stderr)
 
 

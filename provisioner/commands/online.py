@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.bounds import RuleError, with_rules
-from provisioner.commands import output
+from provisioner.commands import observing, output
+from provisioner.events import OrgOpened
 from provisioner.loader import Loaded, find, load
 from provisioner.selection import Selection
 from provisioner.status import NO_ORG, WRONG
@@ -63,6 +64,9 @@ def online(
 
     try:
         with open_org(loaded.environment, home()) as org:
+            org.observe(observing.emit)
+            opened = OrgOpened(str(loaded.folder), loaded.environment.name, org.instance_url)
+            observing.emit(opened)
             return use(loaded, org)
     except (AuthenticationFailed, Unreachable) as error:
         output.say_org(error)

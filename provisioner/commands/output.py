@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from provisioner.commands import observing
 from provisioner.diagnostics import Diagnostic, Severity
+from provisioner.events import Message
 from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
 from provisioner.render import diagnostics
@@ -89,6 +91,12 @@ def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> Non
     """Print problems with their lines, after all that was answered so far."""
     sys.stdout.flush()
     found = tuple(found)
+    if stream is sys.stderr:
+        for one in found:
+            at = (one.span.file, one.span.line, one.span.column) if one.span else ()
+            observing.emit(Message(one.severity.value, one.message, one.help, *at))
+        if observing.as_json_lines():
+            return
     if found:
         diagnostics.write(found, loaded.texts, stream)
 
@@ -101,11 +109,20 @@ def errors(found: Iterable[Diagnostic]) -> bool:
 def say(message: str, remedy: str | None = None, *, details: Iterable[str] = ()) -> None:
     """Say what is wrong, one detail a line, and what to do about it."""
     sys.stdout.flush()
+    details = tuple(details)
+    observing.emit(Message("error", "\n".join([message, *details]), remedy))
     lines = [Line(("error", "bold red"), f": {message}")]
     lines += [Line(f"  - {detail}") for detail in details]
     if remedy:
         lines.append(Line(f"  = help: {remedy}"))
-    write(lines, sys.stderr)
+    tell(lines)
+
+
+def warn(message: str, remedy: str | None = None) -> None:
+    """Say what is amiss and stops nothing."""
+    observing.emit(Message("warning", message, remedy))
+    lines = [Line(("warning", "bold yellow"), f": {message}")]
+    tell([*lines, Line(f"  = help: {remedy}")] if remedy else lines)
 
 
 def say_org(error: OrgError) -> None:
@@ -116,5 +133,14 @@ def say_org(error: OrgError) -> None:
 def talk(text: str) -> None:
     """Say how things go."""
     sys.stdout.flush()
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    if text:
+        observing.emit(Message("info", text))
+    if not observing.as_json_lines():
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def tell(lines: Iterable[Line]) -> None:
+    """Show lines to people on stderr, where it is not for events; those say the same."""
+    if not observing.as_json_lines():
+        write(lines, sys.stderr)

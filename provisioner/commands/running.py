@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from provisioner.commands import output
+from provisioner.commands import observing, output
 from provisioner.commands.online import home
+from provisioner.events import Heartbeat, RunEnded, RunStarted, StepBegun, StepEnded
 from provisioner.loader import Loaded
-from provisioner.render.lines import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provisioner.call import Call
     from provisioner.journal import Record
     from provisioner.lease import Held, Lease
     from provisioner.org.client import Org
-    from provisioner.outcome import Outcome, Progress
+    from provisioner.outcome import Outcome, Progress, StepResult
+    from provisioner.resource import Address
     from provisioner.workflow import Planned
 
 # More steps than this are not told one by one, but for those that went wrong.
@@ -109,10 +112,19 @@ _FOUND = {
 }
 
 
-def carry_out(
-    options: Namespace, planned: Planned, loaded: Loaded, org: Org
-) -> tuple[Counter[Outcome], bool]:
-    """Run the plan; how many steps ended how, and whether somebody wished to stop.
+@dataclass(slots=True)
+class Ran:
+    """A run: what became of its steps, and whether somebody wished to stop."""
+
+    run: str
+    started: datetime
+    results: list[StepResult] = field(default_factory=list)
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    interrupted: bool = False
+
+
+def carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) -> Ran:
+    """Run the plan.
 
     Raises LeaseTaken, or OrgError where the lease can not be taken.
     """
@@ -129,7 +141,7 @@ def carry_out(
         "environment": loaded.environment.name,
         "version": version("provisioner"),
     }
-    counts: Counter[Outcome] = Counter()
+    ran, before = Ran(run, datetime.now(UTC)), org.api_calls
     # The journal is there before the lease: by it the next run knows that this one died.
     writing = journal.start(journals(), run, about)
     with interrupts() as wish:
@@ -143,30 +155,67 @@ def carry_out(
         try:
             halt = _halt(wish, held, org, loaded.environment.policy.max_api_percent)
             conduct = Conduct(halt, wish.sleep, _tell, writing)
-            _results(planned, workflow.apply(planned, org, conduct), counts)
+            writing.watch = _begun
+            steps = len(planned.plan.steps)
+            observing.emit(RunStarted(run, planned.plan.org.id, org.instance_url, steps))
+            _results(planned, workflow.apply(planned, org, conduct), ran)
         finally:
             if held and held.release():
                 writing.lease(held.lease.id, held=False)
-            writing.close({outcome.value: count for outcome, count in counts.items()})
-    return counts, wish.came
+            outcomes = {outcome.value: count for outcome, count in ran.counts.items()}
+            writing.close(outcomes)
+            seconds = (datetime.now(UTC) - ran.started).total_seconds()
+            observing.emit(RunEnded(run, seconds, org.api_calls - before, outcomes))
+    ran.interrupted = wish.came
+    return ran
 
 
-def _results(planned: Planned, results: Iterator[object], counts: Counter[Outcome]) -> None:
-    from provisioner.outcome import Outcome, StepResult
+def _results(planned: Planned, results: Iterator[StepResult], ran: Ran) -> None:
+    from provisioner.outcome import Outcome
     from provisioner.render import plan as text
 
     total = len(planned.plan.steps)
-    for number, result in enumerate(results, 1):
-        assert isinstance(result, StepResult)
-        counts[result.outcome] += 1
-        if total <= _MANY or result.outcome not in (Outcome.DONE, Outcome.SKIPPED):
-            write(text.result(result, number, total), sys.stderr)
+    with observing.heartbeat(total, _beat) as count:
+        for number, result in enumerate(results, 1):
+            ran.counts[result.outcome] += 1
+            ran.results.append(result)
+            observing.emit(_ended(result, number, total))
+            count()
+            if total <= _MANY or result.outcome not in (Outcome.DONE, Outcome.SKIPPED):
+                output.tell(text.result(result, number, total))
+
+
+def _begun(calls: Sequence[tuple[Address, Call]]) -> None:
+    for address, call in calls:
+        observing.emit(StepBegun(str(address), type(call).__name__))
+
+
+def _ended(result: StepResult, number: int, total: int) -> StepEnded:
+    step, span = result.step, result.span
+    return StepEnded(
+        str(step.address),
+        step.action.name.lower(),
+        result.outcome.value,
+        number,
+        total,
+        result.id,
+        result.code,
+        result.reason,
+        span.file if span else None,
+        span.line if span else None,
+    )
+
+
+def _beat(beat: Heartbeat) -> None:
+    observing.emit(beat)
+    if not observing.as_json_lines():
+        output.talk(f"applying: {beat.done} of {beat.total} steps have ended, {beat.seconds:.0f} s")
 
 
 def _tell(progress: Progress) -> None:
     from provisioner.render import plan as text
 
-    write([text.progress(progress)], sys.stderr)
+    output.tell([text.progress(progress)])
 
 
 def _halt(wish: Interrupts, held: Held | None, org: Org, percent: int) -> Callable[[], str | None]:

@@ -37,6 +37,7 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
+from provisioner.events import CallEnded
 from provisioner.org.bulk import Bulk, Watcher
 from provisioner.org.bundles import Answer, PasswordCall, RecordCall, set_passwords, write
 from provisioner.org.errors import OrgError, Refused
@@ -151,6 +152,10 @@ class SalesforceOrg:
 
     def __repr__(self) -> str:
         return f"SalesforceOrg({self.instance_url!r})"
+
+    def observe(self, listener: Callable[[CallEnded], None]) -> None:
+        """Tell `listener` of every request from now on, in the thread that sent it."""
+        self._wire.observe = listener
 
     @property
     def instance_url(self) -> str:

@@ -28,6 +28,7 @@ from requests.structures import CaseInsensitiveDict
 from simple_salesforce.exceptions import SalesforceError
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from provisioner.events import CallEnded
 from provisioner.org.errors import (
     AuthenticationFailed,
     NoAnswer,
@@ -63,6 +64,7 @@ def session_for(url: str, base: requests.Session | None = None) -> requests.Sess
         session.headers = CaseInsensitiveDict(base.headers)
         session.auth, session.verify, session.cert = base.auth, base.verify, base.cert
         session.proxies, session.trust_env = dict(base.proxies), base.trust_env
+        session.hooks = {name: list(hooks) for name, hooks in base.hooks.items()}
         for prefix, adapter in base.adapters.items():
             session.mount(prefix, adapter)
     for scheme, ours in (("https://", _Patient), ("http://", _LoopbackOnly)):
@@ -93,7 +95,8 @@ class Wire:
     """The way to one org: sends requests, counts them, and repeats reads that may work yet.
 
     `api_calls` are those that Salesforce counts; `requests_sent` is every request, a login
-    and a setup page too. `usage` is what the org last said of its daily limit. A session that
+    and a setup page too. `usage` is what the org last said of its daily limit. `observe` is
+    told of every request. A session that
     has ended is renewed where `renew` gives a new token for it.
     """
 
@@ -113,6 +116,7 @@ class Wire:
         self.api_calls = 0
         self.requests_sent = 0
         self.usage: Usage | None = None
+        self.observe: Callable[[CallEnded], None] = lambda _: None
         self._ahead = timedelta()
         self._token = token
         self._renew = renew
@@ -168,10 +172,23 @@ class Wire:
                 return send()
         except OrgError as error:
             error.retry_after = self._last.retry_after
+            self._lost(error)
             raise
+
+    def _lost(self, error: OrgError) -> None:
+        """Tell of a request that no answer came to."""
+        cause = error.__cause__
+        if not isinstance(cause, requests.RequestException) or cause.response is not None:
+            return
+        if cause.request is not None:
+            path = urlsplit(str(cause.request.url)).path
+            name = type(error).__name__
+            self.observe(CallEnded(str(cause.request.method), path, 0.0, error=name))
 
     def _note(self, reply: requests.Response, *_: object, **__: object) -> None:
         """What the headers of an answer say of limits."""
+        method, path = str(reply.request.method), urlsplit(str(reply.request.url)).path
+        self.observe(CallEnded(method, path, reply.elapsed.total_seconds(), reply.status_code))
         usage = _USAGE.search(reply.headers.get("Sforce-Limit-Info", ""))
         if usage:
             self.usage = Usage(int(usage[1]), int(usage[2]))

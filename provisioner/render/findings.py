@@ -26,7 +26,17 @@ RULES: Mapping[str, str] = {
     "plan-update": "Applying the plan changes a resource.",
     "plan-deactivate": "Applying the plan deactivates a user.",
     "plan-delete": "Applying the plan deletes a record.",
+    "apply-failed": "Salesforce refused a step.",
+    "apply-skipped": "A step was not tried, for what it needs was not done.",
+    "apply-unknown": "The answer to a step was lost: the next run finds out what became of it.",
+    "apply-conflict": "The org had moved since the plan was made, so nothing was written.",
     "policy": "The plan goes over a bound of the environment's policy.",
+}
+_ENDED = {
+    "failed": "was refused",
+    "skipped": "was not tried",
+    "unknown": "may have been written or not",
+    "conflict": "was left alone, as the org had moved",
 }
 _DRIFT_RULES = {
     "create": "drift-missing",
@@ -61,7 +71,7 @@ def findings(view: Mapping[str, Any]) -> tuple[Finding, ...]:
     return (
         *_problems(view),
         *_refusals(view),
-        *(_drift(view) if view["report"] == "drift" else _steps(view)),
+        *_REMARKS.get(view["report"], _steps)(view),
         *_unmanaged(view),
     )
 
@@ -116,6 +126,21 @@ def _drift(view: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(rule, "warning", message, key, address, **place)
 
 
+def _ran(view: Mapping[str, Any]) -> Iterator[Finding]:
+    for step in view["steps"]:
+        result, address = step["result"], step["address"]
+        if result["outcome"] == "done":
+            continue
+        code = f"{result['code']}: " if result["code"] else ""
+        message = f"{address} {_ENDED[result['outcome']]}\n{code}{result['reason']}"
+        level = "warning" if result["outcome"] == "skipped" else "error"
+        place = _place(result if result["line"] else step)
+        yield Finding(f"apply-{result['outcome']}", level, message, address, address, **place)
+
+
+_REMARKS = {"drift": _drift, "apply": _ran}
+
+
 def _unmanaged(view: Mapping[str, Any]) -> Iterator[Finding]:
     for found in view.get("unmanaged", ()):
         address = f"{found['kind']}/{found['name']}"
@@ -153,6 +178,10 @@ def headline(view: Mapping[str, Any]) -> str:
     if errors:
         return f"{count(errors, 'error')} for {org}"
     steps = len(view["steps"])
+    if view["report"] == "apply":
+        outcomes = view["run"]["outcomes"]
+        counts = [f"{number:,} {name}" for name, number in outcomes.items() if number]
+        return f"{', '.join(counts)} in {org}"
     if view["report"] == "drift":
         managed = count(summary["managed"], "resource")
         if not steps:

@@ -63,6 +63,10 @@ def _about(view: Mapping[str, Any]) -> str:
     if "org" in view:
         org = view["org"]
         parts += [f"Org {code(org['id'])} at {code(org['instance_url'])}"]
+    if "run" in view:
+        run = view["run"]
+        parts.append(f"run {code(run['id'])} by {code(run['identity'] or 'unknown')}")
+        parts.append(f"from {code(run['started'])} to {code(run['finished'])}")
     parts.append(f"spec {code(view['spec'])}")
     parts.append(f"environment {code(view['environment'])}")
     said = ", ".join(parts)
@@ -163,11 +167,15 @@ def _step(step: Mapping[str, Any], report: str, longest: int, *, defaults: bool)
     else:
         sign = SIGNS[step["action"]]
         more = " <b>irreversible</b>" if step["irreversible"] else ""
-        title = f"{step['number']}. {sign} {address} {step['action']}{more}{at}"
+        ended = f" <b>{step['result']['outcome']}</b>" if "result" in step else ""
+        title = f"{step['number']}. {sign} {address} {step['action']}{more}{ended}{at}"
         lines = list(_changes(step, longest, defaults=defaults))
     notes = [f"- {n['kind']}: {prose(shortened(n['text'], longest))}" for n in step["notes"]]
     if report == "drift":
         notes = []
+    if "result" in step and step["result"]["reason"]:
+        code_ = f"{step['result']['code']}: " if step["result"]["code"] else ""
+        notes.insert(0, f"- {prose(shortened(code_ + step['result']['reason'], longest))}")
     body = [fenced(lines, "diff")] if lines else []
     if notes:
         body.append("\n".join(notes))

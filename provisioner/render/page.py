@@ -78,10 +78,17 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **step,
         "kind": step["address"].partition("/")[0],
-        "marks": "irreversible" if step["irreversible"] else "",
+        "marks": " ".join(_marks(step)),
         "drifted": DRIFTED[step["action"]],
         "author": author(step),
     }
+
+
+def _marks(step: Mapping[str, Any]) -> Iterator[str]:
+    if step["irreversible"]:
+        yield "irreversible"
+    if "result" in step:
+        yield step["result"]["outcome"]
 
 
 def _verdict(view: Mapping[str, Any]) -> dict[str, str]:
@@ -90,6 +97,11 @@ def _verdict(view: Mapping[str, Any]) -> dict[str, str]:
     if view["report"] == "validate":
         word, tone = ("Wrong", "error") if errors else ("Valid", "create")
         return {"tone": tone, "word": word, "text": said}
+    if view["report"] == "apply":
+        if set(outcomes := _outcomes(view)) <= {"done"} and view["run"]["in_sync"]:
+            return {"tone": "create", "word": "Applied", "text": said}
+        tone = "error" if set(outcomes) - {"done", "skipped"} else "update"
+        return {"tone": tone, "word": "Applied in part", "text": said}
     drift = view["report"] == "drift"
     if errors:
         word = "Can not be compared" if drift else "Can not be applied"
@@ -104,12 +116,22 @@ def _verdict(view: Mapping[str, Any]) -> dict[str, str]:
     return {"tone": "update", "word": "Drift" if drift else "Changes", "text": said}
 
 
+def _outcomes(view: Mapping[str, Any]) -> dict[str, int]:
+    return {name: number for name, number in view["run"]["outcomes"].items() if number}
+
+
 def _counts(view: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if not view.get("steps"):
         return
+    if view["report"] == "apply":
+        for name, number in view["run"]["outcomes"].items():
+            yield {"tone": name, "number": number, "text": name}
     names = _DRIFT_COUNTS if view["report"] == "drift" else _PLAN_COUNTS
     for name, text in names.items():
-        yield {"tone": name, "number": view["summary"][name], "text": text}
+        number = view["summary"][name]
+        # Of a run it is told what it did; what it was not about is no news.
+        if number or view["report"] != "apply":
+            yield {"tone": name, "number": number, "text": text}
 
 
 def _graph(view: Mapping[str, Any]) -> Markup | None:
@@ -124,7 +146,7 @@ def _graph(view: Mapping[str, Any]) -> Markup | None:
 def _filters(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
     yield "action", list(dict.fromkeys(step["action"] for step in steps))
     yield "kind", sorted({step["kind"] for step in steps})
-    yield "mark", sorted({step["marks"] for step in steps} - {""})
+    yield "mark", sorted({mark for step in steps for mark in step["marks"].split()})
 
 
 def _foot(view: Mapping[str, Any]) -> str:
@@ -132,7 +154,8 @@ def _foot(view: Mapping[str, Any]) -> str:
     if view["report"] == "validate":
         return f"{count(summary['resources'], 'resource')} in {count(summary['files'], 'file')}."
     said = f"{count(summary['managed'], 'resource')} in the spec. "
-    said += f"API calls made: {summary['api_calls_read']}"
+    calls = view["run"]["api_calls"] if "run" in view else summary["api_calls_read"]
+    said += f"API calls made: {calls}"
     if view["steps"] and view["report"] == "plan":
         said += f"; to apply: {summary['api_calls_to_apply']} or more"
     return f"{said}."

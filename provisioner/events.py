@@ -1,0 +1,145 @@
+"""What happens during a command, as data: for logs, traces and reports. Pure.
+
+An event holds names, Ids, times and outcomes; no field values, no request or answer bodies, no
+secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStarted:
+    command: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    command: str
+    status: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrgOpened:
+    """Logged in to an org, for a spec and an environment."""
+
+    spec: str
+    environment: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What would be said to a person; `level` is `info`, `warning` or `error`."""
+
+    level: str
+    text: str
+    help: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """One HTTP request and what came of it: a status, or the error that came instead.
+
+    The path is without its query, which may name people.
+    """
+
+    method: str
+    path: str
+    seconds: float
+    status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """An apply begins to write."""
+
+    run: str
+    org: str
+    url: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegun:
+    """The first request of a step is about to leave."""
+
+    step: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A step of a run, as it ended; `number` counts those that ended, of `total`."""
+
+    step: str
+    action: str
+    outcome: str
+    number: int
+    total: int
+    id: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The run is alive: so many of its steps have ended."""
+
+    done: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """`outcomes` counts the steps by how they ended."""
+
+    run: str
+    seconds: float
+    api_calls: int
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+
+Event = (
+    CommandStarted
+    | CommandEnded
+    | OrgOpened
+    | Message
+    | CallEnded
+    | RunStarted
+    | StepBegun
+    | StepEnded
+    | Heartbeat
+    | RunEnded
+)
+Listener = Callable[[Event], None]
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """The event as JSON values: its name, then what it says, nulls left out."""
+    given = {f.name: getattr(event, f.name) for f in fields(event)}
+    shown = {name: _plain(value) for name, value in given.items() if value is not None}
+    return {"event": _name(event), **shown}
+
+
+def _name(event: Event) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    return dict(value) if isinstance(value, Mapping) else value
