@@ -164,7 +164,21 @@ def _delete(call: Call) -> list[Any]:
         return {"id": id_, "success": True}
 
     wanted = partner_xml.texts(call.body, "ids")
+    found = (ids.normal(asked.strip()) for asked in wanted)
+    known = describe.catalog(call.org)
+    kinds = {sobject.name for id_ in found if id_ and (sobject := known.by_prefix(id_[:3]))}
+    _unmixed(kinds)
     return _all(call, [partial(delete, asked) for asked in wanted])
+
+
+def _unmixed(kinds: set[str]) -> None:
+    """Refuses setup objects together with others (platform reference page one, 11 [V])."""
+    if len(kinds) > 1 and describe.SETUP_OBJECTS & kinds:  # code and text of a fault: guess
+        raise SalesforceError(
+            "INVALID_OPERATION",
+            "You can't create records for multiple object types in one call when one of the types"
+            " is related to a feature in the Salesforce Setup area",
+        )
 
 
 def _saved(
@@ -175,14 +189,7 @@ def _saved(
         for node in call.body.iterchildren(etree.Element)
         if etree.QName(node).localname == "sObjects"
     ]
-    setup = {sobject.name in describe.SETUP_OBJECTS for sobject, _ in given}
-    kinds = {sobject.name for sobject, _ in given}
-    if True in setup and len(kinds) > 1:  # platform reference page one, 11 [V]; code and text
-        raise SalesforceError(  # of a fault: guess
-            "INVALID_OPERATION",
-            "You can't create records for multiple object types in one call when one of the types"
-            " is related to a feature in the Salesforce Setup area",
-        )
+    _unmixed({sobject.name for sobject, _ in given})
 
     def one(sobject: SObject, node: Any) -> dict[str, Any]:
         id_, values = _values(sobject, node)

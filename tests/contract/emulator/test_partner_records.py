@@ -61,6 +61,14 @@ def test_rows_are_made_changed_and_deleted(raw, local):
     ]  # fmt: skip
 
 
+def test_setup_and_data_objects_are_not_deleted_in_one_call(raw, local, admin):
+    account = local.insert("Account", {"Name": "Acme"}, by=admin)
+    set_ = local.insert("PermissionSet", {"Name": "S", "Label": "S"}, by=admin)
+    answer = raw(f"<delete><ids>{account}</ids><ids>{set_}</ids></delete>")
+    assert fault(answer)[0].endswith("INVALID_OPERATION")
+    assert local.find("Account") == [account]
+
+
 def test_an_upsert_by_a_key(raw, local):
     one = sobject("Contact", Email="jane@acme.example", LastName="Doe")
     two = sobject("Contact", Email="jane@acme.example", LastName="Dow")

@@ -127,3 +127,45 @@ def test_a_restore_while_others_write_leaves_a_whole_org(org, urls, token):
     assert org.execute("PRAGMA integrity_check")[0][0] == "ok"
     requests.post(f"{door}/restore", timeout=60)
     assert org.find("Account") == []
+
+
+def test_a_bulk_job_and_collections_on_two_servers(org, urls, token):
+    headers = {"Authorization": f"Bearer {token}"}
+    rows = 1_500
+
+    def send(number, method, path, **more):
+        url = f"{urls[number % 2]}/services/data/v60.0{path}"
+        answer = requests.request(method, url, headers=headers | more.pop("headers", {}),
+                                  timeout=120, **more)  # fmt: skip
+        assert answer.status_code < 300, answer.text
+        return answer
+
+    def job(number):
+        body = {"object": "Account", "operation": "insert"}
+        id_ = send(number, "POST", "/jobs/ingest", json=body).json()["id"]
+        data = "Name\n" + "".join(f"bulk {number} {n}\n" for n in range(rows))
+        send(number, "PUT", f"/jobs/ingest/{id_}/batches", data=data,
+             headers={"Content-Type": "text/csv"})  # fmt: skip
+        send(number, "PATCH", f"/jobs/ingest/{id_}", json={"state": "UploadComplete"})
+        for poll in range(200):  # now of one server, now of the other
+            info = send(poll, "GET", f"/jobs/ingest/{id_}").json()
+            if info["state"] == "JobComplete":
+                return info["numberRecordsProcessed"], info["numberRecordsFailed"]
+        raise AssertionError(info)
+
+    def collections(number):
+        for n in range(5):
+            records = [{"attributes": {"type": "Contact"}, "LastName": f"{number} {n}"}] * 200
+            done = send(number, "POST", "/composite/sobjects", json={"records": records}).json()
+            assert all(one["success"] for one in done)
+            send(number, "GET", "/query", params={"q": "SELECT COUNT() FROM Account"})
+        return 1000
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        jobs = [pool.submit(job, number) for number in range(2)]
+        others = [pool.submit(collections, number) for number in range(2)]
+        assert [one.result() for one in jobs] == [(rows, 0)] * 2
+        assert sum(one.result() for one in others) == len(org.find("Contact"))
+    names = [row["Name"] for row in org.select("Account")]
+    assert len(names) == len(set(names)) == 2 * rows
+    assert org.execute("PRAGMA integrity_check")[0][0] == "ok"
