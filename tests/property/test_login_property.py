@@ -1,0 +1,138 @@
+"""For any org and any user: `explain` says "can log in" exactly when a real login works."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provisioner import customers, explaining
+from provisioner.emulator import component_rows, passwords, portal_rows, portals, seed
+from provisioner.emulator.app import create_app
+from provisioner.emulator.components import kind
+from provisioner.emulator.server import InProcessAdapter
+from provisioner.emulator.store import Org
+from provisioner.environment import AccessToken
+from provisioner.explaining import Target
+from provisioner.logins.checks import trace
+from provisioner.org.auth import connect
+from provisioner.resource import Secret
+from provisioner.verifying import Credentials
+
+URL, HERE = "http://127.0.0.1:8787", "127.0.0.1"
+JANE = "jane@acme.example"
+OLD, NEW = "correct4horse", "battery5staple"
+PROFILE, PORTALS = "Acme User", ("Customer Portal", "Second Portal")
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class World:
+    """One org in memory, put into any state before each login."""
+
+    def __init__(self):
+        self.org = Org(":memory:")
+        self.by = seed.admin_id(self.org)
+        seed.enable_customer_portal(self.org, self.by)
+        portals.make_default(self.org, self.by)
+        (first,) = portal_rows.rows(self.org)
+        values = portals.shown(self.org, first) | {"fullName": PORTALS[1]}
+        kind(self.org, "Portal").create(self.org, values, self.by)
+        (standard,) = self.org.select("Profile", FullName="HighVolumePortal")
+        held = {"Name": PROFILE, "UserType": "CspLitePortal"}
+        held |= {"UserLicenseId": standard["UserLicenseId"]}
+        self.profile = self.org.insert("Profile", held, by=self.by)
+        account = self.org.insert("Account", {"Name": "Acme"}, by=self.by)
+        contact = {"LastName": "Doe", "AccountId": account}
+        contact_id = self.org.insert("Contact", contact, by=self.by)
+        user = {"LastName": "Doe", "Username": JANE, "Email": JANE, "UserType": "CspLitePortal"}
+        user |= {"ContactId": contact_id, "AccountId": account, "ProfileId": self.profile}
+        self.jane = self.org.insert("User", user, by=self.by)
+        self.login = self.org.insert("UserLogin", {"UserId": self.jane}, by=self.by)
+        self.session = requests.Session()
+        app = create_app(self.org)
+        for url in (URL, URL.replace("http:", "https:")):
+            self.session.mount(url, InProcessAdapter(app))
+        token = self.org.start_session(self.by).token
+        self.client = connect(AccessToken(URL, Secret(token)), session=self.session)
+
+    def put(self, state):
+        org = self.org
+        org.execute("DELETE FROM lockout")
+        org.execute("DELETE FROM password")
+        org.execute("DELETE FROM password_history")
+        org.execute('DELETE FROM "LoginHistory"')
+        org.execute(
+            'UPDATE "User" SET "LastPasswordChangeDate" = NULL, "LastLoginDate" = NULL,'
+            ' "NumberOfFailedLogins" = 0 WHERE "Id" = ?',
+            (self.jane,),
+        )
+        staff = org.select("Profile", FullName="Standard")[0]["Id"]
+        user = {"IsActive": state["active"], "ProfileId": self.profile}
+        user["UserType"] = "CspLitePortal"
+        if state["staff"]:
+            user |= {"ProfileId": staff, "UserType": "Standard"}
+        org.update("User", self.jane, user, by=self.by)
+        switches = {"IsFrozen": state["frozen"], "IsPasswordLocked": state["locked"]}
+        org.update("UserLogin", self.login, switches, by=self.by)
+        if state["password"] != "never":
+            passwords.keep(org, self.jane, OLD, expired=state["password"] == "temporary")
+        for row, (is_open, member) in zip(portal_rows.rows(org), state["portals"], strict=True):
+            values = portals.shown(org, row) | {"active": is_open}
+            portals.save(org, row, row.full_name, values, self.by)
+            portal_rows.set_profiles(org, row.id, {self.profile} if member else set(), self.by)
+        self.limit(user["ProfileId"], state)
+
+    def limit(self, profile, state):
+        kept = {}
+        if state["hours"] is not None:
+            end = "1440" if state["hours"] else "0"
+            kept["loginHours"] = {f"{day}Start": "0" for day in DAYS}
+            kept["loginHours"] |= {f"{day}End": end for day in DAYS}
+        if state["inside"] is not None:
+            first = HERE if state["inside"] else "10.0.0.1"
+            kept["loginIpRanges"] = [{"startAddress": first, "endAddress": first}]
+        component_rows.remove(self.org, "Profile", profile)
+        component_rows.add(self.org, "Profile", profile, profile, json.dumps(kept), self.by)
+
+
+@pytest.fixture(scope="module")
+def world():
+    made = World()
+    yield made
+    made.session.close()
+    made.org.close()
+
+
+mostly = st.sampled_from([True, True, True, False])
+seldom = st.sampled_from([False, False, False, True])
+states = st.fixed_dictionaries(
+    {
+        "active": mostly,
+        "staff": seldom,
+        "frozen": seldom,
+        "locked": seldom,
+        "password": st.sampled_from(["given", "given", "temporary", "never"]),
+        "portals": st.tuples(st.tuples(mostly, mostly), st.tuples(mostly, mostly)),
+        "hours": st.sampled_from([None, None, True, False]),
+        "inside": st.sampled_from([None, None, True, False]),
+    }
+)
+targets = st.sampled_from([Target(), Target(PORTALS[0]), Target(None, (PORTALS[1],))])
+
+
+@settings(max_examples=60, deadline=None)
+@given(states, targets)
+def test_explain_and_verify_agree(world, state, target):
+    world.put(state)
+    found = trace(explaining.read(world.client, JANE, target, HERE))
+    who = Credentials(JANE, Secret(OLD), Secret(NEW))
+    verified, _ = customers.verify_login(world.client, who, target)
+    assert found.can_log_in == verified.ok, (found.answer, verified.stages)
+    assert found.unknown == ()
+    if not verified.ok:
+        # what the org recorded is the first cause that was named
+        (last,) = explaining.read(world.client, JANE, target).attempts[:1]
+        assert last.status == found.causes[0].status
