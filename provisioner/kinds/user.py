@@ -34,6 +34,7 @@ class UserKind(RecordKind):
         "Name",
         "ContactId",
         "Contact.Email",
+        "Email",
         "IsActive",
         "LastLoginDate",
         "LastPasswordChangeDate",

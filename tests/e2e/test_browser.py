@@ -264,6 +264,104 @@ def test_a_portal_user_gets_in_once_the_profile_is_a_member_and_chooses_a_passwo
     assert_fits(page)
 
 
+@pytest.fixture
+def customer(chromium, work, serve):
+    """The walk-through's portal as applied by the command, its mail, and a customer's window."""
+    work.copy_acme()
+    org = serve()
+    work.use(org)
+    work.run("apply", "--env", "served", "--auto-approve", status=0)
+    context = chromium.new_context()
+    context.set_default_timeout(10_000)
+    yield org, context.new_page()
+    context.close()
+
+
+def in_mail(org):
+    """The address and the password that the last e-mail tells."""
+    body = org.outbox()[-1]["body"]
+    return re.search(r"http\S+", body)[0], re.search(r"^Password: (\S+)$", body, re.MULTILINE)[1]
+
+
+def test_a_customer_goes_from_the_mail_into_the_portal_and_out_again(customer):
+    org, page = customer
+    address, temporary = in_mail(org)
+    page.goto(address)
+    expect(page.get_by_label("Username")).to_be_focused()
+    assert_fits(page)
+    log_in(page, JANE, temporary)
+
+    expect(page.get_by_role("heading", name="Change Your Password")).to_be_visible()
+    expect(page.get_by_label("New Password", exact=True)).to_be_focused()
+    page.get_by_label("New Password", exact=True).fill("short1")
+    page.get_by_label("Confirm New Password").fill("short1")
+    page.get_by_role("button", name="Change Password").click()
+    expect(page.get_by_role("alert")).to_contain_text("at least 8 characters")
+    expect(page.get_by_label("New Password", exact=True)).to_have_attribute("aria-invalid", "true")
+    assert_fits(page)
+    page.get_by_label("New Password", exact=True).fill("brandnew5")
+    page.get_by_label("Confirm New Password").fill("brandnew5")
+    page.get_by_role("button", name="Change Password").click()
+
+    expect(page.get_by_role("heading", name="Welcome Jane Doe")).to_be_visible()
+    expect(page.locator("#username")).to_have_text(JANE)
+    expect(page.get_by_role("cell", name="read, create, edit")).to_be_visible()
+    assert_fits(page)
+    page.get_by_role("link", name="Cases").click()
+    expect(page.get_by_role("heading", name="Cases", exact=True)).to_be_visible()
+    assert_fits(page)
+    page.get_by_role("link", name="Logout").click()
+    expect(page.get_by_role("button", name="Login")).to_be_visible()
+    page.go_back()
+    page.reload()
+    expect(page.get_by_role("heading", name="Cases", exact=True)).to_have_count(0)
+
+
+def test_a_customer_who_forgot_the_password_gets_another(customer):
+    org, page = customer
+    address, first = in_mail(org)
+    page.goto(address)
+    page.get_by_role("link", name="Forgot your password?").click()
+    expect(page.get_by_label("Username")).to_be_focused()
+    assert_fits(page)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_have_text("Enter your username.")
+    page.get_by_label("Username").fill(JANE)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("status")).to_contain_text("a new password is on its way")
+    assert_fits(page)
+    page.get_by_role("link", name="Back to login").click()
+    log_in(page, JANE, first)
+    expect(page.get_by_role("alert")).to_contain_text("Your login attempt has failed.")
+    expect(page.get_by_label("Password")).to_be_focused()
+    assert_fits(page)
+    log_in(page, JANE, in_mail(org)[1])
+    expect(page.get_by_role("heading", name="Change Your Password")).to_be_visible()
+
+
+def test_a_contact_who_may_registers_by_itself(customer):
+    org, page = customer
+    account = org.id("Account", "Name='Acme Corporation'")
+    email = "john.roe@acme.example"
+    org.create(
+        "Contact", FirstName="John", LastName="Roe", Email=email, AccountId=account,
+        CanAllowPortalSelfReg=True,
+    )  # fmt: skip
+    page.goto(in_mail(org)[0])
+    page.get_by_role("link", name="New user?").click()
+    assert_fits(page)
+    page.get_by_label("E-mail").fill("nobody@acme.example")
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("alert")).to_contain_text("We can't register you")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("status")).to_contain_text("You are registered.")
+    assert_fits(page)
+    page.get_by_role("link", name="Log in").click()
+    log_in(page, email, in_mail(org)[1])
+    expect(page.get_by_role("heading", name="Change Your Password")).to_be_visible()
+
+
 def test_a_person_of_the_company_logs_in_by_hand(site, open_page, tmp_path):
     page = open_page()
     page.goto(SETTINGS)
