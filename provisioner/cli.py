@@ -113,7 +113,15 @@ def _validate(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
-    _spec(parser)
+    _folder(parser)
+    parser.add_argument(
+        "--env",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="environments/NAME.yaml of the spec (default: local); more than one are planned "
+        "side by side",
+    )
     _parts(parser)
     _format(parser, *REPORTS)
     _report(parser)
@@ -428,10 +436,14 @@ def _port(text: str) -> int:
 
 
 def _spec(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    _environment(parser)
+
+
+def _folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "spec", nargs="?", metavar="SPEC", help="the spec's folder (default: the one in specs/)"
     )
-    _environment(parser)
 
 
 def _environment(parser: argparse.ArgumentParser) -> None:

@@ -41,7 +41,12 @@ def validate(options: Namespace) -> int:
 
 
 def plan(options: Namespace) -> int:
-    """What apply would do, saved where `--out` says."""
+    """What apply would do, saved where `--out` says; of several environments side by side."""
+    if len(options.env) > 1:
+        from provisioner.commands import several
+
+        return several.plan(options)
+    options.env = options.env[0] if options.env else None
     return _online(options, _plan)
 
 

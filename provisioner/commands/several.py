@@ -1,0 +1,113 @@
+"""`plan --env a --env b`: one plan for each environment, and what differs side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provisioner.commands import guarding, output
+from provisioner.commands.online import online
+from provisioner.formats import ENDINGS
+from provisioner.loader import Loaded
+from provisioner.render.lines import write
+from provisioner.selection import Selection
+from provisioner.status import CHANGES, DONE, REFUSED, WRONG
+
+if TYPE_CHECKING:
+    from provisioner.org.client import Org
+    from provisioner.plan import Plan
+    from provisioner.policy import Refusal
+
+_FORMATS = ("text", "json", "markdown")
+
+
+def plan(options: Namespace) -> int:
+    """Plan for each environment; the gravest status of any, and no table unless all were read."""
+    reports = [(name, ENDINGS[Path(name).suffix]) for name in options.report]
+    wrong = [f for f in (options.format, *(f for _, f in reports)) if f not in _FORMATS]
+    if wrong or options.out:
+        what = "`--out` saves" if options.out else f"`{wrong[0]}` shows"
+        output.say(f"{what} the plan of one environment", "plan for one `--env` at a time")
+        return WRONG
+    made = _Made(options)
+    statuses = [made.read(name) for name in dict.fromkeys(options.env)]
+    if made.unread:
+        return next(s for s in statuses if s not in (DONE, CHANGES))
+    made.show(reports)
+    # What is refused weighs more than what is pending.
+    return max(statuses)
+
+
+class _Made:
+    """The plans made so far, and what came with each."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.unread = False
+        self._options = options
+        self._found: list[tuple[Loaded, Plan, tuple[Refusal, ...], dict[str, Any]]] = []
+
+    def read(self, environment: str) -> int:
+        before = len(self._found)
+        options = self._options
+        selection = Selection(tuple(options.target), tuple(options.exclude))
+        status = online(options.spec, environment, self._plan, selection, options.policy)
+        self.unread |= len(self._found) == before
+        return status
+
+    def _plan(self, loaded: Loaded, org: Org) -> int:
+        from provisioner import workflow
+
+        planned = workflow.plan(replace(loaded, no_email=self._options.no_email), org)
+        if not guarding.right_org(planned, loaded, self._options):
+            return REFUSED
+        refused = guarding.refusals(planned, loaded, org)
+        view = output.view(planned.plan, loaded, "plan", guarding.shown(refused))
+        self._found.append((loaded, planned.plan, refused, view))
+        if planned.plan.errors:
+            return WRONG
+        if refused:
+            return REFUSED
+        return CHANGES if self._options.detailed_exitcode and planned.plan else DONE
+
+    def show(self, reports: list[tuple[str, str]]) -> None:
+        """Print them, and write the files of `--report`. Raises OSError."""
+        from provisioner.render import several
+
+        views = [view for *_, view in self._found]
+        whole = several.several(views, [loaded.specs for loaded, *_ in self._found])
+        for name, format_ in reports:
+            path = Path(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_rendered(whole, format_), "utf-8")
+        if self._options.format == "text":
+            self._say(whole)
+        else:
+            sys.stdout.write(_rendered(whole, self._options.format))
+        for loaded, plan, refused, _ in self._found:
+            output.problems(plan.problems, loaded, sys.stderr)
+            guarding.say(refused, loaded)
+
+    def _say(self, whole: dict[str, Any]) -> None:
+        from provisioner.render import plan as text
+        from provisioner.render import several
+        from provisioner.render.lines import Line
+
+        for view in whole["plans"]:
+            write([Line((f"{view['environment']}:", "bold"))], sys.stdout)
+            write(text.plan(view), sys.stdout)
+            sys.stdout.write("\n")
+        write(several.text(whole), sys.stdout)
+
+
+def _rendered(whole: dict[str, Any], format_: str) -> str:
+    if format_ == "json":
+        return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    from provisioner.render import several
+    from provisioner.render.markdown import markdown
+
+    plans = [markdown(view, title=f"Plan for {view['environment']}") for view in whole["plans"]]
+    return "\n".join([*plans, several.markdown(whole)])
