@@ -86,4 +86,4 @@ def _held(org: Org, profile_id: str) -> Value:
 
 
 def _refused(message: str, field: str) -> SalesforceError:
-    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, (field,))
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, (field,))  # code and texts: guess

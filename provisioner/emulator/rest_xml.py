@@ -27,8 +27,8 @@ _DEEPEST: Final = 5
 
 
 def is_xml(kind: str) -> bool:
-    """Whether a media type is one of XML."""
-    return kind.partition(";")[0].strip().lower() in _KINDS
+    """Whether a body of that media type is read as XML."""
+    return kind.partition(";")[0].strip().lower() == _KINDS[0]
 
 
 def wanted(accept: str) -> bool:

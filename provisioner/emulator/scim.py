@@ -107,6 +107,7 @@ def _filtered(text: str) -> dict[str, Any]:
         return {}
     found = _FILTER.fullmatch(text)
     if found is None:
+        # codes of RFC 7644; texts: guess
         raise SalesforceError("INVALID_FILTER", f"The local org does not serve the filter {text}")
     name, value, flag = found.groups()
     field = _FIELDS[name.lower()]
@@ -133,7 +134,7 @@ def _wanted(body: Any) -> bool:
                     return active
         case {"active": bool() as active}:  # as SCIM 1.1 writes it
             return active
-    raise SalesforceError(
+    raise SalesforceError(  # text: guess
         "INVALID_SYNTAX", "The local org serves one operation: to replace `active` with a boolean"
     )
 

@@ -64,7 +64,7 @@ def _answered(
     scope: Scope, shown: list[tuple[str, Field, bool]], rows: list[Any], most: int
 ) -> dict[str, Any]:
     if len(rows) > most:
-        raise SalesforceError(
+        raise SalesforceError(  # the limit: platform reference 8.1 [V]; words as remembered [U]
             "EXCEEDED_ID_LIMIT",
             "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a"
             " single batch",

@@ -232,7 +232,7 @@ def _member_profile(org: Org, written: str, element: str = "profile") -> str:
 
 def _member_set(org: Org, written: str) -> str:
     found = org.find("PermissionSet", Name=written, IsOwnedByProfile=False)
-    if not found:  # as above
+    if not found:  # as above: guess
         raise SalesforceError(
             "INVALID_CROSS_REFERENCE_KEY",
             f"In field: permissionSet - no PermissionSet named {written} found",
