@@ -8,6 +8,7 @@ from dataclasses import replace
 from provisioner import batches, guards
 from provisioner.diagnostics import DiagnosticError, Severity
 from provisioner.diff import Action, Change, diff
+from provisioner.guards.logins import logins
 from provisioner.guards.situation import Situation
 from provisioner.guards.users import seats
 from provisioner.ignores import Ignore
@@ -55,6 +56,9 @@ def make_plan(
     situation = Situation(reading.desired, reading.live, reading.facts, changes, reading.rows)
     used, no_seats = seats(situation)
     problems = [*reading.problems, *guards.problems(situation), *no_seats]
+    if not any(p.severity is Severity.ERROR for p in problems):
+        # Who could log in after a plan that is not applied is no question.
+        problems += logins(situation)
     if chosen:
         problems = [*chosen.problems(problems, reading.desired)]
     try:

@@ -6,8 +6,8 @@ not tell enough: a refusal that might not come is left to Salesforce.
 
 from collections.abc import Callable, Iterable
 
-from provisioner.diagnostics import Diagnostic, Severity
-from provisioner.guards import layouts, logins, records, setup, users
+from provisioner.diagnostics import Diagnostic
+from provisioner.guards import layouts, records, setup, users
 from provisioner.guards.situation import Situation
 
 GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
@@ -31,8 +31,5 @@ GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
 
 
 def problems(situation: Situation) -> tuple[Diagnostic, ...]:
-    """What every guard says, and who could not log in where the plan can be applied at all."""
-    found = tuple(d for guard in GUARDS for d in guard(situation))
-    if any(d.severity is Severity.ERROR for d in found):
-        return found
-    return (*found, *logins.logins(situation))
+    """What every guard says."""
+    return tuple(d for guard in GUARDS for d in guard(situation))
