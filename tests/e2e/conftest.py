@@ -380,16 +380,6 @@ def watching(org):
             thread.join()
 
 
-def pytest_addoption(parser):
-    parser.addoption("--sweep", action="store_true", help="kill at every place, not at a sample")
-
-
-@pytest.fixture(scope="session")
-def sweep(pytestconfig):
-    """Whether every place is to be tried."""
-    return pytestconfig.getoption("--sweep", default=False)
-
-
 @pytest.fixture
 def work(tmp_path):
     """An empty folder to run the command in."""

@@ -33,11 +33,16 @@ REFUSAL = {
 }
 
 
+class Died(BaseException):
+    """The process is no more: nothing after this is run."""
+
+
 class Door(InProcessAdapter):
     """The in-process door, where the writes of a number go wrong."""
 
     def __init__(self, app):
         super().__init__(app)
+        self.app = app
         self.faults, self.writes = {}, 0
 
     def send(self, request, *args, **kwargs):
@@ -49,9 +54,13 @@ class Door(InProcessAdapter):
             return self._says(request, path, fault)
         if fault == "drop before":
             raise requests.ConnectionError("dropped")
+        if fault == "die before":
+            raise Died
         answer = super().send(request, *args, **kwargs)
         if fault == "drop after":
             raise requests.ConnectionError("dropped")
+        if fault == "die after":
+            raise Died
         return answer
 
     def _says(self, request, path, fault):
@@ -95,15 +104,27 @@ class Rehearsal:
         return workflow.plan(loaded, self.org())
 
     def apply(self, planned, faults=()):
+        """The results; none of the run that died."""
         self.door.faults, self.door.writes = dict(faults), 0
         try:
             return list(workflow.apply(planned, self.org(), Conduct(sleep=lambda _: None)))
+        except Died:
+            return []
         finally:
             self.door.faults = {}
 
     def org(self):
-        token = Secret(self.token)
-        return SalesforceOrg(self.url, token, session=self.session, sleep=lambda _: None)
+        return SalesforceOrg(
+            self.url,
+            Secret(self.token),
+            session=self.session,
+            sleep=lambda _: None,
+            renew=self._renewed,
+        )
+
+    def _renewed(self):
+        self.token = self.local.start_session(seed.admin_id(self.local)).token
+        return Secret(self.token)
 
     def meddle(self, sobject, number, fields):
         """What somebody does by hand; where Salesforce refuses it, nothing."""
@@ -117,6 +138,10 @@ class Rehearsal:
         if number < len(ids):
             path = f"/sobjects/{sobject}/{ids[number]}"
             self.rest("DELETE" if fields is None else "PATCH", path, fields)
+
+    def close(self):
+        self.local.close()
+        self.session.close()
 
     def rest(self, method, path, body=None, **params):
         return self.session.request(
@@ -164,7 +189,7 @@ def rehearse(new_org, tmp_path_factory):
         for old in folder.glob("org.sqlite3*"):
             old.unlink()
         local = Org(shutil.copy(path, folder / "org.sqlite3"))
-        door = Door(create_app(local))
+        door = Door(create_app(local, control=True))
         return Rehearsal(
             folder / "spec", credentials.instance_url, credentials.access_token, local, door
         )

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from provisioner import lease
+from provisioner.lease import LeaseTaken
 from provisioner.outcome import Outcome
 
 ADMIN = "portal.admin@acme.example"
@@ -249,3 +253,113 @@ def test_a_clean_apply_ends_it(rehearse, rounds):
     finally:
         at.local.close()
         at.session.close()
+
+
+# ---------------------------------------------------------------- one after another, or at once
+
+DEATHS = st.tuples(st.integers(0, 14), st.sampled_from(["die before", "die after"]))
+
+
+class World(RuleBasedStateMachine):
+    rehearse = None
+
+    def __init__(self):
+        super().__init__()
+        self.at = self.rehearse()
+        self.spec = None
+        self.holder = None
+        self.runs = 0
+
+    @rule(spec=specs(), faults=FAULTS)
+    def apply(self, spec, faults):
+        """A pipeline applies a spec, and things go wrong."""
+        self.run(spec, faults)
+
+    @rule(spec=specs(), faults=FAULTS, death=DEATHS)
+    def die(self, spec, faults, death):
+        """A pipeline is killed in the middle of a request, and keeps the lease."""
+        place, kind = death
+        self.run(spec, {**faults, place: kind})
+
+    @rule(change=MEDDLING)
+    def meddle(self, change):
+        """Somebody clicks in Setup."""
+        for one in change:
+            self.at.meddle(*one)
+
+    @rule(spec=specs())
+    def apply_at_once(self, spec):
+        """A second pipeline starts while one is at work: it gets nothing to do."""
+        held = self.acquire()
+        try:
+            with pytest.raises(LeaseTaken):
+                lease.acquire(self.at.org(), "r-second", "elsewhere", lambda _: False)
+        finally:
+            held.release()
+
+    @rule(change=MEDDLING, spec=specs())
+    def meddle_between_plan_and_apply(self, change, spec):
+        """What moved after the plan is not written over, and nothing is made twice."""
+        planned = self.at.plan(spec)
+        if planned.plan.errors:
+            return
+        for one in change:
+            self.at.meddle(*one)
+        self.at.apply(planned)
+        self.spec = spec
+
+    def run(self, spec, faults):
+        planned = self.at.plan(spec)
+        if planned.plan.errors:
+            event(f"refused: {sorted({p.code for p in planned.plan.errors})}")
+            return
+        held = self.acquire()
+        results = self.at.apply(planned, faults)
+        event(f"outcomes: {sorted({r.outcome.value for r in results})}")
+        self.spec = spec
+        if results or not planned.plan:
+            held.release()
+        else:
+            held._over.set()  # the dead do not give it back
+
+    def acquire(self):
+        """The lease, from whoever died: none of these runs is alive any more."""
+        self.runs += 1
+        return lease.acquire(self.at.org(), f"r-{self.runs:04}", "here", lambda _: True)
+
+    def teardown(self):
+        try:
+            if self.spec is not None:
+                self.finish()
+        finally:
+            self.at.close()
+
+    def finish(self):
+        note(json.dumps(self.spec))
+        planned = self.at.plan(self.spec)
+        if planned.plan.errors:
+            return  # what was done by hand since can not be mended by this spec
+        results = self.at.apply(planned)
+        assert [told(r) for r in results if r.outcome is not Outcome.DONE] == []
+        again = self.at.plan(self.spec)
+        assert again.plan.errors == ()
+        assert [(str(s.address), s.change.fields) for s in again.plan.steps] == []
+        assert self.at.doubled() == []
+
+
+@pytest.fixture
+def world(rehearse):
+    return type("World", (World,), {"rehearse": staticmethod(rehearse)})
+
+
+def test_whatever_happens_a_clean_apply_ends_it(world):
+    run_state_machine_as_test(
+        world,
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=6,
+            deadline=None,
+            phases=set(Phase) - {Phase.explain},
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
