@@ -19,6 +19,7 @@ def run(options: Namespace) -> int:
             ended(status)
             return status
     except OSError as error:
+        # All else that fails to be read or written is said where it happens.
         output.say(f"the log `{options.log_file}` can not be written: {error.strerror}")
         return WRONG
 

@@ -101,10 +101,21 @@ def _forget() -> None:
 
 
 def _lines(stream: TextIO) -> Listener:
+    over = False
+
     def write(event: Event) -> None:
+        nonlocal over
+        if over:
+            return
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_json(event)}
-        stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-        stream.flush()
+        try:
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            stream.flush()
+        except OSError as error:
+            # A disk that is full, or a reader that is gone, stops the log and no apply.
+            over = True
+            if stream is not sys.stderr:
+                sys.stderr.write(f"warning: the log ends here: {error.strerror}\n")
 
     return write
 

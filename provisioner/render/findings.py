@@ -46,6 +46,10 @@ _DRIFT_RULES = {
 }
 
 
+DRIFT = frozenset(_DRIFT_RULES.values())
+"""The rules by which an org differs from its spec."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One remark: `level` is `error`, `warning` or `note`; the place counts from 1, or is None.

@@ -6,24 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from provisioner.render.findings import Finding, findings
+from provisioner.render.findings import DRIFT, Finding, findings
 from provisioner.render.words import visible_lines
 
 
 def junit(view: Mapping[str, Any]) -> str:
     """One suite with a case per resource (or file), those with a remark failed.
 
-    A plan's steps are no failures: what is pending is output of its case. XML can not hold
+    A warning is no failure, nor is a plan's step: they are output of their case. XML can not hold
     every character, not even escaped: those show as JSON's escapes.
     """
     cases = list(_cases(view, findings(view)))
     failures = sum("<failure" in case for case in cases)
+    skipped = sum("<skipped" in case for case in cases)
     name = _quoted(f"provisioner {view['report']} {view['spec']}")
     counts = f'tests="{len(cases)}" failures="{failures}" errors="0"'
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f"<testsuites name={name} {counts}>",
-        f'  <testsuite name={name} {counts} skipped="0">',
+        f'  <testsuite name={name} {counts} skipped="{skipped}">',
         *cases,
         "  </testsuite>",
         "</testsuites>",
@@ -60,9 +61,12 @@ def _case(kind: str, name: str, remarks: list[Finding]) -> str:
         head += f' file={_quoted(place.file or "")} line="{place.line or 1}"'
     if not remarks:
         return f"{head}/>"
-    failed = [f for f in remarks if f.level != "note" and not f.rule.startswith("plan-")]
+    untried = next((f for f in remarks if f.rule == "apply-skipped"), None)
+    failed = [f for f in remarks if f.level == "error" or f.rule in DRIFT]
     told = "\n".join(_told(f) for f in remarks if f not in failed)
     lines = [f"{head}>"]
+    if untried and not failed:
+        lines.append(f"      <skipped message={_quoted(untried.message)}/>")
     if failed:
         # One `failure` per case: most readers take no more than that.
         kinds = ", ".join(dict.fromkeys(f.rule for f in failed))

@@ -143,7 +143,9 @@ def _first_of_all(view: Mapping[str, Any]) -> Iterator[str]:
 
 def _beside(view: Mapping[str, Any]) -> Iterator[str]:
     for section in sections(view):
-        if section.tone == "note":
+        if section.tone == "note" and len(section.items) == 1:
+            yield f"**{section.title}**: {prose(section.items[0])}"
+        elif section.tone == "note":
             lines = [f"- {prose(item)}" for item in section.items[:_MOST_PROBLEMS]]
             lines += _left_out(len(section.items) - _MOST_PROBLEMS, "more")
             yield _details(f"{section.title}: {len(section.items):,}", lines)
@@ -205,7 +207,7 @@ def _differences(step: Mapping[str, Any], longest: int) -> Iterator[str]:
 
 def _drawn(view: Mapping[str, Any]) -> str:
     shown = graph.of_steps(view)
-    if not shown.edges:
+    if not shown.edges or view["report"] == "drift":
         return ""
     drawn = fenced(graph.mermaid(shown).splitlines(), "mermaid")
     part = "\n\n" + _details("What needs what", [drawn], raw=True)

@@ -17,11 +17,17 @@ from provisioner.render.findings import RULES, Finding, findings
 _SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
+MOST = 25_000
+"""A file with more results is refused. (GitHub Docs, "SARIF support", limits)"""
+_LEVELS = ("error", "warning", "note")
 
 
 def sarif(view: Mapping[str, Any], *, version: str) -> str:
-    """One run with one result per remark; the same remark has the same fingerprint each time."""
-    found = findings(view)
+    """One run with one result per remark, errors first; beyond `MOST` they are left out.
+
+    The same remark has the same fingerprint each time.
+    """
+    found = sorted(findings(view), key=lambda f: _LEVELS.index(f.level))[:MOST]
     rules = sorted({f.rule for f in found})
     results = [_result(f, rules.index(f.rule), view) for f in found]
     driver = {"name": "provisioner", "version": version, "rules": [_rule(r) for r in rules]}

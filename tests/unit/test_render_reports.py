@@ -269,7 +269,8 @@ def test_junit_has_a_case_for_each_resource_and_fails_those_that_drifted():
 def test_junit_has_a_case_for_each_file_and_fails_those_with_problems():
     found = cases(validated(WRONG, ODD, files=("specs/acme/a,b.yaml", "specs/acme/c.yaml")))
     failed = {name for (_, name), c in found.items() if c.findall("failure")}
-    assert failed == {"specs/acme/a,b.yaml", "specs/acme"}
+    assert failed == {"specs/acme/a,b.yaml"}
+    assert "all of it is odd" in found["file", "specs/acme"].findtext("system-out")
     assert ("file", "specs/acme/c.yaml") in found
 
 

@@ -1,0 +1,37 @@
+"""What is printed is what was looked at: the golden outputs of `tests/golden`, byte for byte."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+spec = importlib.util.spec_from_file_location("golden_write", GOLDEN / "write.py")
+write = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(write)
+
+
+@pytest.mark.parametrize("name", write.VIEWS)
+def test_every_format_is_as_it_was_looked_at(name):
+    for file, made in write.rendered(name):
+        told = f"{file} changed: look at it, and run `uv run python tests/golden/write.py`"
+        assert made == (GOLDEN / file).read_text("utf-8"), told
+
+
+def test_no_golden_file_is_left_over():
+    made = {file for name in write.VIEWS for file, _ in write.rendered(name)}
+    kept = {p.name for p in GOLDEN.iterdir() if p.is_file()}
+    assert kept == made | {f"{name}.view.json" for name in write.VIEWS} | {"write.py"}
+
+
+@pytest.mark.parametrize("name", ["plan", "drift"])
+def test_the_golden_views_are_those_of_today(name):
+    """A key that the code makes and no golden view has would be a key that nobody looks at."""
+    from provisioner.plan import OrgInfo, Plan
+    from provisioner.render import view
+
+    kept = json.loads((GOLDEN / f"{name}.view.json").read_text("utf-8"))
+    made = view.plan(Plan(OrgInfo("00D", "Acme", "https://x.example")), spec="s", environment="e")
+    assert made.keys() <= kept.keys()
+    assert made["summary"].keys() <= kept["summary"].keys()
