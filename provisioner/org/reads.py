@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -30,6 +31,8 @@ _FEW = 5_000
 _SIDE_BY_SIDE = 4
 """Of the 25 calls that Salesforce lets run at a time, were they to last long; others need some.
 (platform reference 8.4)"""
+_AHEAD = 3
+"""Pages of one query that are asked for before they are needed."""
 
 
 class Reads:
@@ -201,16 +204,47 @@ class Reads:
         return found
 
     def _pages(self, page: Any, *, ahead: bool) -> Iterator[list[Mapping[str, Any]]]:
-        """The records of a page and of those after it, the next being read meanwhile."""
-        if page["done"]:
+        """The records of a page and of those after it, the next ones being read meanwhile."""
+        if page["done"] or not ahead:
             yield page["records"]
-            return
-        with ThreadPoolExecutor(1, "page") as pool:
             while not page["done"]:
-                coming = pool.submit(self._rest.rows, page["nextRecordsUrl"])
+                page = self._rest.rows(page["nextRecordsUrl"])
                 yield page["records"]
-                page = coming.result()
+            return
+        foreseen = deque(_foreseen(page["nextRecordsUrl"], page["totalSize"]))
+        coming: deque[tuple[str, Future[Any]]] = deque()
+        with ThreadPoolExecutor(_AHEAD, "page") as pool:
+            while not page["done"]:
+                url = page["nextRecordsUrl"]
+                if (coming or foreseen) and url != (coming[0][0] if coming else foreseen[0]):
+                    # The pages are not cut where they were thought to be.
+                    for _, unread in coming:
+                        unread.cancel()
+                    coming.clear()
+                    foreseen.clear()
+                if not coming and not foreseen:
+                    foreseen.append(url)
+                while foreseen and len(coming) < _AHEAD:
+                    coming.append((foreseen[0], pool.submit(self._rest.rows, foreseen.popleft())))
+                yield page["records"]
+                try:
+                    page = coming.popleft()[1].result()
+                except Refused:
+                    # Perhaps only because it was asked for before its turn.
+                    page = self._rest.rows(url)
             yield page["records"]
+
+
+def _foreseen(url: str, total: int) -> list[str]:
+    """Where the pages of a query will be, by where the first one ends: at `...-2000` here.
+
+    An org may cut later pages shorter; then they are elsewhere, and each page tells. (REST
+    guide, "Query"; that pages can be asked for out of their order: guess)
+    """
+    start, _, end = url.rpartition("-")
+    if not end.isdecimal() or int(end) == 0:
+        return [url]
+    return [f"{start}-{place}" for place in range(int(end), total, int(end))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from urllib.parse import unquote
 
 import pytest
 import requests
+from requests.adapters import BaseAdapter
 
 from provisioner.call import (
     CreateRecord,
@@ -17,6 +19,7 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
+from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import AuthenticationFailed, Conflict, NoAnswer, Refused
 from provisioner.resource import Lookup, Secret
 
@@ -383,3 +386,59 @@ def test_the_token_is_in_no_text_of_the_org(org, script):
     with pytest.raises(NoAnswer) as caught:
         org.call(CreateRecord("Account", {}))
     assert "00Dtoken" not in repr(org) + repr(caught.value) + repr(vars(org))
+
+
+# ---------------------------------------------------------------- pages ahead
+
+
+class Cursor(BaseAdapter):
+    """An org with one query result, cut into pages at these places; it knows no other cuts."""
+
+    def __init__(self, cuts, total):
+        super().__init__()
+        self.cuts, self.total, self.asked = [0, *cuts], total, []
+
+    def send(self, request, **kwargs):
+        path = request.url.removeprefix("https://acme.my.salesforce.com")
+        self.asked.append(path)
+        start = int(path.rpartition("-")[2]) if "/query/01g" in path else 0
+        reply = requests.Response()
+        reply.request, reply.url = request, request.url
+        if "recordCount" in path:
+            body = {"sObjects": [{"name": "Contact", "count": self.total}]}
+        elif start not in self.cuts:
+            body = [{"errorCode": "INVALID_QUERY_LOCATOR", "message": "no such page"}]
+        else:
+            end = next((cut for cut in self.cuts if cut > start), self.total)
+            records = [{"Id": f"{n:05}", "Email": f"p{n}@x.io"} for n in range(start, end)]
+            body = {"totalSize": self.total, "done": end == self.total, "records": records}
+            if end < self.total:
+                body["nextRecordsUrl"] = f"{DATA}/query/01gA-{end}"
+        reply.status_code = 400 if isinstance(body, list) else 200
+        reply.raw = io.BytesIO(json.dumps(body).encode())
+        return reply
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("cuts", "total", "calls"),
+    [
+        ([2000, 4000, 6000], 7000, 4),
+        ([2000], 4000, 2),
+        ([], 10, 1),
+        # Cut shorter than the first page foretold: what was asked for in vain is asked again.
+        ([2000, 3000, 4000, 5000, 6000], 7000, None),
+        ([2000, 3500], 4000, None),
+    ],
+)
+def test_pages_are_read_ahead_wherever_they_are_cut(cuts, total, calls):
+    cursor, session = Cursor(cuts, total), requests.Session()
+    session.mount("https://acme.my.salesforce.com", cursor)
+    org = SalesforceOrg("https://acme.my.salesforce.com", Secret("00Dtoken"), session=session)
+    emails = tuple(f"p{n}@x.io" for n in range(max(total, 6000)))
+    (rows,) = org.read([Select("Contact", ("Id",), (("Email", emails),))])
+    assert [row["Id"] for row in rows] == [f"{n:05}" for n in range(total)]
+    if calls:
+        assert len(cursor.asked) == 1 + calls
