@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from provisioner.call import (
     Call,
@@ -31,6 +32,12 @@ class PortalKind(MetadataKind):
     name = "portal"
     section = "portals"
     type = "Portal"
+
+    def desired(self, spec: Spec, declared: Declared) -> Resource:
+        resource = super().desired(spec, declared)
+        # The portal that enabling makes has values from the start, which a null clears.
+        first = spec.address.name.strip().casefold() == FIRST_PORTAL.casefold()
+        return replace(resource, copied=resource.copied or first)
 
     def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
         owned = dict(super().owned(spec))
