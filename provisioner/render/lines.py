@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TextIO
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TextIO
 
 from provisioner.render.words import visible
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
 _HANGING = 4
+_NARROWEST = 20
 Part = str | tuple[str, str]
 
 
@@ -41,13 +47,27 @@ def write(lines: Iterable[Line], stream: TextIO) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False)
+    console = Console(file=stream, highlight=False, width=_width(stream))
     for line in lines:
         text = Text.assemble(*line.parts)
-        if text.cell_len <= console.width:
-            console.print(text, markup=False, soft_wrap=True)
-            continue
-        # Broken between words, and what goes on stands under what began.
-        indent = " " * (len(text.plain) - len(text.plain.lstrip()) + _HANGING)
-        for number, part in enumerate(text.wrap(console, max(console.width - len(indent), 20))):
-            console.print(Text(indent if number else "") + part, markup=False, soft_wrap=True)
+        for part in _wrapped(text, console) if text.cell_len > console.width else (text,):
+            console.print(part, markup=False, soft_wrap=True)
+
+
+def _wrapped(text: Text, console: Console) -> Iterator[Text]:
+    """The line broken between words, and what goes on stands under what began."""
+    first = text.wrap(console, console.width)[0]
+    yield first
+    indent = " " * (len(text.plain) - len(text.plain.lstrip()) + _HANGING)
+    rest = text[len(first.plain) :]
+    rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
+    for part in rest.wrap(console, max(console.width - len(indent), _NARROWEST)):
+        yield type(part)(indent) + part
+
+
+def _width(stream: TextIO) -> int | None:
+    """The columns of the stream's terminal; `None`, where it does not say, leaves it to rich."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
