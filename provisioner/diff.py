@@ -62,7 +62,12 @@ def compare(want: Resource, have: Resource | None) -> Change | None:
     if want.remove:
         return Change(Action.DELETE, want.address, have, want) if have else None
     if have is None:
-        fields = tuple(_given(want, name) for name in want.fields if _says(want, name))
+        ours = frozenset(name for name in want.defaults if name not in want.spans)
+        fields = tuple(
+            FieldChange(name, None, want.shown(name), want.span(name), name in ours)
+            for name in want.fields
+            if _says(want, name)
+        )
         return Change(Action.CREATE, want.address, None, want, fields)
     fields = tuple(
         FieldChange(name, have.shown(name), want.shown(name), want.span(name))
@@ -70,12 +75,6 @@ def compare(want: Resource, have: Resource | None) -> Change | None:
         if name not in want.defaults and have.fields.get(name) != value
     )
     return Change(Action.UPDATE, want.address, have, want, fields) if fields else None
-
-
-def _given(want: Resource, name: str) -> FieldChange:
-    return FieldChange(
-        name, None, want.shown(name), want.span(name), name in want.defaults - want.spans.keys()
-    )
 
 
 def _says(want: Resource, name: str) -> bool:

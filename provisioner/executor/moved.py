@@ -110,8 +110,10 @@ def again(
     for kind, mine in wanted.items():
         live = {r.address: r for r in kind.live(mine, facts, ids, others).resources}
         for resource in mine:
-            settled = kind.settled(resource, facts, ids, others)
-            found[resource.address] = settled, live.get(resource.address)
+            now = live.get(resource.address)
+            # What is not there is compared with nothing.
+            wanted_now = kind.settled(resource, facts, ids, others) if now else resource
+            found[resource.address] = wanted_now, now
     return found
 
 
@@ -130,7 +132,7 @@ def _asked(queries: Sequence[Query], facts: Facts, org: Org) -> Facts:
 def _verdict(planned: Change, wanted: Resource, now: Resource | None) -> Verdict:
     if planned.action in (Action.DELETE, Action.DEACTIVATE):
         return _removal(planned, now)
-    if compare(wanted, now) is None:
+    if now is not None and compare(wanted, now) is None:
         return Verdict(already=True, now=now)
     return Verdict(moved=_moved(planned, wanted, now), now=now)
 

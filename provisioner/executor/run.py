@@ -274,6 +274,8 @@ class _Run:
         # What was cut off may still be at work: give it a moment, and more each time.
         self._conduct.sleep(max(pause(work.tries) for work, _ in doubtful))
         try:
+            for job in sorted({lost.job for _, lost in doubtful if lost.job}):
+                self._org.wait_for(job)
             verdicts = self._look([work.step for work, _ in doubtful], lists=True)
         except OrgError as error:
             for work, _ in doubtful:

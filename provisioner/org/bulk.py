@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -96,7 +98,7 @@ class Bulk:
             message = f"the data of a bulk job did not arrive: {error.message}"
             raise NotSent(error.host, message) from error
         self._close(job)
-        told = self._follow(job, watcher)
+        told = self._follow(job, len(calls), watcher)
         return self._results(job, calls, str(told.get("errorMessage") or ""))
 
     def _close(self, job: str) -> None:
@@ -107,27 +109,34 @@ class Bulk:
                 self._rest.send("PATCH", path, done)
                 return
             except NoAnswer:
-                if self._rest.get(path)["state"] != "Open":
+                if self._told(job)["state"] != "Open":
                     return
         raise NotSent(self._rest.host, f"the bulk job {job} could not be started")
 
-    def _follow(self, job: str, watcher: Watcher) -> Mapping[str, Any]:
+    def _follow(self, job: str, rows: int, watcher: Watcher) -> Mapping[str, Any]:
         """What the job says of itself at its end."""
         pauses = _pauses()
-        aborted = False
+        began, aborted = time.monotonic(), False
         while True:
-            try:
-                told = self._rest.get(f"jobs/ingest/{job}")
-            except OrgError as error:
-                raise _lost(job, error) from error
-            watcher.processed(int(told.get("numberRecordsProcessed") or 0))
+            told = self._told(job)
+            done = int(told.get("numberRecordsProcessed") or 0)
+            watcher.processed(done)
             if told["state"] in _ENDED:
-                return dict(told)
+                return told
             if watcher.stopping and not aborted:
                 aborted = True
                 self._abort(job)
-            else:
-                self._rest.sleep(next(pauses))
+                continue
+            # At the pace so far it takes so much longer: to ask sooner is a call for nothing.
+            left = (time.monotonic() - began) * (rows - done) / done if done else math.inf
+            self._rest.sleep(min(next(pauses), max(left, _FIRST_POLL / 2)))
+
+    def _told(self, job: str) -> Mapping[str, Any]:
+        try:
+            told: Mapping[str, Any] = self._rest.get(f"jobs/ingest/{job}")
+        except OrgError as error:
+            raise _lost(job, error) from error
+        return told
 
     def _abort(self, job: str) -> None:
         try:
@@ -224,7 +233,7 @@ def _refused(text: str) -> OrgError:
 
 def _lost(job: str, error: OrgError) -> NoAnswer:
     message = f"the bulk job {job} was started, and what became of it could not be read: {error}"
-    return NoAnswer(getattr(error, "host", ""), message)
+    return NoAnswer(getattr(error, "host", ""), message, job=job)
 
 
 def _pauses() -> Iterator[float]:

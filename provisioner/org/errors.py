@@ -88,7 +88,7 @@ class NotSent(Unreachable):
 class NoAnswer(Unreachable):
     """The request may have reached the org: whether it was done is not known.
 
-    `timed_out` says that it may be at work on it even now.
+    `timed_out` says that it may be at work on it even now, `job` is the bulk job that is.
     """
 
     def __init__(
@@ -99,9 +99,11 @@ class NoAnswer(Unreachable):
         remedy: str | None = None,
         transient: bool = True,
         timed_out: bool = False,
+        job: str | None = None,
     ) -> None:
         super().__init__(host, message, remedy=remedy, transient=transient)
         self.timed_out = timed_out
+        self.job = job
 
 
 def refusal(
