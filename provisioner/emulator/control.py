@@ -19,6 +19,8 @@ to all others it is not there (404). What it can do:
 | | are all equal: `{"Contact": {"fields": ["Email"], "allowSave": true}}` |
 | `GET email-domains`, `PUT email-domains` | the domains that users' addresses must be of: |
 | | `["acme.example"]`; an empty list allows every one |
+| `GET options`, `PATCH options` | what only Salesforce's support, or a page of Setup, sets: |
+| | `{"PersonAccounts": true}` (for good), `{"CustomerRoles": 1}` (1 to 3 for each account) |
 | `GET outbox`, `DELETE outbox` | the e-mails the org would have sent; forgets them |
 | `GET requests`, `DELETE requests` | the request log, `?after=<seq>`; empties it |
 | `GET coverage` | what this org covers, as `provisioner org coverage` prints it |
@@ -33,6 +35,7 @@ import ipaddress
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -59,6 +62,7 @@ def install(app: Flask) -> None:
     known = watched.State()
     app.extensions[STATE] = known
     app.extensions[LOG] = known.log
+    import_module("provisioner.emulator.control_options")  # adds its routes to the blueprint
     app.register_blueprint(blueprint)
     # Flask documents this way to wrap an app.
     app.wsgi_app = watched.Watched(app, known, app.wsgi_app)  # type: ignore[assignment, method-assign]

@@ -21,7 +21,7 @@ OBJECTS: Final = (
     "Account", "BackgroundOperation", "Case", "Contact", "EmailTemplate", "FieldPermissions",
     "Group", "Lead", "LoginHistory", "Network", "NetworkMember", "NetworkMemberGroup",
     "NetworkSelfRegistration", "ObjectPermissions", "Opportunity", "Organization",
-    "PermissionSet", "PermissionSetAssignment", "Profile", "SetupAuditTrail", "User",
+    "PermissionSet", "PermissionSetAssignment", "Profile", "RecordType", "SetupAuditTrail", "User",
     "UserLicense", "UserLogin", "UserRole",
 )  # fmt: skip
 

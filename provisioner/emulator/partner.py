@@ -219,7 +219,7 @@ def _info(org: Org, user: dict[str, Any]) -> dict[str, Any]:
         "orgDefaultCurrencyIsoCode": "USD",
         "orgDefaultCurrencyLocale": "en_US",
         "orgDisallowHtmlAttachments": False,
-        "orgHasPersonAccounts": False,
+        "orgHasPersonAccounts": org.feature("PersonAccounts"),
         "organizationId": organization["Id"],
         "organizationMultiCurrency": False,
         "organizationName": organization["Name"],

@@ -113,7 +113,32 @@ def enable_digital_experiences(org: Org, by: str) -> None:
             if license_["Status"] != "Active":
                 seats = {"Status": "Active", "TotalLicenses": licenses.SITE_SEATS}
                 org.update("UserLicense", license_["Id"], seats, by=by)
+            if not org.find("Profile", Name=profile.name):
                 _standard_profile(org, profile, by=by)
+
+
+def enable_person_accounts(org: Org) -> None:
+    """Turns person accounts on, for good; does nothing when they are on already.
+
+    Accounts get record types: one of businesses, which an org must have before (KB 000171021 [Q];
+    its name in scratch orgs [Q]), and that of people, `PersonAccount` (SOAP guide [V]).
+    """
+    if org.feature("PersonAccounts"):
+        return
+    by = admin_id(org)
+    with org.transaction():
+        org.set_feature("PersonAccounts", on=True)
+        for developer_name, name, person in (
+            ("Business_Account", "Business Account", False),
+            ("PersonAccount", "Person Account", True),
+        ):
+            values = {
+                "DeveloperName": developer_name,
+                "Name": name,
+                "SobjectType": "Account",
+                "IsPersonType": person,
+            }
+            org.insert("RecordType", values, by=by)
 
 
 def admin_id(org: Org) -> str:

@@ -535,7 +535,7 @@ def _where(table: SObject, equals: Mapping[str, Any]) -> tuple[str, list[Any]]:
 
 
 def _name_person(row: dict[str, Any]) -> None:
-    if "LastName" in row:
+    if row.get("LastName"):
         row["Name"] = " ".join(filter(None, (row.get("FirstName"), row["LastName"])))
 
 

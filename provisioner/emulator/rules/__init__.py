@@ -14,6 +14,7 @@ from provisioner.emulator.rules import (
     accounts,
     groups,
     permissions,
+    person_accounts,
     portal_roles,
     profiles,
     sites,
@@ -33,6 +34,7 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
     _allowed(org, by, sobject, "createable", "inserted")
     faults.check_row(sobject.name, _parent(values))
     with org.transaction(), org.attempt():
+        values = person_accounts.prepared(org, sobject, values, None)
         row = checked(org, sobject, values, current=None)
         duplicates.check(org, sobject, row, None)
         match sobject.name:
@@ -62,6 +64,7 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
     faults.check_row(sobject.name, id_)
     with org.transaction(), org.attempt():
         current = existing(org, sobject, id_)
+        values = person_accounts.prepared(org, sobject, values, current)
         row = checked(org, sobject, values, current=current)
         duplicates.check(org, sobject, row, current)
         match sobject.name:

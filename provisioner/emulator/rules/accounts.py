@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import portal_roles
+from provisioner.emulator.rules import person_accounts, portal_roles
 from provisioner.emulator.rules.profiles import license_of
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ def portal_users(org: Org, **of: str) -> list[str]:
 
 def may_admit(org: Org, account_id: str, license_: License) -> None:
     """Refuses an account that can not have a portal user of that licence."""
-    account = org.some("Account", account_id, "OwnerId", "IsPartner")
+    account = org.some("Account", account_id, "OwnerId", "IsPartner", "IsPersonAccount")
     assert account, "a contact's account is never removed"
+    person_accounts.may_have(account, license_)
     # Certain for licences with roles. For high volume ones nobody says; the how-to that the
     # product replaces asks for a role without exception: guess (3.4 [U]).
     owner_needs_role(org, account["OwnerId"])
@@ -53,7 +54,12 @@ def admit(org: Org, by: str, account_id: str, license_: License) -> None:
 def create(org: Org, by: str, sobject: SObject, row: dict[str, Any]) -> str:
     """Inserts an account, a contact or a record of one."""
     _case_account(org, sobject, row)
-    return org.insert(sobject.name, row, by=by)
+    if sobject.name == "Contact":
+        person_accounts.check_contact(org, row, None)
+    id_ = org.insert(sobject.name, row, by=by)
+    if sobject.name == "Account":
+        person_accounts.created(org, by, id_)
+    return id_
 
 
 def update(
@@ -63,8 +69,11 @@ def update(
     match sobject.name:
         case "Account":
             _account(org, by, current, row)
+            person_accounts.changed(org, by, current, row)
         case "Contact":
+            person_accounts.check_contact(org, row, current)
             _contact(org, by, current, row)
+            person_accounts.contact_changed(org, by, current, row)
         case _:
             _case_account(org, sobject, row)
     org.update(sobject.name, current["Id"], row, by=by)
@@ -88,6 +97,7 @@ def delete(org: Org, by: str, sobject: SObject, current: Mapping[str, Any]) -> N
             for child in org.find("Account", ParentId=id_):
                 org.update("Account", child, {"ParentId": None}, by=by)
         case "Contact":
+            person_accounts.check_contact_deleted(current)
             _unhindered(org, current, "Contact")
             for report in org.find("Contact", ReportsToId=id_):
                 org.update("Contact", report, {"ReportsToId": None}, by=by)
@@ -107,6 +117,7 @@ def _account(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, An
             ("IsCustomerPortal",),
         )
     merged = {**current, **row}
+    person_accounts.check_partner(merged)
     becomes_partner = merged["IsPartner"] and not current["IsPartner"]
     moved = merged["OwnerId"] != current["OwnerId"]
     if becomes_partner or (moved and (users or merged["IsPartner"])):

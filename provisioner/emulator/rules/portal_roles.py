@@ -1,4 +1,4 @@
-"""The roles of portal users: three for each account, made with its first user (3.4)."""
+"""The roles of portal users: up to three for each account, made with its first user (3.4)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 # From the bottom up (platform reference 3.4 [V]); a role's label is not the value in the API.
 _LEVELS: Final = (("Worker", "User"), ("Manager", "Manager"), ("Executive", "Executive"))
+# The one role of a person account (3.3: the level [V]; its name [I]).
+_OF_PEOPLE: Final = (("PersonAccount", "Person Account"),)
+# "Number of customer roles" of the org, a page of Digital Experiences' settings (3.4 [V]); three
+# of a new org, and that partners have as many: guess.
+NUMBER: Final = "customer roles"
+NUMBERS: Final = range(1, 4)
 
 
 def fits(org: Org, row: Mapping[str, Any], license_: License, account_id: str | None) -> None:
@@ -27,13 +33,17 @@ def fits(org: Org, row: Mapping[str, Any], license_: License, account_id: str | 
         good = level is None and (role is None or role["PortalType"] == "None")
     elif not license_.roles:
         good = level is None and role is None
-    elif level == "PersonAccount":
-        # for users of person accounts (3.3 [V]), which the local org has not; refusal: guess
-        good = False
+    elif level is not None and (level == "PersonAccount") != _is_person(org, account_id):
+        good = False  # that level is for users of person accounts (3.3 [V]); refusal: guess
     elif role is not None:
         good = role["PortalAccountId"] == account_id
     if not good:
         raise _wrong_role("UserRoleId")
+
+
+def number(org: Org) -> int:
+    """How many roles an account gets with its first user of a role."""
+    return int(org.setting(NUMBER) or NUMBERS[-1])
 
 
 def of_user(
@@ -57,7 +67,7 @@ def of_user(
     if level == held.get("PortalRole") and user.get("UserRoleId") != held.get("UserRoleId"):
         level = next((at for at, id_ in found.items() if id_ == user.get("UserRoleId")), level)
     found = found or _made(org, by, account, kind)
-    level = level or "Worker"
+    level = level or ("PersonAccount" if account["IsPersonAccount"] else "Worker")
     if level not in found:  # its role was deleted; refusal: guess
         raise _wrong_role("PortalRole")
     return {"PortalRole": level, "UserRoleId": found[level]}
@@ -103,12 +113,24 @@ def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
             org.update("User", user, {"PortalRole": new}, by=by)
 
 
+def _levels(org: Org, account: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The levels of an account's roles, from the bottom up: with two there is no Executive."""
+    if account["IsPersonAccount"]:
+        return _OF_PEOPLE
+    return _LEVELS[: number(org)]
+
+
+def _is_person(org: Org, account_id: str | None) -> bool:
+    account = org.some("Account", account_id, "IsPersonAccount") if account_id else None
+    return account is not None and bool(account["IsPersonAccount"])
+
+
 def _made(org: Org, by: str, account: Mapping[str, Any], kind: str) -> dict[str, str]:
     owner = org.get("User", account["OwnerId"])
     above = owner["UserRoleId"] if owner else None
     word = "Partner" if kind == "Partner" else "Customer"
     made: dict[str, str] = {}
-    for level, label in reversed(_LEVELS):
+    for level, label in reversed(_levels(org, account)):
         name = f"{account['Name'][: 79 - len(word) - len(label)]} {word} {label}"
         above = made[level] = org.insert(
             "UserRole",

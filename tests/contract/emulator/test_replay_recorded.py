@@ -61,9 +61,19 @@ def test_a_wide_query(rest, exchanges):
 
 
 @pytest.mark.parametrize("at", [3, 5])
-def test_record_types_are_refused_as_an_object_that_is_not_there(rest, exchanges, at):
-    refusal = rest.refusal("GET", "/query", params={"q": soql(exchanges[at])})
-    assert refusal[:2] == (400, "INVALID_TYPE")
+def test_the_record_types_of_accounts(rest, local, admin, exchanges, at):
+    values = {
+        "Name": "Pytest",
+        "DeveloperName": "PytestAccountRecordType",
+        "SobjectType": "Account",
+    }
+    id_ = local.insert("RecordType", values, by=admin)
+    wanted = exchanges[at]["response"]["body"]
+    body = rest.query(soql(exchanges[at]))
+    assert shape(body) == shape(wanted)
+    assert body["records"][0] | {"attributes": {}} == {
+        "attributes": {}, "Id": id_, "DeveloperName": "PytestAccountRecordType",
+    }  # fmt: skip
 
 
 def test_counts_before_and_after_loading(rest, exchanges):
