@@ -214,3 +214,26 @@ def test_every_failure_is_an_org_error():
     for failed in (requests.TooManyRedirects("x"), requests.exceptions.InvalidHeader("x")):
         with pytest.raises(OrgError):
             wire.write(lambda failed=failed: (_ for _ in ()).throw(failed))
+
+
+BUSY = '[{"errorCode": "SERVER_UNAVAILABLE", "message": "Server Unavailable"}]'
+
+
+@pytest.mark.parametrize(
+    ("header", "waited"),
+    [("7", 7.0), ("100000", 60.0), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)
+def test_a_server_that_says_when_to_come_again_is_heard(header, waited):
+    waits = []
+    with server(page(503, BUSY, **{"Retry-After": header})) as url:
+        org = SalesforceOrg(url, Secret("00Dtoken"), sleep=waits.append)
+        with pytest.raises(OrgError):
+            org.read([Describe("Account")])
+        with pytest.raises(OrgError) as write:
+            org.call(CREATE)
+        assert waited is None or http.pause(0, write.value.retry_after) == waited
+    if waited is None:
+        assert all(0.2 < wait <= 8 for wait in waits)
+    else:
+        assert set(waits) == {waited}
+    assert len(waits) == 3
