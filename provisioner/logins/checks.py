@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from provisioner.logins.causes import STATUS, SUCCESS, Cause, explained, of_error
-from provisioner.logins.facts import DAYS, LoginFacts, Password
+from provisioner.logins.facts import DAYS, LoginFacts, Password, Portal, User
 
 _STATUS_ROWS = 3
 
@@ -296,9 +296,7 @@ def _member(facts: LoginFacts) -> Iterator[Finding]:
     if user is None or portal is None or user.is_portal is False:
         return
     if portal.members is None:
-        yield Finding(
-            Cause.MEMBER, Verdict.UNKNOWN, "the org does not show the portal's profiles here"
-        )
+        yield _inferred_member(facts, user, portal)
     elif user.profile.casefold() in {name.casefold() for name in portal.members}:
         yield Finding(
             Cause.MEMBER, Verdict.HOLDS, f"`{user.profile}` is one of `{portal.name}`'s profiles"
@@ -312,6 +310,24 @@ def _member(facts: LoginFacts) -> Iterator[Finding]:
         )
 
 
+def _inferred_member(facts: LoginFacts, user: User, portal: Portal) -> Finding:
+    """What the last attempt tells, where the portal's setup page can not be read."""
+    last = facts.attempts[0].status if facts.attempts else None
+    if last == STATUS[Cause.MEMBER]:
+        return Finding(
+            Cause.MEMBER,
+            Verdict.FAILS,
+            f"the profile `{user.profile}` was not one of the portal's at the last attempt",
+            Certainty.INFERRED,
+            remedy=f"add `{user.profile}` to `portals.{portal.name}.profiles`",
+        )
+    if last == SUCCESS:
+        found = f"`{user.profile}` came in at the last attempt"
+        return Finding(Cause.MEMBER, Verdict.HOLDS, found, Certainty.INFERRED)
+    found = "the org does not show the portal's profiles to this login"
+    return Finding(Cause.MEMBER, Verdict.UNKNOWN, found)
+
+
 def _hours(facts: LoginFacts) -> Iterator[Finding]:
     user = facts.user
     if user is None:
@@ -319,7 +335,7 @@ def _hours(facts: LoginFacts) -> Iterator[Finding]:
     if not facts.hours:
         yield Finding(Cause.HOURS, Verdict.HOLDS, "the profile sets none")
         return
-    remedy = f"widen `profiles.{user.profile}.loginHours`"
+    remedy = f"widen them: Setup > Profiles > {user.profile} > Login Hours"
     if facts.now is None:
         yield Finding(
             Cause.HOURS, Verdict.UNKNOWN, "the profile sets some, and the time is not known"
@@ -365,7 +381,7 @@ def _address(facts: LoginFacts) -> Iterator[Finding]:
             Cause.ADDRESS,
             Verdict.FAILS,
             f"{facts.address} is outside the profile's login IP ranges, {listed}",
-            remedy=f"widen `profiles.{user.profile}.loginIpRanges`",
+            remedy=f"widen them: Setup > Profiles > {user.profile} > Login IP Ranges",
         )
 
 

@@ -21,8 +21,6 @@ _PARTS: Mapping[Cause, tuple[str, str]] = {
     Cause.ENABLED: ("settings", "enableCustomerSuccessPortal"),
     Cause.OPEN: ("portal", "active"),
     Cause.MEMBER: ("portal", "profiles"),
-    Cause.HOURS: ("profile", "loginHours"),
-    Cause.ADDRESS: ("profile", "loginIpRanges"),
 }
 
 
@@ -43,8 +41,6 @@ def place(cause: Cause, facts: LoginFacts, specs: Mapping[Address, Spec]) -> Spa
             found = user_called(facts.username, specs.values())
         case "portal":
             found = specs.get(Address("portal", facts.portal.name)) if facts.portal else None
-        case "profile":
-            found = specs.get(Address("profile", facts.user.profile)) if facts.user else None
         case "settings":
             found = specs.get(Address("settings", "OrgSettings"))
         case _:

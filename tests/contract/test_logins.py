@@ -227,16 +227,41 @@ BROKEN = [
         lambda w: w.limit(loginHours=closed()),
         lambda w: w.limit(loginHours=opened()),
         status="Restricted time",
-        remedy=f"profiles.{PROFILE}.loginHours",
+        remedy=f"{PROFILE} > Login Hours",
     ),
     Broken(
         Cause.ADDRESS,
         lambda w: w.limit(loginIpRanges=elsewhere("10.0.0.1", "10.0.0.9")),
         lambda w: w.limit(loginIpRanges=elsewhere(HERE, HERE)),
         status="Restricted IP",
-        remedy=f"profiles.{PROFILE}.loginIpRanges",
+        remedy=f"{PROFILE} > Login IP Ranges",
     ),
 ]
+
+
+def soap_login(world):
+    """A SOAP login with the scope of the portal; whether it was let in."""
+    found = world.facts.portal
+    ids = dict(part.split("=") for part in found.url.partition("?")[2].split("&"))
+    body = f"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"
+        xmlns:p="urn:partner.soap.sforce.com"><e:Header><p:LoginScopeHeader>
+        <p:organizationId>{ids["orgId"]}</p:organizationId><p:portalId>{ids["portalId"]}</p:portalId>
+        </p:LoginScopeHeader></e:Header><e:Body><p:login><p:username>{world.username}</p:username>
+        <p:password>{world.password}</p:password></p:login></e:Body></e:Envelope>"""
+    client = world.portal.local.app().test_client()
+    return client.post("/services/Soap/u/62.0", data=body).status_code == 200
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda b: b.cause.name)
+def test_a_login_by_soap_agrees_with_the_page(world, broken):
+    world.apply()
+    assert soap_login(world)
+    broken.spoil(world)
+    assert not soap_login(world)
+    assert world.status() == broken.status
+    if broken.mend:
+        broken.mend(world)
+        assert soap_login(world)
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda b: b.cause.name)
