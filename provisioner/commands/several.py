@@ -107,7 +107,13 @@ def _rendered(whole: dict[str, Any], format_: str) -> str:
     if format_ == "json":
         return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
     from provisioner.render import several
-    from provisioner.render.markdown import markdown
+    from provisioner.render.markdown import LIMIT, markdown
 
-    plans = [markdown(view, title=f"Plan for {view['environment']}") for view in whole["plans"]]
-    return "\n".join([*plans, several.markdown(whole)])
+    tables = several.markdown(whole)
+    # All of them share one comment.
+    each = max(LIMIT - len(tables), LIMIT // 2) // len(whole["plans"])
+    plans = [
+        markdown(view, title=f"Plan for {view['environment']}", limit=each)
+        for view in whole["plans"]
+    ]
+    return "\n".join([*plans, tables])

@@ -20,14 +20,18 @@ from provisioner.render.words import DRIFTED, SIGNS, author, count, shortened, v
 LIMIT = 65_000
 """Characters, as UTF-16 counts them. A comment on GitHub has at most 65,536 of them."""
 _GRAPH_ROOM = 12_000
+_TABLE_ROOM = 2_000
 _MOST_PROBLEMS = 40
 _MOST_REMARKS = 25
 _LONGEST = 1_000
 _SHORTEST = 160
 
 
-def markdown(view: Mapping[str, Any], *, title: str) -> str:
-    """The report, its marker first: the same for the same spec, environment and report."""
+def markdown(view: Mapping[str, Any], *, title: str, limit: int = LIMIT) -> str:
+    """The report, its marker first: the same for the same spec, environment and report.
+
+    It is no longer than `limit`, which must leave room for the problems.
+    """
     head = "\n\n".join([_marker(view), *_head(view, title)])
     if view["report"] == "validate":
         return f"{head}\n"
@@ -35,9 +39,12 @@ def markdown(view: Mapping[str, Any], *, title: str) -> str:
     for longest, defaults in ((_LONGEST, True), (_SHORTEST, False)):
         shown = [_step(step, view["report"], longest, defaults=defaults) for step in steps]
         whole = "\n\n".join([head, *shown])
-        if _size(whole) <= LIMIT - _GRAPH_ROOM:
-            return f"{whole}{_drawn(view)}\n"
-    return f"{_fitting(head, shown, steps)}\n"
+        drawn = _drawn(view)
+        if _size(whole) + _size(drawn) < limit:
+            return f"{whole}{drawn}\n"
+        if _size(whole) < limit:
+            return f"{whole}\n"
+    return f"{_fitting(head, shown, steps, limit)}\n"
 
 
 def _marker(view: Mapping[str, Any]) -> str:
@@ -214,10 +221,12 @@ def _drawn(view: Mapping[str, Any]) -> str:
     return part if _size(part) <= _GRAPH_ROOM else ""
 
 
-def _fitting(head: str, shown: Sequence[str], steps: Sequence[Mapping[str, Any]]) -> str:
+def _fitting(
+    head: str, shown: Sequence[str], steps: Sequence[Mapping[str, Any]], limit: int
+) -> str:
     """The head, as many steps as there is room for, and the others by their number."""
     kept, size = [head], _size(head)
-    room = LIMIT - 2_000
+    room = limit - _TABLE_ROOM
     for part in shown:
         size += _size(part) + 2
         if size > room:

@@ -60,7 +60,7 @@ def html(view: Mapping[str, Any], *, title: str, version: str) -> str:
                 "counts": list(_counts(view)),
                 "sections": list(sections(view)),
                 "graph": _graph(view),
-                "filters": list(_filters(steps)),
+                "filters": list(_filters(view, steps)),
                 "steps": steps[:MOST],
                 "rest": steps[MOST:],
                 "foot": _foot(view),
@@ -143,10 +143,17 @@ def _graph(view: Mapping[str, Any]) -> Markup | None:
     return Markup(picture) if shown.edges else None  # noqa: S704
 
 
-def _filters(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
-    yield "action", list(dict.fromkeys(step["action"] for step in steps))
-    yield "kind", sorted({step["kind"] for step in steps})
-    yield "mark", sorted({mark for step in steps for mark in step["marks"].split()})
+def _filters(
+    view: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """What can be chosen, as values with the words for them."""
+    drift = view["report"] == "drift"
+    actions = dict.fromkeys(step["action"] for step in steps)
+    yield "action", [(a, _DRIFT_COUNTS[a] if drift else a) for a in actions]
+    yield "kind", [(kind, kind) for kind in sorted({step["kind"] for step in steps})]
+    if not drift:
+        marks = sorted({mark for step in steps for mark in step["marks"].split()})
+        yield "mark", [(mark, mark) for mark in marks]
 
 
 def _foot(view: Mapping[str, Any]) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 from provisioner.render import inert
 from provisioner.render.lines import Line
-from provisioner.render.words import SIGNS, value
+from provisioner.render.words import SIGNS, shortened, value
 from provisioner.resource import Secret, Spec
 
 FORMAT_VERSION = 1
 _IN_SYNC = "in sync"
 _WIDEST = 48
+# So many lines of a table leave the better half of a comment to the plans.
+_MOST_ROWS = 60
 
 
 def several(views: Sequence[Mapping[str, Any]], specs: Sequence[Iterable[Spec]]) -> dict[str, Any]:
@@ -59,10 +61,14 @@ def markdown(view: Mapping[str, Any]) -> str:
     for title, rows in (("Side by side", steps), ("Different on purpose", differences)):
         if rows:
             head = ["", *(inert.code(n, cell=True) for n in names)]
-            body = ([inert.code(cell, cell=True) for cell in row] for row in rows)
+            body = (
+                [inert.code(shortened(cell, _WIDEST), cell=True) for cell in row]
+                for row in rows[:_MOST_ROWS]
+            )
             lines = [head, ["---"] * len(head), *body]
             table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-            parts.append(f"### {title}\n\n{table}\n")
+            more = f"\nand {len(rows) - _MOST_ROWS:,} more\n" if len(rows) > _MOST_ROWS else ""
+            parts.append(f"### {title}\n\n{table}\n{more}")
     return "\n".join(parts)
 
 

@@ -331,6 +331,7 @@ def big(steps_, length=40):
 def test_markdown_fits_a_comment_however_much_there_is(count, length):
     shown = md.markdown(big(count, length), title="Plan")
     assert len(shown.encode("utf-16-le")) // 2 <= 65_536
+    assert len(md.markdown(big(count, length), title="Plan", limit=20_000)) <= 20_000
     page_ = rendered_markdown(shown)
     assert f"{count} to create" in own_text(page_)
     listed = len([d for d in page_.iter("details") if "contact/c" in own_text(d.find("summary"))])
