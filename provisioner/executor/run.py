@@ -37,7 +37,7 @@ from provisioner.org.errors import (
     Refused,
     Unreachable,
 )
-from provisioner.org.http import pause
+from provisioner.org.wire import pause
 from provisioner.outcome import Outcome, Progress, StepResult
 from provisioner.plan import Plan, Step
 from provisioner.reader import Reading

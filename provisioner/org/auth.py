@@ -29,7 +29,8 @@ from provisioner.environment import (
 )
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import AuthenticationFailed
-from provisioner.org.http import Wire, refused
+from provisioner.org.failures import refused
+from provisioner.org.wire import Wire
 from provisioner.resource import Secret
 
 _JWT_SECONDS = 180  # the longest that Salesforce takes (platform reference 7)

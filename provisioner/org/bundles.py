@@ -18,7 +18,7 @@ from provisioner.call import (
     UpdateRecord,
 )
 from provisioner.org.errors import NoAnswer, OrgError
-from provisioner.org.http import refused
+from provisioner.org.failures import refused
 from provisioner.org.rest import VERSION, Rest, path_of, sent
 
 Answer = str | OrgError | None

@@ -41,13 +41,13 @@ from provisioner.events import CallEnded
 from provisioner.org.bulk import Bulk, Watcher
 from provisioner.org.bundles import Answer, PasswordCall, RecordCall, set_passwords, write
 from provisioner.org.errors import OrgError, Refused
-from provisioner.org.http import Usage, Wire
 from provisioner.org.metadata import Metadata
 from provisioner.org.partner import Partner
 from provisioner.org.portal import PortalPages
 from provisioner.org.reads import Reads
 from provisioner.org.rest import Rest
 from provisioner.org.setup import Setup
+from provisioner.org.wire import Usage, Wire
 from provisioner.resource import Lookup, Secret
 
 # What one collection takes; more go as a bulk job. (platform reference 8.2)

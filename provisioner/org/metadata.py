@@ -20,8 +20,9 @@ from provisioner.kinds import components, xml
 from provisioner.kinds.layout_xml import NoPlaceError
 from provisioner.org.bundles import Answer
 from provisioner.org.errors import NoAnswer, OrgError, Refused, refusal
-from provisioner.org.http import Wire, refused
+from provisioner.org.failures import refused
 from provisioner.org.rest import VERSION
+from provisioner.org.wire import Wire
 from provisioner.resource import Value
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import requests
 from lxml import etree
 
-from provisioner.org.http import Wire, refused
+from provisioner.org.failures import refused
 from provisioner.org.rest import VERSION
+from provisioner.org.wire import Wire
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _PARTNER = "urn:partner.soap.sforce.com"

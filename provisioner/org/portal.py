@@ -16,7 +16,8 @@ import requests
 from lxml import html
 
 from provisioner.org.errors import OrgError
-from provisioner.org.http import Wire, session_for
+from provisioner.org.http import session_for
+from provisioner.org.wire import Wire
 from provisioner.resource import Secret
 
 _ERRORS = ("error", "errorTitle", "errorDesc", "validationError")

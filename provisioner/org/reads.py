@@ -14,7 +14,7 @@ from urllib.parse import quote
 from provisioner.call import Describe, Newest, Select
 from provisioner.org import bulk_query, soql, ways
 from provisioner.org.errors import Refused
-from provisioner.org.http import refused
+from provisioner.org.failures import refused
 from provisioner.org.records import Sieve
 from provisioner.org.rest import VERSION, Rest
 from provisioner.org.ways import QUERIES, Way

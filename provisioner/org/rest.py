@@ -12,8 +12,9 @@ from simple_salesforce.api import Salesforce, SFType
 
 from provisioner.call import Site
 from provisioner.org.errors import AuthenticationFailed, Refused, refusal
-from provisioner.org.http import Wire, refused
+from provisioner.org.failures import refused
 from provisioner.org.ways import PAGE
+from provisioner.org.wire import Wire
 from provisioner.resource import Lookup, Ref, Secret, Value
 
 VERSION = "62.0"

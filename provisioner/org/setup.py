@@ -21,7 +21,9 @@ from lxml import html
 
 from provisioner.call import Member
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, OrgError, Refused, refusal
-from provisioner.org.http import Wire, refused, session_for
+from provisioner.org.failures import refused
+from provisioner.org.http import session_for
+from provisioner.org.wire import Wire
 from provisioner.resource import Secret
 from provisioner.values import long_id
 

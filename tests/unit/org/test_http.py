@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from provisioner.call import CreateRecord, Describe
-from provisioner.org import http
+from provisioner.org import http, wire
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, NotSent, OrgError
 from provisioner.resource import Secret
@@ -210,10 +210,10 @@ def test_settings_of_the_session_are_taken_over_but_not_its_cookies(script, sess
 
 
 def test_every_failure_is_an_org_error():
-    wire = http.Wire("https://acme.my.salesforce.com")
+    way = wire.Wire("https://acme.my.salesforce.com")
     for failed in (requests.TooManyRedirects("x"), requests.exceptions.InvalidHeader("x")):
         with pytest.raises(OrgError):
-            wire.write(lambda failed=failed: (_ for _ in ()).throw(failed))
+            way.write(lambda failed=failed: (_ for _ in ()).throw(failed))
 
 
 BUSY = '[{"errorCode": "SERVER_UNAVAILABLE", "message": "Server Unavailable"}]'
@@ -231,7 +231,7 @@ def test_a_server_that_says_when_to_come_again_is_heard(header, waited):
             org.read([Describe("Account")])
         with pytest.raises(OrgError) as write:
             org.call(CREATE)
-        assert waited is None or http.pause(0, write.value.retry_after) == waited
+        assert waited is None or wire.pause(0, write.value.retry_after) == waited
     if waited is None:
         assert all(0.2 < wait <= 8 for wait in waits)
     else:
