@@ -12,6 +12,7 @@ import requests
 from simple_salesforce.exceptions import SalesforceError
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from provisioner.org import http
 from provisioner.org.errors import (
     AuthenticationFailed,
     NoAnswer,
@@ -21,7 +22,6 @@ from provisioner.org.errors import (
     Unreachable,
     refusal,
 )
-from provisioner.org.http import CONNECT_SECONDS, READ_SECONDS
 
 
 @contextmanager
@@ -85,7 +85,8 @@ def _unreachable(error: requests.RequestException, host: str) -> Unreachable:
     if caused_by(NewConnectionError, ConnectionRefusedError):
         return NotSent(host, f"`{host}` refused the connection")
     if caused_by(requests.ConnectTimeout, ConnectTimeoutError):
-        return NotSent(host, f"`{host}` could not be connected to in {CONNECT_SECONDS:g} seconds")
+        message = f"`{host}` could not be connected to in {http.CONNECT_SECONDS:g} seconds"
+        return NotSent(host, message)
     if caused_by(ssl.SSLCertVerificationError) or _handshake_failed(causes):
         message = (
             f"no secure connection to `{host}`: its TLS certificate or version is not accepted"
@@ -93,7 +94,7 @@ def _unreachable(error: requests.RequestException, host: str) -> Unreachable:
         remedy = "check the address, and any proxy that opens TLS (REQUESTS_CA_BUNDLE)"
         return NotSent(host, message, remedy=remedy, transient=False)
     if caused_by(requests.Timeout):
-        message = f"`{host}` did not answer in {READ_SECONDS:g} seconds"
+        message = f"`{host}` did not answer in {http.READ_SECONDS:g} seconds"
         return NoAnswer(host, message, timed_out=True)
     if isinstance(error, ValueError):
         # requests refuses to send to an address, or with a header, that is none.
