@@ -40,7 +40,8 @@ class Newest:
     """The newest records of one sObject, by `CreatedDate`. Answer: as of `Select`, newest first.
 
     `within` holds (field, values): of each field a row has one of the values. Of `without`
-    it has none. At most `limit` rows are read, which Salesforce gives in one answer.
+    it has none. At most `limit` rows are read, which Salesforce gives in one answer. With
+    `deleted` they are those of the recycle bin.
     """
 
     sobject: str
@@ -48,6 +49,7 @@ class Newest:
     limit: int
     within: tuple[tuple[str, tuple[str | bool, ...]], ...] = ()
     without: tuple[tuple[str, tuple[str | bool, ...]], ...] = ()
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.call import Newest, Query, ReadMembership
+from provisioner.diff import Action
 from provisioner.facts import Profile
 from provisioner.kinds.portal import MEMBERS
 from provisioner.plan import Step
@@ -23,6 +24,12 @@ from provisioner.values import canonical
 # What Salesforce gives in one answer. (platform reference 8.1)
 MOST = 2_000
 _SETUP = frozenset({"settings", "profile", "portal", "layout", "user"})
+# How a record that is gone is known: an object, and a field that its spec has.
+_BY_KEY: Mapping[str, tuple[str, str]] = {
+    "account": ("Account", "Name"),
+    "contact": ("Contact", "Email"),
+}
+_MOST_KEYS = 200
 _BY = "LastModifiedBy.Name"
 _USERNAME = "LastModifiedBy.Username"
 _AT = "LastModifiedDate"
@@ -99,6 +106,22 @@ def audit_trail(steps: Iterable[Step], username: str) -> Newest | None:
     return Newest("SetupAuditTrail", fields, MOST, without=own)
 
 
+def recycled(steps: Iterable[Step]) -> Iterator[Newest]:
+    """The queries for what is missing, and may lie in the recycle bin: one for each object."""
+    for kind, (sobject, key) in _BY_KEY.items():
+        values = {
+            str(value)
+            for step in steps
+            if step.action is Action.CREATE and step.address.kind == kind
+            for value in [step.change.after.written.get(key)]
+            if value
+        }
+        if values:
+            chosen = tuple(sorted(values))[:_MOST_KEYS]
+            fields = ("Id", key, _BY, _USERNAME, _AT)
+            yield Newest(sobject, fields, MOST, within=((key, chosen),), deleted=True)
+
+
 def portal_users(reading: Reading) -> Newest | None:
     """The query for the people who can log in with any of the portal's profiles."""
     ids = portal_profiles(reading)
@@ -130,13 +153,29 @@ def pages(reading: Reading) -> tuple[ReadMembership, ...]:
 
 
 def authors(
-    steps: Iterable[Step], trail: Iterable[Mapping[str, Any]], me: Me
+    steps: Iterable[Step],
+    trail: Iterable[Mapping[str, Any]],
+    me: Me,
+    bin_: Mapping[str, Iterable[Mapping[str, Any]]] | None = None,
 ) -> Mapping[Address, Author]:
-    """Who changed what differs: of all that says so, the latest."""
+    """Who changed what differs: of all that says so, the latest.
+
+    `bin_` are the deleted records of a kind by its name.
+    """
+    deleted = {
+        (kind, _key(row.get(_BY_KEY[kind][1]))): row
+        for kind, rows in (bin_ or {}).items()
+        # The newest first, so that it is the one that stays.
+        for row in reversed(tuple(rows))
+    }
     entries = [_Entry(row, str(row.get("Display") or "").casefold()) for row in trail]
     found: dict[Address, Author] = {}
     for step in steps:
-        said = [*_from_record(step.change.before, me), *_from_trail(step, entries)]
+        said = [
+            *_from_record(step.change.before, me),
+            *_from_trail(step, entries),
+            *_from_bin(step, deleted, me),
+        ]
         if said:
             found[step.address] = max(said, key=lambda author: author.at)
     return found
@@ -208,6 +247,22 @@ def _from_record(before: Resource | None, me: Me) -> Iterator[Author]:
     by, at = row.get(_BY), canonical(row.get(_AT), "datetime")
     if by and at and not me.wrote(row):
         yield Author(str(by), str(at), "last modified")
+
+
+def _from_bin(
+    step: Step, deleted: Mapping[tuple[str, str], Mapping[str, Any]], me: Me
+) -> Iterator[Author]:
+    """Who deleted what is missing: a record's last write is its deletion. (guess)"""
+    kind = step.address.kind
+    if step.action is not Action.CREATE or kind not in _BY_KEY:
+        return
+    row = deleted.get((kind, _key(step.change.after.written.get(_BY_KEY[kind][1]))))
+    if row and row.get(_BY) and not me.wrote(row):
+        yield Author(str(row[_BY]), str(canonical(row[_AT], "datetime")), "deleted")
+
+
+def _key(value: object) -> str:
+    return str(value or "").strip().casefold()
 
 
 def _from_trail(step: Step, entries: Iterable[_Entry]) -> Iterator[Author]:

@@ -70,8 +70,9 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     who = users_called(username) if username and steps else None
     trail = drifting.audit_trail(steps, username)
     people = drifting.portal_users(reading)
+    gone = {q.sobject.lower(): q for q in drifting.recycled(steps)}
     asked: list[Query] = [q for q in (who, trail, people) if q]
-    asked += drifting.pages(reading)
+    asked += [*gone.values(), *drifting.pages(reading)]
     answers = dict(zip(asked, org.read(asked), strict=True))
     found = answers[who] if who else ()
     me = drifting.Me(username, str(found[0]["Name"]) if found else "")
@@ -82,7 +83,8 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
         counting = CountActive(drifting.portal_profiles(reading))
         active = sum(org.read([counting])[0].values())
     unmanaged, shares = drifting.unmanaged(reading, users, answers, active)
-    authors = drifting.authors(steps, answers[trail] if trail else (), me)
+    recycled = {kind: answers[query] for kind, query in gone.items()}
+    authors = drifting.authors(steps, answers[trail] if trail else (), me, recycled)
     counted = replace(planned.plan, reads=org.api_calls - before)
     return replace(planned, plan=counted), Drift(authors, unmanaged, shares)
 

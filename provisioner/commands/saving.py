@@ -96,7 +96,8 @@ def within(saved: SavedPlan, view: Mapping[str, Any], loaded: Loaded) -> bool:
     try:
         check(saved, view, spec_digest=spec_digest(loaded.specs, loaded.identity), now=now())
     except SavedPlanError as error:
-        output.say(str(error), _REVIEW, details=error.details)
+        out = ", or leave out what moved with `--exclude ADDRESS`" if error.details else ""
+        output.say(str(error), f"{_REVIEW}{out}", details=error.details)
         return False
     return True
 

@@ -107,7 +107,8 @@ class Reads:
             case Newest():
                 sieve = Sieve(query.fields)
                 rows = partial(sieve.rows, as_found=True)
-                return _Asked([_query(soql.newest(query))], sieve.add, rows)
+                part = _query(soql.newest(query), deleted=query.deleted)
+                return _Asked([part], sieve.add, rows)
             case Select():
                 return self._selected(query)
 
@@ -278,8 +279,10 @@ class _Asked:
     many: bool = False
 
 
-def _query(text: str) -> _Part:
-    return _Part(f"query?q={quote(text, safe='')}", is_query=True)
+def _query(text: str, *, deleted: bool = False) -> _Part:
+    # Only `queryAll` looks into the recycle bin. (REST guide, "QueryAll")
+    resource = "queryAll" if deleted else "query"
+    return _Part(f"{resource}?q={quote(text, safe='')}", is_query=True)
 
 
 def _groups(parts: Mapping[_Part, object]) -> list[list[_Part]]:

@@ -38,6 +38,8 @@ def newest(query: Newest) -> str:
         for word, conditions in (("IN", query.within), ("NOT IN", query.without))
         for field, values in conditions
     ]
+    if query.deleted:
+        wheres.append("IsDeleted = TRUE")
     where = f" WHERE {' AND '.join(wheres)}" if wheres else ""
     start = f"SELECT {names} FROM {_name(query.sobject)}{where}"  # noqa: S608 - names are checked
     return f"{start} ORDER BY CreatedDate DESC LIMIT {query.limit:d}"

@@ -90,6 +90,24 @@ def test_the_tools_own_writes_name_nobody(acme, org):
     assert "this tool's own user" in acme.run("drift", "--env", "served", status=2).out
 
 
+def test_who_deleted_a_record_is_named(acme, sam, org):
+    account = org.id("Account", "Name='Acme Corporation'")
+    text = (acme.folder / SPEC).read_text("utf-8")
+    more = "contacts:\n  joe: {account: acme, LastName: Joe, Email: Joe@acme.example}\n"
+    acme.write(SPEC, text.replace("contacts:\n", more))
+    acme.run("apply", "--env", "served", "--auto-approve", status=0)
+    contact = org.id("Contact", f"LastName='Joe' AND AccountId='{account}'")
+    sam.send("DELETE", f"/sobjects/Contact/{contact}")
+    seen = acme.run("drift", "--env", "served", "--format", "json", status=2).json
+    (step,) = seen["steps"]
+    assert (step["address"], step["action"]) == ("contact/joe", "create")
+    assert (step["changed"]["by"], step["changed"]["source"]) == ("Sam Hand", "deleted")
+    told = acme.run("drift", "--env", "served", status=2).out
+    assert re.search(
+        r"contact/joe  is missing.*\n    deleted [0-9-]+ [0-9:]+ UTC by Sam Hand", told
+    )
+
+
 def test_what_no_spec_names_is_listed_with_the_share_that_is_managed(acme, org):
     account = org.id("Account", "Name='Acme Corporation'")
     contact = org.create("Contact", LastName="Stranger", AccountId=account)

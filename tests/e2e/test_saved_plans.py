@@ -1,8 +1,12 @@
 """A plan that was saved is a ceiling: it is applied as reviewed, or not at all."""
 
 import json
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 SHOP = """\
 accounts:
@@ -65,6 +69,11 @@ def test_a_value_that_moved_since_refuses_it(shop, org):
     assert 'account/acme.Phone: was null, is "2" now' in refused.err
     assert "plan again" in refused.err
     assert names(org) == {("Acme Corporation", "2")}
+    # What moved can be left out: less than was reviewed is done, and not more.
+    assert "`--exclude ADDRESS`" in refused.err
+    less = shop.run("apply", "plan.json", "--exclude", "account/acme", "--auto-approve", status=0)
+    assert "1 done" in less.out
+    assert names(org) == {("Acme Corporation", "2"), ("Globex", None)}
 
 
 def test_a_spec_that_moved_since_refuses_it(shop, org):
@@ -83,6 +92,18 @@ def test_another_org_refuses_it(shop, org, serve):
     refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
     assert "the plan was made for the org" in refused.err
     assert names(other) == {("Acme Corporation", None)}
+
+
+def test_the_file_is_as_its_schema_says(shop, org):
+    schema = json.loads((SCHEMAS / "plan.schema.json").read_text("utf-8"))
+    valid = Draft202012Validator(schema)
+    shop.run("drift", "--env", "there", "--revert", "back.json", "--exclude", "*/globex", status=2)
+    for file in ("plan.json", "back.json"):
+        saved = json.loads((shop.folder / file).read_text("utf-8"))
+        valid.validate(saved)
+        assert saved.keys() <= schema["properties"].keys()
+        for step in saved["steps"]:
+            assert step.keys() <= schema["$defs"]["step"]["properties"].keys()
 
 
 def test_a_comment_is_no_change_of_the_spec(shop):

@@ -88,3 +88,11 @@ def test_the_newest_rows_are_asked_for_in_one_query():
     assert soql.newest(Newest("User", ("Name",), 1)).endswith(
         "FROM User ORDER BY CreatedDate DESC LIMIT 1"
     )
+
+
+def test_the_recycle_bin_is_asked_for_what_is_deleted():
+    query = Newest("Contact", ("Email",), 5, within=(("Email", ("a@b.example",)),), deleted=True)
+    assert soql.newest(query) == (
+        "SELECT Id, Email FROM Contact WHERE Email IN ('a@b.example') AND IsDeleted = TRUE"
+        " ORDER BY CreatedDate DESC LIMIT 5"
+    )
