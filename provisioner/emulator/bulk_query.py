@@ -11,6 +11,7 @@ from provisioner.emulator import bulk_csv, bulk_info, bulk_jobs, describe, query
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, UPLOADED, Job
 from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.rules import visible
 from provisioner.emulator.soql_tree import Fields, Query, Ref, Selected
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ def _unsupported(message: str) -> SalesforceError:
 
 def _context(org: Org, by: str, *, deleted: bool, version: int = 0) -> soql_sql.Context:
     known = describe.catalog(org)
-    return soql_sql.Context(org, known, f"/services/data/v{version}.0", by, deleted)
+    base, sources = f"/services/data/v{version}.0", visible.sources(org, by)
+    return soql_sql.Context(org, known, base, by, deleted, sources)
 
 
 def _queried(org: Org, job: Job) -> Job:

@@ -227,6 +227,17 @@ SETTINGS: Final = (
         whole=frozenset({"networkAccess"}),
         check=security.check,
     ),
+    # Off in a new org: guess, but for the two that make new orgs look as they do.
+    Settings(
+        "UserManagementSettings",
+        "UserManagement",
+        {
+            "enableEnhancedProfileMgmt": True,
+            "enableNewProfileUI": True,
+            "enableProfileFiltering": False,
+            "enableRestrictEmailDomains": False,
+        },
+    ),
 )
 _Component = (
     CustomFields

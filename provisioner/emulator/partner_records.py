@@ -25,6 +25,7 @@ from provisioner.emulator import (
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.partner_call import moment, sobject_of, too_many, triggers_user_email
 from provisioner.emulator.partner_xml import NIL, Nil
+from provisioner.emulator.rules import visible
 from provisioner.emulator.rules.values import existing
 from provisioner.emulator.wsdl import InvalidXml, wsdl
 
@@ -64,7 +65,8 @@ def _query_more(call: Call) -> list[Any]:
 
 def _context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
     known = describe.catalog(call.org)
-    return soql_sql.Context(call.org, known, call.base, call.by, deleted)
+    sources = visible.sources(call.org, call.by)
+    return soql_sql.Context(call.org, known, call.base, call.by, deleted, sources)
 
 
 def _page(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from provisioner.emulator import (
 )
 from provisioner.emulator.api import Answer, Call, unknown_key
 from provisioner.emulator.errors import SalesforceError, no_such_column, not_found
-from provisioner.emulator.rules import permissions
+from provisioner.emulator.rules import permissions, visible
 from provisioner.emulator.rules.values import existing
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _row(call: Call, sobject: SObject, id_: str) -> Answer:
             return Answer(204)
         case _:
             row = call.org.get(sobject.name, id_)
-            if row is None:
+            if row is None or not visible.sees(call.org, call.by, sobject.name, id_):
                 raise not_found()
             if row.get("IsDeleted"):  # without `fields` here: platform reference 2.4 [V]
                 raise SalesforceError("ENTITY_IS_DELETED", "entity is deleted", status=404)

@@ -102,9 +102,14 @@ def page(status: int, text: str) -> Response:
     return Response(body, status, content_type="text/html;charset=UTF-8")
 
 
-def as_json(body: object) -> bytes:
-    """JSON as Salesforce prints it: with no spaces, and every character in UTF-8."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+def as_json(body: object, *, pretty: bool = False) -> bytes:
+    """JSON as Salesforce prints it: with no spaces, and every character in UTF-8.
+
+    `pretty` is how it is printed for people (REST guide, `X-PrettyPrint: 1`).
+    """
+    separators = (",", " : ") if pretty else (",", ":")
+    indent = 2 if pretty else None
+    text = json.dumps(body, ensure_ascii=False, separators=separators, indent=indent)
     return text.encode("utf-8", "replace")  # half a character is none
 
 

@@ -34,7 +34,7 @@ from provisioner.emulator import (
 )
 from provisioner.emulator.api import Answer, Call, JsonKindError
 from provisioner.emulator.errors import SalesforceError, not_found, not_served
-from provisioner.emulator.rules import permissions
+from provisioner.emulator.rules import permissions, visible
 from provisioner.emulator.sites import jobs
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _tooling_query(call: Call) -> Answer:
     base = f"{call.base}/tooling"
     # The first look at the layouts makes those of a new org: not so when the query is refused.
     with call.org.transaction():
-        sources = tooling_tables.sources(call.org)
+        sources = tooling_tables.sources(call.org) | visible.sources(call.org, call.by)
         here = soql_sql.Context(call.org, known, base, call.by, sources=sources)
         body = query.run(here, text, page=_size(call))
         tooling.one_full_name(text, body)
@@ -221,7 +221,8 @@ def _size(call: Call) -> int:
 
 def _query_context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
     known = describe.catalog(call.org)
-    return soql_sql.Context(call.org, known, call.base, call.by, deleted)
+    sources = visible.sources(call.org, call.by)
+    return soql_sql.Context(call.org, known, call.base, call.by, deleted, sources)
 
 
 _BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {
@@ -312,7 +313,11 @@ def _error_headers(error: SalesforceError) -> dict[str, str]:
 def _response(answer: Answer) -> Response:
     if isinstance(answer.body, bytes):  # CSV; the answer names its type
         return Response(answer.body, answer.status, headers=dict(answer.headers))
-    body = b"" if answer.body is None else refusals.as_json(answer.body)
+    body = (
+        b""
+        if answer.body is None
+        else refusals.as_json(answer.body, pretty=request.headers.get("X-PrettyPrint") == "1")
+    )
     response = Response(body, answer.status, content_type="application/json;charset=UTF-8")
     if answer.body is None:
         del response.headers["Content-Type"]

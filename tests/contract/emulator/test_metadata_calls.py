@@ -493,6 +493,7 @@ def test_listing_tells_ids_names_and_who(api):
         ("Settings", "Org", "settings/Org.settings"),
         ("Settings", "Portals", "settings/Portals.settings"),
         ("Settings", "Security", "settings/Security.settings"),
+        ("Settings", "UserManagement", "settings/UserManagement.settings"),
     ]
     assert (rows[0]["id"][:3], len(rows[0]["id"])) == ("060", 18)
     assert {row["createdByName"] for row in rows} == {"Portal Admin"}

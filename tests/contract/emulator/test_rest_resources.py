@@ -15,6 +15,12 @@ def test_json_is_printed_without_spaces_and_in_utf_8(rest):
     assert answer.content == expected.encode()
 
 
+def test_json_is_printed_for_people_on_demand(rest):
+    answer = rest.send("GET", "/composite", headers={"X-PrettyPrint": "1"})
+    tree = "/services/data/v62.0/composite/tree"
+    assert answer.text.splitlines()[:2] == ["{", f'  "tree" : "{tree}",']
+
+
 def test_children_and_parents_have_addresses(rest, admin):
     account = rest.create("Account", Name="Acme")
     for name in ("Doe", "Roe"):

@@ -39,6 +39,7 @@ def test_wildcards_give_what_there_is(soap, invoice, portal_on):
         "unpackaged/settings/Org.settings",
         "unpackaged/settings/Portals.settings",
         "unpackaged/settings/Security.settings",
+        "unpackaged/settings/UserManagement.settings",
     ]
     assert "messages" not in result
     told = {(one["type"], one["fullName"], one["fileName"]) for one in result["fileProperties"]}
