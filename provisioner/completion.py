@@ -67,12 +67,20 @@ def addresses(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     return sorted(found) + [f"{kind}/*" for kind in sorted(kinds)]
 
 
+def users(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """The keys of the spec's users."""
+    found = {a for folder in _spec_folders(parsed_args) for a in _addresses(folder)}
+    return sorted(a.partition("/")[2] for a in found if a.startswith("user/"))
+
+
 _COMPLETERS = {
     "env": environments,
     "exclude": addresses,
     "plan": plans,
     "spec": specs_or_plans,
     "target": addresses,
+    "user": users,
+    "users": users,
 }
 
 

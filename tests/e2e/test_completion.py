@@ -85,6 +85,8 @@ def fish(work, line):
         ("provisioner plan specs/acme --env pr", {"production"}),
         ("provisioner plan --target contact/", {"contact/jane", "contact/*"}),
         ("provisioner plan --target user/j", {"user/jane"}),
+        ("provisioner explain login ", {"jane"}),
+        ("provisioner password reset ", {"jane"}),
         ("provisioner show plans/", {"plans/monday.json"}),
         ("provisioner plan spec", {"specs/acme"}),
     ],

@@ -4,10 +4,14 @@ import json
 import stat
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from lxml import html
+from referencing import Registry, Resource
 
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 PASSWORD = "first-Passw0rd-77"
 USER = "on_create: {password: email}"
 
@@ -106,6 +110,10 @@ def test_the_report_of_a_run_says_what_was_done_by_whom_and_where(acme):
     (kept,) = [path for path in new if path.suffix == ".json"]
     assert f"Report of the run: {kept.with_suffix('.html')}" in told.err
     report = json.loads(kept.read_text("utf-8"))
+    schemas = {p.name: json.loads(p.read_text("utf-8")) for p in SCHEMAS.glob("*.schema.json")}
+    resources = [(name, Resource.from_contents(each)) for name, each in schemas.items()]
+    registry = Registry().with_resources(resources)
+    Draft202012Validator(schemas["run.schema.json"], registry=registry).validate(report)
     assert report["report"] == "apply"
     assert report["org"]["id"].startswith("00D")
     assert report["run"]["identity"] == "portal.admin@acme.example"

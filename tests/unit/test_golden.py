@@ -5,7 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 
+FOLDER = Path(__file__).parents[2] / "schemas"
+SCHEMAS = {p.name: json.loads(p.read_text("utf-8")) for p in FOLDER.glob("*.schema.json")}
 GOLDEN = Path(__file__).parents[1] / "golden"
 spec = importlib.util.spec_from_file_location("golden_write", GOLDEN / "write.py")
 write = importlib.util.module_from_spec(spec)
@@ -23,6 +27,28 @@ def test_no_golden_file_is_left_over():
     made = {file for name in write.VIEWS for file, _ in write.rendered(name)}
     kept = {p.name for p in GOLDEN.iterdir() if p.is_file()}
     assert kept == made | {f"{name}.view.json" for name in write.VIEWS} | {"write.py"}
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [("validate", "validation.schema.json"), ("apply", "run.schema.json")],
+)
+def test_json_is_as_its_schema_says(name, schema):
+    view = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+    validator(schema).validate(view)
+    for key in SCHEMAS[schema]["required"]:
+        assert list(validator(schema).iter_errors({k: v for k, v in view.items() if k != key}))
+
+
+def test_a_run_whose_steps_have_no_results_is_none():
+    view = json.loads((GOLDEN / "apply.json").read_text("utf-8"))
+    view["steps"][0].pop("result")
+    assert list(validator("run.schema.json").iter_errors(view))
+
+
+def validator(name):
+    resources = [(n, Resource.from_contents(s)) for n, s in SCHEMAS.items()]
+    return Draft202012Validator(SCHEMAS[name], registry=Registry().with_resources(resources))
 
 
 @pytest.mark.parametrize("name", ["plan", "drift"])
