@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
@@ -18,6 +19,7 @@ _TAB = "    "
 _PIPE_WIDTH = 120
 _NARROWEST = 40
 _CUT = "..."
+_MANY, _FIRST = 50, 20
 
 
 def write(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], stream: TextIO) -> None:
@@ -32,10 +34,25 @@ def write(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], stream: T
 def lines(
     diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], width: int = _PIPE_WIDTH
 ) -> Iterator[Line]:
-    """Every problem in the order given, with its source line; then how many there are."""
+    """The problems in the order given, with their source lines; then how many there are.
+
+    Of very many of one code the first are shown: they have one cause, or one mistake in a file
+    of many rows.
+    """
     shown = tuple(diagnostics)
+    counts = Counter(diagnostic.code for diagnostic in shown)
+    seen: Counter[str] = Counter()
     split: dict[str, list[str]] = {}
     for diagnostic in shown:
+        code = diagnostic.code
+        seen[code] += 1
+        if counts[code] > _MANY and seen[code] > _FIRST:
+            if seen[code] == counts[code]:
+                left = counts[code] - _FIRST
+                at = f", the last at {diagnostic.span}" if diagnostic.span else ""
+                yield Line((f"... {left:,} more of `{code}`{at}", "bold"))
+                yield Line()
+            continue
         span = diagnostic.span
         if span and span.file not in split:
             split[span.file] = text.lines(texts.get(span.file, ""))

@@ -7,6 +7,7 @@ from typing import Any
 
 from provisioner.outcome import Outcome, Progress, StepResult
 from provisioner.render.beside import sections
+from provisioner.render.fold import More, folded, is_folded
 from provisioner.render.lines import Line
 from provisioner.render.words import DRIFTED, SIGNS, author, value
 
@@ -39,8 +40,14 @@ def plan(view: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(_calls(view["summary"], applying=False))
         return
     width = len(str(len(view["steps"])))
-    for step in view["steps"]:
-        yield from _step(step, width)
+    for step in folded(view["steps"]):
+        if isinstance(step, More):
+            yield Line(" " * (width + 4), (str(step), "bold"))
+        else:
+            yield from _step(step, width)
+    if is_folded(view["steps"]):
+        yield Line()
+        yield Line(("`provisioner plan --format json` has every step.", "dim"))
     yield from _summary(view)
 
 
@@ -54,7 +61,10 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
         return
     yield Line(("Drift", "bold"), f" in {org['name']} ({org['id']}) at {org['instance_url']}")
     yield Line()
-    for step in view["steps"]:
+    for step in folded(view["steps"]):
+        if isinstance(step, More):
+            yield Line((str(step), "bold"))
+            continue
         yield Line((step["address"], "bold"), f"  {DRIFTED[step['action']]}", (_place(step), "dim"))
         for field in step["fields"] if step["action"] == "update" else ():
             yield Line(f"    {field['name']}", (_line(field, step), "dim"))
