@@ -8,7 +8,7 @@ out, so that an apply does not hide who had a hand in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,7 @@ def authors(
         # The newest first, so that it is the one that stays.
         for row in reversed(tuple(rows))
     }
-    entries = [_Entry(row, str(row.get("Display") or "").casefold()) for row in trail]
+    entries = _Trail(trail)
     found: dict[Address, Author] = {}
     for step in steps:
         said = [
@@ -236,12 +236,6 @@ def _members(reading: Reading, answers: Mapping[Query, Any]) -> Iterator[Unmanag
 # ---------------------------------------------------------------- who
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    row: Mapping[str, Any]
-    text: str
-
-
 def _from_record(before: Resource | None, me: Me) -> Iterator[Author]:
     row = before.written if before else {}
     by, at = row.get(_BY), canonical(row.get(_AT), "datetime")
@@ -265,45 +259,69 @@ def _key(value: object) -> str:
     return str(value or "").strip().casefold()
 
 
-def _from_trail(step: Step, entries: Iterable[_Entry]) -> Iterator[Author]:
+def _from_trail(step: Step, trail: _Trail) -> Iterator[Author]:
     """The newest entry that names the resource, as far as words can tell."""
-    about = _about(step)
-    entry = next((e for e in entries if about(e)), None) if about else None
-    if entry:
-        row = entry.row
+    row = trail.naming(*_names(step))
+    if row is not None:
         by = str(row.get("DelegateUser") or row.get("CreatedBy.Name") or "")
         at = str(canonical(row["CreatedDate"], "datetime"))
         yield Author(by, at, "setup audit trail", str(row.get("Display") or row["Action"]))
 
 
-def _about(step: Step) -> Callable[[_Entry], bool] | None:
+class _Trail:
+    """The entries of the setup audit trail, newest first, by what stands in them as words.
+
+    Thousands of people may differ, and thousands of entries be there: each is read once.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._rows = tuple(rows)
+        self._texts = tuple(str(row.get("Display") or "").casefold() for row in self._rows)
+        self._first: dict[str, int] = {}
+        for number, text in enumerate(self._texts):
+            bounds = [(m.start(), m.end()) for m in _WORD.finditer(text)]
+            for at, (start, _) in enumerate(bounds):
+                for _, end in bounds[at : at + _LONGEST_NAME]:
+                    self._first.setdefault(text[start:end], number)
+
+    def naming(self, *names: str) -> Mapping[str, Any] | None:
+        """The newest entry that has one of the names in it, as a word of its own."""
+        found = [n for name in names if name for n in [self._naming(name.casefold())] if n >= 0]
+        return self._rows[min(found)] if found else None
+
+    def _naming(self, name: str) -> int:
+        words = [(m.start(), m.end()) for m in _WORD.finditer(name)]
+        if words and (words[0][0], words[-1][1]) == (0, len(name)) and len(words) <= _LONGEST_NAME:
+            return self._first.get(name, -1)
+        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        return next((n for n, text in enumerate(self._texts) if pattern.search(text)), -1)
+
+
+_WORD = re.compile(r"\w+")
+_LONGEST_NAME = 8
+
+
+def _names(step: Step) -> Iterator[str]:
+    """What an entry about a resource may call it."""
     name = step.address.name
     match step.address.kind:
         case "settings":
-            # Settings are named by their label, such as `Customer Portal`.
-            words = [w for f in step.change.fields for w in (f.name, _label(f.name))]
-            return _naming(*words)
-        case "portal" if MEMBERS in step.change.names():
-            by_name = _naming(name)
-            return lambda e: by_name(e) or "profiles assigned to a customer portal" in e.text
-        case "portal" | "profile":
-            return _naming(name)
+            # Settings are named by their label, such as `Guest Chatter`.
+            for field in step.change.fields:
+                yield from (field.name, _label(field.name))
+        case "portal":
+            yield name
+            if MEMBERS in step.change.names():
+                yield "profiles assigned to a Customer Portal"
+        case "profile":
+            yield name
         case "layout":
-            return _naming(name, name.partition("-")[2])
+            yield from (name, name.partition("-")[2])
         case "user":
             # People are named by their full name, and one by that name may be another.
             before = step.change.before
-            full_name = before.shown("Name") if before else None
-            return _naming(str(step.change.after.shown("Username") or ""), str(full_name or ""))
-        case _:
-            return None
-
-
-def _naming(*names: str) -> Callable[[_Entry], bool]:
-    """Whether an entry has one of the names in it, as a word of its own."""
-    words = "|".join(re.escape(n.casefold()) for n in names if n)
-    pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
-    return lambda entry: bool(pattern and pattern.search(entry.text))
+            yield str(step.change.after.shown("Username") or "")
+            yield str((before.shown("Name") if before else None) or "")
 
 
 def _label(setting: str) -> str:

@@ -2,10 +2,13 @@
 
 import pytest
 
+from provisioner.call import Member, ReadMembership
 from provisioner.diff import Action, Change, FieldChange
-from provisioner.drift import Author, Me, audit_trail, authors
+from provisioner.drift import Author, Me, Share, Unmanaged, audit_trail, authors, unmanaged
+from provisioner.facts import LICENCES, PROFILES, Facts
 from provisioner.plan import Step
-from provisioner.resource import Address, Resource
+from provisioner.reader import Reading
+from provisioner.resource import Address, DesiredState, LiveState, Resource
 
 ME = Me("tool@acme.example", "Tool")
 
@@ -76,6 +79,20 @@ def test_an_entry_of_the_audit_trail_is_about_what_it_names(given, display, mean
         assert found == Author("Sam", "2026-03-02T10:00:00.000+00:00", "setup audit trail", display)
 
 
+@pytest.mark.parametrize("name", ["Acme (EU)", "A b c d e f g h i j", "(Acme)"])
+def test_names_of_many_words_and_brackets_are_found_too(name):
+    assert author(step("profile", name, "x"), entry(f"Changed profile {name}: x")).by == "Sam"
+    assert author(step("profile", name, "x"), entry(f"Changed profile {name[:-1]}")) is None
+
+
+def test_many_people_are_looked_up_in_a_long_trail_at_once():
+    people = [step("user", f"u{n}", "IsActive", Name=f"Jane Doe{n}") for n in range(3000)]
+    trail = [entry(f"Deactivated user Jane Doe{n}", by=f"Sam {n}") for n in range(2000)]
+    found = authors(people, trail, ME)
+    assert len(found) == 2000
+    assert found[Address("user", "u1999")].by == "Sam 1999"
+
+
 def test_the_latest_of_all_that_says_so_counts():
     late = step("profile", "Acme", "description", by="Sue", at="2026-03-03T10:00:00.000+0000")
     assert author(late, entry("Changed profile Acme")).by == "Sue"
@@ -94,3 +111,43 @@ def test_the_audit_trail_is_not_asked_where_it_can_not_tell():
     query = audit_trail([step("user", "jane", "IsActive")], "tool@acme.example")
     assert query.without == (("CreatedBy.Username", ("tool@acme.example",)),)
     assert audit_trail([step("user", "jane", "IsActive")], "").without == ()
+
+
+def reading(*live):
+    profiles = [
+        {"Id": "00e1", "Name": "Customers", "UserLicenseId": "1", "UserType": "CspLitePortal"},
+        {"Id": "00e2", "Name": "Others", "UserLicenseId": "1", "UserType": "CspLitePortal"},
+        {"Id": "00e3", "Name": "Chatter", "UserLicenseId": "1", "UserType": "CsnOnly"},
+        {"Id": "00e4", "Name": "Inside", "UserLicenseId": "1", "UserType": "Standard"},
+    ]
+    facts = Facts({PROFILES: profiles, LICENCES: []})
+    wanted = DesiredState(Resource(r.address, {}) for r in live)
+    return Reading(wanted, LiveState(live), facts, {}, (), {})
+
+
+PORTAL = Resource(Address("portal", "Acme"), {}, id="0601")
+JANE = Resource(Address("user", "jane"), {"IsActive": True}, id="0051")
+
+
+def person(id_, profile="00e1"):
+    return {"Id": id_, "Username": f"{id_}@acme.example", "Name": id_, "ProfileId": profile}
+
+
+def test_what_no_spec_names_is_counted_and_listed():
+    page = ReadMembership("0601")
+    members = {page: [Member("00e1", "Customers", True), Member("00e2", "Others", False)]}
+    found, shares = unmanaged(
+        reading(PORTAL, JANE), [person("0051"), person("0052")], members, None
+    )
+    assert found == (
+        Unmanaged("profile", "Customers", "00e1"),
+        Unmanaged("profile", "Others", "00e2"),
+        Unmanaged("member", "Customers", "00e1", "of portal/Acme"),
+        Unmanaged("user", "0052@acme.example", "0052", "0052, Customers"),
+    )
+    assert shares == (Share("profile", 0, 2), Share("user", 1, 1))
+
+
+def test_more_people_than_one_answer_holds_are_counted_by_the_org():
+    _, shares = unmanaged(reading(JANE), [person("0052")], {}, 50_000)
+    assert shares[-1] == Share("user", 1, 49_999)
