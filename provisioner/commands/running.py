@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from argparse import Namespace
@@ -17,6 +18,7 @@ from provisioner.commands import observing, output
 from provisioner.commands.online import home
 from provisioner.events import Heartbeat, RunEnded, RunStarted, StepBegun, StepEnded
 from provisioner.loader import Loaded
+from provisioner.status import PARTLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,10 +51,12 @@ class Interrupts:
         self._event.wait(seconds)
 
     def on(self, _number: int, _frame: FrameType | None) -> None:
+        # Straight to the file: whoever was interrupted may hold the stream.
         if self.came:
-            raise KeyboardInterrupt
+            os.write(2, b"ended at once: what was under way is in doubt, and looked up next time\n")
+            os._exit(PARTLY)
         self._event.set()
-        output.talk("interrupted: what is under way is finished first; once more ends at once")
+        os.write(2, b"interrupted: what is under way is finished first; once more ends at once\n")
 
 
 @contextmanager
