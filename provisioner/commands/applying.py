@@ -72,6 +72,7 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
     if isinstance(watched, int):
         return watched
     if not planned.plan:
+        output.write_reports(shown, options.report)
         _urls(planned)
         return canaries.check(watched, loaded, org)
     if not options.auto_approve and (asked := _ask(planned)) is not None:

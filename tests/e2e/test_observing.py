@@ -140,6 +140,14 @@ def test_the_report_of_a_run_says_what_was_done_by_whom_and_where(acme):
     assert len(results) == sum(outcome != "done" for outcome in outcomes.values())
 
 
+def test_a_report_is_written_where_nothing_was_to_be_done(acme):
+    apply(acme, status=0)
+    before = set((acme.home / "reports").iterdir())
+    apply(acme, "--report", "again.md", status=0)
+    assert "in sync" in (acme.folder / "again.md").read_text("utf-8")
+    assert set((acme.home / "reports").iterdir()) == before
+
+
 class Collector(BaseHTTPRequestHandler):
     """Takes spans as an OpenTelemetry collector does: protobuf by HTTP."""
 

@@ -141,7 +141,7 @@ def test_a_pull_request_is_commented_once_and_its_plan_is_what_is_applied(reposi
     assert merged.run("apply"), merged.log
     assert "In sync: a second plan is empty." in merged.log
     assert "## Run: 7 done in" in merged.summary
-    assert repository.github.read()["artifacts"][-1]["name"] == "run"
+    assert repository.github.read()["artifacts"][-1]["name"].startswith("run-served-")
     assert repository.org.query("SELECT LastName FROM Contact")[0]["LastName"] == "Roe"
     assert repository.org.token not in first.log + second.log + merged.log
 
