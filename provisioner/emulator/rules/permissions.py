@@ -51,7 +51,7 @@ def assign(org: Org, by: str, row: Mapping[str, Any]) -> str:
         )
     id_ = org.insert("PermissionSetAssignment", wanted, by=by)
     audits.set_assigned(org, by, chosen["Id"], row["AssigneeId"], assigned=True)
-    members.follow(org, by, user_id=row["AssigneeId"])
+    members.follow_user(org, by, row["AssigneeId"])
     return id_
 
 
@@ -64,7 +64,7 @@ def unassign(org: Org, by: str, current: Mapping[str, Any]) -> None:
         )
     org.delete("PermissionSetAssignment", current["Id"], by=by)
     audits.set_assigned(org, by, chosen["Id"], current["AssigneeId"], assigned=False)
-    members.follow(org, by, user_id=current["AssigneeId"])
+    members.follow_user(org, by, current["AssigneeId"])
 
 
 def delete_set(org: Org, by: str, current: Mapping[str, Any]) -> None:

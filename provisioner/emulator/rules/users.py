@@ -53,7 +53,7 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
     id_ = org.insert("User", row, by=by)
     org.insert("UserLogin", {"UserId": id_}, by=by)
     audits.user_created(org, by, row, portal=license_.portal)
-    members.follow(org, by, user_id=id_)
+    members.follow_user(org, by, id_)
     return id_
 
 
@@ -118,7 +118,7 @@ def _after_update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[st
     if current["IsActive"] and not merged["IsActive"]:
         org.end_sessions(user_id=current["Id"])
     if any(merged[name] != current[name] for name in ("ProfileId", "IsActive")):
-        members.follow(org, by, user_id=current["Id"])
+        members.follow_user(org, by, current["Id"])
     audits.user_changed(org, by, current, merged)
 
 

@@ -27,8 +27,9 @@ def welcome(org: Org, *, network_id: str | None = None, user_id: str | None = No
     sides = (("NetworkId", network_id), ("MemberId", user_id))
     narrowed = [(f'm."{name}" = ?', value) for name, value in sides if value is not None]
     rows = org.execute(
-        'SELECT m."NetworkId", m."MemberId" FROM "NetworkMember" AS m'  # noqa: S608 - our names
-        ' JOIN "Network" AS n ON n."Id" = m."NetworkId" JOIN "User" AS u ON u."Id" = m."MemberId"'
+        'SELECT m."NetworkId", u."Email", u."FirstName", u."Username", u."Id"'  # noqa: S608 - our names
+        ' FROM "NetworkMember" AS m JOIN "Network" AS n ON n."Id" = m."NetworkId"'
+        ' JOIN "User" AS u ON u."Id" = m."MemberId"'
         ' WHERE n."Status" = ? AND n."OptionsSendWelcomeEmail" = 1 AND u."IsActive" = 1'
         ' AND NOT EXISTS (SELECT 1 FROM site_welcome AS w WHERE w.network_id = m."NetworkId"'
         ' AND w.user_id = m."MemberId")'
@@ -36,8 +37,16 @@ def welcome(org: Org, *, network_id: str | None = None, user_id: str | None = No
         + ' ORDER BY m."Id"',
         [LIVE, *(value for _, value in narrowed)],
     )
-    for network, user in rows:
-        _welcome_one(org, org.get("Network", network) or {}, org.get("User", user) or {})
+    known: dict[str, tuple[str, str, dict[str, Any]]] = {}
+    for network, *person in rows:
+        if network not in known:
+            known[network] = _welcome_of(org, network)
+        subject, body, fields = known[network]
+        email, first_name, username, user = person
+        named = {"Receiving_User.FirstName": first_name, "Receiving_User.Username": username}
+        merged = (templates.merged(text, fields | named) for text in (subject, body))
+        org.mail(email, *merged)
+        org.execute_quietly("INSERT INTO site_welcome VALUES (?, ?)", (network, user))
 
 
 def published(org: Org, network: Mapping[str, Any], by: str) -> None:
@@ -78,16 +87,15 @@ def _proof(network_id: str) -> str:
     return f"sender proof {network_id}"
 
 
-def _welcome_one(org: Org, network: Mapping[str, Any], user: Mapping[str, Any]) -> None:
+def _welcome_of(org: Org, network_id: str) -> tuple[str, str, dict[str, Any]]:
+    """Subject, body and merge fields of a site's welcome, which its e-mail template decides."""
+    network = org.get("Network", network_id)
+    assert network is not None, "a member's site is there"
     template = org.get("EmailTemplate", network["WelcomeEmailTemplateId"] or "") or {}
     (organization,) = org.select("Organization")
     fields = {
         "Community_Name": network["Name"],
         "Community_Url": networks.address(context.here(), network),
-        "Receiving_User.FirstName": user["FirstName"],
-        "Receiving_User.Username": user["Username"],
         "Organization.Name": organization["Name"],
     }
-    subject = templates.merged(template.get("Subject"), fields)
-    org.mail(user["Email"], subject, templates.merged(template.get("Body"), fields))
-    org.execute("INSERT INTO site_welcome VALUES (?, ?)", (network["Id"], user["Id"]))
+    return template.get("Subject") or "", template.get("Body") or "", fields

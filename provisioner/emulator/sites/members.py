@@ -29,19 +29,22 @@ _ADMITTING: Final = f"'{ADDED}', '{LEAVING}', 'RemoveCalculated'"
 # "If a Chatter customer is assigned a permission set that is also associated with an Experience
 # Cloud site, the Chatter customer won't be added to the site" (object reference [V]).
 _CHATTER_CUSTOMERS: Final = "PID_CHATTER_EXTERNAL"
+# The users that the groups of one site, or of every site for one user, make members; `{one}` is
+# the column that `?1` is of, in every branch, so that no other row is looked at.
 _ENTITLED: Final = f"""
-SELECT network, user FROM (
-SELECT g."NetworkId" AS network, u."Id" AS user FROM "NetworkMemberGroup" AS g
+SELECT g."NetworkId", u."Id" FROM "NetworkMemberGroup" AS g
   JOIN "User" AS u ON u."ProfileId" = g."ParentId"
-  WHERE g."AssignmentStatus" IN ({_ADMITTING})
+  WHERE g."AssignmentStatus" IN ({_ADMITTING}) AND {{one}} = ?1
 UNION
-SELECT g."NetworkId", a."AssigneeId" FROM "NetworkMemberGroup" AS g
+SELECT g."NetworkId", u."Id" FROM "NetworkMemberGroup" AS g
   JOIN "PermissionSetAssignment" AS a ON a."PermissionSetId" = g."ParentId"
   JOIN "User" AS u ON u."Id" = a."AssigneeId" JOIN "Profile" AS p ON p."Id" = u."ProfileId"
   JOIN "UserLicense" AS l ON l."Id" = p."UserLicenseId"
-  WHERE g."AssignmentStatus" IN ({_ADMITTING})
-  AND l."LicenseDefinitionKey" != '{_CHATTER_CUSTOMERS}'
-)"""  # noqa: S608 - our names
+  WHERE g."AssignmentStatus" IN ({_ADMITTING}) AND {{one}} = ?1
+  AND l."LicenseDefinitionKey" != '{_CHATTER_CUSTOMERS}'"""  # noqa: S608 - our names
+_HELD: Final = 'SELECT "NetworkId", "MemberId" FROM "NetworkMember" WHERE {one} = ?1'
+_OF_SITE: Final = (_ENTITLED.format(one='g."NetworkId"'), _HELD.format(one='"NetworkId"'))
+_OF_USER: Final = (_ENTITLED.format(one='u."Id"'), _HELD.format(one='"MemberId"'))
 
 
 def is_member(org: Org, user_id: str, network_id: str) -> bool:
@@ -60,7 +63,7 @@ def add_group(org: Org, by: str, network_id: str, parent_id: str, *, status: str
     values = {"NetworkId": network_id, "ParentId": parent_id, "AssignmentStatus": status}
     id_ = org.insert("NetworkMemberGroup", values, by=by)
     if status == ADDED:
-        follow(org, by, network_id=network_id)
+        follow_site(org, by, network_id)
     return id_
 
 
@@ -75,7 +78,7 @@ def advance(org: Org, group: Mapping[str, Any]) -> bool:
     else:
         org.update("NetworkMemberGroup", group["Id"], {"AssignmentStatus": status}, by=by)
     if status in {None, ADDED}:
-        follow(org, by, network_id=group["NetworkId"])
+        follow_site(org, by, group["NetworkId"])
     return status in NEXT
 
 
@@ -85,29 +88,30 @@ def forget_parent(org: Org, by: str, parent_id: str) -> None:
         org.delete("NetworkMemberGroup", id_, by=by)
 
 
-def follow(org: Org, by: str, *, network_id: str | None = None, user_id: str | None = None) -> None:
-    """Makes the members of a site, or the memberships of a user, what the groups say.
+def follow_site(org: Org, by: str, network_id: str) -> None:
+    """Makes the members of a site what its groups say.
 
     Rows appear and go by themselves (platform reference 1.7 [V]); who joins a live site is
-    welcomed, and so is a member who has become active.
+    welcomed.
     """
-    if not org.execute('SELECT 1 FROM "NetworkMemberGroup" LIMIT 1'):
-        return  # the usual org has no sites
-    entitled, held = _ENTITLED, "1"
-    params: list[str] = []
-    if network_id is not None:
-        entitled, held, params = f"{entitled} WHERE network = ?", '"NetworkId" = ?', [network_id]
-    if user_id is not None:
-        entitled, held, params = f"{entitled} WHERE user = ?", '"MemberId" = ?', [user_id]
-    for network, user in org.execute(
-        f'{entitled} EXCEPT SELECT "NetworkId", "MemberId" FROM "NetworkMember" ORDER BY 1, 2',  # noqa: S608 - our names
-        params,
-    ):
+    _follow(org, by, *_OF_SITE, network_id)
+    mails.welcome(org, network_id=network_id)
+
+
+def follow_user(org: Org, by: str, user_id: str) -> None:
+    """Makes the memberships of a user what the groups say; see `follow_site`."""
+    if org.execute('SELECT 1 FROM "NetworkMemberGroup" LIMIT 1'):  # the usual org has no sites
+        _follow(org, by, *_OF_USER, user_id)
+        mails.welcome(org, user_id=user_id)
+
+
+def _follow(org: Org, by: str, entitled: str, held: str, one: str) -> None:
+    pairs = {
+        wanted: [(row[0], row[1]) for row in org.execute(sql, (one,))]
+        for wanted, sql in ((True, entitled), (False, held))
+    }
+    for network, user in sorted(set(pairs[True]) - set(pairs[False])):
         org.insert("NetworkMember", {"NetworkId": network, "MemberId": user}, by=by)
-    for row in org.execute(
-        f'SELECT "Id" FROM "NetworkMember" WHERE {held}'  # noqa: S608 - our names
-        f' AND ("NetworkId", "MemberId") NOT IN ({entitled}) ORDER BY "Id"',
-        [*params, *params],
-    ):
-        org.delete("NetworkMember", row[0], by=by)
-    mails.welcome(org, network_id=network_id, user_id=user_id)
+    for network, user in sorted(set(pairs[False]) - set(pairs[True])):
+        for id_ in org.find("NetworkMember", NetworkId=network, MemberId=user):
+            org.delete("NetworkMember", id_, by=by)
