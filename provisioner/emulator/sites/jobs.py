@@ -12,6 +12,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.emulator import ids
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.metadata_jobs import PATIENCE
 from provisioner.emulator.sites import mails, members, networks, templates
@@ -70,8 +71,8 @@ def looked_at(call: Call) -> None:
             seen = True
         case ("query" | "queryAll", *_):
             seen = bool(_QUERIED.search(call.params.get("q", "")))
-        case ("sobjects", name, _, *_) if call.method == "GET":
-            seen = name.lower() in _OBJECTS
+        case ("sobjects", name, id_, *_) if call.method == "GET":
+            seen = name.lower() in _OBJECTS and ids.normal(id_) is not None
         case _:
             seen = False
     found = _open(call.org) if seen else []

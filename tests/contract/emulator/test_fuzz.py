@@ -12,8 +12,9 @@ from urllib.parse import quote, urlencode
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from provisioner.emulator import seed
+from provisioner.emulator import describe, rules, seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.sites import members, networks, templates
 from provisioner.emulator.store import Org
 
 FUZZ = settings(
@@ -30,15 +31,33 @@ class World:
         self.org = Org(":memory:")
         admin = seed.admin_id(self.org)
         seed.enable_customer_portal(self.org, admin)
+        seed.enable_digital_experiences(self.org, admin)
+        seed.enable_person_accounts(self.org)
         self.token = self.org.start_session(admin).token
         self.ids = {
             name: self.org.insert(name, {field: "Acme"}, by=admin)
             for name, field in (("Account", "Name"), ("Contact", "LastName"))
         } | {"User": admin}
+        self.ids |= self.site(admin)
         self.first_day = self.org.copied()
         app = create_app(self.org, control=True)
         app.testing = True  # an exception leaves the app and fails the test with its traceback
         self.client = app.test_client(use_cookies=False)
+
+    def site(self, admin):
+        """A site whose members have all arrived, so that nothing happens by itself."""
+        values = {"Name": "Acme", "UrlPathPrefix": "acme"}
+        id_ = networks.create(self.org, admin, templates.SITE_TEMPLATES[0], values)
+        (profile,) = self.org.find("Profile", Name="System Administrator")
+        group = members.add_group(self.org, admin, id_, profile, status=members.ADDED)
+        (member,) = self.org.find("NetworkMember")
+        (person,) = self.org.find("RecordType", IsPersonType=True)
+        account = {"LastName": "Doe", "RecordTypeId": person}
+        table = describe.catalog(self.org).get("Account")
+        return {
+            "Network": id_, "NetworkMemberGroup": group, "NetworkMember": member,
+            "Person": rules.create(self.org, admin, table, account),
+        }  # fmt: skip
 
     def send(self, method, path, body=b"", query="", headers=None, *, login=True):
         self.org.replace(self.first_day)
@@ -116,7 +135,9 @@ rest_parts = st.sampled_from(
      "unprocessedrecords", "results", "metadata", "deployRequest", "password", "Id", "Name",
      "Email", "search", "parameterizedSearch", "connect", "communities", "01g000000000001-2000",
      "750000000000001AAA", "updated", "deleted", "layouts", "describeSObjects", "recent", "theme",
-     "actions", "appMenu", "CustomField", "executeAnonymous"]
+     "actions", "appMenu", "CustomField", "executeAnonymous", "templates", "publish", "Network",
+     "NetworkMember", "NetworkMemberGroup", "NetworkSelfRegistration", "BackgroundOperation",
+     "EmailTemplate", "RecordType", "0DB000000000001AAA", "08P000000000001AAA"]
 ) | texts  # fmt: skip
 kinds = st.sampled_from(
     ["application/json", "application/json; charset=latin-9", "application/xml", "text/csv",
@@ -205,6 +226,14 @@ RECORD_TARGETS = (
     ("PATCH", "/sobjects/User/Username/jane%40x.example"),
     ("PATCH", "/sobjects/Contact/Email/jane%40x.example"),
     ("POST", "/sobjects/User/<User>/password"),
+    ("PATCH", "/sobjects/Account/<Person>"),
+    ("PATCH", "/sobjects/Network/<Network>"),
+    ("PATCH", "/sobjects/NetworkMember/<NetworkMember>"),
+    ("PATCH", "/sobjects/NetworkMemberGroup/<NetworkMemberGroup>"),
+    ("POST", "/sobjects/NetworkMemberGroup"),
+    ("POST", "/sobjects/NetworkSelfRegistration"),
+    ("POST", "/sobjects/EmailTemplate"),
+    ("POST", "/connect/communities/<Network>/publish"),
 )
 FIELDS = (
     "Name", "LastName", "FirstName", "Email", "AccountId", "OwnerId", "ContactId", "Username",
@@ -212,14 +241,18 @@ FIELDS = (
     "attributes", "NumberOfEmployees", "AnnualRevenue", "Birthdate", "BillingAddress",
     "BillingLatitude", "Account", "Owner", "CreatedDate", "Description", "Phone", "Website",
     "UserLicenseId", "PermissionsApiEnabled", "ParentId", "Contacts", "Nothing", "NewPassword",
-    "SobjectType", "PermissionsRead", "AssigneeId", "PermissionSetId", "Label",
+    "SobjectType", "PermissionsRead", "AssigneeId", "PermissionSetId", "Label", "NetworkId",
+    "AssignmentStatus", "Status", "UrlPathPrefix", "NewSenderAddress", "MaxFileSizeKb",
+    "SelfRegProfileId", "OptionsSendWelcomeEmail", "WelcomeEmailTemplateId", "PersonEmail",
+    "RecordTypeId", "Salutation", "FolderId", "TemplateStyle", "TemplateType",
 )  # fmt: skip
 records = st.dictionaries(
     st.sampled_from(FIELDS),
     st.sampled_from(
         [{"type": "Account"}, {"type": "Contact", "referenceId": "r"}, {"Name": "x"}, {"Id": 1},
          {"records": [{"attributes": {"type": "Contact", "referenceId": "s"}, "LastName": "x"}]},
-         ADMIN, "Acme", "jane@x.example", "en_US", "Europe/Berlin", "2026-05-01", True, 10**30]
+         ADMIN, "Live", "WaitingForRemove", "UnderConstruction", "acme", "0DB000000000001AAA",
+         "012000000000002AAA", "Acme", "jane@x.example", "en_US", "Europe/Berlin", "2026-05-01", True, 10**30]
     ) | values,
     max_size=6,
 )  # fmt: skip
@@ -285,7 +318,13 @@ BUNDLES = {
     "POST /composite/tree/Account": some({"records": many_records}),
     "POST /jobs/ingest": ingest,
     "POST /jobs/query": bulk_query,
-}
+    "POST /connect/communities": some(
+        {"name": maybe(st.sampled_from(["Help", "ACME", ""])),
+         "templateName": maybe(st.sampled_from([one.name for one in templates.SITE_TEMPLATES])),
+         "urlPathPrefix": maybe(st.sampled_from(["help", "acme", "a b", ""]))},
+        description=values, templateParams=values, x=values,
+    ),
+}  # fmt: skip
 
 
 @FUZZ
@@ -401,6 +440,58 @@ def test_soap_calls(path, method, operation, content, head, data):
     text = envelope(path, operation, content, head.format(world().token))
     body = text.encode() if data.draw(st.booleans()) else data.draw(broken(text))
     soap_send(method, path, body)
+
+
+WRITTEN = {
+    "Network": (
+        "changePasswordTemplate", "emailSenderAddress", "emailSenderName",
+        "forgotPasswordTemplate", "site", "status", "tabs", "welcomeTemplate", "description",
+        "networkMemberGroups", "newSenderAddress", "picassoSite", "selfRegProfile",
+        "sendWelcomeEmail", "urlPathPrefix", "maxFileSizeKb", "emailFooterLogo",
+    ),
+    "CustomSite": (
+        "active", "allowHomePage", "allowStandardIdeasPages", "allowStandardLookups",
+        "allowStandardPortalPages", "allowStandardSearch", "browserXssProtection",
+        "clickjackProtectionLevel", "contentSniffingProtection", "indexPage", "masterLabel",
+        "referrerPolicyOriginWhenCrossOrigin", "siteType", "siteAdmin", "portal", "urlPathPrefix",
+    ),
+    "SharingSet": ("accessMappings", "description", "name", "profiles"),
+}  # fmt: skip
+FIT = {
+    "clickjackProtectionLevel": "SameOriginOnly", "siteType": "ChatterNetwork", "status": "Live",
+    "tabs": "<m:defaultTab>home</m:defaultTab>", "maxFileSizeKb": "5000", "site": "Acme",
+    "emailSenderAddress": "a@b.example", "picassoSite": "Acme1", "name": "Acme",
+    "accessMappings": "<m:accessLevel>Read</m:accessLevel><m:object>Case</m:object>"
+    "<m:objectField>Contact</m:objectField><m:userField>Contact</m:userField>",
+    "networkMemberGroups": "<m:profile>admin</m:profile>", "urlPathPrefix": "acme",
+    "profiles": "customer community user", "siteAdmin": "portal.admin@acme.example",
+    **dict.fromkeys(
+        ("changePasswordTemplate", "forgotPasswordTemplate", "welcomeTemplate"),
+        "unfiled$public/CommunityWelcomeEmailTemplate",
+    ),
+}  # fmt: skip
+of_sites = st.sampled_from(sorted(WRITTEN)).flatmap(
+    lambda kind: st.tuples(
+        st.just(kind),
+        st.sampled_from(["Acme", "acme", "Other", "a.b", "%41cme", "x" * 300, "Ö"]),
+        st.fixed_dictionaries(
+            {
+                name: st.sampled_from([FIT.get(name, "true")] * 6 + ["", "x", "x" * 300, None])
+                for name in WRITTEN[kind]
+            }
+        ),
+    )
+)
+
+
+@settings(FUZZ, max_examples=250)
+@given(st.sampled_from(["createMetadata", "updateMetadata", "upsertMetadata"]), of_sites)
+def test_components_of_sites(operation, component):
+    kind, name, held = component
+    inner = "".join(f"<m:{one}>{text}</m:{one}>" for one, text in held.items() if text is not None)
+    content = f'<m:metadata xsi:type="m:{kind}"><m:fullName>{name}</m:fullName>{inner}</m:metadata>'
+    head = f"<m:sessionId>{world().token}</m:sessionId>"
+    soap("m/60.0", operation, content, head)
 
 
 def envelope(path, operation, content, head):

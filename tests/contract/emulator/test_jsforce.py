@@ -156,6 +156,24 @@ def test_metadata_is_saved_read_listed_and_removed(jsforce):
     }
 
 
+def test_a_site_is_made_joined_opened_and_published(jsforce, local, admin):
+    seed.enable_digital_experiences(local, admin)
+    assert jsforce("sites") == {
+        "message": "Your site is almost ready. To track the site creation status, query the"
+        " BackgroundOperation object and enter the jobId as the Id.",
+        "states": ["Waiting", "Running", "Complete"],
+        "status": "UnderConstruction",
+        "again": ["INVALID_INPUT", "Enter a different name. That one already exists."],
+        "steps": ["WaitingForAdd", "AddCalculated", "Added"],
+        "removed": "INVALID_TYPE_FOR_OPERATION",
+        "profiles": ["admin", "customer community user"],
+        "live": True,
+        "after": "Live",
+        "published": ["Acme Help", True],
+        "listed": ["Acme Help"],
+    }
+
+
 PROFILE = (
     '<Profile xmlns="http://soap.sforce.com/2006/04/metadata"><custom>true</custom>'
     "<description>by deploy</description><userLicense>{license}</userLicense></Profile>"

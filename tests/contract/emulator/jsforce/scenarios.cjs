@@ -151,6 +151,46 @@ const scenarios = {
     };
   },
 
+  async sites() {
+    const conn = connection();
+    const listed = async () => (await conn.request("/connect/communities")).communities.map((one) => one.name);
+    const made = await conn.requestPost("/connect/communities", {
+      name: "Acme Help",
+      urlPathPrefix: "help",
+      templateName: "Customer Service",
+      description: "",
+    });
+    const operation = `SELECT Id, Status FROM BackgroundOperation WHERE Id = '${made.jobId}'`;
+    const states = [];
+    while (states.at(-1) !== "Complete") states.push((await conn.query(operation)).records[0].Status);
+    const [network] = (await conn.query("SELECT Id, Status FROM NETWORK WHERE NAME = 'Acme Help'")).records;
+    const again = await conn
+      .requestPost("/connect/communities", { name: "Acme Help", urlPathPrefix: "x", templateName: "Aloha" })
+      .catch((error) => [error.errorCode, error.message]);
+    const profile = await conn.sobject("Profile").findOne({ Name: "Customer Community User" }, "Id");
+    const groups = conn.sobject("NetworkMemberGroup");
+    const group = await groups.create({ NetworkId: network.Id, ParentId: profile.Id });
+    const steps = [];
+    while (steps.at(-1) !== "Added") steps.push((await groups.findOne({ Id: group.id })).AssignmentStatus);
+    const removed = await groups.destroy(group.id).catch((error) => error.errorCode);
+    const read = await conn.metadata.read("Network", "Acme Help");
+    const live = await conn.metadata.update("Network", { ...read, status: "Live" });
+    const published = await conn.requestPost(`/connect/communities/${network.Id}/publish`, {});
+    return {
+      message: made.message,
+      states,
+      status: network.Status,
+      again,
+      steps,
+      removed,
+      profiles: read.networkMemberGroups.profile,
+      live: live.success,
+      after: (await conn.sobject("Network").retrieve(network.Id)).Status,
+      published: [published.name, published.id === network.Id],
+      listed: await listed(),
+    };
+  },
+
   async deploy() {
     const conn = connection();
     const zip = Buffer.from(process.env.PACKAGE, "base64");
