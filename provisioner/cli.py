@@ -305,7 +305,7 @@ def _explain(parser: argparse.ArgumentParser) -> None:
     login = _only(parser, "login", "every thing a login needs, and whether it is there")
     login.add_argument("user", metavar="USER", help="a username, or a key under `users:`")
     _spec_option(login)
-    login.add_argument("--portal", metavar="NAME", help="the portal to log in to")
+    login.add_argument("--portal", metavar="NAME", help="the portal or site to log in to")
     login.add_argument("--error", metavar="TEXT", help="what the user saw: start from that")
     login.add_argument(
         "--ip", metavar="ADDRESS", type=_address, help="the address that the user logs in from"
@@ -322,7 +322,7 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         help="usernames, or keys under `users:` (default: the canaries under `verify:`)",
     )
     _spec_option(login)
-    login.add_argument("--portal", metavar="NAME", help="the portal to log in to")
+    login.add_argument("--portal", metavar="NAME", help="the portal or site to log in to")
     given = login.add_mutually_exclusive_group()
     given.add_argument("--password-env", metavar="NAME", help="the variable with the password")
     given.add_argument("--password-file", metavar="FILE", help="the file with the password")

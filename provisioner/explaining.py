@@ -17,6 +17,7 @@ from provisioner.call import (
     PasswordExpired,
     ReadMembership,
     ReadMetadata,
+    ReadSites,
     Select,
     ServerTime,
 )
@@ -76,16 +77,20 @@ class Target:
 def read(org: Org, username: str, target: Target, address: str | None = None) -> LoginFacts:
     """The facts about the user's login to the portal that it is meant for. Raises OrgError.
 
-    Without a name it is the first portal that lets the profile in and is active, else one that
-    lets it in, else one of the spec's, else the only one there is.
+    Without a name it is the first portal, then site, that lets the user in and is active, else one
+    that would let it in, else one of the spec's, else the first there is.
     """
     selected = Select("User", _USER, (("Username", (username,)),))
     first = (selected, LICENCES, PROFILES, ORGANIZATION, _LISTED)
     facts = Facts(dict(zip(first, org.read(first), strict=True)))
     rows = facts.answer(selected)
     row = rows[0] if rows else None
+    profile = _profile_name(facts, row)
     portals = _portals(org, facts, target)
-    chosen = _chosen(portals, target, _profile_name(facts, row))
+    chosen = _chosen(portals, target, profile)
+    if chosen is None or not (chosen.active and profile in (chosen.members or ())):
+        # Only where no portal takes the user: a site costs two calls more.
+        chosen = _chosen((*portals, *_sites(org, row, profile, target)), target, profile)
     on = bool(facts.components("Portal")) or _portal_on(org)
     names = tuple(sorted(facts.components("Portal")))
     if row is None:
@@ -154,6 +159,30 @@ def _portals(org: Org, facts: Facts, target: Target, *, members: bool = True) ->
     )
 
 
+def _sites(
+    org: Org, row: Mapping[str, Any] | None, profile: str | None, target: Target
+) -> tuple[Portal, ...]:
+    """The sites; the members are the profile itself where the user is one, by whatever right."""
+    named = target.portal.casefold() if target.portal else None
+    sites = [s for s in _asked(org, ReadSites()) or [] if named in (None, s.name.casefold())]
+    if not sites:
+        return ()
+    id_ = str(row["Id"]) if row is not None else ""
+    joined = Select("NetworkMember", ("NetworkId",), (("MemberId", (id_,)),))
+    rows = _asked(org, joined) if row is not None else []
+    networks = None if rows is None else {str(r["NetworkId"]) for r in rows}
+    return tuple(
+        Portal(
+            site.name,
+            site.login_url,
+            site.status == "Live",
+            None if networks is None else frozenset({profile or ""} if site.id in networks else ()),
+            is_site=True,
+        )
+        for site in sites
+    )
+
+
 def _members(org: Org, portal_id: str) -> frozenset[str] | None:
     try:
         (found,) = org.read([ReadMembership(portal_id)])
@@ -166,9 +195,10 @@ def _members(org: Org, portal_id: str) -> frozenset[str] | None:
 def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> Portal | None:
     preferred = {name.casefold() for name in target.preferred}
 
-    def rank(portal: Portal) -> tuple[bool, bool, bool, str]:
-        mine = bool(portal.members) and profile in (portal.members or ())
-        return (not mine, not portal.active, portal.name.casefold() not in preferred, portal.name)
+    def rank(portal: Portal) -> tuple[bool, bool, bool, bool, str]:
+        mine = profile in (portal.members or ())
+        wanted = portal.name.casefold() in preferred
+        return (not mine, not portal.active, not wanted, portal.is_site, portal.name)
 
     return min(portals, key=rank, default=None)
 

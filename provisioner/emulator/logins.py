@@ -19,6 +19,8 @@ LOCKED: Final = "Password lockout"
 WRONG_PASSWORD: Final = "Invalid password"  # noqa: S105 - a status
 PORTAL_OFF: Final = "Invalid - Portal disabled"
 NOT_MEMBER: Final = "Invalid profile association"
+SITE_OFF: Final = "Invalid - Experience Cloud site offline"
+NO_SITE: Final = "No Experience Cloud site access"
 BAD_TIME: Final = "Restricted time"
 BAD_ADDRESS: Final = "Restricted IP"
 
@@ -64,6 +66,18 @@ def by_scope(
     if status == SUCCESS:
         status = _scope(org, user, in_org=in_org, portal=portal)
     return by_limits(org, user, address) if status == SUCCESS else status
+
+
+def by_site(
+    org: Org, user: dict[str, Any], password: str, address: str, *, live: bool, member: bool
+) -> str:
+    """`by_password`, and in between whether the site is live and the user one of its members."""
+    status = _known(org, user, password)
+    if status != SUCCESS:
+        return status
+    if not live:
+        return SITE_OFF
+    return by_limits(org, user, address) if member else NO_SITE
 
 
 def by_limits(org: Org, user: dict[str, Any], address: str) -> str:

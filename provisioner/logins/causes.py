@@ -39,12 +39,15 @@ STATUS = {
     Cause.HOURS: "Restricted time",
     Cause.ADDRESS: "Restricted IP",
 }
+# What it says where the login was to a site.
+STATUS_OF_SITE = {
+    Cause.OPEN: "Invalid - Experience Cloud site offline",
+    Cause.MEMBER: "No Experience Cloud site access",
+}
 SUCCESS = "Success"
 
 # Other statuses that stand for no check of ours. (platform reference 6.5)
 _ELSE = {
-    "Invalid - Experience Cloud site offline": "the site is offline: activate it",
-    "No Experience Cloud site access": "the profile is no member of the site",
     "Failed: API security token required": "an API login that needed the security token",
     "Restricted domain": "the login came to the wrong host: use the org's My Domain",
     "Failed: API Version Removed": "a client with an API version that is retired",
@@ -75,12 +78,17 @@ _TEXTS: tuple[tuple[str, tuple[Cause, ...]], ...] = (
 def of_status(status: str) -> Cause | None:
     """The check that a status of LoginHistory is about, the likeliest where there are two."""
     wanted = status.strip().casefold()
-    found = [cause for cause, text in STATUS.items() if text.casefold() == wanted]
+    known = (*STATUS.items(), *STATUS_OF_SITE.items())
+    found = [cause for cause, text in known if text.casefold() == wanted]
     return found[-1] if found else None
 
 
 def explained(status: str) -> str:
     """A status of LoginHistory in words that say what to look at."""
+    if status == STATUS_OF_SITE[Cause.OPEN]:
+        return "the site was not live"
+    if status == STATUS_OF_SITE[Cause.MEMBER]:
+        return "the user was no member of the site"
     cause = of_status(status)
     if cause is not None:
         return {

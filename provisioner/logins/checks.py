@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from provisioner.logins.causes import STATUS, SUCCESS, Cause, explained, of_error
+from provisioner.logins.causes import STATUS, STATUS_OF_SITE, SUCCESS, Cause, explained, of_error
 from provisioner.logins.facts import DAYS, LoginFacts, Password, Portal, User
 
 _STATUS_ROWS = 3
@@ -39,11 +39,14 @@ class Finding:
     found: str
     certainty: Certainty = Certainty.READ
     remedy: str | None = None
+    of_site: bool = False
 
     @property
     def status(self) -> str | None:
         """What LoginHistory says of a login that fails for it."""
-        return STATUS.get(self.cause) if self.verdict is Verdict.FAILS else None
+        if self.verdict is not Verdict.FAILS:
+            return None
+        return (STATUS_OF_SITE if self.of_site else STATUS).get(self.cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,10 @@ def _profile(facts: LoginFacts) -> Iterator[Finding]:
     if user is None or user.is_portal is None:
         return
     licence = f" (licence `{user.licence.name}`)" if user.licence else ""
+    if facts.portal is not None and facts.portal.is_site:
+        found = f"`{user.profile}`{licence}: a site takes whoever is a member"
+        yield Finding(Cause.PROFILE, Verdict.HOLDS, found)
+        return
     if user.is_portal:
         yield Finding(
             Cause.PROFILE, Verdict.HOLDS, f"`{user.profile}`{licence} is for portal users"
@@ -265,14 +272,16 @@ def _role(facts: LoginFacts) -> Iterator[Finding]:
 
 
 def _portal(facts: LoginFacts) -> Iterator[Finding]:
-    if not facts.portal_on:
+    if facts.portal is not None:
+        yield _open(facts.portal)
+    elif not facts.portal_on:
         yield Finding(
             Cause.ENABLED,
             Verdict.FAILS,
             "the Customer Portal is off in this org",
             remedy="set `settings.OrgSettings.enableCustomerSuccessPortal: true`",
         )
-    elif facts.portal is None:
+    else:
         known = ", ".join(f"`{name}`" for name in facts.portals)
         yield Finding(
             Cause.PORTAL,
@@ -280,22 +289,36 @@ def _portal(facts: LoginFacts) -> Iterator[Finding]:
             "there is no portal to log in to" if not known else f"the portals are {known}",
             remedy="declare one under `portals:`" if not known else "name one with `--portal`",
         )
-    elif facts.portal.active:
-        yield Finding(Cause.OPEN, Verdict.HOLDS, f"`{facts.portal.name}` is active")
-    else:
-        yield Finding(
+
+
+def _open(portal: Portal) -> Finding:
+    name = portal.name
+    if portal.active:
+        found = f"`{name}` is {'live' if portal.is_site else 'active'}"
+        return Finding(Cause.OPEN, Verdict.HOLDS, found)
+    if portal.is_site:
+        return Finding(
             Cause.OPEN,
             Verdict.FAILS,
-            f"the portal `{facts.portal.name}` is not active",
-            remedy=f"set `active: true` in `portals.{facts.portal.name}`",
+            f"the site `{name}` is not live",
+            remedy="activate it: Workspaces > Administration > Settings > Activate",
+            of_site=True,
         )
+    return Finding(
+        Cause.OPEN,
+        Verdict.FAILS,
+        f"the portal `{name}` is not active",
+        remedy=f"set `active: true` in `portals.{name}`",
+    )
 
 
 def _member(facts: LoginFacts) -> Iterator[Finding]:
     user, portal = facts.user, facts.portal
-    if user is None or portal is None or user.is_portal is False:
+    if user is None or portal is None or (user.is_portal is False and not portal.is_site):
         return
-    if portal.members is None:
+    if portal.is_site:
+        yield _site_member(user, portal)
+    elif portal.members is None:
         yield _inferred_member(facts, user, portal)
     elif user.profile.casefold() in {name.casefold() for name in portal.members}:
         yield Finding(
@@ -308,6 +331,22 @@ def _member(facts: LoginFacts) -> Iterator[Finding]:
             f"the profile `{user.profile}` is not one of the profiles of `{portal.name}`",
             remedy=f"add `{user.profile}` to `portals.{portal.name}.profiles`",
         )
+
+
+def _site_member(user: User, portal: Portal) -> Finding:
+    if portal.members is None:
+        found = "the org does not show the site's members to this login"
+        return Finding(Cause.MEMBER, Verdict.UNKNOWN, found)
+    if user.profile in portal.members:
+        return Finding(Cause.MEMBER, Verdict.HOLDS, f"a member of `{portal.name}`")
+    return Finding(
+        Cause.MEMBER,
+        Verdict.FAILS,
+        f"neither the profile `{user.profile}` nor a permission set of the user is a member of the"
+        f" site `{portal.name}`",
+        remedy="add the profile: Workspaces > Administration > Members",
+        of_site=True,
+    )
 
 
 def _inferred_member(facts: LoginFacts, user: User, portal: Portal) -> Finding:

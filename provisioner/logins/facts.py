@@ -33,7 +33,7 @@ class Seats:
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """A portal: its login page, whether it is open, and the profiles that may come in.
+    """A portal or a site: its login page, whether it is open, and the profiles that may come in.
 
     `members` is `None` where the org does not let us read them.
     """
@@ -42,6 +42,7 @@ class Portal:
     url: str
     active: bool
     members: frozenset[str] | None
+    is_site: bool = False
 
 
 @dataclass(frozen=True, slots=True)

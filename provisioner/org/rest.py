@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from requests import JSONDecodeError
 from simple_salesforce.api import Salesforce, SFType
@@ -62,10 +62,16 @@ class Rest:
                 return []
             raise
         found = [
-            Site(s["id"], s["name"], s["status"], s.get("loginUrl") or s.get("siteUrl") or "")
+            Site(s["id"], s["name"], s["status"], self._reached(s.get("loginUrl") or s["siteUrl"]))
             for s in answer["communities"]
         ]
         return sorted(found, key=lambda site: (site.name, site.id))
+
+    def _reached(self, url: str) -> str:
+        """An address of this org's own host in the scheme that we reach it by."""
+        here, there = urlsplit(self._wire.instance_url), urlsplit(url)
+        same = here.netloc == there.netloc
+        return there._replace(scheme=here.scheme).geturl() if same else url
 
     def password_expired(self, user_id: str) -> bool:
         """Whether the user's next login asks for a new password. (platform reference 6.1)"""

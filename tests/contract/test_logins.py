@@ -12,6 +12,7 @@ from lxml import html
 from provisioner import customers, explaining
 from provisioner.emulator import logins, seed
 from provisioner.emulator.components import kind
+from provisioner.emulator.sites import members, networks, templates
 from provisioner.explaining import Target
 from provisioner.logins.causes import Cause
 from provisioner.logins.checks import trace
@@ -395,3 +396,60 @@ def test_explaining_takes_few_calls(world):
     before = org.api_calls
     explaining.read(org, JANE, Target())
     assert org.api_calls - before <= 8
+
+
+# -- sites -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(world):
+    """A live site that the profile is a member of, in an org whose portal does not take it."""
+    world.spec["settings"]["CommunitiesSettings"] = {"enableNetworksEnabled": True}
+    world.spec["portals"][PORTAL]["profiles"] = []
+    world.apply()
+    template = templates.site_template("Customer Service")
+    values = {"Name": "Acme Site", "UrlPathPrefix": "customers"}
+    id_ = networks.create(world.local, world.by, template, values)
+    world.local.update("Network", id_, {"Status": networks.LIVE}, by=world.by)
+    profile = world.user()["ProfileId"]
+    members.add_group(world.local, world.by, id_, profile, status=members.ADDED)
+    return id_
+
+
+def close_site(world, id_):
+    world.local.update("Network", id_, {"Status": "DownForMaintenance"}, by=world.by)
+
+
+def no_member(world, id_):
+    members.forget_parent(world.local, world.by, world.user()["ProfileId"])
+    world.local.execute('DELETE FROM "NetworkMember" WHERE "NetworkId" = ?', (id_,))
+
+
+SITE_FAILED = "Your login attempt has failed. Make sure"
+
+
+def test_a_site_is_logged_in_to_where_no_portal_takes_the_user(world, site):
+    assert world.explain().answer == f"{JANE} can log in to `Acme Site`"
+    verified = world.verify()
+    assert [s.said for s in verified.stages if not s.ok] == []
+    assert verified.portal == "Acme Site"
+    assert verified.url.endswith("/customers/s/login")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause", "status"),
+    [
+        (close_site, Cause.OPEN, "Invalid - Experience Cloud site offline"),
+        (no_member, Cause.MEMBER, "No Experience Cloud site access"),
+    ],
+)
+def test_what_keeps_somebody_out_of_a_site(world, site, spoil, cause, status):
+    spoil(world, site)
+    target = Target("acme site")
+    found = trace(explaining.read(world.portal.org, JANE, target, HERE))
+    assert [(f.cause, f.status) for f in found.causes] == [(cause, status)]
+    who = Credentials(JANE, Secret(PASSWORD))
+    verified, _ = customers.verify_login(world.portal.org, who, target)
+    assert verified.failed.stage is Stage.CREDENTIALS
+    assert verified.failed.said.startswith(SITE_FAILED)
+    assert world.status() == status

@@ -65,7 +65,7 @@ def test_nothing_in_the_way():
         (with_user(locked=True), Cause.LOCKED),
         (with_user(password=Password.NEVER_GIVEN), Cause.PASSWORD),
         (with_user(is_portal=False), Cause.PROFILE),
-        (replace(FACTS, portal_on=False), Cause.ENABLED),
+        (replace(FACTS, portal_on=False, portal=None), Cause.ENABLED),
         (replace(FACTS, portal=None), Cause.PORTAL),
         (with_portal(active=False), Cause.OPEN),
         (with_portal(members=frozenset({"Other"})), Cause.MEMBER),
@@ -95,6 +95,23 @@ def test_each_cause_alone_is_the_answer(facts, cause):
 def test_a_note_keeps_nobody_out(facts, cause):
     assert trace(facts).can_log_in
     assert finding(facts, cause).verdict is Verdict.NOTE
+
+
+@pytest.mark.parametrize(
+    ("values", "cause", "status"),
+    [
+        ({"active": False}, Cause.OPEN, "Invalid - Experience Cloud site offline"),
+        ({"members": frozenset()}, Cause.MEMBER, "No Experience Cloud site access"),
+    ],
+)
+def test_a_site_has_causes_of_its_own(values, cause, status):
+    site = with_portal(is_site=True)
+    assert trace(replace(site, user=replace(JANE, is_portal=False))).can_log_in
+    found = trace(with_portal(is_site=True, **values))
+    assert [(f.cause, f.status) for f in found.causes] == [(cause, status)]
+    assert "Workspaces" in found.causes[0].remedy
+    assert of_status(status) is cause
+    assert "site" in explained(status)
 
 
 def test_what_is_not_known_is_said():
@@ -158,5 +175,5 @@ def test_every_status_leads_to_its_check(cause):
 
 
 def test_statuses_of_no_check_are_translated_too():
-    assert explained("No Experience Cloud site access") == "the profile is no member of the site"
+    assert explained("Login rate exceeded").startswith("too many logins")
     assert explained("Something new") == "a status that is not known here"

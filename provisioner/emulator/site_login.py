@@ -1,0 +1,73 @@
+"""Where the members of an Experience Cloud site log in: the address that Connect tells.
+
+Status texts of LoginHistory: platform reference 6.5 [V]. The form stands for the login pages of all
+templates, and inside the site a member sees what a portal's user sees (guess).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, request
+
+from provisioner.emulator import auth, browser, context, logins
+from provisioner.emulator.sites import members, networks
+
+if TYPE_CHECKING:
+    from provisioner.emulator.store import Org
+
+blueprint = Blueprint("site_login", __name__)
+
+# what the login page of a site's Visualforce pages says, general knowledge [U]
+_FAILED: Final = "Your login attempt has failed. Make sure the username and password are correct."
+
+
+@blueprint.route("/login", defaults={"prefix": ""}, methods=["GET", "POST"])
+@blueprint.route("/s/login", defaults={"prefix": ""}, methods=["GET", "POST"])
+@blueprint.route("/<prefix>/login", methods=["GET", "POST"])
+@blueprint.route("/<prefix>/s/login", methods=["GET", "POST"])
+def login(prefix: str) -> Response:
+    """The login form of one site."""
+    org = context.org()
+    network = _site(org, prefix)
+    if network is None:
+        # as Classic says for an address that is none, general knowledge [U]
+        text = "You have attempted to reach a URL that no longer exists on salesforce.com."
+        return browser.refusal("URL No Longer Exists", text)
+    if request.method == "GET":
+        return _form(network, "")
+    given, address = request.form.get("pw", ""), str(request.remote_addr)
+    for user in org.select("User", Username=request.form.get("un", "").strip()):
+        with org.transaction():
+            status = logins.by_site(
+                org,
+                user,
+                given,
+                address,
+                live=members.is_live(org, network["Id"]),
+                member=members.is_member(org, user["Id"], network["Id"]),
+            )
+            # the type of a login to a site, general knowledge [U]
+            auth.log_in(org, user["Id"], status, login_type="Chatter Communities External User")
+            logins.count(org, user, status)
+        if status == logins.SUCCESS:
+            session = org.start_session(user["Id"], browser.PORTAL_KIND)
+            return browser.enter(session, browser.PORTAL_HOME)
+    return _form(network, _FAILED)
+
+
+def _site(org: Org, prefix: str) -> dict[str, Any] | None:
+    if not org.feature("Networks"):
+        return None
+    wanted = (row for row in networks.select(org) if (row["UrlPathPrefix"] or "") == prefix)
+    return next(wanted, None)
+
+
+def _form(network: dict[str, Any], error: str) -> Response:
+    return browser.page(
+        "site_login.html",
+        action=request.path,
+        error=error,
+        name=network["Name"],
+        username=request.form.get("un", ""),
+    )
