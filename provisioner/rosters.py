@@ -14,6 +14,7 @@ from provisioner.resource import Spec
 from provisioner.roster import Roster
 from provisioner.rules import Schemas
 from provisioner.source import Document
+from provisioner.text import Texts
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 # Line breaks to an editor's eye and to YAML, but not to CSV.
@@ -33,23 +34,6 @@ class Rows:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-class Texts(Mapping[str, str]):
-    """Texts by name, of which some are read only when they are asked for."""
-
-    def __init__(self, known: Mapping[str, str], later: Mapping[str, Callable[[], str]]) -> None:
-        self._known = known
-        self._later = later
-
-    def __getitem__(self, name: str) -> str:
-        return self._known[name] if name in self._known else self._later[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._known, **self._later})
-
-    def __len__(self) -> int:
-        return len({**self._known, **self._later})
-
-
 def read(
     documents: Sequence[Document],
     texts: Mapping[str, str],
@@ -61,7 +45,7 @@ def read(
     """The resources of every roster that none of the `problems` is about."""
     specs: list[Spec] = []
     found: list[Diagnostic] = []
-    later: dict[str, Callable[[], str]] = {}
+    later: dict[str, Callable[[], Iterator[str]]] = {}
     named: dict[str, Span] = {}
     flawed: set[str] = set()
     for document in documents:
@@ -81,7 +65,7 @@ def read(
             if not filled.problems:
                 flawed.discard(declared.name)
             if Path(path).is_file():
-                later[path] = _text(path, declared.encoding)
+                later[path] = _lines(path, declared.encoding)
     return Rows(tuple(specs), tuple(found), frozenset(flawed), Texts(texts, later))
 
 
@@ -140,11 +124,14 @@ def _first_replaced(path: str, encoding: str) -> Span:
     return Span(path, 1, 1, 1, 1)
 
 
-def _text(path: str, encoding: str | None) -> Callable[[], str]:
-    def read_() -> str:
+def _lines(path: str, encoding: str | None) -> Callable[[], Iterator[str]]:
+    """What reads the lines of a file again, to show some of them."""
+
+    def read_() -> Iterator[str]:
         with Path(path).open(
             encoding=_encoding(path, encoding), newline="", errors="replace"
         ) as file:
-            return file.read().translate(_NO_BREAKS)
+            for line in file:
+                yield line.translate(_NO_BREAKS)
 
     return read_

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from provisioner import text
@@ -40,26 +40,35 @@ def lines(
     of many rows.
     """
     shown = tuple(diagnostics)
-    counts = Counter(diagnostic.code for diagnostic in shown)
-    seen: Counter[str] = Counter()
-    split: dict[str, list[str]] = {}
-    for diagnostic in shown:
-        code = diagnostic.code
-        seen[code] += 1
-        if counts[code] > _MANY and seen[code] > _FIRST:
-            if seen[code] == counts[code]:
-                left = counts[code] - _FIRST
-                at = f", the last at {diagnostic.span}" if diagnostic.span else ""
-                yield Line((f"... {left:,} more of `{code}`{at}", "bold"))
-                yield Line()
-            continue
-        span = diagnostic.span
-        if span and span.file not in split:
-            split[span.file] = text.lines(texts.get(span.file, ""))
-        yield from _one(diagnostic, split[span.file] if span else [], width)
+    needed: dict[str, set[int]] = {}
+    for one in _few(shown):
+        if isinstance(one, Diagnostic) and one.span:
+            needed.setdefault(one.span.file, set()).add(one.span.line)
+    source = {file: text.picked(texts, file, numbers) for file, numbers in needed.items()}
+    for one in _few(shown):
+        if isinstance(one, Diagnostic):
+            span = one.span
+            line = source[span.file].get(span.line) if span else None
+            yield from _one(one, line, width)
+        else:
+            yield Line((one, "bold"))
         yield Line()
     if shown:
         yield Line((summary(shown), "bold"))
+
+
+def _few(shown: Sequence[Diagnostic]) -> Iterator[Diagnostic | str]:
+    """The problems to be shown; in the place of the last of very many, how many are not."""
+    counts = Counter(diagnostic.code for diagnostic in shown)
+    seen: Counter[str] = Counter()
+    for diagnostic in shown:
+        code = diagnostic.code
+        seen[code] += 1
+        if counts[code] <= _MANY or seen[code] <= _FIRST:
+            yield diagnostic
+        elif seen[code] == counts[code]:
+            at = f", the last at {diagnostic.span}" if diagnostic.span else ""
+            yield f"... {counts[code] - _FIRST:,} more of `{code}`{at}"
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
@@ -93,7 +102,7 @@ def place(span: Span | None) -> dict[str, Any]:
     }
 
 
-def _one(diagnostic: Diagnostic, source: list[str], width: int) -> Iterator[Line]:
+def _one(diagnostic: Diagnostic, line: str | None, width: int) -> Iterator[Line]:
     style = _STYLES[diagnostic.severity]
     title = (f"{diagnostic.severity.value}[{diagnostic.code}]", style)
     yield Line(title, (f": {_visible(diagnostic.message)}", "bold"))
@@ -101,8 +110,7 @@ def _one(diagnostic: Diagnostic, source: list[str], width: int) -> Iterator[Line
     gutter = " " * len(str(span.line)) if span else ""
     if span:
         yield Line((f"{gutter}--> ", _FRAME), str(span))
-        if span.line <= len(source):
-            line = source[span.line - 1]
+        if line is not None:
             if diagnostic.secret:
                 span, line = _masked(span, line)
             yield from _source(span, line, gutter, width, style)

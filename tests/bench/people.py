@@ -118,7 +118,8 @@ def fill(home: Path, spec: Path, people: int) -> None:
     assert not planned.plan.errors, planned.plan.errors[:3]
     local = LocalOrg(home)
     store = local.open()
-    admin, ids = seed.admin_id(store), dict(planned.ids)
+    admin = seed.admin_id(store)
+    ids = {a: r.id for a, r in planned.reading.live.items()}
     with store.transaction():
         for step in planned.plan.steps:
             (call,) = step.calls
