@@ -629,3 +629,54 @@ def test_packages_by_soap(package, flags):
         f"<m:DeployOptions>{chosen}</m:DeployOptions>"
     )
     soap("m/60.0", "deploy", content, f"<m:sessionId>{world().token}</m:sessionId>")
+
+
+# -- SCIM, and XML where JSON is the rule ------------------------------------------------------
+
+elements = st.recursive(
+    st.sampled_from(["Acme", "", "5", "&amp;", "<![CDATA[x]]>", "\x00", "ö", "&a;"]),
+    lambda inner: st.lists(
+        st.tuples(st.sampled_from([*FIELDS, "1x", "x:y", "isExpired"]), inner), max_size=3
+    ).map(lambda parts: "".join(f"<{name}>{text}</{name}>" for name, text in parts)),
+    max_leaves=6,
+)
+documents = st.tuples(st.sampled_from(["Account", "Password", "User", "x"]), elements).map(
+    lambda parts: f"<{parts[0]}>{parts[1]}</{parts[0]}>"
+)
+
+
+@FUZZ
+@given(st.sampled_from(RECORD_TARGETS), documents.flatmap(broken), st.booleans())
+def test_records_in_xml(target, body, answer_in_xml):
+    method, path = target
+    headers = {"Content-Type": "application/xml"}
+    if answer_in_xml:
+        headers["Accept"] = "application/xml"
+    world().send(method, real(path), body, headers=headers)
+
+
+operations = st.fixed_dictionaries(
+    {
+        "schemas": st.just(["urn:ietf:params:scim:api:messages:2.0:PatchOp"]) | values,
+        "Operations": st.lists(
+            st.dictionaries(
+                st.sampled_from(["op", "path", "value"]),
+                st.sampled_from(["replace", "active", "userName", {"active": 1}]) | values,
+            ),
+            max_size=2,
+        )
+        | values,
+    }
+)
+filters = st.sampled_from(
+    ['userName eq "x"', "active eq true", 'id eq "', "userName", 'emails.value eq "a" and x', ""]
+)
+
+
+@FUZZ
+@given(st.sampled_from(METHODS), texts | st.just(ADMIN), operations, filters, texts, st.booleans())
+def test_scim(method, name, body, wanted, start, login):
+    query = urlencode({"filter": wanted, "startIndex": start, "count": start}, errors="replace")
+    path = f"/services/scim/v2/Users/{quote(name)}" if name else "/services/scim/v2/Users"
+    headers = {"Content-Type": "application/json"}
+    world().send(method, path, json.dumps(body).encode(), query, headers, login=login)
