@@ -126,3 +126,12 @@ def portal(tmp_path):
             tmp_path, credentials.instance_url, credentials.access_token, session, log, local
         )
     local.close()
+
+
+@pytest.fixture
+def app(portal):
+    """The app of the local org with its faults, which every request now goes through."""
+    app = portal.local.app(control=True)
+    for url in (portal.url, portal.url.replace("http:", "https:")):
+        portal.session.mount(url, InProcessAdapter(app))
+    return app

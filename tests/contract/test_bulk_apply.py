@@ -5,7 +5,6 @@ import pytest
 from provisioner import workflow
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
-from provisioner.emulator.server import InProcessAdapter
 from provisioner.executor import Conduct
 from provisioner.org.client import SalesforceOrg
 from provisioner.outcome import Outcome
@@ -19,15 +18,6 @@ SPEC = {
         for n in range(COUNT)
     },
 }
-
-
-@pytest.fixture
-def app(portal):
-    """The app of the local org with its faults, which every request now goes through."""
-    app = portal.local.app(control=True)
-    for url in (portal.url, portal.url.replace("http:", "https:")):
-        portal.session.mount(url, InProcessAdapter(app))
-    return app
 
 
 def apply(portal, **conduct):

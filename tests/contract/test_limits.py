@@ -7,7 +7,6 @@ import pytest
 from provisioner import workflow
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
-from provisioner.emulator.server import InProcessAdapter
 from provisioner.environment import Policy
 from provisioner.executor import Conduct
 from provisioner.org.client import SalesforceOrg
@@ -20,14 +19,6 @@ SPEC = {
     "contacts": {"c": {"account": "a", "LastName": "C", "Email": "c@acme.example"}},
     "layouts": {"Contact-Contact Layout": {"fields": {"Email": {"behavior": "Required"}}}},
 }
-
-
-@pytest.fixture
-def app(portal):
-    app = portal.local.app(control=True)
-    for url in (portal.url, portal.url.replace("http:", "https:")):
-        portal.session.mount(url, InProcessAdapter(app))
-    return app
 
 
 @pytest.fixture

@@ -429,3 +429,13 @@ def watch():
     """Put a proxy in front of an org until the test is over: `watch(org)`."""
     with contextlib.ExitStack() as until_the_end:
         yield lambda org: until_the_end.enter_context(watching(org))
+
+
+@pytest.fixture
+def acme(work, serve, watch):
+    """The walk-through's spec for a new served org, which is behind a proxy."""
+    org = serve()
+    watched = watch(org)
+    work.copy_acme()
+    work.use(org, watched.url)
+    return work, org, watched

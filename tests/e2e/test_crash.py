@@ -3,20 +3,8 @@
 import signal
 import subprocess
 
-import pytest
-
 DEADLINE = 60
 MOST = 40  # more writes than the walk-through needs
-
-
-@pytest.fixture
-def acme(work, serve, watch):
-    """The walk-through's spec for a new served org, which is behind a proxy."""
-    org = serve()
-    watched = watch(org)
-    work.copy_acme()
-    work.use(org, watched.url)
-    return work, org, watched
 
 
 def test_killed_after_every_single_write_it_still_gets_there(acme):

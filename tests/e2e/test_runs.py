@@ -20,16 +20,6 @@ MADE = {
 }
 
 
-@pytest.fixture
-def acme(work, serve, watch):
-    """The walk-through's spec for a new served org, which is behind a proxy."""
-    org = serve()
-    watched = watch(org)
-    work.copy_acme()
-    work.use(org, watched.url)
-    return work, org, watched
-
-
 def made(org):
     return {of: len(org.query(f"SELECT Id FROM {of}")) for of in MADE}
 
