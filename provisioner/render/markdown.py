@@ -21,6 +21,8 @@ LIMIT = 65_000
 """Characters, as UTF-16 counts them. A comment on GitHub has at most 65,536 of them."""
 _GRAPH_ROOM = 12_000
 _TABLE_ROOM = 2_000
+# So few steps are read without a click.
+_FEW = 3
 _MOST_PROBLEMS = 40
 _MOST_REMARKS = 25
 _LONGEST = 1_000
@@ -36,8 +38,11 @@ def markdown(view: Mapping[str, Any], *, title: str, limit: int = LIMIT) -> str:
     if view["report"] == "validate":
         return f"{head}\n"
     steps = view["steps"]
+    opened = len(steps) <= _FEW
     for longest, defaults in ((_LONGEST, True), (_SHORTEST, False)):
-        shown = [_step(step, view["report"], longest, defaults=defaults) for step in steps]
+        shown = [
+            _step(step, view["report"], longest, defaults=defaults, opened=opened) for step in steps
+        ]
         whole = "\n\n".join([head, *shown])
         drawn = _drawn(view)
         if _size(whole) + _size(drawn) < limit:
@@ -165,7 +170,9 @@ def _left_out(number: int, noun: str) -> list[str]:
     return [f"- and {number:,} {noun if noun == 'more' else noun + 's more'}"] if number > 0 else []
 
 
-def _step(step: Mapping[str, Any], report: str, longest: int, *, defaults: bool) -> str:
+def _step(
+    step: Mapping[str, Any], report: str, longest: int, *, defaults: bool, opened: bool
+) -> str:
     address = _html_code(step["address"])
     place = f"{step['file']}:{step['line']}"
     at = f" <sub>{_html_code(place)}</sub>" if step["file"] else ""
@@ -190,7 +197,7 @@ def _step(step: Mapping[str, Any], report: str, longest: int, *, defaults: bool)
         body.append("\n".join(notes))
     if not body:
         return f"<p>{title}</p>"
-    return _details(title, body, raw=True)
+    return _details(title, body, raw=True, opened=opened)
 
 
 def _changes(step: Mapping[str, Any], longest: int, *, defaults: bool) -> Iterator[str]:
@@ -243,11 +250,12 @@ def _fitting(
     )
 
 
-def _details(title: str, body: Iterable[str], *, raw: bool = False) -> str:
+def _details(title: str, body: Iterable[str], *, raw: bool = False, opened: bool = False) -> str:
     """A part that opens with a click. Its title is HTML where it is `raw`."""
     said = title if raw else html.escape(title)
     inner = "\n\n".join(body) if raw else "\n".join(body)
-    return f"<details><summary>{said}</summary>\n\n{inner}\n\n</details>"
+    start = "<details open>" if opened else "<details>"
+    return f"{start}<summary>{said}</summary>\n\n{inner}\n\n</details>"
 
 
 def _html_code(text: str) -> str:

@@ -340,6 +340,11 @@ def test_markdown_fits_a_comment_however_much_there_is(count, length):
     assert listed >= min(count, 100)
 
 
+def test_a_few_steps_are_read_without_a_click():
+    assert md.markdown(big(3), title="Plan").count("<details open>") == 3
+    assert "<details open>" not in md.markdown(big(4), title="Plan")
+
+
 def test_markdown_says_by_its_first_line_what_it_is_about():
     view = big(1) | {"environment": "x --> y"}
     assert md.markdown(view, title="Plan").splitlines()[0] == (
