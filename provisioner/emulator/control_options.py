@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Final
 
 from flask import request
 
 from provisioner.emulator import context, seed
 from provisioner.emulator.control import blueprint
-from provisioner.emulator.rules import person_accounts, portal_roles
+from provisioner.emulator.rules import person_accounts, portal_roles, usernames
+
+_WANTED: Final = (
+    "give `PersonAccounts`, true, or `CustomerRoles`, 1 to 3, or `UsernamesElsewhere`, a list"
+)
 
 
 @blueprint.get("/options")
 def options() -> dict[str, Any]:
-    """Person accounts, on or not, and how many roles an account's customers may have."""
+    """Person accounts, on or not; how many roles customers have; usernames of other orgs."""
     org = context.org()
     return {
         "PersonAccounts": org.feature(person_accounts.FEATURE),
         "CustomerRoles": portal_roles.number(org),
+        "UsernamesElsewhere": usernames.elsewhere(org),
     }
 
 
@@ -34,11 +40,16 @@ def set_options() -> tuple[dict[str, Any], int]:
                     return {"error": "person accounts can not be turned off again"}, 400
             case "CustomerRoles", int() if value in portal_roles.NUMBERS and value is not True:
                 pass
+            case "UsernamesElsewhere", list() if all(isinstance(one, str) for one in value):
+                pass
             case _:
-                return {"error": "give `PersonAccounts`, true, or `CustomerRoles`, 1 to 3"}, 400
+                return {"error": _WANTED}, 400
     with org.transaction():
         if wanted.get("PersonAccounts"):
             seed.enable_person_accounts(org)
         if "CustomerRoles" in wanted:
             org.put_setting(portal_roles.NUMBER, str(wanted["CustomerRoles"]))
+        if "UsernamesElsewhere" in wanted:
+            names = [str(one).lower() for one in wanted["UsernamesElsewhere"] or ()]
+            org.put_setting(usernames.ELSEWHERE, json.dumps(names))
     return options(), 200

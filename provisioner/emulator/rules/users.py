@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import logins, sites
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import audits, permissions, portal_roles
+from provisioner.emulator.rules import audits, permissions, portal_roles, usernames
 from provisioner.emulator.rules.accounts import (
     admit,
     may_admit,
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
     from provisioner.emulator.licenses import License
     from provisioner.emulator.store import Org
 
-_USERNAME: Final = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s.]+(\.[^@\s.]+)+")
 EMAIL_DOMAINS: Final = "email domains"  # the name of the setting, a JSON list
 _FEATURES: Final = ("CustomerPortal", "Networks", "PartnerPortal")
 
 
 def create(org: Org, by: str, row: dict[str, Any]) -> str:
     """A user of the company or of the portal, as its profile's licence says."""
-    row["Username"] = _username(row["Username"])
+    row["Username"] = usernames.normal(row["Username"])
     _allowed_domain(org, row)
     license_ = license_of(org, row["ProfileId"])
     _may_manage(org, by, license_)
@@ -44,7 +42,7 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
     portal_roles.fits(org, row, license_, row.get("AccountId"))
     if row["IsActive"]:
         _seat(org, license_)
-    _unique(org, row, None)
+    usernames.check_free(org, row, None, license_)
     if license_.portal:
         _enable(org, by, row, license_)
     if row.get("CommunityNickname") is None:
@@ -67,7 +65,7 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
         _may_give(org, by, current["ProfileId"], merged["ProfileId"])
     _allowed_domain(org, row)
     if "Username" in row:
-        merged["Username"] = row["Username"] = _username(row["Username"])
+        merged["Username"] = row["Username"] = usernames.normal(row["Username"])
     _same_contact(current, merged)
     _portal_switch(current, row)
     merged |= row
@@ -77,7 +75,7 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
         _seat(org, license_)
     if not merged["IsActive"] and current["IsActive"]:
         _leaves_an_admin(org, current)
-    _unique(org, row, current)
+    usernames.check_free(org, row, current, license_)
     if license_.key != held.key:
         row["UserType"] = license_.user_type
         if held.roles and not license_.roles:
@@ -289,17 +287,6 @@ def _leaves_an_admin(org: Org, current: Mapping[str, Any]) -> None:
 # -- names and seats ---------------------------------------------------------------------------
 
 
-def _username(text: str) -> str:
-    if not _USERNAME.fullmatch(text):
-        raise SalesforceError(  # platform reference 2.3 [V]
-            "FIELD_INTEGRITY_EXCEPTION",
-            "Username must be in the form of an email address (for example, john@acme.com):"
-            " Username",
-            ("Username",),
-        )
-    return text.lower()
-
-
 def _allowed_domain(org: Org, row: Mapping[str, Any]) -> None:
     """An e-mail address is of one of the allowed domains, if there are any (2.3 [V])."""
     allowed = json.loads(org.setting(EMAIL_DOMAINS) or "[]")
@@ -318,29 +305,6 @@ def _seat(org: Org, license_: License) -> None:
     if row["UsedLicenses"] >= row["TotalLicenses"]:
         name = f" - {license_.name}" if license_.portal else ""
         raise SalesforceError("LICENSE_LIMIT_EXCEEDED", f"License Limit Exceeded{name}", ())
-
-
-def _unique(org: Org, row: Mapping[str, Any], current: Mapping[str, Any] | None) -> None:
-    own = current["Id"] if current else None
-    for name, code, message in (
-        ("Username", "DUPLICATE_USERNAME", _TAKEN_USERNAME),
-        ("CommunityNickname", "DUPLICATE_COMM_NICKNAME", _TAKEN_NICKNAME),
-    ):
-        value = row.get(name)
-        if value is None:
-            continue
-        if any(id_ != own for id_ in org.find("User", **{name: value})):
-            raise SalesforceError(code, message, (name,))
-
-
-_TAKEN_USERNAME: Final = (
-    "Duplicate Username.<br>The username already exists in this or another Salesforce"
-    " organization. Usernames must be unique across all Salesforce organizations. To resolve, use"
-    " a different username (it doesn't need to match the user's email address). "
-)
-_TAKEN_NICKNAME: Final = (  # platform reference 2.3: code [V], text [U]
-    "Another user has already selected this nickname.<br>Please select another."
-)
 
 
 def _not_a_portal_profile() -> SalesforceError:

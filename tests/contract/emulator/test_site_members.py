@@ -6,6 +6,8 @@ import pytest
 
 from provisioner.emulator.sites import members
 
+from .package_zip import Soap
+
 GROUPS = "SELECT AssignmentStatus FROM NetworkMemberGroup WHERE ParentId = '{}'"
 
 
@@ -42,6 +44,21 @@ def customer(rest, customers):
         return rest.create("User", **(values | more))
 
     return make
+
+
+@pytest.fixture
+def saved_setting(rest):
+    """Switches an element of CommunitiesSettings on."""
+
+    def switch(element):
+        component = (
+            '<metadata xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+            f' xsi:type="CommunitiesSettings"><fullName>Communities</fullName><{element}>true'
+            f"</{element}></metadata>"
+        )
+        assert Soap(rest)("updateMetadata", component)["success"] == "true"
+
+    return switch
 
 
 def members_of(rest, network):
@@ -346,3 +363,37 @@ def test_a_new_sender_proves_the_address(rest, local, anonymous, site):
     row = rest("GET", path)[1]
     assert (row["EmailSenderAddress"], row["NewSenderAddress"]) == ("help@acme.example", None)
     assert "not valid" in anonymous.send("GET", link).text
+
+
+# -- usernames ---------------------------------------------------------------------------------
+
+
+def test_a_username_of_another_org_is_free_for_customers_of_sites_only(
+    rest, saved_setting, customer, portal_on
+):
+    door = "http://127.0.0.1:8787/emulator/options"
+    taken = {"UsernamesElsewhere": ["Jane@acme.example.portal", "joe@acme.example.portal"]}
+    assert rest("PATCH", door, taken)[1]["UsernamesElsewhere"][0] == "jane@acme.example.portal"
+    assert rest("PATCH", door, {"UsernamesElsewhere": [1]})[0] == 400
+    customer("jane")  # Customer Community: unique in the org
+    (portal,) = rest.rows(
+        "SELECT Id FROM UserLicense WHERE Name = 'Customer Portal Manager Custom'"
+    )
+    profile = rest.create("Profile", Name="Portal", UserLicenseId=portal["Id"])
+    account = rest.create("Account", Name="Partner")
+    assert rest("PATCH", f"/sobjects/Account/{account}", {"IsPartner": True})[0] == 204
+    contact = rest.create("Contact", LastName="Joe", AccountId=account)
+    joe = {
+        "Username": "joe@acme.example.portal", "LastName": "Joe", "Email": "joe@acme.example",
+        "Alias": "joe", "TimeZoneSidKey": "Europe/Berlin", "LocaleSidKey": "en_GB",
+        "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US", "ContactId": contact,
+    }  # fmt: skip
+    assert rest.refusal("POST", "/sobjects/User", joe | {"ProfileId": profile})[1] == (
+        "DUPLICATE_USERNAME"
+    )
+    (partner,) = rest.rows("SELECT Id FROM UserLicense WHERE Name = 'Partner Community'")
+    partners = rest.create("Profile", Name="Partners", UserLicenseId=partner["Id"])
+    wanted = joe | {"ProfileId": partners}
+    assert rest.refusal("POST", "/sobjects/User", wanted)[1] == "DUPLICATE_USERNAME"
+    saved_setting("enableUsernameUniqForOrgPref")
+    assert rest("POST", "/sobjects/User", wanted)[0] == 201

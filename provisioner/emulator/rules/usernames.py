@@ -1,0 +1,84 @@
+"""The names of users: what a username looks like, and who else must not have it.
+
+Most usernames are unique across every Salesforce org. Those of other orgs are told to this one
+by `/emulator/options`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator import sites
+from provisioner.emulator.errors import SalesforceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioner.emulator.licenses import License
+    from provisioner.emulator.store import Org
+
+ELSEWHERE: Final = "usernames elsewhere"
+_USERNAME: Final = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s.]+(\.[^@\s.]+)+")
+# Unique in the org only (platform reference 2.5 [V]); that the Login licences are as theirs [I].
+_IN_ORG: Final = frozenset(
+    {"PID_Customer_Community", "PID_Customer_Community_Login", "PID_Customer_Community_Plus",
+     "PID_Customer_Community_Plus_Login"}
+)  # fmt: skip
+# As those where the org prefers it so (platform reference 1.4 and 2.5 [V]).
+_IN_ORG_BY_CHOICE: Final = frozenset({"PID_Partner_Community", "PID_Partner_Community_Login"})
+_CHOICE: Final = "enableUsernameUniqForOrgPref"
+
+
+def normal(text: str) -> str:
+    """The username as it is stored; refuses one that is not like an e-mail address."""
+    if not _USERNAME.fullmatch(text):
+        raise SalesforceError(  # platform reference 2.3 [V]
+            "FIELD_INTEGRITY_EXCEPTION",
+            "Username must be in the form of an email address (for example, john@acme.com):"
+            " Username",
+            ("Username",),
+        )
+    return text.lower()
+
+
+def elsewhere(org: Org) -> list[str]:
+    """The usernames that other orgs have."""
+    found: list[str] = json.loads(org.setting(ELSEWHERE) or "[]")
+    return found
+
+
+def check_free(
+    org: Org, row: Mapping[str, Any], current: Mapping[str, Any] | None, license_: License
+) -> None:
+    """Refuses a username or nickname of another user, where the licence minds it."""
+    own = current["Id"] if current else None
+    for name, code, message in (
+        ("Username", "DUPLICATE_USERNAME", _TAKEN_USERNAME),
+        ("CommunityNickname", "DUPLICATE_COMM_NICKNAME", _TAKEN_NICKNAME),
+    ):
+        value = row.get(name)
+        if value is None:
+            continue
+        if any(id_ != own for id_ in org.find("User", **{name: value})):
+            raise SalesforceError(code, message, (name,))
+    username = row.get("Username")
+    if username and username in elsewhere(org) and not _in_org_only(org, license_):
+        raise SalesforceError("DUPLICATE_USERNAME", _TAKEN_USERNAME, ("Username",))
+
+
+def _in_org_only(org: Org, license_: License) -> bool:
+    if license_.key in _IN_ORG_BY_CHOICE:
+        return sites.setting(org, _CHOICE)
+    return license_.key in _IN_ORG
+
+
+_TAKEN_USERNAME: Final = (
+    "Duplicate Username.<br>The username already exists in this or another Salesforce"
+    " organization. Usernames must be unique across all Salesforce organizations. To resolve, use"
+    " a different username (it doesn't need to match the user's email address). "
+)
+_TAKEN_NICKNAME: Final = (  # platform reference 2.3: code [V], text [U]
+    "Another user has already selected this nickname.<br>Please select another."
+)
