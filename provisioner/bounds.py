@@ -81,7 +81,8 @@ def with_rules(policy: Policy, given: Iterable[str]) -> Policy:
         name, _, value = rule.partition("=")
         known = [f.name for f in fields(Policy)]
         if name not in known:
-            raise RuleError(did_you_mean(name, known) or f"the rules are {', '.join(known)}")
+            near = did_you_mean(name, known) or f"the rules are {', '.join(known)}"
+            raise RuleError(f"`{name}` is no rule: {near}")
         policy = replace(policy, **{name: _ruled(name, value)})
     return policy
 

@@ -69,11 +69,13 @@ class Drift:
     """`authors` of what differs; an address that is not there was last written by the tool.
 
     `unmanaged` are listed up to a number, the newest first; `shares` count all of them.
+    `unread` says what the login may not read, and why.
     """
 
     authors: Mapping[Address, Author]
     unmanaged: tuple[Unmanaged, ...]
     shares: tuple[Share, ...]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,21 @@ def pages(reading: Reading) -> tuple[ReadMembership, ...]:
         for address, portal in reading.live.items()
         if address.kind == "portal" and portal.id and MEMBERS not in reading.desired[address].fields
     )
+
+
+def described(query: Query) -> str:
+    """What a query of ours is for, in words."""
+    match query:
+        case Newest("SetupAuditTrail"):
+            return "who changed what in Setup"
+        case Newest(deleted=True):
+            return "who deleted what is missing"
+        case Newest():
+            return "which people no spec names"
+        case ReadMembership():
+            return "which profiles may use the portal"
+        case _:
+            return "who is logged in"
 
 
 # ---------------------------------------------------------------- what comes of it

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from provisioner import drift as drifting
 from provisioner import executor
-from provisioner.call import CountActive, Me, Query
+from provisioner.call import CountActive, Me, Query, ReadMembership
 from provisioner.collector import held
 from provisioner.drift import Drift
 from provisioner.executor import Conduct
@@ -19,6 +20,7 @@ from provisioner.kinds.mails import held_back, without_mail
 from provisioner.loader import Loaded
 from provisioner.notes import to_count
 from provisioner.org.client import Org
+from provisioner.org.errors import AuthenticationFailed, Refused
 from provisioner.outcome import StepResult
 from provisioner.plan import Plan
 from provisioner.planner import make_plan
@@ -61,7 +63,8 @@ def plan(loaded: Loaded, org: Org) -> Planned:
 def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     """What differs, who did it, and what no spec names. Raises OrgError.
 
-    Takes at most four calls more than a plan.
+    Takes at most four calls more than a plan. What the login may not read beyond the
+    differences is left out, and named.
     """
     before = org.api_calls
     planned = plan(loaded, org)
@@ -73,7 +76,7 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     gone = {q.sobject.lower(): q for q in drifting.recycled(steps)}
     asked: list[Query] = [q for q in (who, trail, people) if q]
     asked += [*gone.values(), *drifting.pages(reading)]
-    answers = dict(zip(asked, org.read(asked), strict=True))
+    answers, unread = _readable(asked, org)
     found = answers[who] if who else ()
     me = drifting.Me(username, str(found[0]["Name"]) if found else "")
     users = answers[people] if people else ()
@@ -86,7 +89,31 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     recycled = {kind: answers[query] for kind, query in gone.items()}
     authors = drifting.authors(steps, answers[trail] if trail else (), me, recycled)
     counted = replace(planned.plan, reads=org.api_calls - before)
-    return replace(planned, plan=counted), Drift(authors, unmanaged, shares)
+    return replace(planned, plan=counted), Drift(authors, unmanaged, shares, unread)
+
+
+def _readable(asked: Sequence[Query], org: Org) -> tuple[dict[Query, Any], tuple[str, ...]]:
+    """The answers, empty for what is refused, and in words what that is."""
+    try:
+        return dict(zip(asked, org.read(asked), strict=True)), ()
+    except (Refused, AuthenticationFailed):
+        # One of them alone spoils a composite call: each by itself tells which.
+        answers: dict[Query, Any] = {}
+        unread: list[str] = []
+        for query in asked:
+            try:
+                answers[query] = org.read([query])[0]
+            except (Refused, AuthenticationFailed) as error:
+                # A login without web access may read all but the setup pages.
+                if isinstance(error, AuthenticationFailed) and not _is_page(query):
+                    raise
+                answers[query] = []
+                unread.append(f"{drifting.described(query)}: {error}")
+        return answers, tuple(unread)
+
+
+def _is_page(query: Query) -> bool:
+    return isinstance(query, ReadMembership)
 
 
 def apply(planned: Planned, org: Org, conduct: Conduct | None = None) -> Iterator[StepResult]:

@@ -100,6 +100,8 @@ def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
     made = planned.plan
     if not guarding.right_org(planned, loaded, options):
         return REFUSED
+    for unread in found.unread:
+        output.talk(f"not told: {unread}")
     more = parts(made, found)
     if options.adopt == "-" and not made.errors:
         shown = output.view(made, loaded, "drift", more)

@@ -49,7 +49,7 @@ def online(
     try:
         policy = with_rules(loaded.environment.policy, rules)
     except RuleError as error:
-        output.say(f"`--policy` can not be: {error}", "write it as `--policy max_changes=20`")
+        output.say(f"`--policy`: {error}", "write it as `--policy max_changes=20`")
         return WRONG
     loaded = replace(loaded, environment=replace(loaded.environment, policy=policy))
     if selection:

@@ -1,4 +1,4 @@
-"""API calls of the walk-through: a first plan, its apply, and an empty plan.
+"""API calls of the walk-through: a first plan, its apply, an empty plan, and a drift run.
 
 Run with `uv run python tests/bench/calls.py`. Counts what Salesforce would count, against
 one call for each resource, which is what a person's clicks or a naive client would take.
@@ -13,6 +13,7 @@ from provisioner import workflow
 from provisioner.connection import open_org
 from provisioner.loader import load
 
+TARGETS = {"empty plan": "12 calls", "drift": "an empty plan and 5 calls"}
 SPEC = Path(__file__).parents[2] / "specs" / "acme"
 
 
@@ -32,11 +33,12 @@ def main():
         measured("first apply", lambda: list(workflow.apply(planned, org)))
         again = measured("empty plan", lambda: workflow.plan(loaded, org))
         assert not again.plan
+        measured("drift", lambda: workflow.drift(loaded, org))
     resources = len(loaded.specs)
     print(f"{resources} resources")
     print(f"{'step':<14}{'API calls':>10}{'a resource':>12}{'time':>10}  target")
     for name, calls, seconds in rows:
-        target = "12 calls" if name == "empty plan" else ""
+        target = TARGETS.get(name, "")
         print(f"{name:<14}{calls:>10}{calls / resources:>12.1f}{seconds * 1000:>7.0f} ms  {target}")
 
 

@@ -183,3 +183,17 @@ def test_the_file_is_the_plan_as_json(shop):
 def test_a_file_that_can_not_be_written_is_named(shop):
     refused = shop.run("plan", "--env", "there", "--out", "nowhere/plan.json", status=1)
     assert "`nowhere/plan.json`" in refused.err
+
+
+def test_secrets_are_in_no_plan_and_found_again_by_apply(work):
+    work.copy_acme()
+    people = work.folder / "specs/acme/people.yaml"
+    text = people.read_text("utf-8").replace("{password: email}", "{password: {env: JANE}}")
+    people.write_text(text, "utf-8")
+    work.run("plan", "--out", "p.json", status=0, JANE="first-Secret-1")
+    assert "first-Secret-1" not in (work.folder / "p.json").read_text("utf-8")
+    missing = work.run("apply", "p.json", "--auto-approve", status=3)
+    assert "the environment variable `JANE` is not set" in missing.err
+    applied = work.run("apply", "p.json", "--auto-approve", JANE="second-Secret-2")
+    assert "7 done, 0 failed" in applied.out
+    assert "second-Secret-2" not in applied.said
