@@ -44,7 +44,7 @@ from provisioner.logins.facts import (
     User,
 )
 from provisioner.org.client import Org
-from provisioner.org.errors import NotAllowed, OrgError, Refused
+from provisioner.org.errors import AuthenticationFailed, NotAllowed, Refused
 
 _ATTEMPTS = 5
 _LISTED = ListMetadata(("Portal", "Profile"))
@@ -186,7 +186,7 @@ def _sites(
 def _members(org: Org, portal_id: str) -> frozenset[str] | None:
     try:
         (found,) = org.read([ReadMembership(portal_id)])
-    except OrgError:
+    except (AuthenticationFailed, Refused):
         # The page is for web sessions only: an API session may know nothing of it.
         return None
     return frozenset(one.name for one in found if one.member)

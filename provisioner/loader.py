@@ -76,11 +76,12 @@ def find(argument: str | None) -> Path:
 
 
 @held()
-def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
+def load(folder: Path, environment: str | None, *, secrets: bool, passwords: bool = True) -> Loaded:
     """Read, fill and check every file of a spec; problems are collected, not raised.
 
     `secrets` says whether they are needed: without, a secret that is not there is no
-    problem, so that `validate` runs where there are none.
+    problem, so that `validate` runs where there are none. Without `passwords` those of the
+    environment are, and those of users are not.
     """
     texts: dict[str, str] = {}
     problems: list[Diagnostic] = []
@@ -110,7 +111,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool) -> Loaded:
     specs, watched = declared.specs, watched_users.canaries(filled)
     problems += [p for p in watched_users.check(filled, specs) if p.span not in unfilled]
     ignored = _ignores(folder, specs, known, texts, problems)
-    if secrets and not any(p.severity is Severity.ERROR for p in problems):
+    if secrets and passwords and not any(p.severity is Severity.ERROR for p in problems):
         try:
             specs = environments.with_secrets(specs, os.environ, _read_text)
         except DiagnosticError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from provisioner import drift as drifting
 from provisioner import executor
@@ -13,6 +12,7 @@ from provisioner.call import CountActive, Me, Query, ReadMembership
 from provisioner.collector import held
 from provisioner.drift import Drift
 from provisioner.executor import Conduct
+from provisioner.explaining import login_page
 from provisioner.facts import users_called
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Declared
@@ -122,14 +122,10 @@ def apply(planned: Planned, org: Org, conduct: Conduct | None = None) -> Iterato
 
 
 def login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:
-    """The login page of every portal of the spec, by the portal's name.
-
-    `/secur/login_portal.jsp` with the Ids of org and portal. (platform reference 6.5)
-    """
+    """The login page of every portal of the spec, by the portal's name."""
     org = planned.plan.org
     return tuple(
-        (address.name, f"{org.instance_url}/secur/login_portal.jsp?{query}")
+        (address.name, login_page(org.instance_url, org.id, portal.id))
         for address, portal in planned.reading.live.items()
         if address.kind == "portal" and portal.id
-        for query in (urlencode({"orgId": org.id[:15], "portalId": portal.id[:15]}),)
     )

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,22 +34,29 @@ if TYPE_CHECKING:
 
 def url(options: Namespace) -> int:
     """Where customers log in."""
-    return online(options.spec, options.env, lambda loaded, org: _url(options, loaded, org))
+    return _online(options, _url)
 
 
 def explain(options: Namespace) -> int:
     """Why a user can or can not log in."""
-    return online(options.spec, options.env, lambda loaded, org: _explain(options, loaded, org))
+    return _online(options, _explain)
 
 
 def verify(options: Namespace) -> int:
     """Log in for real."""
-    return online(options.spec, options.env, lambda loaded, org: _verify(options, loaded, org))
+    return _online(options, _verify)
 
 
 def password(options: Namespace) -> int:
     """Mail new passwords, on purpose."""
-    return online(options.spec, options.env, lambda loaded, org: _reset(options, loaded, org))
+    return _online(options, _reset)
+
+
+def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) -> int:
+    # None of them makes a user, so that users' first passwords are not needed.
+    return online(
+        options.spec, options.env, lambda loaded, org: use(options, loaded, org), passwords=False
+    )
 
 
 # ---------------------------------------------------------------- url
@@ -171,10 +178,12 @@ def credentials(canary: Canary, loaded: Loaded) -> Credentials:
 
     user = next(s for s in loaded.specs if s.address == Address("user", canary.key))
     username = str(user.data["Username"]).strip().lower()
-    given: Any = user.data.get("on_create", {}).get("password")
     if canary.password is not None:
         given = loader.secret(canary.password, canary.at("password"))
-    assert isinstance(given, Secret), "`canaries.check` asks for a password"
+    else:
+        own = _own(user)
+        assert own is not None, "`canaries.check` asks for a password"
+        given = own
     new = canary.new_password
     chosen = None if new is None else loader.secret(new, canary.at("new_password"))
     return Credentials(username, given, chosen)
@@ -231,7 +240,10 @@ def _option(options: Namespace) -> Secret:
 
 
 def _own(user: Spec | None) -> Secret | None:
+    """The password that the spec gives a user itself. Raises DiagnosticError."""
     given = (user.data.get("on_create") or {}).get("password") if user else None
+    if user is not None and isinstance(given, Mapping):
+        return loader.secret(given, user.at("on_create", "password"))
     return given if isinstance(given, Secret) else None
 
 

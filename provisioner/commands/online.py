@@ -35,12 +35,15 @@ def online(
     use: Callable[[Loaded, Org], int],
     selection: Selection | None = None,
     rules: Iterable[str] = (),
+    *,
+    passwords: bool = True,
 ) -> int:
     """Load the spec, log in to its org, and use both; the status of whatever went wrong.
 
-    `rules` are those of `--policy`, which go before the environment's.
+    `rules` are those of `--policy`, which go before the environment's. Without `passwords`
+    those that the spec gives to users are not looked for.
     """
-    loaded = load(find(spec), environment, secrets=True)
+    loaded = load(find(spec), environment, secrets=True, passwords=passwords)
     output.problems(loaded.problems, loaded, sys.stderr)
     if output.errors(loaded.problems):
         # A login that can not even be tried is an org that can not be reached.

@@ -96,13 +96,18 @@ def verified_text(logins: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         yield Line((f"Not verified: {counted}", "bold red"), ".")
 
 
+_DECLARED = "apply the spec that declares it; `provisioner plan` says what stands in the way"
+
+
 def _finding(finding: Finding, span: Span | None, trace: Trace) -> dict[str, Any]:
+    declared = finding.cause is Cause.USER and finding.remedy and span
+    remedy = _DECLARED if declared else finding.remedy
     data: dict[str, Any] = {
         "check": finding.cause.value,
         "verdict": finding.verdict.value,
         "found": finding.found,
         "certainty": finding.certainty.value,
-        "remedy": finding.remedy,
+        "remedy": remedy,
         "at": str(span) if span and finding.remedy else None,
     }
     if finding.status:

@@ -35,7 +35,9 @@ def acme(work, serve):
 def canary(work, text):
     people = work.folder / "specs/acme/people.yaml"
     written = people.read_text("utf-8")
-    people.write_text(re.sub(r"  jane: \{password: \{env: ACME.*", f"  jane: {text}", written))
+    people.write_text(
+        re.sub(r"  jane: \{password: \{env: (ACME|JANES_P).*", f"  jane: {text}", written)
+    )
 
 
 def test_mails_are_held_back_and_stay_due(work, acme):
@@ -236,3 +238,16 @@ def test_help_names_every_option(work):
     shown = work.run("verify", "login", "--help", status=0).out
     for option in ("--password-env", "--password-file", "--real-org", "--portal"):
         assert option in shown
+
+
+def test_users_first_passwords_are_not_needed_to_explain(work, acme):
+    people = work.folder / "specs/acme/people.yaml"
+    text = people.read_text("utf-8").replace("{password: email}", "{password: {env: JANES_FIRST}}")
+    people.write_text(text, "utf-8")
+    assert work.run("plan", *SERVED).status == 3
+    assert "can not log in" in work.run("explain", "login", "jane", *SERVED, status=2).out
+    canary(work, "{}")
+    missing = work.run("verify", "login", *SERVED, status=3)
+    assert "JANES_FIRST" in missing.err
+    ran = work.run("verify", "login", *SERVED, status=5, JANES_FIRST="never4given")
+    assert "never given a password" in ran.out
