@@ -103,8 +103,9 @@ def write_spec(folder: Path, people: int) -> None:
 
 def fill(home: Path, spec: Path, people: int) -> None:
     """Make the local org of `home` what the spec says, with seats for everybody."""
-    write_spec(spec, 0)
-    loaded = load(spec, None, secrets=True)
+    portal = spec.with_name(f"{spec.name}-portal")
+    write_spec(portal, 0)
+    loaded = load(portal, None, secrets=True)
     with open_org(loaded.environment, home) as org:
         assert {r.outcome.name for r in workflow.apply(workflow.plan(loaded, org), org)} == {"DONE"}
     buy_seats(home, 4 * people + 1000)
