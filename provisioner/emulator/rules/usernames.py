@@ -65,6 +65,7 @@ def check_free(
             raise SalesforceError(code, message, (name,))
     username = row.get("Username")
     if username and username in elsewhere(org) and not _in_org_only(org, license_):
+        # platform reference 2.3 [V]
         raise SalesforceError("DUPLICATE_USERNAME", _TAKEN_USERNAME, ("Username",))
 
 

@@ -183,9 +183,10 @@ def _checked(org: Org, row: Mapping[str, Any], current: Mapping[str, Any] | None
 
 
 def _check_pages(values: Value, before: str | None) -> None:
-    """The pages of a site are a SiteDotCom, which this org makes with Connect only.
+    """Refuses pages, an archive and a logo that can not be.
 
-    Text: coral-cloud issue 80 [V].
+    The pages of a site are a SiteDotCom, which this org makes with Connect only; the text is that
+    of coral-cloud issue 80 [V].
     """
     wanted = values.get("picassoSite")
     if wanted is not None and wanted != before:
@@ -193,6 +194,15 @@ def _check_pages(values: Value, before: str | None) -> None:
             "INVALID_CROSS_REFERENCE_KEY",
             f"In field: PicassoSite - no SiteDotCom named {wanted} found",
             ("picassoSite",),
+        )
+    if (
+        values.get("siteArchiveStatus") == "TemporarilyArchived"
+        and values["status"] == networks.LIVE
+    ):
+        raise SalesforceError(  # deactivated first, then archived (1.5 [Q]); code and text: guess
+            "FIELD_INTEGRITY_EXCEPTION",
+            "A site must be deactivated before it's archived.",
+            ("siteArchiveStatus",),
         )
     logo = values.get("emailFooterLogo")
     if logo:  # this org has no documents; wording as above

@@ -219,6 +219,30 @@ def test_a_member_set_that_is_named_joins(soap, rest, saved, site):
     }  # fmt: skip
 
 
+def test_an_archived_site_leaves_the_limit(rest, local, admin, saved, site):
+    from provisioner.emulator.sites import networks, templates
+
+    site()
+    for number in range(99):
+        values = {"Name": f"Site {number}", "UrlPathPrefix": f"s{number}"}
+        networks.create(local, admin, templates.SITE_TEMPLATES[0], values)
+    more = {"name": "B", "urlPathPrefix": "b", "templateName": "Aloha"}
+    assert rest.refusal("POST", "/connect/communities", more)[1] == "INVALID_INPUT"
+
+    def archive(status):
+        pages = "<picassoSite>Acme_Help1</picassoSite>"
+        end = "<siteArchiveStatus>TemporarilyArchived</siteArchiveStatus>"
+        inner = network(more=pages, site="Acme_Help", status=status)
+        inner = inner.replace("    <status>", f"    {end}<status>")
+        return saved("updateMetadata", "Network", f"<fullName>Acme Help</fullName>{inner}")
+
+    assert archive("Live") == [
+        ("FIELD_INTEGRITY_EXCEPTION", "A site must be deactivated before it's archived.")
+    ]
+    assert archive("DownForMaintenance") == []
+    assert rest("POST", "/connect/communities", more)[0] == 202
+
+
 REFERENCE = "INVALID_CROSS_REFERENCE_KEY"
 
 
