@@ -14,7 +14,7 @@ from typing import Any
 
 from provisioner.call import Newest, Query, ReadMembership
 from provisioner.diff import Action
-from provisioner.facts import Profile
+from provisioner.facts import PROFILES_OF_THE_PORTAL, Profile
 from provisioner.kinds.portal import MEMBERS
 from provisioner.plan import Step
 from provisioner.reader import Reading
@@ -30,6 +30,7 @@ _BY_KEY: Mapping[str, tuple[str, str]] = {
     "contact": ("Contact", "Email"),
 }
 _MOST_KEYS = 200
+_STANDARD = frozenset(p.name for p in PROFILES_OF_THE_PORTAL)
 _BY = "LastModifiedBy.Name"
 _USERNAME = "LastModifiedBy.Username"
 _AT = "LastModifiedDate"
@@ -210,9 +211,11 @@ def unmanaged(
     """
     facts, live = reading.facts, reading.live
     ours = {r.id for r in live.values()}
-    profiles = _profiles(reading)
-    names = {p.id: p.name for p in profiles}
     people = list(users)
+    names = {p.id: p.name for p in _profiles(reading)}
+    # Those that come with Salesforce count once somebody has one.
+    used = {user["ProfileId"] for user in people} | ours
+    profiles = [p for p in _profiles(reading) if p.id in used or p.name not in _STANDARD]
     mine = sum(a.kind == "user" and r.fields.get("IsActive") is True for a, r in live.items())
     others = [u for u in people if u["Id"] not in ours]
     portals = facts.components("Portal").values()

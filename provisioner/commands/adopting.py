@@ -43,7 +43,8 @@ def adopt(plan: Plan, loaded: Loaded, file: str) -> bool:
     if count:
         output.talk(f"saved to {file}, for {files}: `git apply {file}`, and have it reviewed")
     else:
-        output.talk(f"{file} is empty: there is nothing to adopt")
+        why = "nothing of this can be adopted" if made.left else "there is nothing to adopt"
+        output.talk(f"{file} is empty: {why}")
     return True
 
 

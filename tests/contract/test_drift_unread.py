@@ -55,7 +55,7 @@ def test_what_may_not_be_read_is_named_and_all_else_told(drifted):
     )
     assert [str(s.address) for s in planned.plan.steps] == ["portal/Customer Portal"]
     assert [u.partition(":")[0] for u in found.unread] == ["who changed what in Setup"]
-    assert {u.kind for u in found.unmanaged} == {"profile"}
+    assert [s.kind for s in found.shares] == ["portal"]
 
 
 def test_a_login_without_web_access_misses_the_members_alone(drifted):

@@ -131,7 +131,7 @@ def test_what_no_spec_names_is_listed_with_the_share_that_is_managed(acme, org):
     inactive = org.id("User", f"Username='{username}'")
     org.send("PATCH", f"/sobjects/User/{inactive}", {"IsActive": False})
     seen = acme.run("drift", "--env", "served", "--format", "json", status=0).json
-    assert {u["kind"] for u in seen["unmanaged"]} == {"profile"}
+    assert [u["name"] for u in seen["unmanaged"]] == ["Made By Hand"]
 
 
 def test_a_portal_that_leaves_its_members_open_has_them_listed(acme):

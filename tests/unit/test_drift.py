@@ -119,6 +119,12 @@ def reading(*live):
         {"Id": "00e2", "Name": "Others", "UserLicenseId": "1", "UserType": "CspLitePortal"},
         {"Id": "00e3", "Name": "Chatter", "UserLicenseId": "1", "UserType": "CsnOnly"},
         {"Id": "00e4", "Name": "Inside", "UserLicenseId": "1", "UserType": "Standard"},
+        {
+            "Id": "00e5",
+            "Name": "High Volume Customer Portal",
+            "UserLicenseId": "1",
+            "UserType": "CspLitePortal",
+        },
     ]
     facts = Facts({PROFILES: profiles, LICENCES: []})
     wanted = DesiredState(Resource(r.address, {}) for r in live)
@@ -146,6 +152,12 @@ def test_what_no_spec_names_is_counted_and_listed():
         Unmanaged("user", "0052@acme.example", "0052", "0052, Customers"),
     )
     assert shares == (Share("profile", 0, 2), Share("user", 1, 1))
+
+
+@pytest.mark.parametrize(("profile", "listed"), [("00e5", True), ("00e1", False)])
+def test_a_profile_of_salesforces_own_counts_once_somebody_has_it(profile, listed):
+    found, _ = unmanaged(reading(PORTAL), [person("0052", profile)], {}, None)
+    assert (Unmanaged("profile", "High Volume Customer Portal", "00e5") in found) == listed
 
 
 def test_more_people_than_one_answer_holds_are_counted_by_the_org():
