@@ -96,7 +96,7 @@ def _ingest(call: Call, job: Job, rest: list[str]) -> Answer:
                 return bulk_info.deleted(call, job, UPLOADED, COMPLETE, ABORTED, FAILED)
             if call.method == "PATCH":
                 return Answer(200, bulk_info.described(_patched(call, job)))
-            job = bulk_run.ingested(call.org, job)
+            job = bulk_run.asked(call.org, job)
             return Answer(200, bulk_info.described(job, whole=True) | bulk_info.counted(job))
         case ["batches"]:
             call.allow("PUT")

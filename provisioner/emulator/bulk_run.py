@@ -3,6 +3,7 @@
 Every chunk is one transaction that also keeps its results and how far the job is, so that any
 process may go on with a job, and an abort takes effect between two chunks. A call that asks how a
 job is doing lets it run longer than one that is about something else; neither waits for its end.
+Where the org is served, `bulk_worker` goes on with the jobs in between.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
 _ASKED: Final = 1.0  # seconds that a job runs while somebody asks how it is doing
 _ASIDE: Final = 0.2  # seconds that it runs before another call is answered
+_ROOM: Final = 0.2  # of the time of a chunk, for other writers
+_LEAST_ROOM: Final = 0.005  # seconds
 _RUNNING: Final = threading.Lock()
 
 
 def catch_up(org: Org) -> None:
-    """Runs the oldest job that waits, if no other thread does, and not for long."""
+    """Runs the oldest job that waits, if no other thread runs one, and not for long."""
     job = bulk_jobs.waiting(org)
     if job is not None and _RUNNING.acquire(blocking=False):
         try:
@@ -40,8 +43,33 @@ def catch_up(org: Org) -> None:
             _RUNNING.release()
 
 
-def ingested(org: Org, job: Job, *, seconds: float | None = None) -> Job:
-    """The job after it has run for some seconds, or to its end; other jobs as they are."""
+def work_off(org: Org) -> bool:
+    """Runs the oldest job that waits for a while, leaving room for others; whether one waited."""
+    job = bulk_jobs.waiting(org)
+    if job is None:
+        return False
+    with _RUNNING:
+        ingested(org, job, pause=_ROOM)
+    return True
+
+
+def asked(org: Org, job: Job) -> Job:
+    """The job as it is after some seconds: run in them, or by another thread."""
+    if job.state not in {UPLOADED, RUNNING}:
+        return job
+    if not _RUNNING.acquire(timeout=_ASKED):
+        return bulk_jobs.get(org, job.id, job.kind) or job
+    try:
+        return ingested(org, bulk_jobs.get(org, job.id, job.kind) or job)
+    finally:
+        _RUNNING.release()
+
+
+def ingested(org: Org, job: Job, *, seconds: float | None = None, pause: float = 0) -> Job:
+    """The job after it has run for some seconds, or to its end; other jobs as they are.
+
+    `pause` is how long others may write after each chunk, as a share of its time.
+    """
     if job.state not in {UPLOADED, RUNNING}:
         return job
     try:
@@ -67,6 +95,8 @@ def ingested(org: Org, job: Job, *, seconds: float | None = None) -> Job:
                 job = _chunk(org, job, work, layout, rows, writer, started)
         if time.perf_counter() >= end:
             break
+        if pause:
+            time.sleep(max(_LEAST_ROOM, pause * (time.perf_counter() - started)))
     if job.state == COMPLETE:
         _read.cache_clear()
     return job

@@ -278,6 +278,16 @@ def watched(faults: Faults, method: str, path: str, query: str) -> Iterator[None
 
 
 @contextmanager
+def aside(faults: Faults | None) -> Iterator[None]:
+    """Inside the block, which answers no request, jobs are run under those faults."""
+    token = _WATCH.set(faults)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
+@contextmanager
 def on_behalf(method: str, path: str) -> Iterator[None]:
     """Inside the block records are written by the request that uploaded them, an earlier one."""
     held = _WATCH.get()

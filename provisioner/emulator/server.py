@@ -14,6 +14,9 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import ProtocolError
 
 from provisioner.emulator.app import create_app
+from provisioner.emulator.bulk_worker import Worker
+from provisioner.emulator.context import EXTENSION
+from provisioner.emulator.control import STATE
 from provisioner.emulator.faults import Dropped
 from provisioner.emulator.store import Org
 
@@ -49,6 +52,7 @@ class Server:
         )
         self._stopped = False
         self._started = False
+        self._worker = _worker(app)
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._server.effective_port}"
 
@@ -57,6 +61,8 @@ class Server:
         from waitress import wasyncore
 
         self._started = True
+        if self._worker is not None:
+            self._worker.start()
         try:
             while not self._stopped:
                 wasyncore.loop(timeout=_TICK, map=self._sockets, use_poll=True, count=1)
@@ -79,8 +85,18 @@ class Server:
         from waitress import wasyncore
 
         self._stopped = True
+        if self._worker is not None:
+            self._worker.end()
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets, ignore_all=True)
+
+
+def _worker(app: WSGIApplication) -> Worker | None:
+    """What works the Bulk jobs of the app's org off; None for an app that is no local org."""
+    extensions = getattr(app, "extensions", {})
+    org = extensions.get(EXTENSION)
+    control = extensions.get(STATE)
+    return None if org is None else Worker(org, control.faults if control else None)
 
 
 def _cutting(app: WSGIApplication) -> WSGIApplication:

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+import time
 
 import pytest
 import requests
@@ -419,3 +420,24 @@ class _Plain(requests.adapters.HTTPAdapter):
     def send(self, request, **more):
         request.url = request.url.replace("https://", "http://")
         return super().send(request, **more)
+
+
+def test_a_served_job_ends_though_nobody_asks_and_its_rows_are_struck(served, local, admin):
+    token = local.start_session(admin).token
+    headers = {"Authorization": f"Bearer {token}"}
+    jobs = f"{served}/services/data/v60.0/jobs/ingest"
+    fault = {"kind": "lock-row", "path": "/batches$", "rows": 2, "times": 1}
+    requests.post(f"{served}/emulator/faults", json=fault, timeout=9)
+    body = {"object": "Account", "operation": "insert"}
+    job = requests.post(jobs, json=body, headers=headers, timeout=9).json()
+    url = f"{jobs}/{job['id']}"
+    csv = {"Content-Type": "text/csv"}
+    data = "Name\n" + "".join(f"{n}\n" for n in range(500))
+    requests.put(f"{url}/batches", data=data, headers=headers | csv, timeout=9)
+    requests.patch(url, json={"state": "UploadComplete"}, headers=headers, timeout=9)
+    end = time.monotonic() + 60
+    while len(local.find("Account")) < 498 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(local.find("Account")) == 498
+    info = requests.get(url, headers=headers, timeout=9).json()
+    assert (info["state"], info["numberRecordsFailed"]) == ("JobComplete", 2)
