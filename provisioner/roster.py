@@ -7,14 +7,15 @@ what they give; a row that breaks none costs little more than filling them in.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from provisioner import schema, source, table, template
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
 from provisioner.resource import Address, Spec
-from provisioner.rules import Rule, Schemas, rule
+from provisioner.roster_parts import Fill, Leaf, Part, RowDocument, RowSpans, filler, type_help
+from provisioner.rules import Schemas, rule
 from provisioner.source import Document, Path
 
 PARTS = ("account", "contact", "user")
@@ -28,8 +29,6 @@ _SHOWN = 100
 
 _KEY = re.compile(r"\S(.*\S)?")
 _SCALARS = (str, int, float, bool, type(None))
-
-Fill = Callable[[Sequence[str]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,125 +110,6 @@ def fill(
     are what templates can name besides `row`.
     """
     return _Filling(roster, file, schemas, names, identity.get("Account")).run(lines)
-
-
-# ---------------------------------------------------------------- templates
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """One template of a part: what it gives for a row, of which columns, by what rule."""
-
-    path: Path
-    give: Fill
-    columns: tuple[int, ...]
-    rule: Rule
-
-
-@dataclass(slots=True)
-class _Part:
-    """The account, contact or user of a roster: constant values, and templates among them.
-
-    `implied` is the reference that it has to the part before it. `complete` says that it has
-    what the schema requires, whether or not a row asks for its removal.
-    """
-
-    kind: str
-    data: Mapping[str, Any]
-    implied: str | None = None
-    complete: bool = True
-    leaves: list[_Leaf] = field(default_factory=list)
-    columns: dict[Path, int] = field(default_factory=dict)
-    spans: Mapping[Path, Span] = field(default_factory=dict)
-
-    def filled(self, values: Sequence[Any]) -> dict[str, Any]:
-        """The part with the values of its templates in their places."""
-        data = dict(self.data)
-        for leaf, value in zip(self.leaves, values, strict=True):
-            if len(leaf.path) == 1:
-                data[str(leaf.path[0])] = value
-            else:
-                _put(data, leaf.path, value)
-        for name in ("was", "remove"):
-            # What is asked of some rows only is not asked of the others.
-            if name in data and data[name] in (None, False):
-                del data[name]
-        if data.get("on_create") == {"password": None}:
-            del data["on_create"]
-        return data
-
-
-def _put(data: dict[str, Any], path: Path, value: Any) -> None:
-    """Put a value in its place; what is on the way is shared by all rows, and copied."""
-    inside: Any = data
-    for step in path[:-1]:
-        copy = inside[step].copy()
-        inside[step] = copy
-        inside = copy
-    inside[path[-1]] = value
-
-
-def _plain(text: str, header: Sequence[str], names: template.Names) -> Fill:
-    """A text with names in it: the rest of it is filled in here and now."""
-    parts = template.pieces(text, names, "row")
-    match parts:
-        case [("", name), ("", "")]:
-            column = header.index(name)
-            return lambda cells: cells[column]
-    format_ = ""
-    for before, name in parts:
-        format_ += before.replace("{", "{{").replace("}", "}}")
-        format_ += f"{{{header.index(name)}}}" if name else ""
-    give = format_.format
-    return lambda cells: give(*cells)
-
-
-def _by_jinja(text: str, header: Sequence[str], names: template.Names) -> Fill:
-    from provisioner.shortcut import shortcut
-
-    short = shortcut(text, {name: place for place, name in enumerate(header) if name})
-    if short:
-        return short
-    give = template.compiled(text)
-    return lambda cells: give({"row": dict(zip(header, cells, strict=True)), **names})
-
-
-# ---------------------------------------------------------------- rows
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Spans(Mapping[Path, Span]):
-    """The places of one resource of a row, made when they are asked for."""
-
-    part: _Part
-    places: table.Places
-    number: int
-
-    def __getitem__(self, path: Path) -> Span:
-        column = self.part.columns.get(path)
-        return self.part.spans[path] if column is None else self.places.span(self.number, column)
-
-    def __iter__(self) -> Iterator[Path]:
-        return iter({**self.part.spans, **self.part.columns})
-
-    def __len__(self) -> int:
-        return len({**self.part.spans, **self.part.columns})
-
-
-@dataclass(frozen=True, slots=True)
-class _RowDocument:
-    """One resource of a row as if it were a document, for the words of the schema."""
-
-    file: str
-    data: Any
-    spec: Spec
-    given: Mapping[Path, Any]
-
-    def span(self, path: Path, *, key: bool = False) -> Span | None:
-        return self.spec.at(*path[2:])
-
-    def written(self, path: Path) -> str:
-        return str(self.given.get(path[2:], ""))
 
 
 class _Filling:
@@ -324,13 +204,13 @@ class _Filling:
                     Diagnostic("duplicate-column", what, spans[column], notes=notes)
                 )
 
-    def _part(self, kind: str, data: Any) -> _Part | None:
+    def _part(self, kind: str, data: Any) -> Part | None:
         if data is None:
             return None
         at = "rosters", self._roster.name, kind
         values = self._roster.document.values.items()
         below = {p[3:]: span for p, span in values if p[:3] == at and len(p) > 3}
-        part = _Part(kind, data, spans=below)
+        part = Part(kind, data, spans=below)
         implied = _IMPLIED.get(kind)
         if implied and self._roster.data.get(implied) and not _gives(data, implied):
             part.implied, part.data = implied, {implied: None, **data}
@@ -343,7 +223,7 @@ class _Filling:
         part.complete = not removed or set(required) <= data.keys()
         return part
 
-    def _leaf(self, at: Path, text: str, file: str, path: Path) -> _Leaf:
+    def _leaf(self, at: Path, text: str, file: str, path: Path) -> Leaf:
         """Compile one template; what can not be mended by any row is told here, once."""
         document, full = self._roster.document, ("rosters", self._roster.name, *at)
         columns = {name: "" for name in self._header if name}
@@ -353,15 +233,14 @@ class _Filling:
         give: Fill = str
         try:
             if not problems:
-                plain = template.is_plain(text)
-                give = (_plain if plain else _by_jinja)(text, self._header, self._names)
+                give = filler(text, self._header, self._names)
         except template.TemplateError as error:
             problems += error.problems
         for problem in problems:
             found = source.in_template(document, full, problem)
             self._problems.append(replace(found, help=self._other_delimiter() or found.help))
         used = tuple(self._header.index(name) for name in named if name in columns)
-        return _Leaf(path, give, used, rule(self._schemas, file, path) if path else _any)
+        return Leaf(path, give, used, rule(self._schemas, file, path) if path else _any)
 
     def _other_delimiter(self) -> str | None:
         """What to do where the whole header is taken for one column."""
@@ -404,13 +283,13 @@ class _Filling:
             if self._obeys(part, spec, values):
                 self._specs.append(spec)
 
-    def _spec(self, part: _Part, number: int, name: str, data: Mapping[str, Any]) -> Spec:
+    def _spec(self, part: Part, number: int, name: str, data: Mapping[str, Any]) -> Spec:
         column = self._key.columns[0] if self._key.columns else None
         if part.kind == "account":
             named = (part.columns.get((n,)) for n in self._account_keys if data.get(n))
             column = next((c for c in named if c is not None), column)
         span = self._cell(number, column)
-        return Spec(Address(part.kind, name), data, span, _Spans(part, self._places, number))
+        return Spec(Address(part.kind, name), data, span, RowSpans(part, self._places, number))
 
     def _cell(self, number: int, column: int | None) -> Span:
         if column is not None:
@@ -454,7 +333,7 @@ class _Filling:
             return None
         return key
 
-    def _values(self, part: _Part, number: int, cells: Sequence[str]) -> list[Any] | None:
+    def _values(self, part: Part, number: int, cells: Sequence[str]) -> list[Any] | None:
         values: list[Any] = []
         failed = False
         for leaf in part.leaves:
@@ -467,12 +346,12 @@ class _Filling:
             values.append(None if type(value) is str and not value.strip() else value)
         return None if failed else values
 
-    def _fails(self, error: template.TemplateError, leaf: _Leaf, number: int, at: Path) -> None:
+    def _fails(self, error: template.TemplateError, leaf: Leaf, number: int, at: Path) -> None:
         for problem in error.problems:
             found = self._at_leaf(problem.code, problem.message, leaf, number, at)
             self._problem(replace(found, help=problem.help))
 
-    def _at_leaf(self, code: str, what: str, leaf: _Leaf, number: int, at: Path) -> Diagnostic:
+    def _at_leaf(self, code: str, what: str, leaf: Leaf, number: int, at: Path) -> Diagnostic:
         span = self._cell(number, leaf.columns[0] if leaf.columns else None)
         return Diagnostic(code, what, span, notes=(self._template_at(at),))
 
@@ -500,7 +379,7 @@ class _Filling:
 
     # ------------------------------------------------------------ the schema
 
-    def _obeys(self, part: _Part, spec: Spec, values: Sequence[Any]) -> bool:
+    def _obeys(self, part: Part, spec: Spec, values: Sequence[Any]) -> bool:
         """Whether the resource is what the schema asks; what it has against it is told."""
         if (part.complete or "remove" in spec.data) and self._follows(part, spec, values):
             return True
@@ -511,19 +390,19 @@ class _Filling:
             self._validator = schema.Validator(self._schemas, "spec.schema.json")
         data = {f"{part.kind}s": {spec.address.name: spec.data}}
         given = {leaf.path: value for leaf, value in zip(part.leaves, values, strict=True)}
-        found = schema.check(_RowDocument(self._file, data, spec, given), self._validator)
+        found = schema.check(RowDocument(self._file, data, spec, given), self._validator)
         for problem in found:
             self._problem(self._of_row(part, spec, problem, given))
         return not found
 
-    def _follows(self, part: _Part, spec: Spec, values: Sequence[Any]) -> bool:
+    def _follows(self, part: Part, spec: Spec, values: Sequence[Any]) -> bool:
         for leaf, value in zip(part.leaves, values, strict=True):
             if not (type(value) in _SCALARS and leaf.rule(value)) and leaf.path[0] in spec.data:
                 return False
         return True
 
     def _of_row(
-        self, part: _Part, spec: Spec, problem: Diagnostic, given: Mapping[Path, Any]
+        self, part: Part, spec: Spec, problem: Diagnostic, given: Mapping[Path, Any]
     ) -> Diagnostic:
         """The problem with a help that fits a cell, and with the place of the template."""
         path = next((p for p in given if spec.at(*p) == problem.span), None)
@@ -532,7 +411,7 @@ class _Filling:
         help_ = problem.help
         if problem.code == "wrong-type":
             column = self._header[part.columns[path]] if path in part.columns else None
-            help_ = _type_help(problem.message, given[path], column)
+            help_ = type_help(problem.message, given[path], column)
         notes = (*problem.notes, self._template_at((part.kind, *path)))
         return replace(problem, help=help_, notes=notes)
 
@@ -554,17 +433,3 @@ def _inside(data: Any, path: Path) -> Any:
 
 def _shown(value: Any) -> str:
     return "empty" if value is None else f"`{value}`"
-
-
-def _type_help(message: str, value: Any, column: str | None) -> str | None:
-    if value is None:
-        return f"fill in `{column}`" if column else None
-    cell = f"row.{column}" if column and column.isidentifier() else f"row['{column or 'COLUMN'}']"
-    expected, _, _ = message.partition(", not ")
-    if "true or false" in expected:
-        return f"compare it in the template: `{{{{ {cell} == 'yes' }}}}`"
-    if "number" in expected:
-        return f"make it one in the template: `{{{{ {cell} | int }}}}`"
-    if isinstance(value, bool | int | float):
-        return f"make it text in the template: `{{{{ {cell} | string }}}}`"
-    return None

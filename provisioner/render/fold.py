@@ -53,11 +53,6 @@ def folded(steps: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any] | M
             yield step
 
 
-def is_folded(steps: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether any of the steps are left out."""
-    return any(isinstance(step, More) for step in folded(steps))
-
-
 def _sort(step: Mapping[str, Any]) -> tuple[Any, ...]:
     """What steps that are alike have in common: the values alone differ."""
     kind, _, name = step["address"].partition("/")

@@ -7,7 +7,7 @@ from typing import Any
 
 from provisioner.outcome import Outcome, Progress, StepResult
 from provisioner.render.beside import sections
-from provisioner.render.fold import More, folded, is_folded
+from provisioner.render.fold import More, folded
 from provisioner.render.lines import Line
 from provisioner.render.words import DRIFTED, SIGNS, author, value
 
@@ -40,12 +40,14 @@ def plan(view: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(_calls(view["summary"], applying=False))
         return
     width = len(str(len(view["steps"])))
+    left_out = False
     for step in folded(view["steps"]):
         if isinstance(step, More):
+            left_out = True
             yield Line(" " * (width + 4), (str(step), "bold"))
         else:
             yield from _step(step, width)
-    if is_folded(view["steps"]):
+    if left_out:
         yield Line()
         yield Line(("`provisioner plan --format json` has every step.", "dim"))
     yield from _summary(view)

@@ -132,6 +132,13 @@ def fill(home: Path, spec: Path, people: int) -> None:
     local.close()
 
 
+def fill_apart(home: Path, spec: Path, people: int) -> None:
+    """`fill` in a process of its own: what a process takes at its largest is passed on to those
+    that it starts, and would be taken for what they need.
+    """
+    subprocess.run([sys.executable, __file__, home, spec, str(people)], check=True)
+
+
 def buy_seats(home: Path, seats: int) -> None:
     local = LocalOrg(home)
     store = local.open()
@@ -211,3 +218,7 @@ def run(arguments: list, served: Served | None = None, cwd: Path | None = None, 
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, out[-2000:]
     return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out)
+
+
+if __name__ == "__main__":
+    fill(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -22,7 +22,7 @@ def main():
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     with tempfile.TemporaryDirectory() as folder:
         home, spec = Path(folder) / "home", Path(folder) / "spec"
-        people.fill(home, spec, count)
+        people.fill_apart(home, spec, count)
         with people.serving(home) as served:
             for latency in (0, 100):
                 served.delay(latency)

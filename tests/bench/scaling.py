@@ -52,14 +52,14 @@ def main():
 def measured(folder, size):
     """`validate`, a plan that creates all of them, and one that finds all of them."""
     empty, full, spec = folder / "empty", folder / "full", folder / "spec"
-    people.fill(empty, folder / "portal", 0)
+    people.fill_apart(empty, folder / "portal", 0)
     people.buy_seats(empty, 4 * size + 1000)
     people.write_spec(spec, size)
     found = [people.run([people.COMMAND, "validate", spec])]
     plan = [people.COMMAND, "plan", spec, "--env", "served"]
     with people.serving(empty) as served:
         found.append(people.run(plan, served))
-    people.fill(full, spec, size)
+    people.fill_apart(full, spec, size)
     with people.serving(full) as served:
         found.append(people.run(plan, served))
         assert "In sync" in found[-1].out, found[-1].out[-2000:]

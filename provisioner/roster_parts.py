@@ -1,0 +1,154 @@
+"""What the rows of a roster become: the parts of one, their templates and their places. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from provisioner import table, template
+from provisioner.diagnostics import Span
+from provisioner.nodes import Path
+from provisioner.resource import Spec
+from provisioner.rules import Rule
+
+Fill = Callable[[Sequence[str]], Any]
+"""What a template gives for the cells of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One template of a part: what it gives for a row, of which columns, by what rule."""
+
+    path: Path
+    give: Fill
+    columns: tuple[int, ...]
+    rule: Rule
+
+
+@dataclass(slots=True)
+class Part:
+    """The account, contact or user of a roster: constant values, and templates among them.
+
+    `implied` is the reference that it has to the part before it. `complete` says that it has
+    what the schema requires, whether or not a row asks for its removal.
+    """
+
+    kind: str
+    data: Mapping[str, Any]
+    implied: str | None = None
+    complete: bool = True
+    leaves: list[Leaf] = field(default_factory=list)
+    columns: dict[Path, int] = field(default_factory=dict)
+    spans: Mapping[Path, Span] = field(default_factory=dict)
+
+    def filled(self, values: Sequence[Any]) -> dict[str, Any]:
+        """The part with the values of its templates in their places."""
+        data = dict(self.data)
+        for leaf, value in zip(self.leaves, values, strict=True):
+            if len(leaf.path) == 1:
+                data[str(leaf.path[0])] = value
+            else:
+                _put(data, leaf.path, value)
+        for name in ("was", "remove"):
+            # What is asked of some rows only is not asked of the others.
+            if name in data and data[name] in (None, False):
+                del data[name]
+        if data.get("on_create") == {"password": None}:
+            del data["on_create"]
+        return data
+
+
+def _put(data: dict[str, Any], path: Path, value: Any) -> None:
+    """Put a value in its place; what is on the way is shared by all rows, and copied."""
+    inside: Any = data
+    for step in path[:-1]:
+        copy = inside[step].copy()
+        inside[step] = copy
+        inside = copy
+    inside[path[-1]] = value
+
+
+def filler(text: str, header: Sequence[str], names: template.Names) -> Fill:
+    """The template, compiled for these columns. Raises TemplateError."""
+    return (_plain if template.is_plain(text) else _by_jinja)(text, header, names)
+
+
+def _plain(text: str, header: Sequence[str], names: template.Names) -> Fill:
+    """A text with names in it: the rest of it is filled in here and now."""
+    parts = template.pieces(text, names, "row")
+    match parts:
+        case [("", name), ("", "")]:
+            column = header.index(name)
+            return lambda cells: cells[column]
+    format_ = ""
+    for before, name in parts:
+        format_ += before.replace("{", "{{").replace("}", "}}")
+        format_ += f"{{{header.index(name)}}}" if name else ""
+    give = format_.format
+    return lambda cells: give(*cells)
+
+
+def _by_jinja(text: str, header: Sequence[str], names: template.Names) -> Fill:
+    from provisioner.shortcut import shortcut
+
+    short = shortcut(text, {name: place for place, name in enumerate(header) if name})
+    if short:
+        return short
+    give = template.compiled(text)
+    return lambda cells: give({"row": dict(zip(header, cells, strict=True)), **names})
+
+
+# ---------------------------------------------------------------- places
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSpans(Mapping[Path, Span]):
+    """The places of one resource of a row, made when they are asked for."""
+
+    part: Part
+    places: table.Places
+    number: int
+
+    def __getitem__(self, path: Path) -> Span:
+        column = self.part.columns.get(path)
+        return self.part.spans[path] if column is None else self.places.span(self.number, column)
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter({**self.part.spans, **self.part.columns})
+
+    def __len__(self) -> int:
+        return len({**self.part.spans, **self.part.columns})
+
+
+@dataclass(frozen=True, slots=True)
+class RowDocument:
+    """One resource of a row as if it were a document, for the words of the schema."""
+
+    file: str
+    data: Any
+    spec: Spec
+    given: Mapping[Path, Any]
+
+    def span(self, path: Path, *, key: bool = False) -> Span | None:
+        return self.spec.at(*path[2:])
+
+    def written(self, path: Path) -> str:
+        return str(self.given.get(path[2:], ""))
+
+
+# ---------------------------------------------------------------- words
+
+
+def type_help(message: str, value: Any, column: str | None) -> str | None:
+    if value is None:
+        return f"fill in `{column}`" if column else None
+    cell = f"row.{column}" if column and column.isidentifier() else f"row['{column or 'COLUMN'}']"
+    expected, _, _ = message.partition(", not ")
+    if "true or false" in expected:
+        return f"compare it in the template: `{{{{ {cell} == 'yes' }}}}`"
+    if "number" in expected:
+        return f"make it one in the template: `{{{{ {cell} | int }}}}`"
+    if isinstance(value, bool | int | float):
+        return f"make it text in the template: `{{{{ {cell} | string }}}}`"
+    return None
