@@ -27,6 +27,8 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
+# What the writes of a lease stand under.
+LEASE = Address("lease", "provisioner_lease")
 _KEPT = 100
 _KEPT_FOR = timedelta(days=90)
 
@@ -87,11 +89,6 @@ class Journal:
         with self._lock:
             self._write([{"job": id_, "begins": [numbers.start, numbers.stop - 1], "at": _now()}])
 
-    def lease(self, id_: str, *, held: bool) -> None:
-        """Note that the lease on the org was taken, or given back."""
-        with self._lock:
-            self._write([_lease(id_, held=held)])
-
     def close(self, counts: Mapping[str, int]) -> None:
         """Note that the run came to its end."""
         with self._lock:
@@ -124,10 +121,7 @@ class Doubt:
 
 @dataclass(slots=True)
 class Record:
-    """A journal as read. `torn` says that its last line was cut off by a crash.
-
-    `lease` is the Id of the lease that was never given back, if one was not.
-    """
+    """A journal as read. `torn` says that its last line was cut off by a crash."""
 
     path: Path
     header: Mapping[str, Any] = field(default_factory=dict)
@@ -135,7 +129,6 @@ class Record:
     ended: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     settled: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     jobs: list[Mapping[str, Any]] = field(default_factory=list)
-    lease: str | None = None
     closed: Mapping[str, Any] | None = None
     torn: bool = False
 
@@ -154,7 +147,7 @@ class Record:
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
-        """The writes in doubt, in the order in which they began."""
+        """The writes in doubt, in the order in which they began; `lease` tells of the lease."""
         return tuple(
             Doubt(
                 self.path,
@@ -165,8 +158,19 @@ class Record:
             )
             for number, line in self.begun.items()
             if number not in self.settled
+            and not str(line["step"]).startswith(f"{LEASE.kind}/")
             and self.ended.get(number, {"outcome": "unknown"})["outcome"] == "unknown"
         )
+
+    @property
+    def keeps_lease(self) -> bool:
+        """Whether the run took its lease, or was about to, and did not give it back."""
+        mine = [n for n, line in self.begun.items() if line["step"] == str(LEASE)]
+        given_back = any(
+            self.begun[n]["call"] == "DeleteRecord" and self.ended[n]["outcome"] == "done"
+            for n in self.ended.keys() & mine
+        )
+        return not given_back and any(n not in self.settled for n in mine)
 
     def open_jobs(self) -> tuple[str, ...]:
         """The bulk jobs that carried writes in doubt, and may be at work even now."""
@@ -219,8 +223,6 @@ def read(path: Path) -> Record:
             record.header = line
         elif "closed" in line:
             record.closed = line["closed"]
-        elif "lease" in line:
-            record.lease = line["lease"] if line["held"] else None
         elif "job" in line:
             record.jobs.append(line)
         else:
@@ -238,7 +240,8 @@ def records(folder: Path) -> tuple[Record, ...]:
 def unfinished(folder: Path, instance_url: str) -> tuple[Record, ...]:
     """The journals of runs on this org that are over, and left a write in doubt or their lease."""
     found = (record for record in records(folder) if record.header.get("url") == instance_url)
-    return tuple(r for r in found if r.state == "in doubt" or (r.lease and r.state != "running"))
+    over = (record for record in found if record.state != "running")
+    return tuple(record for record in over if record.doubts or record.keeps_lease)
 
 
 def settle(doubts: Iterable[tuple[Doubt, str, str | None]]) -> None:
@@ -253,8 +256,9 @@ def settle(doubts: Iterable[tuple[Doubt, str, str | None]]) -> None:
 
 def released(record: Record) -> None:
     """Note that the lease of a run that is over is there no more."""
-    assert record.lease is not None, "a run that kept no lease has none to give back"
-    _append(record.path, [json.dumps(_lease(record.lease, held=False)) + "\n"])
+    mine = [n for n, line in record.begun.items() if line["step"] == str(LEASE)]
+    lines = [{"settled": n, "found": "given back", "at": _now()} for n in mine]
+    _append(record.path, [json.dumps(line) + "\n" for line in lines])
 
 
 def _append(path: Path, lines: Iterable[str]) -> None:
@@ -264,10 +268,6 @@ def _append(path: Path, lines: Iterable[str]) -> None:
         file.write(("\n" if torn else "") + "".join(lines))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _lease(id_: str, *, held: bool) -> dict[str, Any]:
-    return {"lease": id_, "held": held, "at": _now()}
 
 
 def alive(path: Path) -> bool:

@@ -106,9 +106,7 @@ def acquire(org: Org, run: str, host: str, is_dead: Callable[[Lease], bool]) -> 
 
     Raises LeaseTaken, or OrgError.
     """
-    wanted = CreateRecord(
-        "Group", {"Name": _name(run, host), "DeveloperName": DEVELOPER_NAME, "Type": "Regular"}
-    )
+    wanted = taking(run, host)
     for _ in range(2):
         refused: Refused | None = None
         try:
@@ -135,6 +133,12 @@ def acquire(org: Org, run: str, host: str, is_dead: Callable[[Lease], bool]) -> 
     raise LeaseTaken(others[0], org.now)
 
 
+def taking(run: str, host: str) -> CreateRecord:
+    """The call that takes the lease."""
+    fields = {"Name": _name(run, host), "DeveloperName": DEVELOPER_NAME, "Type": "Regular"}
+    return CreateRecord("Group", fields)
+
+
 def current(org: Org) -> tuple[Lease, ...]:
     """The leases on the org: one, or none. Raises OrgError."""
     (rows,) = org.read([_WANTED])
@@ -152,14 +156,9 @@ def current(org: Org) -> tuple[Lease, ...]:
 
 def remove(org: Org, lease: Lease) -> bool:
     """Take a lease away; whether it is gone. Another that took its place is left alone."""
-    return remove_id(org, lease.id)
-
-
-def remove_id(org: Org, id_: str) -> bool:
-    """As `remove`, of a lease that only its Id is known of."""
     for _ in range(3):
         try:
-            org.call(DeleteRecord("Group", id_))
+            org.call(removal(lease))
         except Refused as error:
             if not error.transient:
                 return error.code in _GONE
@@ -168,6 +167,11 @@ def remove_id(org: Org, id_: str) -> bool:
         else:
             return True
     return False
+
+
+def remove_of(org: Org, run: str) -> bool:
+    """Take away the lease of a run that is over; whether it has none any more."""
+    return all(remove(org, one) for one in current(org) if one.run == _short(run))
 
 
 def removal(lease: Lease) -> DeleteRecord:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.call import Call
-    from provisioner.journal import Record
+    from provisioner.journal import Journal, Record
     from provisioner.lease import Held, Lease
     from provisioner.org.client import Org
     from provisioner.outcome import Outcome, Progress, StepResult
@@ -87,7 +87,7 @@ def in_doubt(org: Org) -> tuple[Record, ...]:
 
     over = journal.unfinished(journals(), org.instance_url)
     for record in over:
-        if record.lease and lease.remove_id(org, record.lease):
+        if record.keeps_lease and lease.remove_of(org, record.run):
             journal.released(record)
     found = tuple(record for record in over if record.doubts)
     if found:
@@ -150,12 +150,10 @@ def carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) ->
     writing = journal.start(journals(), run, about)
     with interrupts() as wish:
         try:
-            held = None if options.no_lease else _acquire(org, run, options.lease_wait, wish)
+            held = None if options.no_lease else _taken(options, org, wish, writing)
         except BaseException:
             writing.discard()
             raise
-        if held:
-            writing.lease(held.lease.id, held=True)
         try:
             halt = _halt(wish, held, org, loaded.environment.policy.max_api_percent)
             conduct = Conduct(halt, wish.sleep, _tell, writing)
@@ -164,8 +162,8 @@ def carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) ->
             observing.emit(RunStarted(run, planned.plan.org.id, org.instance_url, steps))
             _results(planned, workflow.apply(planned, org, conduct), ran)
         finally:
-            if held and held.release():
-                writing.lease(held.lease.id, held=False)
+            if held:
+                _given_back(held, writing)
             outcomes = {outcome.value: count for outcome, count in ran.counts.items()}
             writing.close(outcomes)
             seconds = (datetime.now(UTC) - ran.started).total_seconds()
@@ -191,7 +189,8 @@ def _results(planned: Planned, results: Iterator[StepResult], ran: Ran) -> None:
 
 def _begun(calls: Sequence[tuple[Address, Call]]) -> None:
     for address, call in calls:
-        observing.emit(StepBegun(str(address), type(call).__name__))
+        if address.kind != "lease":  # which is no step
+            observing.emit(StepBegun(str(address), type(call).__name__))
 
 
 def _ended(result: StepResult, number: int, total: int) -> StepEnded:
@@ -240,6 +239,23 @@ def _halt(wish: Interrupts, held: Held | None, org: Org, percent: int) -> Callab
         return None
 
     return reason
+
+
+def _taken(options: Namespace, org: Org, wish: Interrupts, writing: Journal) -> Held:
+    from provisioner import journal, lease
+
+    (begun,) = writing.begin([(journal.LEASE, lease.taking(writing.run, journal.host()))])
+    held = _acquire(org, writing.run, options.lease_wait, wish)
+    writing.end([journal.Ended(begun, "done", held.lease.id)])
+    return held
+
+
+def _given_back(held: Held, writing: Journal) -> None:
+    from provisioner import journal, lease
+
+    (begun,) = writing.begin([(journal.LEASE, lease.removal(held.lease))])
+    gone = held.release()
+    writing.end([journal.Ended(begun, "done" if gone else "unknown", held.lease.id)])
 
 
 def _acquire(org: Org, run: str, patience: float, wish: Interrupts) -> Held:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from provisioner import journal
-from provisioner.call import CreateRecord, SetPassword
+from provisioner.call import CreateRecord, DeleteRecord, SetPassword
 from provisioner.journal import Ended
 from provisioner.resource import Address, Secret
 
@@ -107,13 +107,31 @@ def test_a_job_in_doubt_is_known(tmp_path):
     assert journal.read(written.path).open_jobs() == ("750B",)
 
 
-def test_a_lease_that_was_not_given_back_is_known(tmp_path):
+TAKE = CreateRecord("Group", {"Name": "provisioner"})
+GIVE_BACK = DeleteRecord("Group", "00G1")
+
+
+@pytest.mark.parametrize(
+    ("calls", "outcomes", "kept"),
+    [
+        ((), (), False),
+        ((TAKE,), (), True),
+        ((TAKE,), ("done",), True),
+        ((TAKE, GIVE_BACK), ("done",), True),
+        ((TAKE, GIVE_BACK), ("done", "unknown"), True),
+        ((TAKE, GIVE_BACK), ("done", "done"), False),
+    ],
+)
+def test_a_lease_that_was_not_given_back_is_known(tmp_path, calls, outcomes, kept):
     written = journal.start(tmp_path, "r", {"url": URL})
-    written.lease("00G1", held=True)
+    begun = written.begin([(journal.LEASE, call) for call in calls])
+    written.end([Ended(n, outcome) for n, outcome in zip(begun, outcomes, strict=False)])
     written.close({})
-    (record,) = journal.unfinished(tmp_path, URL)
-    assert record.lease == "00G1"
-    journal.released(record)
+    found = journal.unfinished(tmp_path, URL)
+    assert [record.keeps_lease for record in found] == ([True] if kept else [])
+    for record in found:
+        assert record.doubts == ()
+        journal.released(record)
     assert journal.unfinished(tmp_path, URL) == ()
 
 
