@@ -136,6 +136,8 @@ def carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) ->
 
     from provisioner import journal, workflow
     from provisioner.executor import Conduct
+    from provisioner.lease import LeaseTaken
+    from provisioner.org.errors import Refused
 
     run = journal.new_run()
     about = {
@@ -151,8 +153,11 @@ def carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) ->
     with interrupts() as wish:
         try:
             held = None if options.no_lease else _taken(options, org, wish, writing)
-        except BaseException:
+        except (LeaseTaken, Refused):
             writing.discard()
+            raise
+        except BaseException:
+            writing.close({})  # whether there is a lease is in doubt, and looked up next time
             raise
         try:
             halt = _halt(wish, held, org, loaded.environment.policy.max_api_percent)

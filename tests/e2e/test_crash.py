@@ -91,3 +91,20 @@ def test_an_interrupt_is_told_apart_from_a_crash(acme):
     watched.lose = None
     work.run("apply", "--env", "served", "--auto-approve", status=0)
     assert everything(org)["Account"] == 1
+
+
+def test_a_lease_whose_answer_was_lost_does_not_keep_the_next_run_out(acme):
+    work, org, watched = acme
+    gone = []
+
+    def lose(method, path, body):
+        gone.extend([path] if path.rstrip("/").endswith("/sobjects/Group") else [])
+        return bool(gone)
+
+    watched.lose, watched.refuse = lose, lambda method, path, body: bool(gone)
+    work.run("apply", "--env", "served", "--auto-approve", status=3)
+    watched.lose = watched.refuse = None
+    lease = "SELECT Id FROM Group WHERE DeveloperName = 'provisioner_lease'"
+    assert len(org.query(lease)) == 1
+    work.run("apply", "--env", "served", "--auto-approve", status=0)
+    assert org.query(lease) == []
