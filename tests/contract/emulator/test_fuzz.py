@@ -633,14 +633,14 @@ def test_packages_by_soap(package, flags):
 
 # -- SCIM, and XML where JSON is the rule ------------------------------------------------------
 
-elements = st.recursive(
+xml_values = st.recursive(
     st.sampled_from(["Acme", "", "5", "&amp;", "<![CDATA[x]]>", "\x00", "ö", "&a;"]),
     lambda inner: st.lists(
         st.tuples(st.sampled_from([*FIELDS, "1x", "x:y", "isExpired"]), inner), max_size=3
     ).map(lambda parts: "".join(f"<{name}>{text}</{name}>" for name, text in parts)),
     max_leaves=6,
 )
-documents = st.tuples(st.sampled_from(["Account", "Password", "User", "x"]), elements).map(
+documents = st.tuples(st.sampled_from(["Account", "Password", "User", "x"]), xml_values).map(
     lambda parts: f"<{parts[0]}>{parts[1]}</{parts[0]}>"
 )
 
