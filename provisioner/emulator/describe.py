@@ -21,8 +21,8 @@ OBJECTS: Final = (
     "Account", "BackgroundOperation", "Case", "Contact", "EmailTemplate", "FieldPermissions",
     "Group", "Lead", "LoginHistory", "Network", "NetworkMember", "NetworkMemberGroup",
     "NetworkSelfRegistration", "ObjectPermissions", "Opportunity", "Organization",
-    "PermissionSet", "PermissionSetAssignment", "Profile", "RecordType", "SetupAuditTrail", "User",
-    "UserLicense", "UserLogin", "UserRole",
+    "PermissionSet", "PermissionSetAssignment", "PersonAccountOwnerPowerUser", "Profile",
+    "RecordType", "SetupAuditTrail", "User", "UserLicense", "UserLogin", "UserRole",
 )  # fmt: skip
 
 # May not be written in one transaction with the others (platform reference page one, 11 [V]).

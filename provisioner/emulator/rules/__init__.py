@@ -54,6 +54,8 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
                 return sites.create(org, by, sobject, row)
             case "Group":
                 return groups.create(org, by, row)
+            case person_accounts.POWER_USER:
+                return person_accounts.add_power_user(org, by, row)
             case _:
                 return org.insert(sobject.name, row, by=by)
 

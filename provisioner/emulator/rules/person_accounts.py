@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 FEATURE: Final = "PersonAccounts"
+# A user who may own more than 50,000 portal accounts (3.3 [V]; that limit is not enforced, and the
+# key prefix of its object is a guess).
+POWER_USER: Final = "PersonAccountOwnerPowerUser"
 _ADDRESS: Final = (
     "City", "Country", "GeocodeAccuracy", "Latitude", "Longitude", "PostalCode", "State", "Street",
 )  # fmt: skip
@@ -158,6 +161,31 @@ def may_have(account: Mapping[str, Any], license_: License) -> None:
             "FIELD_INTEGRITY_EXCEPTION",
             "Partner users can't be associated with person accounts: Contact ID",
             ("ContactId",),
+        )
+
+
+def add_power_user(org: Org, by: str, row: Mapping[str, Any]) -> str:
+    """Only who is at the root of the hierarchy (object reference [V]); codes and texts: guess."""
+    user = org.get("User", row["UserId"]) or {}
+    role = org.get("UserRole", user.get("UserRoleId") or "")
+    if role is None or role["ParentRoleId"] is not None or role["PortalType"] != "None":
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "Only users at the root of the role hierarchy can be power users: User ID",
+            ("UserId",),
+        )
+    if org.find(POWER_USER, UserId=row["UserId"], PortalType=row["PortalType"]):
+        raise SalesforceError("DUPLICATE_VALUE", "The user is a power user already.", ("UserId",))
+    return org.insert(POWER_USER, row, by=by)
+
+
+def keeps_role(org: Org, user_id: str) -> None:
+    """The role of a power user can't be changed (platform reference 3.3 [V]); text: guess."""
+    if org.find(POWER_USER, UserId=user_id):
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "The role of a person account owner power user can't be changed: Role ID",
+            ("UserRoleId",),
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import logins, sites
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import audits, permissions, portal_roles, usernames
+from provisioner.emulator.rules import audits, permissions, person_accounts, portal_roles, usernames
 from provisioner.emulator.rules.accounts import (
     admit,
     may_admit,
@@ -255,6 +255,8 @@ def _role_change(
     if any(merged[name] != current[name] for name in ("UserRoleId", "PortalRole")):
         portal_roles.fits(org, merged, held, current["AccountId"])
         _keeps_owners_role(org, current, merged)
+    if merged["UserRoleId"] != current["UserRoleId"]:
+        person_accounts.keeps_role(org, current["Id"])
 
 
 def _is_community(license_: License) -> bool:

@@ -6,6 +6,8 @@ import pytest
 import zeep.exceptions
 from lxml import etree
 
+from provisioner.emulator import seed
+
 from .partner_client import call, fault, header, wsdl_client
 
 OBJECTS = "urn:sobject.partner.soap.sforce.com"
@@ -158,6 +160,13 @@ def test_retrieve_and_what_changed(soap, local, admin):
     assert [one.id for one in soap("getDeleted", "Account", *span).deletedRecords] == ids[1:]
     with pytest.raises(zeep.exceptions.Fault, match="INVALID_REPLICATION_DATE"):
         soap("getUpdated", "Account", *reversed(span))
+
+
+def test_whether_people_are_accounts_is_told(soap, local):
+    assert soap("getUserInfo").orgHasPersonAccounts is False
+    seed.enable_person_accounts(local)
+    assert soap("getUserInfo").orgHasPersonAccounts is True
+    assert "PersonEmail" in {field.name for field in soap("describeSObject", "Account").fields}
 
 
 def test_describe(soap):

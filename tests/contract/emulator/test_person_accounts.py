@@ -235,3 +235,26 @@ def test_collections_and_bulk_write_people_too(rest, people_on):
     assert [one["success"] for one in results] == [True, False]
     assert results[1]["errors"][0]["statusCode"] == BAD
     assert rest.rows("SELECT Name FROM Contact") == [{"Name": "A"}]
+
+
+def test_a_power_user_is_at_the_root_of_the_hierarchy_and_stays_there(rest, admin, people_on):
+    power = {"DeveloperName": "Admin", "MasterLabel": "Admin", "PortalType": "CustomerPortal"}
+    path = "/sobjects/PersonAccountOwnerPowerUser"
+    id_ = rest.create("PersonAccountOwnerPowerUser", **power, UserId=admin)
+    assert rest.refusal("POST", path, power | {"UserId": admin})[1] == "DUPLICATE_VALUE"
+    (lower,) = rest.rows("SELECT Id FROM UserRole WHERE Name = 'CFO'")
+    change = {"UserRoleId": lower["Id"]}
+    assert rest.refusal("PATCH", f"/sobjects/User/{admin}", change)[1:3] == (
+        "FIELD_INTEGRITY_EXCEPTION",
+        "The role of a person account owner power user can't be changed: Role ID",
+    )
+    assert rest("DELETE", f"{path}/{id_}")[0] == 204
+    assert rest("PATCH", f"/sobjects/User/{admin}", change)[0] == 204
+    assert rest.refusal("POST", path, power | {"UserId": admin})[1:3] == (
+        "FIELD_INTEGRITY_EXCEPTION",
+        "Only users at the root of the role hierarchy can be power users: User ID",
+    )
+
+
+def test_there_are_no_power_users_without_people(rest):
+    assert rest("GET", "/sobjects/PersonAccountOwnerPowerUser/describe")[0] == 404
