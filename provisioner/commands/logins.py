@@ -257,6 +257,7 @@ def _login(
     who: Credentials, target: Target, canary: Canary | None, loaded: Loaded, org: Org
 ) -> dict[str, Any]:
     from provisioner import customers
+    from provisioner.verifying import Stage
 
     specs = {s.address: s for s in loaded.specs}
     user = user_called(who.username, loaded.specs)
@@ -282,7 +283,9 @@ def _login(
     if found is not None:
         places = _places(found, loaded)
         # Where nothing keeps the user out, the org's own record is the best that is known.
-        told = found.causes or tuple(f for f in found.findings if f.cause is Cause.HISTORY)
+        refused = verified.failed is not None and verified.failed.stage is Stage.CREDENTIALS
+        last = (f for f in found.findings if refused and f.cause is Cause.HISTORY)
+        told = found.causes or tuple(last)
         view["explanation"] = [views.cause(f, places.get(f.cause), found) for f in told]
     return view
 

@@ -95,6 +95,16 @@ def test_a_login_is_verified_for_real_and_no_password_is_shown(work, acme):
         assert NEW not in said
 
 
+def test_a_password_that_must_be_changed_needs_a_new_one(work, acme):
+    work.run("apply", *SERVED, "--auto-approve", status=0)
+    first = password_of(acme.outbox()[-1])
+    canary(work, "{password: {env: JANES_PASSWORD}}")
+    ran = work.run("verify", "login", *SERVED, status=5, JANES_PASSWORD=first)
+    assert "the org asks for a new password, and none is given: set `new_password`" in ran.out
+    assert "= why" not in ran.out
+    assert first not in ran.said
+
+
 def test_a_canary_that_fails_is_a_run_that_failed(work, acme):
     ran = work.run("apply", *SERVED, "--auto-approve", status=5, JANES_PASSWORD="wrong4horse")
     assert "In sync: a second plan is empty." in ran.out
