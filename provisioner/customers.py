@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from provisioner import explaining
 from provisioner.call import Describe, ResetPassword, Select, UpdateRecord
 from provisioner.explaining import Target
-from provisioner.logins.checks import Trace, trace
+from provisioner.logins.checks import trace
+from provisioner.logins.findings import Trace
 from provisioner.org.client import Org
 from provisioner.org.errors import NoAnswer, Refused
 from provisioner.verifying import Credentials, Stage, StageResult, Verified, verify

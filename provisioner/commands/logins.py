@@ -27,7 +27,7 @@ from provisioner.status import CHANGES, DONE, NO_ORG, PARTLY, REFUSED, WRONG
 
 if TYPE_CHECKING:
     from provisioner.explaining import Target
-    from provisioner.logins.checks import Trace
+    from provisioner.logins.findings import Trace
     from provisioner.org.client import Org
     from provisioner.verifying import Credentials
 

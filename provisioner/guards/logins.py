@@ -11,8 +11,9 @@ from provisioner.guards.situation import Rights, Situation
 from provisioner.kinds.portal import MEMBERS
 from provisioner.kinds.user import PASSWORD
 from provisioner.logins.causes import Cause
-from provisioner.logins.checks import Finding, trace
+from provisioner.logins.checks import trace
 from provisioner.logins.facts import LoginFacts, Password, Person, Portal, User
+from provisioner.logins.findings import Finding
 from provisioner.resource import Resource, Value
 
 

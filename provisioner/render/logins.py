@@ -7,7 +7,7 @@ from typing import Any
 
 from provisioner.diagnostics import Span
 from provisioner.logins.causes import Cause
-from provisioner.logins.checks import Certainty, Finding, Trace, Verdict
+from provisioner.logins.findings import Certainty, Finding, Trace, Verdict
 from provisioner.render.lines import Line, Part
 
 _MARKS: Mapping[str, Part] = {

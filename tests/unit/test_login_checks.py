@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from provisioner.logins.causes import STATUS, Cause, explained, of_error, of_status
-from provisioner.logins.checks import Certainty, Verdict, trace
+from provisioner.logins.checks import trace
 from provisioner.logins.facts import (
     Attempt,
     LoginFacts,
@@ -18,6 +18,7 @@ from provisioner.logins.facts import (
     Seats,
     User,
 )
+from provisioner.logins.findings import Certainty, Verdict
 
 NOON = datetime(2026, 5, 6, 12, 0)  # noqa: DTZ001 - the org's own time; a Wednesday
 JANE = User(
