@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from provisioner.collector import held
 from provisioner.commands import observing
 from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.events import Message
@@ -38,6 +39,7 @@ def view(
     return shown
 
 
+@held()
 def document(
     report: str,
     plan: Plan,
