@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,11 +47,12 @@ class Reads:
         self._rest = rest
         self._choose = choose
         self._few = few
-        self._totals: dict[str, int] = {}
+        self._totals: dict[str, int | None] = {}
         self._describes: dict[str, Any] = {}
 
     def read(self, queries: Sequence[Describe | Select | Newest]) -> list[Any]:
         """The answers in the order of `queries`, in as few calls as Salesforce allows."""
+        self._count(query for query in queries if isinstance(query, Select))
         asked = [self._asked(query) for query in queries]
         many = any(one.many for one in asked)
         takers: dict[_Part, list[Callable[[Any], object]]] = {}
@@ -119,12 +120,11 @@ class Reads:
         return body
 
     def _selected(self, select: Select) -> _Asked:
-        keys = sum(len(values) for _, values in select.any_of)
-        way = self._way(select, keys) if keys > self._few else Way.KEYED
+        way = self._way(select) if self._is_open(select) else Way.KEYED
         if way is Way.KEYED:
             sieve = Sieve(select.fields)
             parts = [_query(text) for text in soql.selects(select)]
-            return _Asked(parts, sieve.add, sieve.rows, many=keys > self._few)
+            return _Asked(parts, sieve.add, sieve.rows, many=_keys(select) > self._few)
         fields = self._describes.get(select.sobject, {}).get("fields", ())
         types = {field["name"]: field["type"] for field in fields}
         sieve = Sieve(select.fields, select.any_of, types)
@@ -132,23 +132,30 @@ class Reads:
         scan = self._scan if way is Way.SCAN else partial(bulk_query.read, self._rest)
         return _Asked([], sieve.add, sieve.rows, partial(scan, text, sieve), many=True)
 
-    def _way(self, select: Select, keys: int) -> Way:
+    def _is_open(self, select: Select) -> bool:
+        """Whether there are enough keys for another way to be worth a thought."""
         # An Id has two forms, with and without the three letters that tell its case.
-        if any(field.endswith("Id") for field, _ in select.any_of):
-            return Way.KEYED
-        length = sum(len(value) + 3 for _, values in select.any_of for value in values)
-        total = self._total(select.sobject)
-        return self._choose(keys, length, total, bulk=select.sobject in self._describes)
+        by_id = any(field.endswith("Id") for field, _ in select.any_of)
+        return _keys(select) > self._few and not by_id
 
-    def _total(self, sobject: str) -> int | None:
-        """How many records there are of an sObject, more or less; asked once."""
-        if sobject not in self._totals:
-            try:
-                told = self._rest.get(f"limits/recordCount?sObjects={quote(sobject, safe='')}")
-            except Refused:
-                return None
-            self._totals |= {one["name"]: int(one["count"]) for one in told["sObjects"]}
-        return self._totals.get(sobject)
+    def _way(self, select: Select) -> Way:
+        length = sum(len(value) + 3 for _, values in select.any_of for value in values)
+        total = self._totals.get(select.sobject)
+        described = select.sobject in self._describes
+        return self._choose(_keys(select), length, total, bulk=described)
+
+    def _count(self, selects: Iterable[Select]) -> None:
+        """Ask once how many records there are, more or less, where the way depends on it."""
+        names = {select.sobject for select in selects if self._is_open(select)}
+        new = sorted(names - self._totals.keys())
+        if not new:
+            return
+        self._totals |= dict.fromkeys(new)
+        try:
+            told = self._rest.get(f"limits/recordCount?sObjects={quote(','.join(new))}")
+        except Refused:
+            return  # not everybody may ask
+        self._totals |= {one["name"]: int(one["count"]) for one in told["sObjects"]}
 
     # ------------------------------------------------------------ how it is read
 
@@ -277,6 +284,10 @@ class _Asked:
     answer: Callable[[], Any]
     task: Callable[[], object] | None = None
     many: bool = False
+
+
+def _keys(select: Select) -> int:
+    return sum(len(values) for _, values in select.any_of)
 
 
 def _query(text: str, *, deleted: bool = False) -> _Part:
