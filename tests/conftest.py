@@ -1,6 +1,13 @@
 """What all tests share: whether a sample is tried, or everything there is."""
 
+import os
+
 import pytest
+
+
+def pytest_xdist_auto_num_workers():
+    """Twice the cores: half of the tests wait for other processes most of the time."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_addoption(parser):

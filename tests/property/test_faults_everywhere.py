@@ -15,7 +15,7 @@ from provisioner.org.errors import OrgError
 from provisioner.outcome import Outcome
 
 ACME = Path(__file__).parents[2] / "specs" / "acme"
-STRIDE = 5
+STRIDE = 9
 
 
 @pytest.fixture(scope="module")
