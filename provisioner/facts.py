@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -70,7 +71,20 @@ PROFILES_OF_THE_PORTAL = (
         "High Volume Customer Portal",
         "CspLitePortal",
     ),
+    Awaited(
+        "High Volume Customer Portal User",
+        "High Volume Customer Portal User",
+        "High Volume Customer Portal",
+        "CspLitePortal",
+    ),
+    # Two profiles, one name. (4.2)
     Awaited("Authenticated Website", "PlatformPortal", "Authenticated Website", "CspLitePortal"),
+    Awaited(
+        "Authenticated Website", "AuthenticatedWebsite", "Authenticated Website", "CspLitePortal"
+    ),
+    Awaited(
+        "Customer Portal User", "Customer Portal User", "Customer Portal User", "CustomerSuccess"
+    ),
     Awaited(
         "Customer Portal Manager",
         "Customer Portal Manager",
@@ -226,6 +240,15 @@ class Facts:
         exact = tuple(p for p in self.profiles if p.name.casefold() == wanted)
         return exact or tuple(p for p in self.profiles if p.full_name.casefold() == wanted)
 
+    def called(self, profile: Profile) -> str:
+        """What a spec may call this profile and mean no other."""
+        shared = self._names[profile.name.casefold()] > 1
+        return profile.full_name if shared else profile.name
+
+    @cached_property
+    def _names(self) -> Counter[str]:
+        return Counter(p.name.casefold() for p in self.profiles)
+
     def components(self, type_: str) -> Mapping[str, Component]:
         """The components of a Metadata type by full name."""
         return self._components.get(type_, {})
@@ -286,18 +309,30 @@ class Facts:
 
     def awaited(self, name: str) -> Awaited | None:
         """The profile of that name, given either, which enabling will bring and is not there."""
+        return next(iter(self._all_awaited(name)), None)
+
+    def _all_awaited(self, name: str) -> tuple[Awaited, ...]:
         if self.enabling is None or self.profiles_named(name):
-            return None
+            return ()
         wanted = name.casefold()
-        return next(
-            (
-                p
-                for p in PROFILES_OF_THE_PORTAL
-                if wanted in (p.name.casefold(), p.full_name.casefold())
-                and self._active_licence(p.licence)
-            ),
-            None,
-        )
+        coming = [p for p in PROFILES_OF_THE_PORTAL if self._active_licence(p.licence)]
+        exact = tuple(p for p in coming if p.name.casefold() == wanted)
+        return exact or tuple(p for p in coming if p.full_name.casefold() == wanted)
+
+    def meant(self, name: str) -> tuple[str, ...]:
+        """The full names of the profiles, there or awaited, that this name may mean."""
+        found = self.profiles_named(name) or self._all_awaited(name)
+        return tuple(sorted(p.full_name for p in found))
+
+    def namesakes(self, name: str) -> tuple[str, ...]:
+        """The full names of the profiles that share the `Name` of this one, given either name.
+
+        Empty for a profile that is alone with its name, and for none. Only the Metadata API tells
+        namesakes apart: a lookup and the setup pages know the `Name` alone. (4.2)
+        """
+        found = self.profiles_named(name) or self._all_awaited(name)
+        shared = {full for p in found for full in self.meant(p.name)}
+        return tuple(sorted(shared)) if len(shared) > 1 else ()
 
     def licence_of(self, profile: Awaited) -> Licence | None:
         """The licence that an awaited profile will have."""

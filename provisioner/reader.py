@@ -234,7 +234,8 @@ class _Names:
 
     @cached_property
     def _all(self) -> Mapping[Value, Value]:
-        names: dict[Value, Value] = {p.id: p.name for p in self._facts.profiles}
+        facts = self._facts
+        names: dict[Value, Value] = {p.id: facts.called(p) for p in facts.profiles}
         lookups = self._facts.lookups.items()
         names |= {rows[0]["Id"]: lookup for lookup, rows in lookups if len(rows) == 1}
         names |= {id_: Ref(address) for address, id_ in self._ids.items()}

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 100_000  # platform reference 8.1 [V]
 _ELEMENT: Final = re.compile(r"'(?:[^'\\]|\\.)*'|[\w.:+-]+", re.DOTALL)
+# What Salesforce has and the local org has not, just before the bracket of its arguments.
+_CALLED: Final = re.compile(r"\b(distance|geolocation)\s*$", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\w+|.", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPABLE: Final = frozenset("'\"\\_%")  # SOQL guide, "Quoted String Escape Sequences"
@@ -112,6 +114,10 @@ def _unexpected(text: str, error: Any) -> SalesforceError:
     if word == "'":
         message = f"line 1:{len(text)} mismatched character '<EOF>' expecting '''"
         return SalesforceError("MALFORMED_QUERY", message)
+    called = _CALLED.search(text, 0, at) if word == "(" else None
+    if called:
+        message = f"{called[1].upper()} is not served by the local org"
+        return refusal("MALFORMED_QUERY", text, called.start(1), message)
     message = f"unexpected token: '{word}'"
     if not text[:at].strip():  # recorded without a position: platform reference 2.4 [V]
         return SalesforceError("MALFORMED_QUERY", message)

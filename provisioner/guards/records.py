@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from provisioner.diagnostics import Diagnostic, Span, did_you_mean
 from provisioner.diff import Action, Change
 from provisioner.facts import FieldInfo
-from provisioner.guards.situation import Situation
+from provisioner.guards.situation import Situation, by_full_name
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.user import PASSWORD
@@ -99,7 +99,16 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
                     resource.span(name),
                     help=did_you_mean(field, situation.facts.describe(value.sobject) or ()),
                 )
-            if len(rows) > 1:
+            if shared := _namesakes(situation, value, rows):
+                yield Diagnostic(
+                    "ambiguous-reference",
+                    f"`{name}` could be any of {len(shared)} profiles: {value}",
+                    resource.span(name),
+                    # One that is still to come is looked up in records, which have one name.
+                    help=("" if rows else "apply the portal first; then ") + by_full_name(shared),
+                    notes=shared,
+                )
+            elif len(rows) > 1:
                 yield Diagnostic(
                     "ambiguous-reference",
                     f"`{name}` could be any of {len(rows)} records: {value}",
@@ -166,6 +175,13 @@ def _bad_value(info: FieldInfo, value: Value, span: Span | None) -> Iterator[Dia
                 span,
                 help=did_you_mean(value, info.picklist, f"values: {listed}"),
             )
+
+
+def _namesakes(situation: Situation, lookup: Lookup, rows: Sequence[object]) -> tuple[str, ...]:
+    """The profiles that a lookup may mean, if they are several: there, or awaited."""
+    if lookup.sobject != "Profile" or len(rows) == 1:
+        return ()
+    return situation.facts.namesakes(str(lookup.where[0][1]))
 
 
 def _awaited(situation: Situation, lookup: Lookup) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from provisioner.diagnostics import Diagnostic, Severity, did_you_mean
 from provisioner.facts import SWITCHES
-from provisioner.guards.situation import Situation
+from provisioner.guards.situation import Situation, by_full_name
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Removal
 from provisioner.kinds.metadata import CLONE
@@ -76,6 +76,7 @@ def portals(situation: Situation) -> Iterator[Diagnostic]:
 def profiles(situation: Situation) -> Iterator[Diagnostic]:
     """Profiles: what a new one starts from, and the licence, which never changes. (4.1)"""
     for profile in situation.of_kind("profile"):
+        yield from _ambiguous_profile(situation, profile)
         source, licence = profile.written.get(CLONE), profile.written.get(LICENCE)
         if not situation.created(profile):
             if situation.changed(profile, LICENCE):
@@ -172,11 +173,48 @@ def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
         )
 
 
+def _ambiguous_profile(situation: Situation, profile: Resource) -> Iterator[Diagnostic]:
+    """A profile, or the one it copies, named by a `Name` that several have. (4.2)"""
+    for name, written in ((None, profile.address.name), (CLONE, profile.written.get(CLONE))):
+        if not isinstance(written, str):
+            continue
+        if name and situation.desired.get(Address("profile", written)):
+            continue  # said of that one
+        if not name and not situation.facts.profiles_named(written):
+            continue  # a new one
+        if len(meant := situation.facts.meant(written)) > 1:
+            yield Diagnostic(
+                "ambiguous-reference",
+                f"{len(meant)} profiles have the name `{written}`",
+                profile.span(name) if name else profile.span(),
+                help=by_full_name(meant),
+            )
+
+
+def _namesakes(
+    situation: Situation, portal: Resource, name: str, profile: str
+) -> Iterator[Diagnostic]:
+    if shared := situation.facts.namesakes(profile):
+        yield Diagnostic(
+            "ambiguous-reference",
+            f"{len(shared)} profiles have the name of `{profile}`, and a portal tells its "
+            "profiles apart by that name only",
+            portal.span(name),
+            help=f"use a copy with a name of its own: `clone_of: {shared[0]}`",
+            notes=shared,
+        )
+
+
 def _portal_profiles(situation: Situation, portal: Resource, name: str) -> Iterator[Diagnostic]:
+    value = portal.written.get(name)
+    given = value if isinstance(value, tuple) else (value,)
+    for profile in given:
+        # Whether it changed is not known of what can not be told apart.
+        if isinstance(profile, str) and Address("profile", profile) not in situation.desired:
+            yield from _namesakes(situation, portal, name, profile)
     if not situation.changed(portal, name):
         return
-    value = portal.written.get(name)
-    for profile in value if isinstance(value, tuple) else (value,):
+    for profile in given:
         if not isinstance(profile, str):
             continue
         declared = situation.desired.get(Address("profile", profile))

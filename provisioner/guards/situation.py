@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,3 +112,9 @@ class Situation:
             copied: Value = named[0].id if named else Lookup("Profile", (("Name", source),))
             found = self.rights(copied)
         return Rights(profile.address.name, found.licence, found.user_type) if found else None
+
+
+def by_full_name(full_names: Sequence[str]) -> str:
+    """The remedy for a `Name` that several profiles have."""
+    names = " or ".join(f"`{n}`" for n in full_names)
+    return f"write the Metadata name of the one you mean: {names}"

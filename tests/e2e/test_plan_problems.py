@@ -56,7 +56,7 @@ users:
     Username: internal@acme.example
   late:
     contact: late
-    profile: Authenticated Website # no-seat-left
+    profile: PlatformPortal # no-seat-left
     Username: late@acme.example
   taken:
     contact: taken # contact-is-fixed
@@ -87,9 +87,11 @@ def shop(work, org, watched):
     work.run("apply", "--env", "served", "--auto-approve", status=0)
     org.user("Nora", "Norole", "Standard User")
     account = org.id("Account", "Name='Acme Corporation'")
+    licence = org.id("UserLicense", "LicenseDefinitionKey='Platform_Portal_User'")
+    org.create("Profile", Name="Sitting", UserLicenseId=licence)
     for number in range(SEATS):
         contact = org.create("Contact", LastName=f"Seat {number}", AccountId=account)
-        org.user("On", f"Seat{number}", "Authenticated Website", ContactId=contact)
+        org.user("On", f"Seat{number}", "Sitting", ContactId=contact)
     environment = (work.folder / "specs/acme/environments/served.yaml").read_text("utf-8")
     work.write("specs/wrong/environments/served.yaml", environment)
     work.write("specs/wrong/portal.yaml", SPEC)

@@ -31,6 +31,7 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
     row["Username"] = usernames.normal(row["Username"])
     _allowed_domain(org, row)
     license_ = license_of(org, row["ProfileId"])
+    _not_a_guest(license_)
     _may_manage(org, by, license_)
     _may_give(org, by, row["ProfileId"])
     row.setdefault("IsActive", True)
@@ -143,6 +144,16 @@ def _may_give(org: Org, by: str, *profile_ids: str) -> None:
         )
 
 
+def _not_a_guest(license_: License) -> None:
+    """The guest of a site is made with the site, by nobody's request: the refusal is a guess."""
+    if license_.user_type == "Guest":
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "A user can't have the profile of a site's guest: Profile ID",
+            ("ProfileId",),
+        )
+
+
 # -- portal users ------------------------------------------------------------------------------
 
 
@@ -234,6 +245,7 @@ def _profile_change(
     profile = org.get("Profile", merged["ProfileId"])
     assert profile, "references were checked"
     keeps_portal_admin(org, current["Id"], manages=profile["PermissionsManageCssUsers"])
+    _not_a_guest(license_)
     if license_.portal and not merged["ContactId"]:
         raise SalesforceError(
             "INVALID_CROSS_REFERENCE_KEY", "Cannot create a portal user without contact.", ()

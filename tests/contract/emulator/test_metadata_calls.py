@@ -477,7 +477,7 @@ def test_every_component_of_a_new_org_fits_the_schema(api, kind):
     query = f"<queries><type>{kind}</type></queries><asOfVersion>62.0</asOfVersion>"
     listed = api(f"<listMetadata>{query}</listMetadata>")
     names = [result.findtext(f"{META}fullName") for result in listed]
-    assert len(names) == {"Layout": 4, "Profile": 14}[kind]
+    assert len(names) == {"Layout": 4, "Profile": 17}[kind]
     assert all(api.read(kind, name)["fullName"] == name for name in names)
 
 

@@ -247,5 +247,5 @@ def test_the_tooling_api_knows_full_names_of_one_profile(rest):
     many = "SELECT FullName FROM Profile"
     refusal = rest.refusal("GET", "/tooling/query", params={"q": many})
     assert refusal[1] == "MALFORMED_QUERY"
-    assert refusal[2].endswith("Result size: 10")
+    assert refusal[2].endswith("Result size: 11")
     assert rest.refusal("GET", "/query", params={"q": many})[1] == "INVALID_FIELD"

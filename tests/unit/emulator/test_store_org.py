@@ -56,10 +56,13 @@ def test_enabling_the_portal_makes_its_profiles_once(org, admin):
     assert names == [
         "Chatter Free User",
         "Chatter External User",
+        "Standard Guest",
         "Customer Portal Manager Custom",
         "Customer Portal Manager Standard",
         "High Volume Customer Portal",
         "Authenticated Website",
+        "Authenticated Website",
+        "High Volume Customer Portal User",
     ]
 
 

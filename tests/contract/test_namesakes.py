@@ -1,0 +1,99 @@
+"""Two profiles of one `Name`: a spec that could mean either is refused, and told the way out."""
+
+import pytest
+
+NAME, FULL_NAMES = "Authenticated Website", ("AuthenticatedWebsite", "PlatformPortal")
+ON = {"settings": {"OrgSettings": {"enableCustomerSuccessPortal": True}}}
+
+
+def people(profile):
+    return ON | {
+        "accounts": {"acme": {"Name": "Acme", "owner": "portal.admin@acme.example"}},
+        "contacts": {"jane": {"account": "acme", "LastName": "Doe", "Email": "jane@x.example"}},
+        "users": {"jane": {"contact": "jane", "profile": profile, "Username": "jane@x.example"}},
+    }
+
+
+def portal_of(**more):
+    return ON | {
+        "portals": {
+            "Customer Portal": {
+                "type": "CustomerSuccess",
+                "active": True,
+                "emailSenderAddress": "a@acme.example",
+                "emailSenderName": "Acme",
+                **more,
+            }
+        }
+    }
+
+
+def line_of(portal, text):
+    lines = (portal.folder / "spec/portal.yaml").read_text("utf-8").splitlines()
+    return next(n for n, line in enumerate(lines, 1) if text in line)
+
+
+@pytest.fixture
+def on(portal):
+    portal.apply(ON)
+    return portal
+
+
+AMBIGUOUS = {
+    "the profile of a user": (people(NAME), '"profile"'),
+    "a copy": ({**ON, "profiles": {"Acme": {"clone_of": NAME}}}, '"clone_of"'),
+    "a portal's profiles": (portal_of(profiles=[NAME]), '"profiles"'),
+    # Its page and its element know the Name alone: the other name tells nothing there.
+    "a portal's profiles, in full": (portal_of(profiles=["PlatformPortal"]), '"profiles"'),
+    "self-registration": (portal_of(selfRegUserDefaultProfile=NAME), '"selfReg'),
+}
+
+
+@pytest.mark.parametrize(("spec", "line"), AMBIGUOUS.values(), ids=AMBIGUOUS)
+@pytest.mark.parametrize("enabled", [True, False], ids=["on", "off"])
+def test_a_name_that_two_have_is_refused_at_its_line(portal, spec, line, enabled):
+    if enabled:
+        portal.apply(ON)
+    (error,) = portal.plan(spec).plan.errors
+    assert (error.code, error.span.line) == ("ambiguous-reference", line_of(portal, line))
+    assert any(name in error.help for name in FULL_NAMES)
+
+
+@pytest.mark.parametrize("full_name", FULL_NAMES)
+def test_a_user_gets_the_profile_of_that_full_name(on, full_name):
+    on.apply(people(full_name))
+    (user,) = on.query("SELECT ProfileId FROM User WHERE Username = 'jane@x.example'")
+    shown = on.send("GET", f"/tooling/sobjects/Profile/{user['ProfileId']}").json()
+    assert (shown["Name"], shown["FullName"]) == (NAME, full_name)
+    assert on.plan(people(full_name)).plan.steps == ()
+
+    other = next(name for name in FULL_NAMES if name != full_name)
+    (step,) = on.plan(people(other)).plan.steps
+    (field,) = step.change.fields
+    shown = step.change.before.shown("ProfileId")
+    assert (field.name, shown) == ("ProfileId", full_name)
+
+
+def test_a_profile_to_change_is_named_in_full(on):
+    (error,) = on.plan(ON | {"profiles": {NAME: {"description": "x"}}}).plan.errors
+    assert (error.code, error.span.line) == ("ambiguous-reference", line_of(on, f'"{NAME}"'))
+    assert error.help.endswith("`AuthenticatedWebsite` or `PlatformPortal`")
+
+
+def test_a_user_can_have_it_once_the_portal_is_on(portal):
+    (error,) = portal.plan(people("PlatformPortal")).plan.errors
+    assert error.code == "ambiguous-reference"
+    assert error.help.startswith("apply the portal first")
+    portal.apply(ON)
+    portal.apply(people("PlatformPortal"))
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["on", "off"])
+def test_a_copy_of_one_has_a_name_of_its_own(portal, enabled):
+    if enabled:
+        portal.apply(ON)
+    spec = portal_of(profiles=["Acme"], selfRegUserDefaultProfile="Acme") | {
+        "profiles": {"Acme": {"clone_of": "AuthenticatedWebsite"}}
+    }
+    portal.apply(spec)
+    assert portal.plan(spec).plan.steps == ()
