@@ -45,8 +45,10 @@ def _serve(local: LocalOrg, options: Namespace) -> int:
         output.talk(f"the local org answers at {url} until you press Ctrl-C")
         output.talk("`provisioner org show` prints how to log in")
 
-    # A service manager stops what it started by SIGTERM, and that is no failure.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A service manager stops what it started by SIGTERM, and that is no failure. What a script
+    # starts in the background ignores SIGINT, unless it says otherwise.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     local.open()
     try:
         local.serve(options.port, control=options.control, ready=ready)
