@@ -153,7 +153,7 @@ def _portals(org: Org, facts: Facts, target: Target, *, members: bool = True) ->
             name,
             login_page(org.instance_url, organization, wanted[name].id),
             flat(read[name]).get("active") is True,
-            _members(org, wanted[name].id) if members else None,
+            _members(org, facts, wanted[name].id) if members else None,
         )
         for name in sorted(read)
     )
@@ -183,13 +183,15 @@ def _sites(
     )
 
 
-def _members(org: Org, portal_id: str) -> frozenset[str] | None:
+def _members(org: Org, facts: Facts, portal_id: str) -> frozenset[str] | None:
+    """The portal's profiles, called as the user's is: its page has namesakes under one name."""
     try:
         (found,) = org.read([ReadMembership(portal_id)])
     except (AuthenticationFailed, Refused):
         # The page is for web sessions only: an API session may know nothing of it.
         return None
-    return frozenset(one.name for one in found if one.member)
+    called = {p.id: facts.called(p) for p in facts.profiles}
+    return frozenset(called.get(one.profile_id, one.name) for one in found if one.member)
 
 
 def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> Portal | None:
@@ -204,7 +206,9 @@ def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> P
 
 
 def _profile_name(facts: Facts, row: Mapping[str, Any] | None) -> str | None:
-    found = (p.name for p in facts.profiles if row is not None and p.id == row["ProfileId"])
+    found = (
+        facts.called(p) for p in facts.profiles if row is not None and p.id == row["ProfileId"]
+    )
     return next(found, None)
 
 
@@ -282,7 +286,7 @@ def _user(facts: Facts, row: Mapping[str, Any], details: _Details) -> User:
         frozen=details.frozen,
         locked=details.locked,
         password=_password(row, details),
-        profile=profile.name if profile else "",
+        profile=facts.called(profile) if profile else "",
         is_portal=None if user_type is None else user_type in PORTAL_USER_TYPES - {"CsnOnly"},
         has_roles=user_type in ROLE_USER_TYPES,
         licence=Seats(licence.name, licence.active, licence.total, licence.used)

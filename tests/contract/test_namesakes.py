@@ -2,6 +2,10 @@
 
 import pytest
 
+from provisioner import explaining
+from provisioner.emulator import portal_rows, seed
+from provisioner.explaining import Target
+
 NAME, FULL_NAMES = "Authenticated Website", ("AuthenticatedWebsite", "PlatformPortal")
 ON = {"settings": {"OrgSettings": {"enableCustomerSuccessPortal": True}}}
 
@@ -97,3 +101,15 @@ def test_a_copy_of_one_has_a_name_of_its_own(portal, enabled):
     }
     portal.apply(spec)
     assert portal.plan(spec).plan.steps == ()
+
+
+@pytest.mark.parametrize("member", FULL_NAMES)
+def test_explain_tells_apart_whose_profile_the_portal_has(on, member):
+    on.apply(people("PlatformPortal"))
+    org = on.local.open()
+    (row,) = portal_rows.rows(org)
+    (profile,) = org.find("Profile", FullName=member)
+    portal_rows.set_profiles(org, row.id, {profile}, seed.admin_id(org))
+    facts = explaining.read(on.org, "jane@x.example", Target(), None)
+    assert facts.user.profile == "PlatformPortal"
+    assert facts.portal.members == {member}
