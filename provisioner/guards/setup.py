@@ -195,12 +195,14 @@ def _namesakes(
     situation: Situation, portal: Resource, name: str, profile: str
 ) -> Iterator[Diagnostic]:
     if shared := situation.facts.namesakes(profile):
+        meant = situation.facts.meant(profile)
         yield Diagnostic(
             "ambiguous-reference",
             f"{len(shared)} profiles have the name of `{profile}`, and a portal tells its "
             "profiles apart by that name only",
             portal.span(name),
-            help=f"use a copy with a name of its own: `clone_of: {shared[0]}`",
+            help="use a copy with a name of its own: "
+            + " or ".join(f"`clone_of: {full_name}`" for full_name in meant),
             notes=shared,
         )
 
