@@ -14,7 +14,8 @@ to all others it is not there (404). What it can do:
 | `GET faults`, `POST faults` | lists; arms one, as the module `faults` describes them |
 | `DELETE faults`, `DELETE faults/<id>` | disarms all, or one |
 | `GET licenses`, `PUT licenses` | the seats by `LicenseDefinitionKey`; buys others, which makes |
-| | the license active: `{"PID_Customer_Community": 50000}` (0 disables it) |
+| | the license active, and brings its standard profile where the Customer Portal is on: |
+| | `{"PID_Customer_Community": 50000}` (0 disables it) |
 | `GET duplicates`, `PUT duplicates` | the duplicate rules; sets others, of records whose fields |
 | | are all equal: `{"Contact": {"fields": ["Email"], "allowSave": true}}` |
 | `GET email-domains`, `PUT email-domains` | the domains that users' addresses must be of: |
@@ -42,7 +43,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
-from provisioner.emulator import context, describe, duplicates, faults, refusals, watched
+from provisioner.emulator import context, describe, duplicates, faults, refusals, seed, watched
 from provisioner.emulator.rules.users import EMAIL_DOMAINS
 from provisioner.emulator.store import timestamp
 
@@ -246,6 +247,8 @@ def buy() -> tuple[dict[str, Any], int]:
         for key, count in given.items():
             values = {"TotalLicenses": count, "Status": "Active" if count else "Disabled"}
             org.update("UserLicense", found[key], values, by=by)
+        if org.feature("CustomerPortal"):
+            seed.bring_portal_profiles(org, by)
     return seats(), 200
 
 

@@ -84,16 +84,26 @@ def enable_customer_portal(org: Org, by: str) -> None:
         return
     with org.transaction():
         org.set_feature("CustomerPortal", on=True)
-        active = {row["LicenseDefinitionKey"] for row in org.select("UserLicense", Status="Active")}
-        for profile in licenses.CUSTOMER_PORTAL_PROFILES:
-            if profile.license_key in active:
-                _standard_profile(org, profile, by=by)
+        bring_portal_profiles(org, by)
         # The sharing group of all portal users comes with it (1.1 [V]; its row is a guess).
         org.insert(
             "Group",
             {"Name": "", "DeveloperName": "AllCustomerPortalUsers", "Type": "AllCustomerPortal"},
             by=by,
         )
+
+
+def bring_portal_profiles(org: Org, by: str) -> None:
+    """Makes the standard profiles of the active Customer Portal licences that are not there yet.
+
+    They come on enabling (platform reference 1.1 [Q]), and "on the first day" of licences bought
+    later (KB 000007211 [Q], of Customer Portal Manager Custom).
+    """
+    active = {row["LicenseDefinitionKey"] for row in org.select("UserLicense", Status="Active")}
+    for profile in licenses.CUSTOMER_PORTAL_PROFILES:
+        there = org.find("Profile", FullName=profile.full_name)
+        if profile.license_key in active and not there:
+            _standard_profile(org, profile, by=by)
 
 
 def enable_digital_experiences(org: Org, by: str) -> None:

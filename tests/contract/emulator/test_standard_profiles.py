@@ -73,6 +73,15 @@ def test_the_guest_is_there_from_the_first_day_and_is_nobodys(rest, local, perso
     assert refused[1] == "FIELD_INTEGRITY_EXCEPTION"
 
 
+@pytest.mark.usefixtures("portal_on")
+def test_a_license_bought_later_brings_its_profile_once(rest, local):
+    for seats in (5, 0, 7):
+        status, _ = rest("PUT", "http://127.0.0.1:8787/emulator/licenses", {"SSP": seats})
+        assert status == 200
+    assert len(local.find("Profile", Name="Customer Portal User")) == 1
+    assert local.find("Profile", Name="Customer Portal Manager") == []
+
+
 @pytest.mark.parametrize("full_name", BOUGHT)
 def test_a_profile_comes_with_the_portal_only_if_its_license_was_bought(
     rest, local, admin, full_name
