@@ -175,7 +175,7 @@ def test_a_portal_is_enabled_edited_and_given_its_profiles(staff):
     staff.get_by_role("link", name="Acme Customer Portal").click()
     expect(staff.get_by_text("No profiles are assigned")).to_be_visible()
     staff.get_by_role("link", name="Edit Profiles").click()
-    staff.get_by_label("High Volume Customer Portal").check()
+    staff.get_by_label("High Volume Customer Portal", exact=True).check()
     staff.get_by_role("button", name="Save").click()
     expect(staff.locator("th.dataCell")).to_have_text(["High Volume Customer Portal"])
     expect(staff.get_by_role("row", name="From Email Address")).to_contain_text(
