@@ -18,8 +18,8 @@ from provisioner.emulator import (
     profile_permissions,
     profiles_metadata,
 )
-from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.stored_kind import Listing, no_such
 from provisioner.emulator.wsdl import Value, wsdl
 
 if TYPE_CHECKING:
@@ -42,20 +42,15 @@ _BOOLEANS: Final = (
 )
 
 
-class Portals:
+class Portals(Listing):
     """The kind `Portal`; see `components.Kind` for the promises."""
 
     name = "Portal"
     directory = "portals"
     suffix = "portal"
 
-    def list(self, org: Org) -> list[Listed]:
-        rows = component_rows.rows(org, self.name)
-        return [Listed(row.id, row.full_name, row.stamp) for row in rows]
-
-    def read(self, org: Org, full_name: str) -> Value | None:
-        row = component_rows.by_name(org, self.name, full_name)
-        return None if row is None else {"fullName": row.full_name} | shown(org, row)
+    def _shown(self, org: Org, row: Row) -> Value:
+        return shown(org, row)
 
     def create(self, org: Org, values: Value, by: str) -> None:
         """Makes a portal. Whether a live org lets the API do so is not verified (12.2 [U])."""
@@ -78,11 +73,11 @@ class Portals:
         Platform reference 5: "All required fields must be passed"; that the optional ones are
         cleared too is a guess, and the stricter of the two.
         """
-        row = self._existing(org, values["fullName"])
+        row = self.existing(org, values["fullName"])
         save(org, row, unquote(row.full_name), values, by)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
-        row = self._existing(org, full_name)
+        row = self.existing(org, full_name)
         if portal_rows.profiles(org, row.id):
             # the reference only says that delete exists (1.2); when it is refused is a guess
             raise SalesforceError(
@@ -92,7 +87,7 @@ class Portals:
         portal_rows.audit(org, by, f"Deleted Customer Portal {unquote(row.full_name)}")
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
-        row = self._existing(org, old)
+        row = self.existing(org, old)
         taken = component_rows.by_name(org, self.name, new)
         if taken is not None and taken.id != row.id:
             raise _taken(new)
@@ -100,17 +95,6 @@ class Portals:
         portal_rows.audit(
             org, by, f"Changed name of Customer Portal from {unquote(old)} to {unquote(new)}"
         )
-
-    def _existing(self, org: Org, full_name: str) -> Row:
-        row = component_rows.by_name(org, self.name, full_name)
-        if row is None:
-            # wording as certinia/apex-mdapi issue 86 has it for list views [V]
-            raise SalesforceError(
-                "INVALID_CROSS_REFERENCE_KEY",
-                f"In field: fullName - no Portal named {full_name} found",
-                (),
-            )
-        return row
 
 
 def save(org: Org, row: Row, name: str, values: Value, by: str) -> None:
@@ -210,9 +194,9 @@ def _checked(org: Org, values: Value) -> dict[str, Any]:
 def _check_references(body: dict[str, Any]) -> None:
     for name, value in body.items():
         if name.endswith("Template") and value not in _TEMPLATES:
-            raise _no_such(name, "EmailTemplate", value)
+            raise no_such(name, "EmailTemplate", value)
         if name.endswith("Document"):
-            raise _no_such(name, "Document", value)  # this org has no documents
+            raise no_such(name, "Document", value)  # this org has no documents
 
 
 def _check_language(org: Org, code: str) -> None:
@@ -231,7 +215,7 @@ def _check_language(org: Org, code: str) -> None:
 def _admin(org: Org, written: str) -> str:
     user = find_user(org, written)
     if user is None:
-        raise _no_such("admin", "User", written)
+        raise no_such("admin", "User", written)
     if not user["IsActive"]:
         raise SalesforceError(
             "INACTIVE_OWNER_OR_USER",
@@ -253,7 +237,7 @@ def _default_profile(org: Org, written: str) -> str:
     profile = profiles_metadata.find(org, written)
     name = "selfRegUserDefaultProfile"
     if profile is None:
-        raise _no_such(name, "Profile", written)
+        raise no_such(name, "Profile", written)
     if not profiles_metadata.is_customer_profile(org, profile):
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
@@ -275,12 +259,6 @@ def shown(org: Org, row: Row) -> Value:
         # four unrelated public retrievals have it in lower case, standard profiles too [V]
         values["selfRegUserDefaultProfile"] = profile["Name"].lower()
     return values
-
-
-def _no_such(field: str, kind: str, name: str) -> SalesforceError:
-    # wording of public deployment logs for other types [V]
-    message = f"In field: {field} - no {kind} named {name} found"
-    return SalesforceError("INVALID_CROSS_REFERENCE_KEY", message, (field,))
 
 
 def _missing(name: str) -> SalesforceError:

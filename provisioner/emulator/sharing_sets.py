@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from provisioner.emulator import component_rows, describe
-from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules.profiles import license_of
+from provisioner.emulator.stored_kind import StoredKind, no_such
+from provisioner.emulator.stored_kind import refused as _refused
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row
     from provisioner.emulator.store import Org
     from provisioner.emulator.wsdl import Value
 
-_PREFIX: Final = "0H2"  # as listed of a real org [Q]
-_NAME: Final = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*")
 _LONGEST: Final = 255  # of a description (platform reference 3.6 [V])
 _LEVELS: Final = ("Read", "Edit")  # platform reference 3.6 [V]
 # The objects of the Metadata guide (meta_sharingset, v67 [V]); custom ones besides.
@@ -42,71 +41,21 @@ _LICENSES: Final = frozenset(
 )  # fmt: skip
 
 
-class SharingSets:
+class SharingSets(StoredKind):
     """The kind `SharingSet`; see `components.Kind` for the promises."""
 
     name = "SharingSet"
     directory = "sharingSets"
     suffix = "sharingSet"
+    prefix = "0H2"  # as listed of a real org [Q]
+    noun = "sharing set"
+    section = "Sharing Settings"
 
-    def list(self, org: Org) -> list[Listed]:
-        rows = component_rows.rows(org, self.name)
-        return [Listed(row.id, row.full_name, row.stamp) for row in rows]
+    def _shown(self, org: Org, row: Row) -> Value:
+        return _shown(org, row)
 
-    def read(self, org: Org, full_name: str) -> Value | None:
-        row = component_rows.by_name(org, self.name, full_name)
-        return None if row is None else {"fullName": row.full_name} | _shown(org, row)
-
-    def create(self, org: Org, values: Value, by: str) -> None:
-        """Makes a sharing set."""
-        name = values["fullName"]
-        if not _NAME.fullmatch(name):
-            raise _refused(f"{name} is not a valid name of a sharing set", "fullName")
-        if component_rows.by_name(org, self.name, name) is not None:
-            raise SalesforceError(  # guess
-                "DUPLICATE_VALUE",
-                f"A sharing set with the name {name} already exists",
-                ("fullName",),
-            )
-        body = _checked(org, values)
-        component_rows.add(org, self.name, org.new_id(_PREFIX), name, json.dumps(body), by)
-        org.audit(
-            by, "createdSharingSet", "Sharing Settings", f"Created sharing set {name}"
-        )  # guess
-
-    def update(self, org: Org, values: Value, by: str) -> None:
-        """Replaces a sharing set: an element left out becomes empty (guess, as of portals)."""
-        row = self._existing(org, values["fullName"])
-        body = json.dumps(_checked(org, values))
-        component_rows.change(org, self.name, row.id, row.full_name, body, by)
-        display = f"Changed sharing set {row.full_name}"  # words: guess
-        org.audit(by, "changedSharingSet", "Sharing Settings", display)
-
-    def delete(self, org: Org, full_name: str, by: str) -> None:
-        """Removes a sharing set."""
-        row = self._existing(org, full_name)
-        component_rows.remove(org, self.name, row.id)
-        display = f"Deleted sharing set {row.full_name}"  # words: guess
-        org.audit(by, "deletedSharingSet", "Sharing Settings", display)
-
-    def rename(self, org: Org, old: str, new: str, by: str) -> None:
-        """Gives a sharing set another full name."""
-        row = self._existing(org, old)
-        taken = component_rows.by_name(org, self.name, new)
-        if not _NAME.fullmatch(new) or (taken is not None and taken.id != row.id):
-            raise _refused(f"{new} is not a valid name of a sharing set, or taken", "fullName")
-        component_rows.change(org, self.name, row.id, new, row.body, by)
-
-    def _existing(self, org: Org, full_name: str) -> Row:
-        row = component_rows.by_name(org, self.name, full_name)
-        if row is None:
-            # wording as certinia/apex-mdapi issue 86 has it for list views [V]
-            raise SalesforceError(
-                "INVALID_CROSS_REFERENCE_KEY",
-                f"In field: fullName - no SharingSet named {full_name} found",
-                (),
-            )
-        return row
+    def _checked(self, org: Org, values: Value, _row: Row | None) -> Value:
+        return _checked(org, values)
 
 
 def _shown(org: Org, row: Row) -> Value:
@@ -138,11 +87,7 @@ def _check_mapping(org: Org, mapping: Value) -> None:
     custom = named.endswith("__c")
     if sobject is None or (not custom and sobject.name not in _OBJECTS):
         # wording of public deployment logs for other types [V]; that it is used here [I]
-        raise SalesforceError(
-            "INVALID_CROSS_REFERENCE_KEY",
-            f"In field: object - no CustomObject named {named} found",
-            ("object",),
-        )
+        raise no_such("object", "CustomObject", named)
     lookup = mapping["objectField"]
     field = sobject.field(lookup) or sobject.relationship(lookup)
     if lookup != "Id" and not (field and {"Account", "Contact"} & set(field.references)):
@@ -163,16 +108,7 @@ def _profile(org: Org, written: str) -> str:
         "Profile", Name=name
     )
     if not found:  # wording of public deployment logs for other types [V]
-        raise SalesforceError(
-            "INVALID_CROSS_REFERENCE_KEY",
-            f"In field: profiles - no Profile named {written} found",
-            ("profiles",),
-        )
+        raise no_such("profiles", "Profile", written)
     if license_of(org, found[0]).key not in _LICENSES:
         raise _refused(f"The license of {written} can't use sharing sets", "profiles")
     return found[0]
-
-
-def _refused(message: str, field: str) -> SalesforceError:
-    # what is refused is in the guide; code and texts: guess
-    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, (field,))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.sites import templates
+from provisioner.emulator.stored_kind import no_such
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,9 +114,5 @@ def mail(org: Org, element: str, full_name: str) -> str:
     """The id of the e-mail template that an element names."""
     found = templates.mail_template(org, full_name)
     if found is None:  # wording of public deployment logs for other types [V]
-        raise SalesforceError(
-            "INVALID_CROSS_REFERENCE_KEY",
-            f"In field: {element} - no EmailTemplate named {full_name} found",
-            (element,),
-        )
+        raise no_such(element, "EmailTemplate", full_name)
     return found

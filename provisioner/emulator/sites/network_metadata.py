@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from provisioner.emulator import component_rows, describe
-from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import sites as rules
 from provisioner.emulator.rules.values import checked
 from provisioner.emulator.sites import members, network_fields, networks, templates
+from provisioner.emulator.stored_kind import Listing, no_such
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provisioner.emulator.component_rows import Row
     from provisioner.emulator.store import Org
     from provisioner.emulator.wsdl import Value
 
@@ -24,27 +25,19 @@ _EMAIL: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+")
 _OURS: Final = frozenset({"templateName", "published"})  # kept with a site, in no element
 
 
-class Networks:
+class Networks(Listing):
     """The kind `Network`."""
 
     name = "Network"
     directory = "networks"
     suffix = "network"
 
-    def list(self, org: Org) -> list[Listed]:
-        rows = component_rows.rows(org, self.name)
-        return [Listed(row.id, row.full_name, row.stamp) for row in rows]
-
-    def read(self, org: Org, full_name: str) -> Value | None:
-        row = component_rows.by_name(org, self.name, full_name)
-        if row is None:
-            return None
+    def _shown(self, org: Org, row: Row) -> Value:
         network = org.get("Network", row.id)
         assert network is not None, "a site has both halves"
         held = networks.details(org, row.id)
         values = {name: value for name, value in held.items() if name not in _OURS}
         values |= network_fields.shown(org, network)
-        values["fullName"] = row.full_name
         groups = _groups(org, row.id)
         if any(groups.values()):
             values["networkMemberGroups"] = {name: sorted(groups[name]) for name in groups}
@@ -79,14 +72,7 @@ class Networks:
 
     def update(self, org: Org, values: Value, by: str) -> None:
         """Replaces a site's values; members only where they are given (see `_admit`)."""
-        row = component_rows.by_name(org, self.name, values["fullName"])
-        if row is None:
-            # wording as certinia/apex-mdapi issue 86 has it for list views [V]
-            raise SalesforceError(
-                "INVALID_CROSS_REFERENCE_KEY",
-                f"In field: fullName - no Network named {values['fullName']} found",
-                (),
-            )
+        row = self.existing(org, values["fullName"])
         current = org.get("Network", row.id)
         assert current is not None, "a site has both halves"
         held = networks.details(org, row.id)
@@ -106,13 +92,7 @@ class Networks:
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
         """Gives a site another name, as its object does (1.7: Name is updateable [V])."""
-        row = component_rows.by_name(org, self.name, old)
-        if row is None:  # as in `update` [V]
-            raise SalesforceError(
-                "INVALID_CROSS_REFERENCE_KEY",
-                f"In field: fullName - no Network named {old} found",
-                (),
-            )
+        row = self.existing(org, old)
         current = org.get("Network", row.id)
         assert current is not None, "a site has both halves"
         rules.update_network(org, by, current, _checked(org, {"Name": unquote(new)}, current))
@@ -120,11 +100,7 @@ class Networks:
     def _check_site(self, org: Org, name: str, before: str | None) -> None:
         row = component_rows.by_name(org, networks.CUSTOM_SITE, name)
         if row is None:  # wording as in coral-cloud issue 80 for PicassoSite [I]
-            raise SalesforceError(
-                "INVALID_CROSS_REFERENCE_KEY",
-                f"In field: Site - no CustomSite named {name} found",
-                ("site",),
-            )
+            raise no_such("Site", "CustomSite", name, fields=("site",))
         taken = networks.of_custom_site(org, row.full_name)
         if (before or row.full_name) != row.full_name or (before is None and taken is not None):
             raise SalesforceError(  # guess
@@ -190,11 +166,7 @@ def _check_pages(values: Value, before: str | None) -> None:
     """
     wanted = values.get("picassoSite")
     if wanted is not None and wanted != before:
-        raise SalesforceError(
-            "INVALID_CROSS_REFERENCE_KEY",
-            f"In field: PicassoSite - no SiteDotCom named {wanted} found",
-            ("picassoSite",),
-        )
+        raise no_such("PicassoSite", "SiteDotCom", wanted, fields=("picassoSite",))
     if (
         values.get("siteArchiveStatus") == "TemporarilyArchived"
         and values["status"] == networks.LIVE
@@ -206,11 +178,7 @@ def _check_pages(values: Value, before: str | None) -> None:
         )
     logo = values.get("emailFooterLogo")
     if logo:  # this org has no documents; wording as above
-        raise SalesforceError(
-            "INVALID_CROSS_REFERENCE_KEY",
-            f"In field: emailFooterLogo - no Document named {logo} found",
-            ("emailFooterLogo",),
-        )
+        raise no_such("emailFooterLogo", "Document", logo)
 
 
 def _sender(values: Value) -> str:
@@ -232,20 +200,12 @@ def _member_profile(org: Org, written: str, element: str = "profile") -> str:
         "Profile", Name=name
     )
     if not found:  # wording of public deployment logs for other types [V]
-        raise SalesforceError(
-            "INVALID_CROSS_REFERENCE_KEY",
-            f"In field: {element} - no Profile named {written} found",
-            (element,),
-        )
+        raise no_such(element, "Profile", written)
     return found[0]
 
 
 def _member_set(org: Org, written: str) -> str:
     found = org.find("PermissionSet", Name=written, IsOwnedByProfile=False)
     if not found:  # as above: guess
-        raise SalesforceError(
-            "INVALID_CROSS_REFERENCE_KEY",
-            f"In field: permissionSet - no PermissionSet named {written} found",
-            ("permissionSet",),
-        )
+        raise no_such("permissionSet", "PermissionSet", written)
     return found[0]
