@@ -22,7 +22,7 @@ OBJECTS: Final = (
     "Group", "Lead", "LoginHistory", "Network", "NetworkMember", "NetworkMemberGroup",
     "NetworkSelfRegistration", "ObjectPermissions", "Opportunity", "Organization",
     "PermissionSet", "PermissionSetAssignment", "PersonAccountOwnerPowerUser", "Profile",
-    "RecordType", "SetupAuditTrail", "User", "UserLicense", "UserLogin", "UserRole",
+    "RecordType", "SetupAuditTrail", "Site", "User", "UserLicense", "UserLogin", "UserRole",
 )  # fmt: skip
 
 # May not be written in one transaction with the others (platform reference page one, 11 [V]).

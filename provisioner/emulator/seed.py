@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe, ids, licenses, passwords
-from provisioner.emulator.sites import templates
+from provisioner.emulator.sites import guests, templates
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ def enable_digital_experiences(org: Org, by: str) -> None:
                 org.update("UserLicense", license_["Id"], seats, by=by)
             if not org.find("Profile", Name=profile.name):
                 _standard_profile(org, profile, by=by)
+        (guest_seats,) = org.find("UserLicense", LicenseDefinitionKey=guests.LICENSE)
+        org.update("UserLicense", guest_seats, {"TotalLicenses": guests.SEATS}, by=by)
 
 
 def enable_person_accounts(org: Org) -> None:

@@ -74,23 +74,20 @@ class StoredKind(Listing):
                 f"A {self.noun} with the name {name} already exists",
                 ("fullName",),
             )
-        body = json.dumps(self._checked(org, values, None))
-        id_ = org.new_id(self.prefix)
-        component_rows.add(org, self.name, id_, name, body, by)
+        self._insert(org, by, name, self._checked(org, values, None))
         self._audit(org, by, "Created", name)
 
     def update(self, org: Org, values: Value, by: str) -> None:
         """Replaces a component: an element left out becomes empty (guess, as of portals)."""
         row = self.existing(org, values["fullName"])
-        body = json.dumps(self._checked(org, values, row))
-        component_rows.change(org, self.name, row.id, row.full_name, body, by)
+        self._replace(org, by, row, row.full_name, self._checked(org, values, row))
         self._audit(org, by, "Changed", row.full_name)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
         """Removes a component."""
         row = self.existing(org, full_name)
         self._check_free(org, row)
-        component_rows.remove(org, self.name, row.id)
+        self._remove(org, by, row)
         self._audit(org, by, "Deleted", row.full_name)
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
@@ -100,7 +97,7 @@ class StoredKind(Listing):
         taken = component_rows.by_name(org, self.name, new)
         if not self.pattern.fullmatch(new) or (taken is not None and taken.id != row.id):
             raise refused(f"{new} is not a valid name of a {self.noun}, or taken", "fullName")
-        component_rows.change(org, self.name, row.id, new, row.body, by)
+        self._replace(org, by, row, new, json.loads(row.body))
 
     def _checked(self, _org: Org, values: Value, _row: Row | None) -> Value:
         """What is kept of a component's values; raises for the first rule that is broken."""
@@ -108,6 +105,15 @@ class StoredKind(Listing):
 
     def _check_free(self, org: Org, row: Row) -> None:
         """Refuses to remove or rename what something else needs."""
+
+    def _insert(self, org: Org, by: str, name: str, body: Value) -> None:
+        component_rows.add(org, self.name, org.new_id(self.prefix), name, json.dumps(body), by)
+
+    def _replace(self, org: Org, by: str, row: Row, name: str, body: Value) -> None:
+        component_rows.change(org, self.name, row.id, name, json.dumps(body), by)
+
+    def _remove(self, org: Org, _by: str, row: Row) -> None:
+        component_rows.remove(org, self.name, row.id)
 
     def _audit(self, org: Org, by: str, done: str, name: str) -> None:
         action = f"{done.lower()}{self.noun.title().replace(' ', '')}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import permissions
+from provisioner.emulator.rules.profiles import license_of
 from provisioner.emulator.sites import mails, members, networks
 
 if TYPE_CHECKING:
@@ -51,7 +52,21 @@ def create(org: Org, by: str, sobject: SObject, row: dict[str, Any]) -> str:
         raise SalesforceError(  # guess: the profile itself is what can be added
             "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ()
         )
+    check_member(org, row["ParentId"])
     return members.add_group(org, by, row["NetworkId"], row["ParentId"])
+
+
+def check_member(org: Org, parent_id: str) -> None:
+    """Refuses the profile of guests, who visit a site and are no members of it (code, text: guess).
+
+    Profiles of the legacy portals' licences are fine (platform reference 10 [Q]).
+    """
+    if org.get("Profile", parent_id) and license_of(org, parent_id).user_type == "Guest":
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "The profile of a site's guest can't be a member of a site",
+            ("ParentId",),
+        )
 
 
 def update(
@@ -78,6 +93,11 @@ def update_network(org: Org, by: str, current: Mapping[str, Any], row: Mapping[s
         check_path(merged["UrlPathPrefix"])
         networks.check_free(org, *moved, own=id_, code="FIELD_INTEGRITY_EXCEPTION")
     _check_status(current["Status"], merged["Status"])
+    archived = networks.details(org, id_).get("siteArchiveStatus") == networks.ARCHIVED
+    if merged["Status"] == networks.LIVE and archived:  # code and text: guess
+        raise SalesforceError(
+            "FIELD_INTEGRITY_EXCEPTION", "An archived site can't be activated.", ("Status",)
+        )
     size = merged["MaxFileSizeKb"]
     if size is not None and not _SMALLEST_FILE <= size <= _LARGEST_FILE:  # text: guess
         raise SalesforceError(

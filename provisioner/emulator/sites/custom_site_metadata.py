@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.emulator import component_rows, portal_rows
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.sites import FEATURE, networks
-from provisioner.emulator.stored_kind import StoredKind, no_such
-from provisioner.emulator.stored_kind import refused as _refused
+from provisioner.emulator.sites import FEATURE, custom_sites, networks, site_rows
+from provisioner.emulator.stored_kind import StoredKind, no_such, refused
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row
     from provisioner.emulator.store import Org
     from provisioner.emulator.wsdl import Value
 
-_USERS: Final = ("siteAdmin", "siteGuestRecordDefaultOwner")
+# "Read only" (Metadata guide [V]): given, they are passed over, and no public retrieval of a
+# newer site has them [I]
+_READ_ONLY: Final = frozenset({"fullName", "guestProfile", "subdomain"})
+_USERS: Final = "users"  # what was checked, by element, on its way to be stored
 _OF_NETWORKS: Final = "ChatterNetwork"
 
 
@@ -33,68 +35,87 @@ class CustomSites(StoredKind):
     name = "CustomSite"
     directory = "sites"
     suffix = "site"
-    prefix = "0DM"
+    prefix = site_rows.PREFIX
     noun = "site"
     section = "Sites"
     pattern = re.compile(r"[A-Za-z]\w*", re.ASCII)
+
+    def _shown(self, org: Org, row: Row) -> Value:
+        return custom_sites.shown(org, row)
 
     def _checked(self, org: Org, values: Value, row: Row | None) -> Value:
         return _checked(org, values, row)
 
     def _check_free(self, org: Org, row: Row) -> None:
-        _not_of_a_network(org, row)
+        if networks.of_custom_site(org, row.full_name) is not None:
+            raise SalesforceError(  # guess
+                "DEPENDENCY_EXISTS", f"The site {row.full_name} belongs to a Network", ()
+            )
+
+    def _insert(self, org: Org, by: str, name: str, body: Value) -> None:
+        users = body.pop(_USERS, {})
+        custom_sites.add(org, by, name, body, users)
+
+    def _replace(self, org: Org, by: str, row: Row, name: str, body: Value) -> None:
+        users = body.pop(_USERS, None)
+        if users is None:  # only the name is another
+            users = custom_sites.users(org, row)
+        custom_sites.change(org, by, row, name, body, users)
+
+    def _remove(self, org: Org, by: str, row: Row) -> None:
+        custom_sites.remove(org, by, row)
 
 
 def _checked(org: Org, values: Value, row: Row | None) -> Value:
-    body = {name: value for name, value in values.items() if name != "fullName" and value != ""}
+    body = {
+        name: value
+        for name, value in values.items()
+        if name not in _READ_ONLY and name not in custom_sites.USERS and value != ""
+    }
     before = {} if row is None else json.loads(row.body)
     kind = body["siteType"]
     if kind == _OF_NETWORKS and not org.feature(FEATURE):
         # ebikes-lwc issue 105 [V]; code: guess
-        raise _refused(
+        raise refused(
             "Communities must be enabled before deploying a Chatter Network Site", "siteType"
         )
     if kind != before.get("siteType", kind):
-        raise _refused("The type of a site can't be changed", "siteType")  # guess
+        raise refused("The type of a site can't be changed", "siteType")  # guess
     if kind not in {_OF_NETWORKS, "Visualforce"}:
-        # the other two are those of Site.com, which this org has not; code and text: guess
-        raise _refused(f"The local org does not serve sites of the type {kind}", "siteType")
-    for element in _USERS:
-        _check_user(org, body, element)
+        # the pages of Site.com are SiteDotCom (Metadata guide [V]); code and text: guess
+        raise refused(f"A CustomSite can't be of the type {kind}", "siteType")
+    if row is None and not site_rows.is_free(org, values["fullName"]):
+        raise refused(f"The name {values['fullName']} is taken", "fullName")  # guess
+    named = {
+        element: _user(org, element, values[element])
+        for element in custom_sites.USERS
+        if values.get(element)
+    }
     if "portal" in body and not any(
         one.full_name == component_rows.encoded(body["portal"]) for one in portal_rows.rows(org)
     ):  # wording of public deployment logs for other types [V]
         raise no_such("portal", "Portal", body["portal"])
-    if "guestProfile" in body and not org.find("Profile", Name=body["guestProfile"]):
-        raise no_such("guestProfile", "Profile", body["guestProfile"])
-    path = body.get("urlPathPrefix", "").casefold()
+    _check_path(org, body.get("urlPathPrefix", "").casefold(), before, row)
+    return body | {_USERS: named}
+
+
+def _check_path(org: Org, path: str, before: Value, row: Row | None) -> None:
     for other in component_rows.rows(org, "CustomSite"):
         held = json.loads(other.body).get("urlPathPrefix", "").casefold()
         if path and path == held and (row is None or other.id != row.id):
-            raise _refused(
-                "That URL is already in use. Please enter a unique one.", "urlPathPrefix"
-            )
+            raise refused("That URL is already in use. Please enter a unique one.", "urlPathPrefix")
     network = networks.of_custom_site(org, row.full_name) if row is not None else None
     if network is not None and path != before.get("urlPathPrefix", "").casefold():
-        raise _refused("The URL of this site is that of its Network", "urlPathPrefix")  # guess
-    return body
+        raise refused("The URL of this site is that of its Network", "urlPathPrefix")  # guess
 
 
-def _check_user(org: Org, body: Value, element: str) -> None:
+def _user(org: Org, element: str, username: str) -> str:
     """A user is named by the username (ebikes-lwc issue 61 [V])."""
-    if element not in body:
-        return
-    found = org.select("User", Username=body[element])
+    found = org.select("User", Username=username)
     if not found:
-        raise no_such(element, "User", body[element])
+        raise no_such(element, "User", username)
     if not found[0]["IsActive"]:
         raise SalesforceError(  # code [V]; text: guess
-            "INACTIVE_OWNER_OR_USER", f"{body[element]} is inactive", (element,)
+            "INACTIVE_OWNER_OR_USER", f"{username} is inactive", (element,)
         )
-
-
-def _not_of_a_network(org: Org, row: Row) -> None:
-    if networks.of_custom_site(org, row.full_name) is not None:
-        raise SalesforceError(  # guess
-            "DEPENDENCY_EXISTS", f"The site {row.full_name} belongs to a Network", ()
-        )
+    return str(found[0]["Id"])

@@ -10,7 +10,7 @@ from provisioner.emulator import component_rows, describe
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import sites as rules
 from provisioner.emulator.rules.values import checked
-from provisioner.emulator.sites import members, network_fields, networks, templates
+from provisioner.emulator.sites import members, network_fields, networks, site_rows, templates
 from provisioner.emulator.stored_kind import Listing, no_such
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class Networks(Listing):
         body = kept | network_fields.rest(values)
         networks.keep_details(org, row.id, current["Name"], body, by)
         rules.update_network(org, by, current, changed)
+        archived = body.get("siteArchiveStatus") == networks.ARCHIVED
+        half = component_rows.by_name(org, networks.CUSTOM_SITE, body["site"])
+        assert half is not None, "a Network has its CustomSite"
+        site_rows.archive(org, by, half.id, on=archived)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
         """Refused: a site is never deleted (page one, 4 [V]); code and text: guess."""
@@ -119,6 +123,8 @@ class Networks(Listing):
         if given is None:
             return
         wanted = {_member_profile(org, name) for name in given.get("profile", [])}
+        for profile in wanted:
+            rules.check_member(org, profile)
         wanted |= {_member_set(org, name) for name in given.get("permissionSet", [])}
         held = {
             group["ParentId"]: group
@@ -167,10 +173,7 @@ def _check_pages(values: Value, before: str | None) -> None:
     wanted = values.get("picassoSite")
     if wanted is not None and wanted != before:
         raise no_such("PicassoSite", "SiteDotCom", wanted, fields=("picassoSite",))
-    if (
-        values.get("siteArchiveStatus") == "TemporarilyArchived"
-        and values["status"] == networks.LIVE
-    ):
+    if values.get("siteArchiveStatus") == networks.ARCHIVED and values["status"] == networks.LIVE:
         raise SalesforceError(  # deactivated first, then archived (1.5 [Q]); code and text: guess
             "FIELD_INTEGRITY_EXCEPTION",
             "A site must be deactivated before it's archived.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import component_rows
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.sites import templates
+from provisioner.emulator.sites import custom_sites, site_rows, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 LIVE: Final = "Live"
 NEW: Final = "UnderConstruction"
 NETWORK: Final = "Network"
-CUSTOM_SITE: Final = "CustomSite"
-_SITE_PREFIX: Final = "0DM"
+ARCHIVED: Final = "TemporarilyArchived"
+CUSTOM_SITE: Final = site_rows.CUSTOM_SITE
 _MOST: Final = 100  # sites in an org, archived ones apart (platform reference page one, 4 [V])
 # Part of a Network's and a CustomSite's path in public retrievals of LWR sites [Q].
 _LWR_PATH: Final = "vforcesite"
@@ -81,7 +81,7 @@ def follow_path(org: Org, network_id: str, path: str | None, by: str) -> None:
     values = json.loads(row.body)
     values.pop("urlPathPrefix", None)
     values |= {"urlPathPrefix": path} if path else {}
-    component_rows.change(org, CUSTOM_SITE, row.id, row.full_name, json.dumps(values), by)
+    custom_sites.change(org, by, row, row.full_name, values, custom_sites.users(org, row))
 
 
 def address(base: str, network: Mapping[str, Any]) -> str:
@@ -122,7 +122,7 @@ def check_free(
 def check_room(org: Org, *, asked: int = 0) -> None:
     """Refuses one site more than an org may have; `asked` are on their way. Text: guess."""
     archived = sum(
-        json.loads(row.body).get("siteArchiveStatus") == "TemporarilyArchived"
+        json.loads(row.body).get("siteArchiveStatus") == ARCHIVED
         for row in component_rows.rows(org, NETWORK)
     )
     (counted,) = org.execute('SELECT COUNT(*) FROM "Network"')
@@ -180,7 +180,7 @@ def _custom_site(org: Org, by: str, label: str, path: str | None) -> str:
     """The CustomSite of a new site; its values as in a public template of its metadata [Q]."""
     wanted = re.sub(r"\W+", "_", label, flags=re.ASCII).strip("_") or "Site"
     name, number = wanted, 0
-    while component_rows.by_name(org, CUSTOM_SITE, name) is not None:
+    while not (site_rows.is_free(org, name) and site_rows.is_free(org, f"{name}1")):
         number += 1
         name = f"{wanted}_{number}"
     values = {
@@ -209,6 +209,6 @@ def _custom_site(org: Org, by: str, label: str, path: str | None) -> str:
         "siteType": "ChatterNetwork",
         **({"urlPathPrefix": path} if path else {}),
     }
-    id_ = org.new_id(_SITE_PREFIX)
-    component_rows.add(org, CUSTOM_SITE, id_, name, json.dumps(values), by)
+    # its maker is both, in public retrievals of untouched sites [V]
+    custom_sites.add(org, by, name, values, dict.fromkeys(custom_sites.USERS, by))
     return name
