@@ -171,12 +171,18 @@ class Writer:
     def __init__(self, delimiter: str = "COMMA", line_ending: str = "LF") -> None:
         self.delimiter = DELIMITERS[delimiter]
         self.end = LINE_ENDINGS[line_ending]
-        self._special = re.compile(f'[{re.escape(self.delimiter)}"\r\n]|^\\s|\\s$')
+        mark = re.escape(self.delimiter)
+        self._special = re.compile(f'[{mark}"\r\n]|^\\s|\\s$')
+        self._odd = re.compile(f'["\r\n]|(?:^|{mark})\\s|\\s(?:{mark}|$)')
 
-    def echoed(self, first: Iterable[str], row: Iterable[str]) -> str:
+    def echoed(self, first: Iterable[str], row: Sequence[str]) -> str:
         """A row of results: our cells quoted, those the client sent quoted where they must be."""
         cells = [_quoted(cell) for cell in first]
-        cells += [_quoted(cell) if self._special.search(cell) else cell for cell in row]
+        whole = self.delimiter.join(row)
+        if self._odd.search(whole) or whole.count(self.delimiter) != len(row) - 1:
+            cells += [_quoted(cell) if self._special.search(cell) else cell for cell in row]
+        else:
+            cells.append(whole)  # as nearly every row is
         return self.delimiter.join(cells) + self.end
 
     def quoted(self, row: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from provisioner.emulator import describe, ids
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from provisioner.emulator.describe import Field
+    from provisioner.emulator.describe import Field, SObject
 
 OWN_TABLES: Final = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -96,7 +96,7 @@ INDEXES: Final = (
 
 # Objects whose rows tell what somebody may do or how records are kept: `Database.remember` may
 # keep what was read of them, until one of them is written.
-REMEMBERED: Final = describe.SETUP_OBJECTS - {"User", "UserLogin"}
+REMEMBERED: Final = describe.SETUP_OBJECTS - {"User", "UserLogin"} | {"NetworkMemberGroup"}
 
 # Worked out when read; `{t}` is the table or its alias.
 COMPUTED: Final[Mapping[tuple[str, str], str]] = {
@@ -109,6 +109,8 @@ COMPUTED: Final[Mapping[tuple[str, str], str]] = {
     ("Opportunity", "IsClosed"): "COALESCE({t}.\"StageName\" IN ('Closed Won', 'Closed Lost'), 0)",
     ("Opportunity", "IsWon"): "COALESCE({t}.\"StageName\" = 'Closed Won', 0)",
 }
+CASELESS: Final = "caseless text"  # a kind of values: text that is equal in any case
+_TEXTS: Final = ("text", CASELESS)
 ADDRESS_PARTS: Final = (
     "City", "Country", "GeocodeAccuracy", "Latitude", "Longitude", "PostalCode", "State", "Street",
 )  # fmt: skip
@@ -188,29 +190,23 @@ def decoder(
     return decoded
 
 
-@lru_cache(maxsize=256)
-def insertion(
-    sobject: str,
-    objects: tuple[str, ...],
-    custom: tuple[tuple[str, str], ...],
-    names: tuple[str, ...],
-) -> tuple[str, list[str]]:
-    """The statement that inserts those fields, and the kind of each for `stored`."""
-    table = describe.stored(sobject, objects, custom)
-    fields = [table.fields[name.lower()] for name in names]
-    listed = ", ".join(f'"{field.name}"' for field in fields)
-    marks = ", ".join("?" * len(fields))
-    sql = f'INSERT INTO "{table.name}" ({listed}) VALUES ({marks})'  # noqa: S608 - our names
-    return sql, [_kind(field) for field in fields]
+class Insertion:
+    """How rows of a table are inserted that give values for `names`, beside the defaults."""
 
+    def __init__(self, table: SObject, defaults: Mapping[str, Any], names: tuple[str, ...]) -> None:
+        given = frozenset(names)
+        listed = [*(name for name in defaults if name not in given), *names]
+        fields = [table.fields[name.lower()] for name in listed]
+        quoted = ", ".join(f'"{field.name}"' for field in fields)
+        marks = ", ".join("?" * len(fields))
+        self.sql = f'INSERT INTO "{table.name}" ({quoted}) VALUES ({marks})'  # noqa: S608 - our names
+        rest = fields[: len(listed) - len(names)]
+        self._defaults = [encode(field, defaults[field.name]) for field in rest]
+        self._kinds = [_kind(field) for field in fields[len(rest) :]]
 
-@lru_cache(maxsize=64)
-def auto_numbers(
-    sobject: str, objects: tuple[str, ...], custom: tuple[tuple[str, str], ...]
-) -> list[tuple[str, str]]:
-    """The fields that number themselves, with their formats."""
-    fields = describe.stored(sobject, objects, custom).fields.values()
-    return [(field.name, field.display_format) for field in fields if field.display_format]
+    def cells(self, values: Iterable[Any]) -> list[Any]:
+        """The parameters of `sql` for the values of `names`, in their order."""
+        return [*self._defaults, *map(stored, self._kinds, values)]
 
 
 def expression(sobject: str, field: Field, alias: str) -> str:
@@ -220,11 +216,29 @@ def expression(sobject: str, field: Field, alias: str) -> str:
     return f'{alias}."{field.name}"'
 
 
+def selection(table: SObject, names: Iterable[str]) -> tuple[str, list[str]]:
+    """The statement that reads fields of one row by its Id, and the type of each for `shown`."""
+    fields = [table.fields[name.lower()] for name in names]
+    listed = ", ".join(f'"{field.name}"' for field in fields)
+    sql = f'SELECT {listed} FROM "{table.name}" WHERE "Id" = ?'  # noqa: S608 - our names
+    return sql, [field.type for field in fields]
+
+
+def compared(table: SObject, field: Field) -> tuple[str, str]:
+    """The SQL of a field of its own table, and the kind of its values for `stored`."""
+    return expression(table.name, field, f'"{table.name}"'), _kind(field)
+
+
 def decode(field: Field, value: Any) -> Any:
     """A stored value as JSON shows it."""
+    return shown(field.type, value)
+
+
+def shown(kind: str, value: Any) -> Any:
+    """A stored value of that type as JSON shows it."""
     if value is None:
         return None
-    match field.type:
+    match kind:
         case "boolean":
             return bool(value)
         case "double" | "currency" | "percent":
@@ -250,11 +264,11 @@ def stored(kind: str, value: Any) -> Any:
         if kind == "id":
             return ids.normal(value) or value
         # Salesforce does not tell an empty text from null
-        return None if not value and kind == "text" else value
+        return None if not value and kind in _TEXTS else value
     return int(value) if isinstance(value, bool) else value
 
 
 def _kind(field: Field) -> str:
     if field.is_text:
-        return "text"
+        return "text" if "caseSensitive" in field.flags else CASELESS
     return "id" if field.type in {"id", "reference"} else ""

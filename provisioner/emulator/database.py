@@ -1,10 +1,10 @@
-"""A SQLite file shared by threads and processes: connections, transactions, statements."""
+"""A SQLite file shared by threads and processes: connections, transactions, what they count."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,7 +17,17 @@ _T = TypeVar("_T")
 
 _MOST_CONNECTIONS: Final = 64
 _BUSY: Final = 30  # seconds to wait for another process's transaction
+_JOINED: Final = nullcontext()
+_KEEP_COUNT: Final = "INSERT OR REPLACE INTO sequence VALUES (?, ?)"
 _HARMLESS: Final = ("SELECT", "SAVEPOINT", "RELEASE")  # what changes nothing that was read
+
+
+class _Mine(threading.local):
+    """What a thread has while its transaction lasts: the connection, what was read and counted."""
+
+    connection: sqlite3.Connection | None = None
+    memory: dict[Hashable, Any]
+    counted: dict[str, int]
 
 
 class Database:
@@ -29,7 +39,7 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._open: list[sqlite3.Connection] = []
         self._copies: list[sqlite3.Connection] = []
-        self._mine = threading.local()
+        self._mine = _Mine()
         in_memory = self._path == ":memory:"
         # A second connection to ":memory:" would be a second, empty database.
         self._most = 1 if in_memory else _MOST_CONNECTIONS
@@ -45,19 +55,21 @@ class Database:
             self._copies.clear()
             self._idle.clear()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All of the block or nothing of it; a nested one joins the outer."""
-        if self._held() is not None:
-            yield
-            return
+        return self._outermost() if self._mine.connection is None else _JOINED
+
+    @contextmanager
+    def _outermost(self) -> Iterator[None]:
         connection = self._acquire()
         self._mine.connection = connection
         self._mine.memory = {}
+        self._mine.counted = {}
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                connection.executemany(_KEEP_COUNT, self._mine.counted.items())
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -69,11 +81,13 @@ class Database:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Inside a transaction: undoes only the block when the block raises."""
-        assert self._held() is not None, "attempt() needs a transaction around it"
+        assert self._mine.connection is not None, "attempt() needs a transaction around it"
+        counted = self._mine.counted.copy()
         self.execute("SAVEPOINT attempt")
         try:
             yield
         except BaseException:
+            self._mine.counted = counted
             self.execute("ROLLBACK TO attempt")
             self.execute("RELEASE attempt")
             raise
@@ -81,7 +95,7 @@ class Database:
 
     def execute(self, sql: str, params: Any = ()) -> list[sqlite3.Row]:
         """Runs one statement, in the current transaction if there is one, and returns its rows."""
-        held = self._held()
+        held = self._mine.connection
         if held is not None:
             if not sql.startswith(_HARMLESS):
                 self._mine.memory.clear()
@@ -94,7 +108,7 @@ class Database:
 
     def execute_quietly(self, sql: str, params: Any = ()) -> list[sqlite3.Row]:
         """As `execute`, for a write on which nothing depends that `remember` keeps."""
-        held = self._held()
+        held = self._mine.connection
         return self.execute(sql, params) if held is None else held.execute(sql, params).fetchall()
 
     def remember(self, key: Hashable, work: Callable[[], _T]) -> _T:
@@ -102,9 +116,9 @@ class Database:
 
         Nobody else can write while a transaction lasts, so that what was read stays true.
         """
-        if self._held() is None:
+        if self._mine.connection is None:
             return work()
-        memory: dict[Hashable, Any] = self._mine.memory
+        memory = self._mine.memory
         if key not in memory:
             # Kept only afterwards: `work` may itself write, or ask for other things.
             found = work()
@@ -112,6 +126,25 @@ class Database:
             return found
         kept: _T = memory[key]
         return kept
+
+    def next_number(self, name: str) -> int:
+        """Counts up from 1 under a name; no number is given twice.
+
+        Nobody else can count while a transaction lasts, so what was counted is written at its end.
+        """
+        if self._mine.connection is None:
+            with self.transaction():
+                return self.next_number(name)
+        counted = self._mine.counted
+        if name not in counted:
+            rows = self.execute("SELECT last FROM sequence WHERE prefix = ?", (name,))
+            counted[name] = rows[0][0] if rows else 0
+        counted[name] += 1
+        return counted[name]
+
+    def forget_counts(self) -> None:
+        """Lets a transaction that removed everything count from 1 again."""
+        self._mine.counted.clear()
 
     def copied(self) -> sqlite3.Connection:
         """A copy of everything committed so far, in memory; outside of transactions only.
@@ -135,9 +168,6 @@ class Database:
             copy.backup(connection)
         finally:
             self._release(connection)
-
-    def _held(self) -> sqlite3.Connection | None:
-        return getattr(self._mine, "connection", None)
 
     def _acquire(self) -> sqlite3.Connection:
         with self._lock:
@@ -166,4 +196,6 @@ class Database:
         texts.register(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # What an `attempt` may have to undo is a temporary file otherwise, written at each row.
+        connection.execute("PRAGMA temp_store = MEMORY")
         return connection

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from dataclasses import field as dataclass_field
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -179,13 +180,19 @@ class Catalog:
     """Every object of an org, by lower-case name."""
 
     sobjects: Mapping[str, SObject]
+    prefixes: dict[str, SObject] = dataclass_field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        found = {s.prefix: s for s in reversed([*self.sobjects.values()]) if s.prefix}
+        object.__setattr__(self, "prefixes", found)
 
     def get(self, name: str) -> SObject | None:
         """The object of that name, in any case."""
         return self.sobjects.get(name.lower())
 
     def by_prefix(self, prefix: str) -> SObject | None:
-        return next((s for s in self.sobjects.values() if s.prefix == prefix), None)
+        """The object of that key prefix."""
+        return self.prefixes.get(prefix)
 
     def children(self, parent: str) -> list[tuple[SObject, Field]]:
         """The objects and fields that refer to `parent`, by object, then field."""

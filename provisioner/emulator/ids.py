@@ -7,26 +7,23 @@ from functools import lru_cache
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-_CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_PAIRS = [a + b for a in _DIGITS for b in _DIGITS]
+# Which of five characters are capitals, as 0 and 1 -> the checksum character.
+_CAPITALS = str.maketrans({char: "1" if char.isupper() else "0" for char in _DIGITS})
+_SUMS = {f"{i:05b}"[::-1]: char for i, char in enumerate(_CHECK)}
 _FORM = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?\Z")
 
 
 def make(prefix: str, number: int) -> str:
     """The 18-character id of the `number`-th record behind `prefix`."""
-    digits = ""
-    for _ in range(9):
-        number, digit = divmod(number, 62)
-        digits = _DIGITS[digit] + digits
-    return checked(f"{prefix}Lo0{digits}")
+    high, low = divmod(number, len(_PAIRS))
+    return checked(f"{prefix}Lo0{_seven(high)}{_PAIRS[low]}")
 
 
 def checked(id15: str) -> str:
     """The 15 characters with their three checksum characters (platform reference 8.4 [V])."""
-    capitals = [char in _CAPITALS for char in id15]
-    suffix = ""
-    for a, b, c, d, e in (capitals[:5], capitals[5:10], capitals[10:]):
-        suffix += _CHECK[a | b << 1 | c << 2 | d << 3 | e << 4]
-    return id15 + suffix
+    capitals = id15.translate(_CAPITALS)
+    return id15 + _SUMS[capitals[:5]] + _SUMS[capitals[5:10]] + _SUMS[capitals[10:]]
 
 
 def normal(text: object) -> str | None:
@@ -35,6 +32,15 @@ def normal(text: object) -> str | None:
     The checksum says which letters are capitals, so an 18-character id is read in any case.
     """
     return _normal(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=16)
+def _seven(number: int) -> str:
+    digits = ""
+    for _ in range(7):
+        number, digit = divmod(number, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return digits
 
 
 @lru_cache(maxsize=4096)

@@ -63,6 +63,7 @@ class Org(Database):
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
             ):
                 self.execute(f'DROP TABLE "{row[0]}"')
+            self.forget_counts()
             self._create()
 
     # -- rows --------------------------------------------------------------------------------
@@ -74,13 +75,13 @@ class Org(Database):
         Salesforce writes them.
         """
         table = self._table(sobject)
-        where, params = _where(table, equals)
+        where, params = self._where(table, equals)
         return self._read(table, f'{where} ORDER BY "Id"', params)
 
     def find(self, sobject: str, **equals: Any) -> list[str]:
         """The ids of the rows that `select` would give."""
         table = self._table(sobject)
-        where, params = _where(table, equals)
+        where, params = self._where(table, equals)
         rows = self.execute(
             f'SELECT "Id" FROM "{table.name}" WHERE {where} ORDER BY "Id"',  # noqa: S608 - our names
             params,
@@ -89,14 +90,11 @@ class Org(Database):
 
     def some(self, sobject: str, id_: str, *names: str) -> dict[str, Any] | None:
         """As `get`, only those fields, none of which is worked out when read."""
-        table = self._table(sobject)
-        listed = ", ".join(f'"{name}"' for name in names)
-        rows = self.execute(
-            f'SELECT {listed} FROM "{table.name}" WHERE "Id" = ?',  # noqa: S608 - our names
-            (ids.normal(id_),),
+        sql, kinds = self.remember(
+            ("some", sobject, names), lambda: columns.selection(self._table(sobject), names)
         )
-        fields = [_field(table, name) for name in names]
-        return dict(zip(names, map(columns.decode, fields, rows[0]), strict=True)) if rows else None
+        rows = self.execute(sql, (ids.normal(id_),))
+        return dict(zip(names, map(columns.shown, kinds, rows[0]), strict=True)) if rows else None
 
     def known(self, sobject: str, id_: str) -> dict[str, Any] | None:
         """As `get`, read once in a transaction; for objects whose writes are never quiet."""
@@ -118,25 +116,32 @@ class Org(Database):
         nothing that `remember` keeps depends on the row.
         """
         table = self._table(sobject)
-        row = dict(self.remember(("defaults", table.name, by), lambda: self._defaults(table, by)))
-        row |= {_field(table, name).name: value for name, value in values.items()}
-        assert table.prefix is not None
-        row["Id"] = row.get("Id") or self.new_id(table.prefix)
+        given = self.remember(
+            ("names", sobject, tuple(values)), lambda: [_field(table, name).name for name in values]
+        )
+        row = dict(zip(given, values.values(), strict=True))
+        if not row.get("Id"):
+            assert table.prefix is not None
+            row["Id"] = self.new_id(table.prefix)
         _name_person(row)
         _name_profile(table, row)
-        if "CaseNumber" in row:
+        if table.name == "Case":
             row["CaseNumber"] = f"{self.next_number('case number'):08}"
         if table.name.endswith("__c") and not row.get("Name"):
             row["Name"] = row["Id"]  # a custom object's record without a name has its id for one
-        for name, form in columns.auto_numbers(table.name, *self._custom(table.name)):
+        for name, form in self.remember(("numbers", table.name), lambda: _auto_numbers(table)):
             number = self.next_number(f"{table.name}.{name}")
             row[name] = numbered(form, number, self.now())
-        sql, kinds = columns.insertion(table.name, *self._custom(table.name), tuple(row))
+        names = tuple(row)
+        insertion = self.remember(
+            ("insertion", table.name, by, names),
+            lambda: columns.Insertion(table, self._defaults(table, by), names),
+        )
         with self.transaction():
             write = self.execute_quietly if quietly else self._writer(table)
-            write(sql, list(map(columns.stored, kinds, row.values())))
+            write(insertion.sql, insertion.cells(row.values()))
             if table.name == "Profile":
-                self._profile_permission_set(row, by=by)
+                self._profile_permission_set(self._defaults(table, by) | row, by=by)
             if table.name == "User":
                 self._assign_new(row["Id"], row.get("ProfileId"), by=by)
         return str(row["Id"])
@@ -388,7 +393,9 @@ class Org(Database):
             seed.fill(self)
 
     def _table(self, sobject: str) -> SObject:
-        return describe.stored(sobject.lower(), *self._custom(sobject))
+        return self.remember(
+            ("table", sobject), lambda: describe.stored(sobject.lower(), *self._custom(sobject))
+        )
 
     def _custom(self, sobject: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
         """What may make an object more than our tables say: custom objects and fields."""
@@ -415,6 +422,24 @@ class Org(Database):
         )
         return [decoded(row) for row in rows]
 
+    def _where(self, table: SObject, equals: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        conditions = ['"IsDeleted" = 0'] if table.soft_delete else []
+        params = []
+        compared = self.remember(
+            ("compared", table.name, tuple(equals)),
+            lambda: [columns.compared(table, _field(table, name)) for name in equals],
+        )
+        for (column, kind), value in zip(compared, equals.values(), strict=True):
+            plain = kind != columns.CASELESS or not isinstance(value, str) or value.isascii()
+            ways = None if plain else texts.spellings(value)
+            if ways is not None:
+                conditions.append(f"{column} IN ({', '.join('?' * len(ways))})")
+                params += ways
+                continue
+            conditions.append(f"{column} IS ?")
+            params.append(columns.stored(kind, value))
+        return " AND ".join(conditions) or "1", params
+
     def _defaults(self, table: SObject, by: str) -> dict[str, Any]:
         now = timestamp(self.now())
         row: dict[str, Any] = {}
@@ -431,15 +456,6 @@ class Org(Database):
                 case _ if field.default is not None:
                     row[field.name] = _default(field.default, now)
         return row
-
-    def next_number(self, name: str) -> int:
-        """Counts up from 1 under a name; no number is given twice."""
-        rows = self.execute_quietly(
-            "INSERT INTO sequence VALUES (?, 1)"
-            " ON CONFLICT (prefix) DO UPDATE SET last = last + 1 RETURNING last",
-            (name,),
-        )
-        return int(rows[0][0])
 
     def _profile_permission_set(self, profile: Mapping[str, Any], *, by: str) -> None:
         # Each profile owns a permission set that tells its permissions (4.1 [V]). Its name is the
@@ -497,6 +513,12 @@ def _field(table: SObject, name: str) -> Field:
     return found
 
 
+def _auto_numbers(table: SObject) -> list[tuple[str, str]]:
+    """The fields that number themselves, with their formats."""
+    fields = table.fields.values()
+    return [(field.name, field.display_format) for field in fields if field.display_format]
+
+
 def _default(text: str, now: str) -> str:
     """The value of a field that nobody set; all but two are literals."""
     match text:
@@ -514,24 +536,6 @@ def numbered(form: str, number: int, now: datetime) -> str:
     for mark, code in dates.items():
         form = form.replace(mark, now.strftime(code))
     return re.sub(r"\{(0+)\}", lambda found: f"{number:0{len(found[1])}}", form)
-
-
-def _where(table: SObject, equals: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    conditions = ['"IsDeleted" = 0'] if table.soft_delete else []
-    params = []
-    for name, value in equals.items():
-        field = _field(table, name)
-        column = columns.expression(table.name, field, f'"{table.name}"')
-        ways = None
-        if isinstance(value, str) and field.is_text and not value.isascii():
-            ways = texts.spellings(value)
-        if ways is not None and "caseSensitive" not in field.flags:
-            conditions.append(f"{column} IN ({', '.join('?' * len(ways))})")
-            params += ways
-            continue
-        conditions.append(f"{column} IS ?")
-        params.append(columns.encode(field, value))
-    return " AND ".join(conditions) or "1", params
 
 
 def _name_person(row: dict[str, Any]) -> None:

@@ -28,9 +28,10 @@ def portal_users(org: Org, **of: str) -> list[str]:
     return org.find("User", IsPortalEnabled=True, **of)
 
 
-def may_admit(org: Org, account_id: str, license_: License) -> None:
-    """Refuses an account that can not have a portal user of that licence."""
-    account = org.some("Account", account_id, "OwnerId", "IsPartner", "IsPersonAccount")
+def may_admit(org: Org, account_id: str, license_: License) -> dict[str, Any]:
+    """What `admit` needs of an account; refuses one that can not have a user of that licence."""
+    names = ("Id", "OwnerId", "IsPartner", "IsPersonAccount", "IsCustomerPortal")
+    account = org.some("Account", account_id, *names)
     assert account, "a contact's account is never removed"
     person_accounts.may_have(account, license_)
     # Certain for licences with roles. For high volume ones nobody says; the how-to that the
@@ -42,13 +43,13 @@ def may_admit(org: Org, account_id: str, license_: License) -> None:
             "A partner user's account must be a partner account: Contact ID",
             ("ContactId",),
         )
+    return account
 
 
-def admit(org: Org, by: str, account_id: str, license_: License) -> None:
+def admit(org: Org, by: str, account: Mapping[str, Any], license_: License) -> None:
     """Marks the account of a customer user as one (3.1 [V])."""
-    account = org.some("Account", account_id, "IsCustomerPortal")
-    if license_.portal == "Customer" and account and not account["IsCustomerPortal"]:
-        org.update("Account", account_id, {"IsCustomerPortal": True}, by=by)
+    if license_.portal == "Customer" and not account["IsCustomerPortal"]:
+        org.update("Account", account["Id"], {"IsCustomerPortal": True}, by=by)
 
 
 def create(org: Org, by: str, sobject: SObject, row: dict[str, Any]) -> str:
@@ -146,8 +147,7 @@ def _contact(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, An
             # A portal role is one of the user's account (3.4 [V]); that a move takes the user
             # to the same level of the new account: guess.
             license_ = license_of(org, user["ProfileId"])
-            may_admit(org, account, license_)
-            admit(org, by, account, license_)
+            admit(org, by, may_admit(org, account, license_), license_)
             if license_.roles:
                 at = {**user, **moved, "UserRoleId": None}
                 moved |= portal_roles.of_user(org, by, at)

@@ -45,8 +45,7 @@ def normal(text: str) -> str:
 
 def elsewhere(org: Org) -> list[str]:
     """The usernames that other orgs have."""
-    found: list[str] = json.loads(org.setting(ELSEWHERE) or "[]")
-    return found
+    return org.remember(ELSEWHERE, lambda: list(json.loads(org.setting(ELSEWHERE) or "[]")))
 
 
 def check_free(

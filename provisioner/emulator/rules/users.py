@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import logins, sites
+from provisioner.emulator import columns, logins, sites
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import audits, permissions, person_accounts, portal_roles, usernames
 from provisioner.emulator.rules.accounts import (
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 EMAIL_DOMAINS: Final = "email domains"  # the name of the setting, a JSON list
+_USED: Final = columns.COMPUTED["UserLicense", "UsedLicenses"].format(t="l")
+_SEATS_LEFT: Final = (
+    f'SELECT l."TotalLicenses" - {_USED} FROM "UserLicense" AS l'  # noqa: S608 - our names
+    ' WHERE l."LicenseDefinitionKey" = ?'
+)
 _FEATURES: Final = ("CustomerPortal", "Networks", "PartnerPortal")
 
 
@@ -36,16 +41,17 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
     _may_give(org, by, row["ProfileId"])
     row.setdefault("IsActive", True)
     row["UserType"] = license_.user_type
+    account: Mapping[str, Any] | None = None
     if license_.portal:
-        _portal_user(org, row, license_)
+        account = _portal_user(org, row, license_)
     elif row.get("ContactId"):
         raise _not_a_portal_profile()
     portal_roles.fits(org, row, license_, row.get("AccountId"))
     if row["IsActive"]:
         _seat(org, license_)
     usernames.check_free(org, row, None, license_)
-    if license_.portal:
-        _enable(org, by, row, license_)
+    if account is not None:
+        _enable(org, by, row, account, license_)
     if row.get("CommunityNickname") is None:
         # The API makes one up (2.1 [U]); real ones look like User1612345678901234567.
         row["CommunityNickname"] = f"User{org.next_number('nickname'):019}"
@@ -157,7 +163,7 @@ def _not_a_guest(license_: License) -> None:
 # -- portal users ------------------------------------------------------------------------------
 
 
-def _portal_user(org: Org, row: dict[str, Any], license_: License) -> None:
+def _portal_user(org: Org, row: dict[str, Any], license_: License) -> Mapping[str, Any]:
     """Contact, account, profile and owner of a new portal user (11.3, steps 10 to 14)."""
     if not row.get("ContactId"):
         raise SalesforceError(
@@ -192,14 +198,17 @@ def _portal_user(org: Org, row: dict[str, Any], license_: License) -> None:
         raise SalesforceError(
             "PORTAL_USER_ALREADY_EXISTS_FOR_CONTACT", "portal user already exists for contact", ()
         )
-    may_admit(org, contact["AccountId"], license_)
+    account = may_admit(org, contact["AccountId"], license_)
     row["AccountId"] = contact["AccountId"]
+    return account
 
 
-def _enable(org: Org, by: str, row: dict[str, Any], license_: License) -> None:
+def _enable(
+    org: Org, by: str, row: dict[str, Any], account: Mapping[str, Any], license_: License
+) -> None:
     """What follows from a new portal user (11.3, step 17)."""
     row["IsPortalEnabled"] = True
-    admit(org, by, row["AccountId"], license_)
+    admit(org, by, account, license_)
     if license_.roles:
         row |= portal_roles.of_user(org, by, row)
 
@@ -303,7 +312,7 @@ def _leaves_an_admin(org: Org, current: Mapping[str, Any]) -> None:
 
 def _allowed_domain(org: Org, row: Mapping[str, Any]) -> None:
     """An e-mail address is of one of the allowed domains, if there are any (2.3 [V])."""
-    allowed = json.loads(org.setting(EMAIL_DOMAINS) or "[]")
+    allowed = org.remember(EMAIL_DOMAINS, lambda: json.loads(org.setting(EMAIL_DOMAINS) or "[]"))
     domain = str(row.get("Email") or "").rpartition("@")[2].lower()
     if allowed and domain and domain not in allowed:
         raise SalesforceError(
@@ -315,8 +324,7 @@ def _allowed_domain(org: Org, row: Mapping[str, Any]) -> None:
 
 def _seat(org: Org, license_: License) -> None:
     """One seat must be free; only active users take one (2.3 [Q], 11.3 [I])."""
-    row = org.select("UserLicense", LicenseDefinitionKey=license_.key)[0]
-    if row["UsedLicenses"] >= row["TotalLicenses"]:
+    if org.execute(_SEATS_LEFT, (license_.key,))[0][0] <= 0:
         name = f" - {license_.name}" if license_.portal else ""
         raise SalesforceError("LICENSE_LIMIT_EXCEEDED", f"License Limit Exceeded{name}", ())
 

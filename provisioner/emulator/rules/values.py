@@ -1,28 +1,19 @@
-"""The rules that follow from a field's description: names, writability, types, lengths, values."""
+"""The rules that follow from an object's description: which fields, and which records they name."""
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import describe, ids
-from provisioner.emulator.api import JsonKindError
+from provisioner.emulator import columns, describe, ids
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.soql_sql import parse_moment
-from provisioner.emulator.store import timestamp
+from provisioner.emulator.rules import field_values
+from provisioner.emulator.rules.field_values import malformed_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from provisioner.emulator.describe import Field, SObject
     from provisioner.emulator.store import Org
-
-_EMAIL: Final = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s.,;:<>()]+(\.[^@\s.,;:<>()]+)+")
-_JSON_KIND: Final = {
-    bool: "VALUE_{}", int: "VALUE_NUMBER_INT", float: "VALUE_NUMBER_FLOAT", str: "VALUE_STRING",
-    dict: "START_OBJECT", list: "START_ARRAY",
-}  # fmt: skip
 
 
 def checked(
@@ -33,31 +24,25 @@ def checked(
     Text is trimmed, an empty one is null, e-mail addresses are in lower case, ids have 18
     characters. Raises the first refusal in the order of platform reference 11.3 [U].
     """
-    named = _named(org, sobject, values)
-    _writable(named, creating=current is None)
-    row = {field.name: _typed(field, value) for field, value in named.items()}
-    for field in named:
+    creating = current is None
+    shape = org.remember(
+        ("shape", id(sobject), creating, tuple(values)),
+        lambda: _Shape(sobject, values, creating=creating),
+    )
+    given = _named(org, shape, values)
+    _writable(shape)
+    row = {name: convert(field, given[name]) for name, field, convert in shape.typed}
+    for field in shape.references:
         _well_formed_id(org, field, row)
-    _required(sobject, row, creating=current is None)
-    for field in named:
-        _fits(field, row[field.name])
-    for field in named:
-        if field.restricted and field.type == "multipicklist" and row[field.name]:
-            parts = (_known_value(field, part) for part in row[field.name].split(";"))
-            row[field.name] = ";".join(parts)
-        elif field.restricted:
-            row[field.name] = _known_value(field, row[field.name])
-    for field in named:
-        if field.type == "email" and row[field.name] is not None:
-            if not _EMAIL.fullmatch(row[field.name]):
-                raise SalesforceError(
-                    "INVALID_EMAIL_ADDRESS",
-                    f"{field.label}: invalid email address: {row[field.name]}",
-                    (field.name,),
-                )
-            row[field.name] = row[field.name].lower()
-    _references(org, named, row, current)
-    _unique_keys(org, sobject, named, row, current)
+    _required(shape, row)
+    for name, field, fits in shape.sized:
+        fits(field, row[name])
+    for name, field, known in shape.restricted:
+        row[name] = known(field, row[name])
+    for field in shape.emails:
+        row[field.name] = field_values.email(field, row[field.name])
+    _references(org, shape.references, row, current)
+    _unique_keys(org, sobject, shape.unique, row, current)
     return row
 
 
@@ -80,27 +65,54 @@ def id_of(sobject: SObject, text: str, field: Field | None = None) -> str:
     return found
 
 
-def malformed_id(label: str, text: object, name: str) -> SalesforceError:
-    """The refusal of an id of the wrong form or kind (platform reference 2.3 [V])."""
-    message = f"{label}: id value of incorrect type: {text}"
-    return SalesforceError("MALFORMED_ID", message, (name,))
+class _Shape:
+    """What the rules ask of records whose values have the same names: worked out once for them.
+
+    It keeps the object, whose identity it is remembered by.
+    """
+
+    def __init__(self, sobject: SObject, names: Iterable[str], *, creating: bool) -> None:
+        self.sobject = sobject
+        self.targets = [
+            (name, field, None if field else sobject.relationship(name))
+            for name in names
+            if name != "attributes"
+            for field in (sobject.field(name),)
+        ]
+        found = {f.name: f for _, field, parent in self.targets if (f := field or parent)}
+        fields = found.values()
+        self.refused = tuple(
+            f.name for f in fields if not (f.createable if creating else f.updateable)
+        )
+        self.typed = [(f.name, f, field_values.converter(f)) for f in fields]
+        self.references = [f for f in fields if f.type == "reference"]
+        self.sized = [(f.name, f, fits) for f in fields if (fits := field_values.bound(f))]
+        self.restricted = [(f.name, f, field_values.choice(f)) for f in fields if f.restricted]
+        self.emails = [f for f in fields if f.type == "email"]
+        self.unique = [f for f in fields if f.custom and "unique" in f.flags]
+        self.needed = [f.name for f in sobject.fields.values() if _is_needed(f, creating=creating)]
+        if not creating:
+            self.needed = [name for name in self.needed if name in found]
 
 
-def _named(org: Org, sobject: SObject, values: Mapping[str, Any]) -> dict[Field, Any]:
-    named: dict[Field, Any] = {}
-    for name, value in values.items():
-        if name == "attributes":
+def _is_needed(field: Field, *, creating: bool) -> bool:
+    return field.required or (
+        not creating and field.updateable and not field.nillable and not field.required
+    )
+
+
+def _named(org: Org, shape: _Shape, values: Mapping[str, Any]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for name, field, parent in shape.targets:
+        value = values[name]
+        if field is not None:
+            named[field.name] = value
             continue
-        field = sobject.field(name)
-        if field is None:
-            parent = sobject.relationship(name)
-            if parent is None or not isinstance(value, dict):
-                raise SalesforceError(  # text: platform reference 2.3 [U]
-                    "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}"
-                )
-            named[parent] = _foreign_key(org, parent, value)
-        else:
-            named[field] = value
+        if parent is None or not isinstance(value, dict):
+            raise SalesforceError(  # text: platform reference 2.3 [U]
+                "INVALID_FIELD", f"No such column '{name}' on sobject of type {shape.sobject.name}"
+            )
+        named[parent.name] = _foreign_key(org, parent, value)
     return named
 
 
@@ -133,75 +145,20 @@ def _foreign_key(org: Org, field: Field, value: Mapping[str, Any]) -> str:
     return found[0]
 
 
-def _writable(named: Mapping[Field, Any], *, creating: bool) -> None:
-    refused = [
-        field.name for field in named if not (field.createable if creating else field.updateable)
-    ]
-    if refused:
+def _writable(shape: _Shape) -> None:
+    if shape.refused:
         raise SalesforceError(  # platform reference 2.3 [V]
             "INVALID_FIELD_FOR_INSERT_UPDATE",
-            f"Unable to create/update fields: {', '.join(refused)}. Please check the security"
+            f"Unable to create/update fields: {', '.join(shape.refused)}. Please check the security"
             " settings of this field and verify that it is read/write for your profile or"
             " permission set.",
-            tuple(refused),
+            shape.refused,
         )
-
-
-def _typed(field: Field, value: Any) -> Any:
-    """The value in the type of the field; a JSON value of another kind is a parser error."""
-    if value is None:
-        if field.type == "boolean":
-            raise SalesforceError(  # guess
-                "INVALID_TYPE_ON_FIELD_IN_RECORD",
-                f"{field.label}: value not of required type: null",
-                (field.name,),
-            )
-        return None
-    match field.type, value:
-        case "boolean", bool():
-            return value
-        case (("double" | "currency" | "percent"), int() | float()) if not isinstance(value, bool):
-            return float(value)
-        case "int", int() if not isinstance(value, bool):
-            return value
-        case (("date" | "datetime"), str()):
-            return _moment(field, value)
-        case _, str() if field.is_text:
-            return value.strip() or None
-        case (("id" | "reference"), str()):
-            return value.strip() or None
-        case _:
-            raise _wrong_kind(field, value)
-
-
-def _moment(field: Field, value: str) -> str | None:
-    if not value.strip():
-        return None
-    try:
-        if field.type == "date":
-            return date.fromisoformat(value).isoformat()
-        return timestamp(parse_moment(value))
-    except ValueError:
-        raise _wrong_kind(field, value) from None
-
-
-def _wrong_kind(field: Field, value: Any) -> SalesforceError:
-    kind = _JSON_KIND[type(value)].format(str(value).upper())
-    shown = "" if isinstance(value, dict | list) else f" value {_json(value)}"
-    return JsonKindError(
-        f"Cannot deserialize instance of {field.type} from {kind}{shown} or request may be missing"
-        " a required field",
-        field.name,
-    )
-
-
-def _json(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _well_formed_id(org: Org, field: Field, row: dict[str, Any]) -> None:
     value = row[field.name]
-    if field.type != "reference" or value is None:
+    if value is None:
         return
     known = describe.catalog(org)
     parents = [parent for name in field.references if (parent := known.get(name))]
@@ -211,74 +168,23 @@ def _well_formed_id(org: Org, field: Field, row: dict[str, Any]) -> None:
     row[field.name] = found
 
 
-def _required(sobject: SObject, row: Mapping[str, Any], *, creating: bool) -> None:
-    missing = [
-        field.name
-        for field in sobject.fields.values()
-        if (
-            # As `field.required`, spelled out because every row passes every field here.
-            field.createable
-            and not field.nillable
-            and not field.defaulted
-            and row.get(field.name) is None
-            and (creating or field.name in row)
-        )
-        or (
-            not creating
-            and field.updateable
-            and not field.nillable
-            and field.name in row
-            and row[field.name] is None
-            and not field.required
-        )
-    ]
+def _required(shape: _Shape, row: Mapping[str, Any]) -> None:
+    missing = tuple(name for name in shape.needed if row.get(name) is None)
     if missing:
         raise SalesforceError(  # platform reference 2.3 [V]
             "REQUIRED_FIELD_MISSING",
             f"Required fields are missing: [{', '.join(missing)}]",
-            tuple(missing),
+            missing,
         )
-
-
-def _fits(field: Field, value: Any) -> None:
-    if isinstance(value, str) and field.is_text and len(value) > field.length:
-        raise SalesforceError(
-            "STRING_TOO_LONG",
-            f"{field.label}: data value too large: {value} (max length={field.length})",
-            (field.name,),
-        )
-    whole = field.digits or (field.precision - field.scale)
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= 10**whole:
-        raise SalesforceError(  # guess
-            "NUMBER_OUTSIDE_VALID_RANGE",
-            f"{field.label}: value outside of valid range on numeric field: {value}",
-            (field.name,),
-        )
-
-
-def _known_value(field: Field, value: Any) -> Any:
-    if value is None:
-        return None
-    for known in field.values:
-        if known.value.lower() == str(value).lower():
-            return known.value
-    raise SalesforceError(  # platform reference 2.3 [V]
-        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-        f"{field.label}: bad value for restricted picklist field: {value}",
-        (field.name,),
-    )
 
 
 def _references(
-    org: Org,
-    named: Mapping[Field, Any],
-    row: Mapping[str, Any],
-    current: Mapping[str, Any] | None,
+    org: Org, fields: Iterable[Field], row: Mapping[str, Any], current: Mapping[str, Any] | None
 ) -> None:
     known = describe.catalog(org)
-    for field in named:
+    for field in fields:
         value = row[field.name]
-        if field.type != "reference" or value is None:
+        if value is None:
             continue
         if current is not None and current.get(field.name) == value:
             continue
@@ -296,30 +202,31 @@ def _references(
 
 def _state(org: Org, sobject: SObject, id_: str) -> str | None:
     """`live`, `deleted` or `inactive`; None when there is no such row."""
-    wanted = [name for name in ("IsDeleted", "IsActive") if sobject.field(name)] or ["Id"]
-    listed = ", ".join(f'"{name}"' for name in wanted)
-    rows = org.execute(
-        f'SELECT {listed} FROM "{sobject.name}" WHERE "Id" = ?',  # noqa: S608 - our names
-        (id_,),
-    )
-    if not rows:
-        return None
-    found = dict(zip(wanted, rows[0], strict=True))
-    if found.get("IsDeleted") == 1:
-        return "deleted"
-    return "inactive" if found.get("IsActive") == 0 else "live"
+    if sobject.name in columns.REMEMBERED:
+        return org.remember(("state", id_), lambda: _read_state(org, sobject, id_))
+    return _read_state(org, sobject, id_)
+
+
+def _read_state(org: Org, sobject: SObject, id_: str) -> str | None:
+    shown = [f'"{name}"' if sobject.field(name) else "NULL" for name in ("IsDeleted", "IsActive")]
+    sql = f'SELECT {", ".join(shown)} FROM "{sobject.name}" WHERE "Id" = ?'  # noqa: S608 - our names
+    for deleted, active in org.execute(sql, (id_,)):
+        if deleted:
+            return "deleted"
+        return "inactive" if active == 0 else "live"
+    return None
 
 
 def _unique_keys(
     org: Org,
     sobject: SObject,
-    named: Mapping[Field, Any],
+    fields: Iterable[Field],
     row: Mapping[str, Any],
     current: Mapping[str, Any] | None,
 ) -> None:
     """Custom fields marked unique; the text is platform reference 9 [U]."""
-    for field in named:
-        if not field.custom or "unique" not in field.flags or row[field.name] is None:
+    for field in fields:
+        if row[field.name] is None:
             continue
         for other in org.find(sobject.name, **{field.name: row[field.name]}):
             if current is None or other != current["Id"]:
