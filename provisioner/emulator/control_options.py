@@ -7,23 +7,25 @@ from typing import Any, Final
 
 from flask import request
 
-from provisioner.emulator import context, seed
+from provisioner.emulator import context, oauth_app, seed
 from provisioner.emulator.control import blueprint
 from provisioner.emulator.rules import person_accounts, portal_roles, usernames
 
 _WANTED: Final = (
-    "give `PersonAccounts`, true, or `CustomerRoles`, 1 to 3, or `UsernamesElsewhere`, a list"
+    "give `PersonAccounts`, true, or `CustomerRoles`, 1 to 3, or `UsernamesElsewhere`, a list, or"
+    " `CallbackUrls`, a list"
 )
 
 
 @blueprint.get("/options")
 def options() -> dict[str, Any]:
-    """Person accounts, on or not; how many roles customers have; usernames of other orgs."""
+    """Person accounts, on or not; roles of customers; usernames elsewhere; the app's callbacks."""
     org = context.org()
     return {
         "PersonAccounts": org.feature(person_accounts.FEATURE),
         "CustomerRoles": portal_roles.number(org),
         "UsernamesElsewhere": usernames.elsewhere(org),
+        "CallbackUrls": oauth_app.callbacks(org),
     }
 
 
@@ -40,7 +42,9 @@ def set_options() -> tuple[dict[str, Any], int]:
                     return {"error": "person accounts can not be turned off again"}, 400
             case "CustomerRoles", int() if value in portal_roles.NUMBERS and value is not True:
                 pass
-            case "UsernamesElsewhere", list() if all(isinstance(one, str) for one in value):
+            case (("UsernamesElsewhere" | "CallbackUrls"), list()) if all(
+                isinstance(one, str) for one in value
+            ):
                 pass
             case _:
                 return {"error": _WANTED}, 400
@@ -52,4 +56,6 @@ def set_options() -> tuple[dict[str, Any], int]:
         if "UsernamesElsewhere" in wanted:
             names = [str(one).lower() for one in wanted["UsernamesElsewhere"] or ()]
             org.put_setting(usernames.ELSEWHERE, json.dumps(names))
+        if "CallbackUrls" in wanted:
+            org.put_setting(oauth_app.CALLBACKS, json.dumps(wanted["CallbackUrls"]))
     return options(), 200

@@ -42,7 +42,7 @@ _PRIMARY: Final = re.compile(
 _REFERENCE: Final = re.compile(r"\bplatform reference\b", re.IGNORECASE)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|REQUIRED|NOT_FOUND|GONE")
 _LONGEST: Final = 100  # characters of a statement that is shown
-_REFUSALS: Final = ("SalesforceError", "Fault", "_Refused", "InvalidXml", "JsonKindError")
+_REFUSALS: Final = ("SalesforceError", "Fault", "OAuthError", "InvalidXml", "JsonKindError")
 
 
 @dataclass(frozen=True, slots=True)

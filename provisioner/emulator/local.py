@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import auth, seed
+from provisioner.emulator import oauth_keys, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.server import DEFAULT_PORT, serve
 from provisioner.emulator.store import Org
@@ -148,5 +148,5 @@ class LocalOrg:
         file = self.folder / _KEY_FILE
         if not file.exists():
             file.touch(mode=_OWNER_ONLY)
-            file.write_text(auth.private_key(org), encoding="utf-8")
+            file.write_text(oauth_keys.private_key(org), encoding="utf-8")
         return file

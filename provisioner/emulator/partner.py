@@ -20,6 +20,7 @@ from provisioner.emulator import (
     describe,
     duplicates,
     ids,
+    login_history,
     logins,
     mails,
     partner_call,
@@ -194,7 +195,7 @@ def _record(call: Call, user: dict[str, Any], status: str, by_portal: bool) -> N
     client = partner_xml.text(call.headers.get("CallOptions"), "client") or "N/A"
     # names of the API kinds as in LoginHistory of real orgs, general knowledge [U]
     api = "SOAP Partner" if call.kind == "u" else "SOAP Enterprise"
-    auth.log_in(
+    login_history.log_in(
         call.org,
         user["Id"],
         status,

@@ -18,6 +18,7 @@ from provisioner.emulator import (
     context,
     describe,
     ids,
+    login_history,
     logins,
     mails,
     passwords,
@@ -69,7 +70,7 @@ def login() -> Response:
     given, address = request.form.get("pw", ""), str(request.remote_addr)
     with org.transaction():
         status = logins.by_scope(org, user, given, address, in_org=True, portal=row)
-        auth.log_in(org, user["Id"], status, login_type="Customer Service Portal")
+        login_history.log_in(org, user["Id"], status, login_type="Customer Service Portal")
         logins.count(org, user, status)
     if status != logins.SUCCESS:
         return _form(org, row, _NOT_ASSOCIATED if status == logins.NOT_MEMBER else _FAILED)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
-_CREATE: Final = (
-    "CREATE TABLE IF NOT EXISTS refresh_token (token TEXT PRIMARY KEY, user_id TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS refreshed (token TEXT NOT NULL, session TEXT NOT NULL)",
-)
 
-
-def issue(org: Org, user_id: str) -> str:
+def issue(org: Org, user_id: str, scope: str) -> str:
     """A new refresh token of a user; it is good until it is revoked, and not rotated."""
-    _prepare(org)
     token = f"5Aep861{secrets.token_urlsafe(48)}"
     org.execute("INSERT INTO refresh_token VALUES (?, ?)", (token, user_id))
+    org.execute("INSERT INTO oauth_scope VALUES (?, ?)", (token, scope))
     return token
 
 
@@ -29,9 +24,14 @@ def remember(org: Org, token: str, session: str) -> None:
 
 def owner(org: Org, token: str) -> str | None:
     """The id of the user whose refresh token this is, or None."""
-    _prepare(org)
     rows = org.execute("SELECT user_id FROM refresh_token WHERE token = ?", (token,))
     return str(rows[0][0]) if rows else None
+
+
+def scope(org: Org, token: str) -> str:
+    """The scopes that a refresh token was issued with."""
+    rows = org.execute("SELECT scope FROM oauth_scope WHERE token = ?", (token,))
+    return str(rows[0][0]) if rows else "api refresh_token"
 
 
 def revoke(org: Org, token: str) -> bool:
@@ -43,9 +43,5 @@ def revoke(org: Org, token: str) -> bool:
             org.end_sessions(token=row[0])
         org.execute("DELETE FROM refreshed WHERE token = ?", (token,))
         org.execute("DELETE FROM refresh_token WHERE token = ?", (token,))
+        org.execute("DELETE FROM oauth_scope WHERE token = ?", (token,))
     return True
-
-
-def _prepare(org: Org) -> None:
-    for statement in _CREATE:
-        org.execute(statement)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # The first that matches is the surface of a path; what matches none is a page.
 _SURFACES: Final = (
-    ("oauth", re.compile(r"/services/oauth2/|/id/")),
+    ("oauth", re.compile(r"/services/oauth2/|/id/|/\.well-known/openid-configuration")),
     ("bulk1", re.compile(r"/services/async/")),
     ("bulk", re.compile(r"/services/data/[^/]+/jobs(/|$)")),
     ("metadata", re.compile(r"/services/Soap/m/|/services/data/[^/]+/metadata(/|$)")),

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, request
 
 from provisioner.emulator import (
-    auth,
     browser,
     context,
     ids,
+    login_history,
     logins,
     mails,
     portal_forms,
@@ -68,7 +68,7 @@ def log_in() -> Response:
     for user in org.select("User", Username=request.form.get("un", "")):
         with org.transaction():
             status = logins.by_scope(org, user, given, address, in_org=False, portal=None)
-            auth.log_in(org, user["Id"], status, login_type="Application")
+            login_history.log_in(org, user["Id"], status, login_type="Application")
             logins.count(org, user, status)
         if status == logins.SUCCESS:
             session = org.start_session(user["Id"], "UI")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, request
 
-from provisioner.emulator import auth, browser, context, logins
+from provisioner.emulator import browser, context, login_history, logins
 from provisioner.emulator.sites import members, networks
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def login(prefix: str) -> Response:
                 member=members.is_member(org, user["Id"], network["Id"]),
             )
             # the type of a login to a site, general knowledge [U]
-            auth.log_in(org, user["Id"], status, login_type="Chatter Communities External User")
+            login_history.log_in(
+                org, user["Id"], status, login_type="Chatter Communities External User"
+            )
             logins.count(org, user, status)
         if status == logins.SUCCESS:
             session = org.start_session(user["Id"], browser.PORTAL_KIND)

@@ -525,16 +525,17 @@ PLACES = (
     "/060000000000001AAA", "/001000000000001AAA", "/_ui/core/portal/CustomerSuccessPortalSetup/e",
     "/_ui/core/portal/CustomerSuccessPortalSetup/d", "/home/home.jsp", "/secur/login_portal.jsp",
     "/_ui/core/portal/PortalProfileMembershipPage/e", "/_ui/system/security/ChangePassword",
-    "/ui/setup/portal/RoleConversionWizardSplashPage", "/favicon.ico", "//x", "/%00", "/%ff",
+    "/ui/setup/portal/RoleConversionWizardSplashPage", "/setup/connect",
+    "/setup/secur/RemoteAccessAuthorizationPage.apexp", "/favicon.ico", "//x", "/%00", "/%ff",
 )  # fmt: skip
 GRANTS = (
     "password", "client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer",
-    "authorization_code", "",
+    "authorization_code", "device", "",
 )  # fmt: skip
 forms = st.dictionaries(
     st.sampled_from(
         ["username", "password", "client_id", "client_secret", "assertion", "refresh_token",
-         "token", "format", "un", "pw", "sid", "retURL", "startURL", "portalId", "orgId", "id",
+         "token", "format", "code", "source", "user_code", "response_type", "redirect_uri", "un", "pw", "sid", "retURL", "startURL", "portalId", "orgId", "id",
          "_CONFIRMATIONTOKEN", "penabled", "save", "Name", "Admin", "newpassword", "oldpassword"]
     ),
     st.sampled_from(
