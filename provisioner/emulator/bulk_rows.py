@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import ids, rules
+from provisioner.emulator import ids, recycle_bin, rules
 from provisioner.emulator.errors import SalesforceError
 
 if TYPE_CHECKING:
@@ -87,10 +87,7 @@ class Work:
         id_ = self._id(given, "delete")
         rules.delete(self.org, self.by, self.sobject, id_)
         if self.operation == "hardDelete" and self.sobject.soft_delete:
-            self.org.execute(
-                f'DELETE FROM "{self.sobject.name}" WHERE "Id" = ?',  # noqa: S608 - our names
-                (id_,),
-            )
+            recycle_bin.remove(self.org, id_)
         return Outcome(id_)
 
     def _upsert(self, record: Mapping[str, Any], given: Any, seen: set[str]) -> Outcome:

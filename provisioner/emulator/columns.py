@@ -36,6 +36,13 @@ CREATE TABLE IF NOT EXISTS oauth_approval (user_id TEXT PRIMARY KEY, scopes TEXT
 CREATE TABLE IF NOT EXISTS refresh_token (token TEXT PRIMARY KEY, user_id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS refreshed (token TEXT NOT NULL, session TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS oauth_scope (token TEXT PRIMARY KEY, scope TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS recycled (
+  id TEXT PRIMARY KEY, sobject TEXT NOT NULL, root TEXT NOT NULL, gone TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS recycled_root ON recycled (root);
+CREATE INDEX IF NOT EXISTS recycled_gone ON recycled (gone);
+CREATE TABLE IF NOT EXISTS recycled_link (
+  root TEXT NOT NULL, sobject TEXT NOT NULL, id TEXT NOT NULL, field TEXT NOT NULL, value TEXT);
+CREATE INDEX IF NOT EXISTS recycled_link_root ON recycled_link (root);
 CREATE TABLE IF NOT EXISTS outbox (
   id INTEGER PRIMARY KEY, sent TEXT NOT NULL, recipient TEXT NOT NULL, subject TEXT NOT NULL,
   body TEXT NOT NULL);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.emulator import describe, ids
+from provisioner.emulator import describe, ids, recycle_bin
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.store import numbered
 
@@ -38,7 +38,7 @@ def release(org: Org, by: str, sobject: SObject, id_: str) -> None:
                 release(org, by, child, one)
                 org.delete(child.name, one, by=by)
             else:
-                org.update(child.name, one, {field.name: None}, by=by)
+                recycle_bin.let_go(org, by, child.name, one, field.name)
 
 
 def has_rows(org: Org, sobject: str) -> bool:

@@ -1,8 +1,9 @@
 """The SOAP partner API: `/services/Soap/u/<version>`, who is there and their passwords.
 
 This module knows the protocol (envelope, session, versions, faults) and the calls about users;
-calls about records are in `partner_records`. `/services/Soap/c/<version>` answers the same calls
-in the enterprise namespace, records apart, whose types would depend on the org.
+calls about records are in `partner_queries` and `partner_records`. `/services/Soap/c/<version>`
+answers the same calls in the enterprise namespace, records apart, whose types would depend on the
+org.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from provisioner.emulator import (
     logins,
     mails,
     partner_call,
+    partner_queries,
     partner_records,
     partner_xml,
     passwords,
     portal_rows,
 )
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.errors import SalesforceError, not_served
 from provisioner.emulator.partner_call import Call
 from provisioner.emulator.partner_xml import ENTERPRISE, PARTNER, Nil
 from provisioner.emulator.rest import DAILY_CALLS, NEWEST, OLDEST
@@ -48,6 +50,19 @@ blueprint = Blueprint("partner", __name__)
 _LAST_LOGIN: Final = 64  # `login` is not in v65 and later, platform reference 6.4 [V]
 _OWN_PASSWORD_SINCE: Final = 37  # changeOwnPassword, platform reference 6.2 [V]
 _SESSION_SECONDS: Final = 7200  # platform reference 6.4 [V]
+# Operations of the partner WSDL that this org has not; they are refused by name.
+_ELSEWHERE: Final = frozenset(
+    {"convertLead", "describeAllTabs", "describeAppMenu", "describeApprovalLayout",
+     "describeAvailableQuickActions", "describeCompactLayouts", "describeDataCategoryGroups",
+     "describeDataCategoryGroupStructures", "describeGlobalTheme", "describeKnowledgeSettings",
+     "describeLayout", "describeNouns", "describePathAssistants", "describePrimaryCompactLayouts",
+     "describeQuickActions", "describeSObjectListViews", "describeSearchLayouts",
+     "describeSearchScopeOrder", "describeSearchableEntities", "describeSoftphoneLayout",
+     "describeSoqlListViews", "describeTabs", "describeTheme", "describeVisualForce",
+     "executeListView", "findDuplicates", "findDuplicatesByIds", "performQuickActions", "process",
+     "renderEmailTemplate", "renderStoredEmailTemplate", "retrieveQuickActionTemplates",
+     "sendEmail", "sendEmailMessage"}
+)  # fmt: skip
 _VERSION: Final = re.compile(r"(\d{1,3})\.0\Z")
 # platform reference 6.4 [V]
 _NO_LOGIN: Final = "Invalid username, password, security token; or user locked out."
@@ -81,7 +96,10 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     spaces = {PARTNER} if kind == "u" else {ENTERPRISE, PARTNER}
     known: dict[str, Callable[[Call], list[Any]]] = _USERS | {"login": _login}
     if name.namespace == PARTNER:
-        known = known | partner_records.OPERATIONS
+        known = known | partner_queries.OPERATIONS | partner_records.OPERATIONS
+    if name.namespace in spaces and name.localname in _ELSEWHERE:
+        _session(context.org(), headers)
+        raise not_served(name.localname)
     if name.namespace not in spaces or name.localname not in known:
         # what the SOAP endpoints answer to an unknown call, general knowledge [U]
         raise InvalidXml(

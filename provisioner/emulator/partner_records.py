@@ -1,4 +1,4 @@
-"""The partner API's calls about records: query, save, delete, and what changed."""
+"""The partner API's calls that write records, and that take them out of the recycle bin."""
 
 from __future__ import annotations
 
@@ -9,92 +9,33 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from provisioner.emulator import (
-    changes,
     context,
     describe,
     ids,
     mails,
-    partner_describe,
     partner_xml,
     passwords,
-    query,
     records,
+    recycle_bin,
     rules,
-    soql_sql,
 )
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.partner_call import moment, sobject_of, too_many, triggers_user_email
+from provisioner.emulator.partner_call import sobject_of, too_many, triggers_user_email
 from provisioner.emulator.partner_xml import NIL, Nil
-from provisioner.emulator.rules import visible
+from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.values import existing
-from provisioner.emulator.wsdl import InvalidXml, wsdl
+from provisioner.emulator.wsdl import wsdl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from provisioner.emulator.describe import Field, SObject
     from provisioner.emulator.partner_call import Call
     from provisioner.emulator.store import Org
 
-_MOST_RECORDS: Final = 200  # of create, update, upsert, delete (SOAP guide)
-_MOST_RETRIEVED: Final = 2000  # ids of retrieve (SOAP guide)
-
-
-# -- reading -----------------------------------------------------------------------------------
-
-
-def _query(call: Call) -> list[Any]:
-    return [_first_page(call, deleted=False)]
-
-
-def _query_all(call: Call) -> list[Any]:
-    return [_first_page(call, deleted=True)]
-
-
-def _first_page(call: Call, *, deleted: bool) -> dict[str, Any]:
-    asked = partner_xml.text(call.headers.get("QueryOptions"), "batchSize").strip()
-    page = max(200, min(query.PAGE, int(asked))) if asked.isdecimal() else query.PAGE
-    text = partner_xml.text(call.body, "queryString")
-    return _page(query.run(_context(call, deleted=deleted), text, page=page))
-
-
-def _query_more(call: Call) -> list[Any]:
-    locator = partner_xml.text(call.body, "queryLocator")
-    return [_page(query.more(_context(call), locator))]
-
-
-def _context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
-    known = describe.catalog(call.org)
-    sources = visible.sources(call.org, call.by)
-    return soql_sql.Context(call.org, known, call.base, call.by, deleted, sources)
-
-
-def _page(body: Mapping[str, Any]) -> dict[str, Any]:
-    locator = body.get("nextRecordsUrl", "").rpartition("/")[2] or None
-    return partner_xml.query_result(body["records"], body["totalSize"], locator)
-
-
-def _retrieve(call: Call) -> list[Any]:
-    sobject = sobject_of(call, partner_xml.text(call.body, "sObjectType"))
-    wanted = partner_xml.texts(call.body, "ids")
-    if len(wanted) > _MOST_RETRIEVED:
-        raise too_many(_MOST_RETRIEVED)
-    fields = partner_xml.text(call.body, "fieldList")
-    found: list[Any] = []
-    for asked in wanted:
-        id_ = ids.normal(asked.strip())
-        if id_ is None or id_[:3] != sobject.prefix:
-            raise SalesforceError("MALFORMED_ID", f"malformed id {asked}")  # text: [U]
-        row = call.org.get(sobject.name, id_)
-        if row is None or row.get("IsDeleted"):
-            found.append(Nil())
-            continue
-        shown = records.shown(call.rest(), sobject, row, fields)
-        found.append(partner_xml.record(shown))
-    return found
-
-
-# -- writing -----------------------------------------------------------------------------------
+_MOST_RECORDS: Final = (
+    200  # of create, update, upsert, delete, undelete, emptyRecycleBin (SOAP guide)
+)
 
 
 def _create(call: Call) -> list[Any]:
@@ -157,10 +98,7 @@ def _welcome(call: Call, sobject: SObject, id_: str) -> None:
 
 def _delete(call: Call) -> list[Any]:
     def delete(asked: str) -> dict[str, Any]:
-        id_ = ids.normal(asked.strip())
-        sobject = describe.catalog(call.org).by_prefix(id_[:3]) if id_ else None
-        if id_ is None or sobject is None:
-            raise SalesforceError("MALFORMED_ID", f"bad id {asked}", ())  # text: [U]
+        sobject, id_ = _of_any_object(call, asked)
         existing(call.org, sobject, id_)
         rules.delete(call.org, call.by, sobject, id_)
         return {"id": id_, "success": True}
@@ -171,6 +109,34 @@ def _delete(call: Call) -> list[Any]:
     kinds = {sobject.name for id_ in found if id_ and (sobject := known.by_prefix(id_[:3]))}
     _unmixed(kinds)
     return _all(call, [partial(delete, asked) for asked in wanted])
+
+
+def _undelete(call: Call) -> list[Any]:
+    def undelete(asked: str) -> dict[str, Any]:
+        sobject, id_ = _of_any_object(call, asked)
+        rules.undelete(call.org, call.by, sobject, id_)
+        return {"id": id_, "success": True}
+
+    return _all(call, [partial(undelete, one) for one in partner_xml.texts(call.body, "ids")])
+
+
+def _empty(call: Call) -> list[Any]:
+    def empty(asked: str) -> dict[str, Any]:
+        _, id_ = _of_any_object(call, asked)
+        if not permissions.has(call.org, call.by, "ModifyAllData"):
+            raise permissions.no_access()
+        recycle_bin.empty(call.org, id_)
+        return {"id": id_, "success": True}
+
+    return _all(call, [partial(empty, one) for one in partner_xml.texts(call.body, "ids")])
+
+
+def _of_any_object(call: Call, asked: str) -> tuple[SObject, str]:
+    id_ = ids.normal(asked.strip())
+    sobject = describe.catalog(call.org).by_prefix(id_[:3]) if id_ else None
+    if id_ is None or sobject is None:
+        raise SalesforceError("MALFORMED_ID", f"bad id {asked}", ())  # text: [U]
+    return sobject, id_
 
 
 def _unmixed(kinds: set[str]) -> None:
@@ -315,51 +281,11 @@ def _id(sobject: SObject, text: str) -> str:
     return found
 
 
-# -- what changed ------------------------------------------------------------------------------
-
-
-def _updated(call: Call) -> list[Any]:
-    sobject, start, end = _span(call)
-    found = changes.updated(call.org, sobject, start, end)
-    return [{"ids": found["ids"], "latestDateCovered": moment(found["latestDateCovered"])}]
-
-
-def _deleted(call: Call) -> list[Any]:
-    sobject, start, end = _span(call)
-    found = changes.deleted(call.org, sobject, start, end)
-    return [
-        {
-            "deletedRecords": [
-                {"deletedDate": moment(one["deletedDate"]), "id": one["id"]}
-                for one in found["deletedRecords"]
-            ],
-            "earliestDateAvailable": moment(found["earliestDateAvailable"]),
-            "latestDateCovered": moment(found["latestDateCovered"]),
-        }
-    ]
-
-
-def _span(call: Call) -> tuple[SObject, str, str]:
-    sobject = sobject_of(call, partner_xml.text(call.body, "sObjectType"))
-    start, end = (partner_xml.text(call.body, name) for name in ("startDate", "endDate"))
-    for text in (start, end):
-        if not text.strip():
-            raise InvalidXml("'' is not a valid value for the type xsd:dateTime")
-    return sobject, start, end
-
-
 OPERATIONS: Final[dict[str, Callable[[Call], list[Any]]]] = {
-    "query": _query,
-    "queryAll": _query_all,
-    "queryMore": _query_more,
-    "retrieve": _retrieve,
     "create": _create,
     "update": _update,
     "upsert": _upsert,
     "delete": _delete,
-    "describeSObject": partner_describe.one,
-    "describeSObjects": partner_describe.several,
-    "describeGlobal": partner_describe.everything,
-    "getUpdated": _updated,
-    "getDeleted": _deleted,
+    "undelete": _undelete,
+    "emptyRecycleBin": _empty,
 }

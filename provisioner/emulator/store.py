@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from provisioner.emulator import columns, describe, ids, texts
+from provisioner.emulator import columns, describe, ids, recycle_bin, texts
 from provisioner.emulator.database import Database
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ class Org(Database):
         table = self._table(sobject)
         if table.soft_delete:
             self.update(sobject, id_, {"IsDeleted": True}, by=by)
+            recycle_bin.put(self, table.name, ids.normal(id_) or id_)
             return
         with self.transaction():
             if table.name == "Profile":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import custom_links, describe, duplicates, faults
+from provisioner.emulator import custom_links, describe, duplicates, faults, ids, recycle_bin
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import (
     accounts,
@@ -95,7 +95,7 @@ def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
     """Deletes a record for the user `by`, and what Salesforce deletes with it."""
     _allowed(org, by, sobject, "deletable", "deleted")
     faults.check_row(sobject.name, id_)
-    with org.transaction(), org.attempt():
+    with org.transaction(), org.attempt(), recycle_bin.together(ids.normal(id_) or id_):
         current = existing(org, sobject, id_)
         custom_links.release(org, by, sobject, id_)
         match sobject.name:
@@ -111,6 +111,14 @@ def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
                 permissions.unassign(org, by, current)
             case _:
                 org.delete(sobject.name, id_, by=by)
+
+
+def undelete(org: Org, by: str, sobject: SObject, id_: str) -> None:
+    """Brings a deleted record back for the user `by`, and what Salesforce brings with it."""
+    _allowed(org, by, sobject, "undeletable", "undeleted")
+    faults.check_row(sobject.name, id_)
+    with org.transaction(), org.attempt():
+        recycle_bin.undelete(org, by, sobject, id_)
 
 
 def _parent(values: Mapping[str, Any]) -> str | None:

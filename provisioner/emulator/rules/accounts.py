@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from provisioner.emulator import recycle_bin
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import person_accounts, portal_roles
 from provisioner.emulator.rules.profiles import license_of
@@ -96,12 +97,12 @@ def delete(org: Org, by: str, sobject: SObject, current: Mapping[str, Any]) -> N
                 for row in org.find(kind, AccountId=id_):
                     org.delete(kind, row, by=by)
             for child in org.find("Account", ParentId=id_):
-                org.update("Account", child, {"ParentId": None}, by=by)
+                recycle_bin.let_go(org, by, "Account", child, "ParentId")
         case "Contact":
             person_accounts.check_contact_deleted(current)
             _unhindered(org, current, "Contact")
             for report in org.find("Contact", ReportsToId=id_):
-                org.update("Contact", report, {"ReportsToId": None}, by=by)
+                recycle_bin.let_go(org, by, "Contact", report, "ReportsToId")
     org.delete(sobject.name, id_, by=by)
 
 

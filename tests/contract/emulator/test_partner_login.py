@@ -276,7 +276,7 @@ def test_no_session_and_no_such_call(anonymous, local, admin):
         "Invalid Session ID found in SessionHeader: Illegal Session",
     )  # fmt: skip
     about = header(local.start_session(admin).token)
-    refused = call(anonymous.session, "<convertLead/>", headers=about)
+    refused = call(anonymous.session, "<convertLeads/>", headers=about)
     assert (refused.status_code, fault(refused)[0]) == (500, "soapenv:Client")
 
 

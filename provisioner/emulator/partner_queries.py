@@ -1,0 +1,123 @@
+"""The partner API's calls that read records: queries, by id, and what changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator import (
+    changes,
+    describe,
+    ids,
+    partner_describe,
+    partner_xml,
+    query,
+    records,
+    soql_sql,
+)
+from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.partner_call import moment, sobject_of, too_many
+from provisioner.emulator.partner_xml import Nil
+from provisioner.emulator.rules import visible
+from provisioner.emulator.wsdl import InvalidXml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from provisioner.emulator.describe import SObject
+    from provisioner.emulator.partner_call import Call
+
+_MOST_RETRIEVED: Final = 2000  # ids of retrieve (SOAP guide)
+
+
+def _query(call: Call) -> list[Any]:
+    return [_first_page(call, deleted=False)]
+
+
+def _query_all(call: Call) -> list[Any]:
+    return [_first_page(call, deleted=True)]
+
+
+def _first_page(call: Call, *, deleted: bool) -> dict[str, Any]:
+    asked = partner_xml.text(call.headers.get("QueryOptions"), "batchSize").strip()
+    page = max(200, min(query.PAGE, int(asked))) if asked.isdecimal() else query.PAGE
+    text = partner_xml.text(call.body, "queryString")
+    return _page(query.run(_context(call, deleted=deleted), text, page=page))
+
+
+def _query_more(call: Call) -> list[Any]:
+    locator = partner_xml.text(call.body, "queryLocator")
+    return [_page(query.more(_context(call), locator))]
+
+
+def _context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
+    known = describe.catalog(call.org)
+    sources = visible.sources(call.org, call.by)
+    return soql_sql.Context(call.org, known, call.base, call.by, deleted, sources)
+
+
+def _page(body: Mapping[str, Any]) -> dict[str, Any]:
+    locator = body.get("nextRecordsUrl", "").rpartition("/")[2] or None
+    return partner_xml.query_result(body["records"], body["totalSize"], locator)
+
+
+def _retrieve(call: Call) -> list[Any]:
+    sobject = sobject_of(call, partner_xml.text(call.body, "sObjectType"))
+    wanted = partner_xml.texts(call.body, "ids")
+    if len(wanted) > _MOST_RETRIEVED:
+        raise too_many(_MOST_RETRIEVED)
+    fields = partner_xml.text(call.body, "fieldList")
+    found: list[Any] = []
+    for asked in wanted:
+        id_ = ids.normal(asked.strip())
+        if id_ is None or id_[:3] != sobject.prefix:
+            raise SalesforceError("MALFORMED_ID", f"malformed id {asked}")  # text: [U]
+        row = call.org.get(sobject.name, id_)
+        if row is None or row.get("IsDeleted"):
+            found.append(Nil())
+            continue
+        shown = records.shown(call.rest(), sobject, row, fields)
+        found.append(partner_xml.record(shown))
+    return found
+
+
+def _updated(call: Call) -> list[Any]:
+    sobject, start, end = _span(call)
+    found = changes.updated(call.org, sobject, start, end)
+    return [{"ids": found["ids"], "latestDateCovered": moment(found["latestDateCovered"])}]
+
+
+def _deleted(call: Call) -> list[Any]:
+    sobject, start, end = _span(call)
+    found = changes.deleted(call.org, sobject, start, end)
+    return [
+        {
+            "deletedRecords": [
+                {"deletedDate": moment(one["deletedDate"]), "id": one["id"]}
+                for one in found["deletedRecords"]
+            ],
+            "earliestDateAvailable": moment(found["earliestDateAvailable"]),
+            "latestDateCovered": moment(found["latestDateCovered"]),
+        }
+    ]
+
+
+def _span(call: Call) -> tuple[SObject, str, str]:
+    sobject = sobject_of(call, partner_xml.text(call.body, "sObjectType"))
+    start, end = (partner_xml.text(call.body, name) for name in ("startDate", "endDate"))
+    for text in (start, end):
+        if not text.strip():
+            raise InvalidXml("'' is not a valid value for the type xsd:dateTime")
+    return sobject, start, end
+
+
+OPERATIONS: Final[dict[str, Callable[[Call], list[Any]]]] = {
+    "query": _query,
+    "queryAll": _query_all,
+    "queryMore": _query_more,
+    "retrieve": _retrieve,
+    "describeSObject": partner_describe.one,
+    "describeSObjects": partner_describe.several,
+    "describeGlobal": partner_describe.everything,
+    "getUpdated": _updated,
+    "getDeleted": _deleted,
+}
