@@ -12,7 +12,9 @@ from provisioner.emulator import (
     partner_xml,
     query,
     records,
+    search,
     soql_sql,
+    sosl,
 )
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.partner_call import moment, sobject_of, too_many
@@ -47,6 +49,18 @@ def _first_page(call: Call, *, deleted: bool) -> dict[str, Any]:
 def _query_more(call: Call) -> list[Any]:
     locator = partner_xml.text(call.body, "queryLocator")
     return [_page(query.more(_context(call), locator))]
+
+
+def _search(call: Call) -> list[Any]:
+    text = partner_xml.text(call.body, "searchString")
+    found = search.find(_context(call), sosl.parse(text))
+    # what the id of a search is for, nobody is told: empty (guess)
+    return [
+        {
+            "queryId": "",
+            "searchRecords": [{"record": partner_xml.record(one)} for one in found],
+        }
+    ]
 
 
 def _context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
@@ -115,6 +129,7 @@ OPERATIONS: Final[dict[str, Callable[[Call], list[Any]]]] = {
     "queryAll": _query_all,
     "queryMore": _query_more,
     "retrieve": _retrieve,
+    "search": _search,
     "describeSObject": partner_describe.one,
     "describeSObjects": partner_describe.several,
     "describeGlobal": partner_describe.everything,

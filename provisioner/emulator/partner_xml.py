@@ -36,9 +36,11 @@ _KINDS: Final[Mapping[str, str]] = {
     "INVALID_QUERY_LOCATOR": "InvalidQueryLocatorFault",
     "INVALID_FIELD": "InvalidFieldFault", "INVALID_TYPE": "InvalidSObjectFault",
     "INVALID_QUERY_FILTER_OPERATOR": "MalformedQueryFault",
-    "MALFORMED_QUERY": "MalformedQueryFault",
+    "MALFORMED_QUERY": "MalformedQueryFault", "MALFORMED_SEARCH": "MalformedSearchFault",
 }  # fmt: skip
-_PLACED: Final = frozenset({"InvalidFieldFault", "InvalidSObjectFault", "MalformedQueryFault"})
+_PLACED: Final = frozenset(
+    {"InvalidFieldFault", "InvalidSObjectFault", "MalformedQueryFault", "MalformedSearchFault"}
+)
 _KNOWN: Final = frozenset(
     {*_KINDS, "API_CURRENTLY_DISABLED", "EXCEEDED_ID_LIMIT",
      "FUNCTIONALITY_NOT_ENABLED", "INVALID_OPERATION",

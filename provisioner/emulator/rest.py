@@ -25,6 +25,7 @@ from provisioner.emulator import (
     recent,
     refusals,
     rest_xml,
+    search,
     sobjects,
     soql,
     soql_sql,
@@ -163,16 +164,16 @@ def _composite(call: Call, rest: tuple[str, ...]) -> Answer:
 
 
 _RESOURCES: Final = (
-    "composite", "connect", "jobs", "limits", "metadata", "query", "queryAll", "recent",
-    "sobjects", "tooling",
+    "composite", "connect", "jobs", "limits", "metadata", "parameterizedSearch", "query",
+    "queryAll", "recent", "search", "sobjects", "tooling",
 )  # fmt: skip
 
 # Resources that a Developer org has and this one has not ("Resources by Version" in the guide).
 _ELSEWHERE: Final = frozenset(
     {"actions", "analytics", "apexrest", "appMenu", "async-queries", "chatter", "commerce",
      "compactLayouts", "consent", "dedupe", "event", "eventSchema", "folders", "iot",
-     "knowledgeManagement", "licensing", "localizedvalue", "match", "parameterizedSearch",
-     "process", "quickActions", "search", "support", "tabs", "theme", "ui-api", "wave"}
+     "knowledgeManagement", "licensing", "localizedvalue", "match", "process", "quickActions",
+     "support", "tabs", "theme", "ui-api", "wave"}
 )  # fmt: skip
 _PARTS_OF_OBJECTS: Final = frozenset(
     {"defaultValues", "eventMonitoring", "listviews", "quickActions", "suggestedArticles"}
@@ -231,6 +232,8 @@ _BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {
     "jobs": bulk.answer,
     "limits": limits.answer,
     "metadata": metadata_rest.answer,
+    "parameterizedSearch": search.parameterized,
+    "search": search.answer,
     "tooling": lambda call, rest: tooling.answer(call, rest, _tooling_query),
 }
 

@@ -96,7 +96,7 @@ def test_methods(rest):
 
 @pytest.mark.parametrize(
     "path",
-    ["/search?q=x", "/parameterizedSearch?q=x", "/sobjects/Account/describe/layouts",
+    ["/search/layout?q=x", "/search/scopeOrder", "/sobjects/Account/describe/layouts",
      "/sobjects/Account/describe/compactLayouts"],
 )  # fmt: skip
 def test_what_is_not_served_says_so(rest, path):

@@ -69,7 +69,7 @@ def test_every_limit_has_a_maximum_and_what_remains(rest):
 
 @pytest.mark.parametrize(
     "path",
-    ["/search?q=FIND {Acme}", "/parameterizedSearch?q=Acme", "/tabs", "/theme", "/ui-api/records",
+    ["/tabs", "/theme", "/ui-api/records",
      "/chatter/users/me", "/query?explain=SELECT Id FROM Account", "/sobjects/Account/listviews",
      "/sobjects/Account/describe/layouts", "/sobjects/Account/quickActions"],
 )  # fmt: skip
