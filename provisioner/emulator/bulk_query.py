@@ -12,7 +12,7 @@ from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, UPLOADED, Job
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.rules import visible
-from provisioner.emulator.soql_tree import Fields, Query, Ref, Selected
+from provisioner.emulator.soql_tree import Fields, Query, Ref, Selected, TypeOf
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
@@ -78,6 +78,8 @@ def checked(
         match item:
             case Selected(what=Ref() as ref):
                 found.append(scope.resolve(ref))
+            case TypeOf():  # refused [V], platform reference 8.3; text: guess
+                raise _unsupported("TYPEOF clause not supported in Bulk Query")
             case Fields():
                 raise _unsupported("FIELDS() not supported in Bulk Query")  # text: guess
             case _:

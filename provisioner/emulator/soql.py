@@ -21,6 +21,7 @@ from provisioner.emulator.soql_tree import (
     Ref,
     Selected,
     Sort,
+    TypeOf,
     Value,
 )
 
@@ -35,6 +36,9 @@ _ELEMENT: Final = re.compile(r"'(?:[^'\\]|\\.)*'|[\w.:+-]+", re.DOTALL)
 # What Salesforce has and the local org has not, just before the bracket of its arguments.
 _CALLED: Final = re.compile(r"\b(distance|geolocation)\s*$", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\w+|.", re.DOTALL)
+_BRANCH: Final = re.compile(r"[\w.]+|\S")
+_BRANCH_WORDS: Final = frozenset({"when", "then", "else", "end"})
+_PATH: Final = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPABLE: Final = frozenset("'\"\\_%")  # SOQL guide, "Quoted String Escape Sequences"
 _DIGITS: Final = 9  # of a number after LIMIT or OFFSET that still makes a difference
@@ -171,20 +175,58 @@ def _whole(token: Any) -> int:
     return int(digits) if len(digits) <= _DIGITS else 10**_DIGITS
 
 
-def _selected(tree: Any, text: str) -> Selected | Fields:
+def _selected(tree: Any, text: str) -> Selected | Fields | TypeOf:
     first = tree.children[0]
     alias = tree.children[1] if len(tree.children) > 1 else None
     match tree.data:
         case "select_fields":
             return Fields(re.split(r"[()]", first)[1].strip().lower(), first.start_pos)
         case "select_typeof":
-            _not_served(text, first)
+            return _typeof(first, text)
         case "select_children":
             return Selected(_query(first, text))
         case "select_call":
             return Selected(_call(first), str(alias) if alias else None)
         case _:
             return Selected(_ref(first), str(alias) if alias else None)
+
+
+def _typeof(token: Any, text: str) -> TypeOf:
+    """What the one token of a TYPEOF says (SOQL guide, "TYPEOF" [V])."""
+    words = [(found[0], token.start_pos + found.start()) for found in _BRANCH.finditer(token)]
+    relationship = words[1][0]
+    cases: list[tuple[str, tuple[Ref, ...]]] = []
+    default: tuple[Ref, ...] = ()
+    at = 2
+    while words[at][0].lower() == "when":
+        fields, end = _fields_of(words, at + 3, text)
+        if words[at + 2][0].lower() != "then":
+            raise _misplaced(text, words[at + 2])
+        cases.append((words[at + 1][0], fields))
+        at = end
+    if words[at][0].lower() == "else":
+        default, at = _fields_of(words, at + 1, text)
+    if at != len(words) - 1 or words[at][0].lower() != "end":
+        raise _misplaced(text, words[at])
+    return TypeOf(relationship, tuple(cases), default, words[1][1])
+
+
+def _fields_of(words: list[tuple[str, int]], at: int, text: str) -> tuple[tuple[Ref, ...], int]:
+    """The fields from a word on, joined by commas, and where they end."""
+    fields = []
+    while at < len(words) - 1:
+        word, place = words[at]
+        if not _PATH.fullmatch(word) or word.lower() in _BRANCH_WORDS:
+            raise _misplaced(text, words[at])
+        fields.append(Ref(tuple(word.split(".")), place))
+        if words[at + 1][0] != ",":
+            return tuple(fields), at + 1
+        at += 2
+    raise _misplaced(text, words[-1])
+
+
+def _misplaced(text: str, word: tuple[str, int]) -> SalesforceError:
+    return refusal("MALFORMED_QUERY", text, word[1], f"unexpected token: '{word[0]}'")
 
 
 def _condition(tree: Any, text: str) -> Condition:

@@ -37,13 +37,14 @@ class Filter:
     """Conditions as SQL; `params` grows in the order of the question marks.
 
     `inner` gives the SQL of a query inside IN (...). `groups` is None in WHERE, in HAVING what
-    the rows are grouped by.
+    the rows are grouped by; `shown` is what a row of subtotals shows of an operand.
     """
 
     scope: Scope
     inner: Callable[[Scope, Query], tuple[str, list[Any]]]
     params: list[Any]
     groups: list[str] | None = None
+    shown: Callable[[Ref | Call, str], str] | None = None
 
     def sql(self, condition: Condition) -> str:
         """The SQL of one condition."""
@@ -157,7 +158,10 @@ class Filter:
             if operand.name == "format":
                 message = "FORMAT is only allowed in SELECT"  # guess
                 raise self.scope.refuse(operand.at, message, code="MALFORMED_QUERY")
-            sql, field = self.scope.call(operand)
+            if operand.name == "grouping" and self.shown is not None:
+                sql, field = "", Field(name="grouping", type="int", label="grouping")
+            else:
+                sql, field = self.scope.call(operand)
             grouped = operand.aggregates
         else:
             found = self.scope.resolve(operand)
@@ -168,7 +172,7 @@ class Filter:
                 )
         if self.groups is not None and not grouped and sql not in self.groups:
             raise self.scope.ungrouped(operand)
-        return sql, field
+        return sql if self.shown is None else self.shown(operand, sql), field
 
     def _bind(self, operand: Ref | Call, field: Field, value: Value) -> Any:
         """The parameter for a literal, None for null; refuses a literal of another type."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.emulator import soql_clauses
 from provisioner.emulator.describe import Field
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.soql_filter import Filter
 from provisioner.emulator.soql_tree import Call
 
 if TYPE_CHECKING:
     from provisioner.emulator.soql_sql import Scope
-    from provisioner.emulator.soql_tree import Query
+    from provisioner.emulator.soql_tree import Query, Ref
 
 _MOST: Final = 3  # fields in one ROLLUP or CUBE (SOQL guide)
 _GROUPING: Final = "grouping:"  # stands for 0 or 1 until a set of fields is chosen
@@ -37,23 +39,37 @@ def rows(
         raise SalesforceError(
             "MALFORMED_QUERY", f"at most {_MOST} fields are allowed in a ROLLUP or CUBE"
         )
-    if query.having is not None:
-        raise SalesforceError(
-            "MALFORMED_QUERY", "HAVING with ROLLUP is not served by the local org"
-        )
     keys = _keys(query, scope, groups)
     parts, params = [], []
     for chosen in _sets(query, len(groups)):
         whole = [_within(sql, groups, chosen) for sql in (*columns, *(key for key, _ in keys))]
         # By nothing at all, SQL would find one group even in no rows.
         group = ", ".join(groups[at] for at in chosen) or "NULL"
-        parts.append(f"SELECT {', '.join(whole)} {scope.tables()}{where[0]} GROUP BY {group}")
-        params += where[1]
+        having, more = _having(query, scope, groups, chosen)
+        tail = f"{scope.tables()}{where[0]} GROUP BY {group}{having}"
+        parts.append(f"SELECT {', '.join(whole)} {tail}")
+        params += [*where[1], *more]
     order = ", ".join(f"{len(columns) + n} {way}" for n, (_, way) in enumerate(keys, start=1))
     limit = f" LIMIT {-1 if query.limit is None else query.limit} OFFSET {query.offset}"
     sql = f"{' UNION ALL '.join(parts)} ORDER BY {order}{limit}"
     found = scope.context.org.execute(sql, params)
     return [tuple(row)[: len(columns)] for row in found]
+
+
+def _having(
+    query: Query, scope: Scope, groups: list[str], chosen: tuple[int, ...]
+) -> tuple[str, list[Any]]:
+    """HAVING in the rows of one set, where the fields that it sums up are null."""
+    if query.having is None:
+        return "", []
+
+    def shown(operand: Ref | Call, sql: str) -> str:
+        if isinstance(operand, Call) and operand.name == "grouping":
+            sql = grouping(scope, operand, groups)[0]
+        return _within(sql, groups, chosen)
+
+    conditions = Filter(scope, soql_clauses.inner, [], groups, shown)
+    return f" HAVING {conditions.sql(query.having)}", conditions.params
 
 
 def _sets(query: Query, count: int) -> list[tuple[int, ...]]:

@@ -49,6 +49,16 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeOf:
+    """`TYPEOF Owner WHEN User THEN ... ELSE ... END`: what is selected of each kind of parent."""
+
+    relationship: str
+    cases: tuple[tuple[str, tuple[Ref, ...]], ...]
+    default: tuple[Ref, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """A literal; text is unescaped, everything else as written."""
 
@@ -114,7 +124,7 @@ class Sort:
 class Query:
     """A whole query. `counted` is `SELECT COUNT()`; `purposes` what follows FOR, in lower case."""
 
-    selected: tuple[Selected | Fields, ...]
+    selected: tuple[Selected | Fields | TypeOf, ...]
     counted: bool
     source: str
     source_at: int

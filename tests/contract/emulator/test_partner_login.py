@@ -269,6 +269,14 @@ def test_versions_that_are_not_served(anonymous, secret, version):
     assert fault(answer)[2] == "UNSUPPORTED_API_VERSION"
 
 
+def test_there_is_no_login_from_version_65_on(anonymous):
+    body = "<login><username>x@y.z</username><password>p</password></login>"
+    answer = call(anonymous.session, body, version="65.0", checked=False)
+    assert (answer.status_code, fault(answer)[0]) == (500, "soapenv:Client")
+    answer = call(anonymous.session, body, version="64.0")
+    assert fault(answer)[0] == "sf:INVALID_LOGIN"
+
+
 def test_no_session_and_no_such_call(anonymous, local, admin):
     answer = call(anonymous.session, "<getUserInfo/>", headers=header("nonsense"))
     assert fault(answer) == (

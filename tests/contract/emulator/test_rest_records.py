@@ -8,7 +8,7 @@ MISSING = (404, "NOT_FOUND", "The requested resource does not exist", None)
 def test_versions_need_no_login(anonymous):
     status, body = anonymous("GET", anonymous.base.removesuffix("/v62.0"))
     assert status == 200
-    assert body[-1] == {"label": "Spring '25", "url": "/services/data/v63.0", "version": "63.0"}
+    assert body[-1] == {"label": "Winter '26", "url": "/services/data/v65.0", "version": "65.0"}
     assert body[0]["label"] == "Summer '14"
 
 

@@ -155,12 +155,6 @@ def rows_org(rest):
     [
         ("SELECT convertCurrency(AnnualRevenue) FROM Account", "MALFORMED_QUERY",
          "convertCurrency() is only valid in a multi-currency organization"),
-        ("SELECT TYPEOF Owner WHEN User THEN Name END FROM Case", "MALFORMED_QUERY",
-         "TYPEOF is not served by the local org"),
-        ("SELECT Status FROM Case GROUP BY ROLLUP(Status) HAVING COUNT(Id) > 1", "MALFORMED_QUERY",
-         "HAVING with ROLLUP is not served by the local org"),
-        ("SELECT Status FROM Case GROUP BY CUBE(Status, Origin) HAVING COUNT(Id) > 1",
-         "MALFORMED_QUERY", "HAVING with ROLLUP is not served by the local org"),
         ("SELECT Id, DISTANCE(BillingAddress, GEOLOCATION(1.5, -2), 'mi') d FROM Account",
          "MALFORMED_QUERY", "DISTANCE is not served by the local org"),
         ("SELECT Id FROM Account WHERE Distance (BillingAddress, GEOLOCATION(1,2), 'km') < 5",
@@ -318,6 +312,73 @@ def test_rollup_sums_up_from_the_right(rest, cities):
         ("AT", "Wien", 0, 4), ("AT", None, 1, 4), ("DE", "Bonn", 0, 1), ("DE", "Köln", 0, 2),
         ("DE", None, 1, 3), (None, None, 1, 7),
     ]  # fmt: skip
+
+
+def test_having_is_asked_of_every_subtotal(rest, cities):
+    rows = rest.rows(
+        "SELECT BillingCountry c, BillingCity t, SUM(AnnualRevenue) s FROM Account"
+        " GROUP BY ROLLUP(BillingCountry, BillingCity) HAVING SUM(AnnualRevenue) > 2"
+    )
+    assert [(r["c"], r["t"], r["s"]) for r in rows] == [
+        ("AT", "Wien", 4), ("AT", None, 4), ("DE", None, 3), (None, None, 7),
+    ]  # fmt: skip
+    rows = rest.rows(
+        "SELECT BillingCountry c, COUNT(Id) n FROM Account GROUP BY CUBE(BillingCountry,"
+        " BillingCity) HAVING BillingCountry = 'DE' AND GROUPING(BillingCity) = 1"
+    )
+    assert [(r["c"], r["n"]) for r in rows] == [("DE", 2)]
+    assert rest.refusal(
+        "GET", "/query",
+        params={"q": "SELECT COUNT(Id) FROM Account GROUP BY BillingCity"
+                     " HAVING GROUPING(BillingCity) = 1"},
+    )[1] == "MALFORMED_QUERY"  # fmt: skip
+
+
+@pytest.fixture
+def owned(rest, local, admin):
+    """A case of the administrator and one of a queue's."""
+    queue = local.insert("Group", {"Name": "Desk", "Type": "Queue"}, by=admin)
+    for subject, owner in (("mine", admin), ("ours", queue)):
+        id_ = rest.create("Case", Subject=subject)
+        local.update("Case", id_, {"OwnerId": owner}, by=admin)
+
+
+def test_typeof_selects_by_the_kind_of_parent(rest, owned):
+    records = rest.query(
+        "SELECT Subject, TYPEOF Owner WHEN User THEN Username, Profile.Name WHEN Group THEN Type"
+        " END, Id FROM Case ORDER BY Subject"
+    )["records"]
+    assert [list(one) for one in records] == [["attributes", "Subject", "Owner", "Id"]] * 2
+    mine, ours = (one["Owner"] for one in records)
+    assert mine["attributes"]["type"] == "User"
+    assert mine["Username"] == "portal.admin@acme.example"
+    assert mine["Profile"]["Name"] == "System Administrator"
+    assert (ours["attributes"]["type"], ours["Type"]) == ("Group", "Queue")
+
+
+def test_typeof_has_an_else(rest, owned):
+    select = "SELECT TYPEOF Owner WHEN Group THEN Type{} END FROM Case ORDER BY Subject"
+    without = rest.query(select.format(""))["records"]
+    assert [one["Owner"] and one["Owner"]["attributes"]["type"] for one in without] == [
+        None, "Group",
+    ]  # fmt: skip
+    by_else = rest.query(select.format(" ELSE Name"))["records"]
+    assert by_else[0]["Owner"]["Name"] == "Portal Admin"
+
+
+@pytest.mark.parametrize(
+    "typeof",
+    [
+        "TYPEOF Owner WHEN User THEN END", "TYPEOF Owner WHEN User Name END",
+        "TYPEOF Owner WHEN User THEN Name, END", "TYPEOF Owner WHEN User THEN Name Id END",
+        "TYPEOF Owner WHEN Account THEN Name END", "TYPEOF Account WHEN Account THEN Name END",
+        "TYPEOF Nope WHEN User THEN Name END", "TYPEOF Owner WHEN User THEN Nope END",
+        "TYPEOF Owner WHEN User THEN Name ELSE END", "COUNT(Id), TYPEOF Owner WHEN User THEN Id END",
+    ],
+)  # fmt: skip
+def test_a_typeof_that_means_nothing(rest, typeof):
+    status, code, *_ = rest.refusal("GET", "/query", params={"q": f"SELECT {typeof} FROM Case"})
+    assert (status, code) in {(400, "MALFORMED_QUERY"), (400, "INVALID_FIELD")}
 
 
 def test_cube_sums_up_every_way(rest, cities):
