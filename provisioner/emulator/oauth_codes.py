@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 # A code is good for 15 minutes, one of a device for 10 (Salesforce help, "OAuth 2.0 Web Server
-# Flow" and "Device Flow" [V]); how long a page waits for an answer: guess.
-_MINUTES: Final = {"request": 60, "code": 15, "device": 10}
+# Flow" and "Device Flow" [V]); how long a page waits for an answer, and a
+# browser may take to open: guess.
+_MINUTES: Final = {"request": 60, "code": 15, "device": 10, "otp": 1}
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ23456789"  # of a code that people type: guess
 PENDING: Final = ""
 DENIED: Final = "denied"

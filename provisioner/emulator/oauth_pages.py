@@ -137,6 +137,24 @@ def success() -> Response:
     return browser.page("oauth_done.html", title=title)
 
 
+@blueprint.route("/services/oauth2/singleaccess", methods=["GET", "POST"])
+def single_access() -> Response:
+    """An address that logs a browser in once, for who has a token (help, "UI Bridge API" [V]).
+
+    `sf org open` asks for it; an expired token is refused with 403 (@salesforce/core, org.js [V]).
+    """
+    org = context.org()
+    given = context.bearer_token() or request.values.get("access_token", "")
+    found = org.session(given)
+    if found is None:
+        return Response("Bad_OAuth_Token", 403, content_type="text/plain")  # 7 [U]
+    target = request.values.get("redirect_uri", browser.STAFF_HOME)
+    asked = Request("otp", "", redirect_uri=target, user_id=found.user_id)
+    otp = oauth_codes.keep(org, "otp", asked)
+    here = context.instance_url()
+    return jsonify({"frontdoor_uri": f"{here}/secur/frontdoor.jsp?{urlencode({'otp': otp})}"})
+
+
 @blueprint.get("/id/keys")
 def keys() -> Response:
     """The keys that ID tokens are signed with."""

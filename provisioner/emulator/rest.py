@@ -28,6 +28,7 @@ from provisioner.emulator import (
     search,
     sobjects,
     soql,
+    soql_columns,
     soql_sql,
     tooling,
     tooling_tables,
@@ -182,9 +183,10 @@ _PARTS_OF_OBJECTS: Final = frozenset(
 
 def _query(call: Call, *, deleted: bool = False) -> Answer:
     call.allow("GET", "HEAD")
-    return Answer(
-        200, query.run(_query_context(call, deleted=deleted), _soql(call), page=_size(call))
-    )
+    here, text = _query_context(call, deleted=deleted), _soql(call)
+    if _columns_only(call):
+        return Answer(200, soql_columns.columns(here, text))
+    return Answer(200, query.run(here, text, page=_size(call)))
 
 
 def _tooling_query(call: Call) -> Answer:
@@ -195,11 +197,17 @@ def _tooling_query(call: Call) -> Answer:
     with call.org.transaction():
         sources = tooling_tables.sources(call.org) | visible.sources(call.org, call.by)
         here = soql_sql.Context(call.org, known, base, call.by, sources=sources)
+        if _columns_only(call):
+            return Answer(200, soql_columns.columns(here, text))
         body = query.run(here, text, page=_size(call))
         tooling.one_full_name(text, body)
     source = known.get(soql.parse(text).source)
     shape = {"size": len(body["records"]), "queryLocator": None}
     return Answer(200, {**shape, "entityTypeName": source.name if source else None, **body})
+
+
+def _columns_only(call: Call) -> bool:
+    return call.params.get("columns", "").lower() == "true"
 
 
 def _soql(call: Call) -> str:

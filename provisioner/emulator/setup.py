@@ -18,6 +18,7 @@ from provisioner.emulator import (
     login_history,
     logins,
     mails,
+    oauth_codes,
     portal_forms,
     portal_rows,
     portals,
@@ -81,8 +82,11 @@ def log_in() -> Response:
 @blueprint.route("/secur/frontdoor.jsp", methods=["GET", "POST"])
 def front_door() -> Response:
     """Turns a session id into the cookie of a browser, and goes to `retURL`."""
-    target = request.values.get("retURL", browser.STAFF_HOME)
-    found = context.org().session(request.values.get("sid", ""))
+    org, target = context.org(), request.values.get("retURL", browser.STAFF_HOME)
+    found = org.session(request.values.get("sid", ""))
+    asked = oauth_codes.take(org, "otp", request.values["otp"]) if "otp" in request.values else None
+    if asked is not None:  # once, from `singleaccess`
+        found, target = org.start_session(asked.user_id, "UI"), asked.redirect_uri
     if found is None:
         return browser.to_login()
     return browser.enter(found, target)

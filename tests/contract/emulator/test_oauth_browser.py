@@ -296,3 +296,17 @@ def test_who_approved_may_be_acted_for_by_a_signed_assertion(local, admin, brows
     assert asked()["error_description"] == "user hasn't approved this consumer"
     oauth_codes.approve(local, user, "api refresh_token")
     assert asked()["id"].endswith(user)
+
+
+def test_a_token_opens_a_browser_once(browser, anonymous, local, admin):
+    token = local.start_session(admin).token
+    url = f"{HERE}/services/oauth2/singleaccess"
+    target = "/_ui/core/portal/CustomerSuccessPortalSetup/e"
+    headers = {"Authorization": f"Bearer {token}"}
+    found = browser.session.get(url, params={"redirect_uri": target}, headers=headers).json()
+    assert found["frontdoor_uri"].startswith(f"{HERE}/secur/frontdoor.jsp?otp=")
+    assert 'id="penabled"' in browser.go("GET", found["frontdoor_uri"]).text
+    browser.session.cookies.clear()
+    assert 'id="login_form"' in browser.go("GET", found["frontdoor_uri"]).text
+    refused = browser.session.get(url, headers={"Authorization": "Bearer nonsense"})
+    assert (refused.status_code, refused.text) == (403, "Bad_OAuth_Token")

@@ -408,3 +408,50 @@ def test_hours_by_the_clock_of_the_user(rest, local, admin):
                  "HOUR_IN_DAY(convertTimezone(Name))", "GROUPING(Name)"):  # fmt: skip
         answer = rest("GET", "/query", params={"q": f"SELECT {what} FROM Account"})
         assert answer[0] == 400, answer
+
+
+def columns(rest, soql):
+    status, body = rest("GET", "/query", params={"q": soql, "columns": "true"})
+    assert status == 200, body
+    return body
+
+
+def test_the_columns_of_a_query(rest):
+    """`sf data query` asks for them before it prints a table."""
+    body = columns(
+        rest,
+        "SELECT Id, Name, AnnualRevenue, Owner.Profile.Name, Owner.Username,"
+        " (SELECT LastName FROM Contacts) FROM Account",
+    )
+    assert {name: body[name] for name in ("entityName", "groupBy", "idSelected", "keyPrefix")} == {
+        "entityName": "Account", "groupBy": False, "idSelected": True, "keyPrefix": "001",
+    }  # fmt: skip
+    id_, name, revenue, owner, contacts = body["columnMetadata"]
+    assert id_ == {
+        "aggregate": False, "apexType": "Id", "booleanType": False, "columnName": "Id",
+        "custom": False, "displayName": "Id", "foreignKeyName": None, "insertable": False,
+        "joinColumns": [], "numberType": False, "textType": False, "updatable": False,
+    }  # fmt: skip
+    assert (name["apexType"], name["textType"], name["insertable"]) == ("String", True, True)
+    assert (revenue["apexType"], revenue["numberType"]) == ("Decimal", True)
+    assert (owner["columnName"], owner["foreignKeyName"]) == ("Owner", "OwnerId")
+    profile, username = owner["joinColumns"]
+    assert [one["columnName"] for one in profile["joinColumns"]] == ["Name"]
+    assert username["columnName"] == "Username"
+    assert (contacts["columnName"], contacts["aggregate"]) == ("Contacts", True)
+    assert [one["columnName"] for one in contacts["joinColumns"]] == ["LastName"]
+
+
+def test_the_columns_of_groups(rest):
+    body = columns(rest, "SELECT UserType t, COUNT(Id), MAX(Name) m FROM User GROUP BY UserType")
+    told = [(one["columnName"], one["displayName"]) for one in body["columnMetadata"]]
+    assert told == [("t", "UserType"), ("expr0", "count(Id)"), ("m", "max(Name)")]
+    assert body["groupBy"] is True
+    assert columns(rest, "SELECT COUNT() FROM User")["columnMetadata"] == []
+
+
+def test_columns_are_refused_as_the_query_is(rest):
+    params = {"q": "SELECT Nope FROM Account", "columns": "true"}
+    assert rest.refusal("GET", "/query", params=params)[1] == "INVALID_FIELD"
+    params = {"q": "SELECT FullName FROM Profile", "columns": "true"}
+    assert rest("GET", "/tooling/query", params=params)[1]["entityName"] == "Profile"
