@@ -19,7 +19,12 @@ from provisioner.emulator.layouts import Layouts
 from provisioner.emulator.portals import Portals
 from provisioner.emulator.profiles_metadata import Profiles
 from provisioner.emulator.sharing_sets import SharingSets
+from provisioner.emulator.sites.bundle_metadata import ExperienceBundles, SiteDotComs
 from provisioner.emulator.sites.custom_site_metadata import CustomSites
+from provisioner.emulator.sites.digital_experiences import (
+    DigitalExperienceBundles,
+    DigitalExperienceConfigs,
+)
 from provisioner.emulator.sites.network_metadata import Networks
 
 if TYPE_CHECKING:
@@ -204,6 +209,12 @@ SETTINGS: Final = (
         {"enableNetworksEnabled": False, "enableOotbProfExtUserOpsEnable": False},
         {"enableNetworksEnabled": Switch(NETWORKS, "Digital Experiences")},
     ),
+    # the default: Metadata guide, ExperienceBundleSettings [V]
+    Settings(
+        "ExperienceBundleSettings",
+        "ExperienceBundle",
+        {"enableExperienceBundleMetadata": False},
+    ),
     Settings(
         "OrgSettings",
         "Org",
@@ -243,23 +254,33 @@ _Component = (
     CustomFields
     | CustomObjects
     | CustomSites
+    | DigitalExperienceBundles
+    | DigitalExperienceConfigs
+    | ExperienceBundles
     | Layouts
     | Networks
     | Portals
     | Profiles
     | SharingSets
+    | SiteDotComs
 )
 _COMPONENTS: Final = (
-    CustomFields(), CustomObjects(), CustomSites(), Layouts(), Networks(), Portals(), Profiles(),
-    SharingSets(),
+    CustomFields(), CustomObjects(), CustomSites(), DigitalExperienceBundles(),
+    DigitalExperienceConfigs(), ExperienceBundles(), Layouts(), Networks(), Portals(), Profiles(),
+    SharingSets(), SiteDotComs(),
 )  # fmt: skip
 # An org has these types with one of these features: of the portals 1.2 [V], of sites 1.5 [I]; that
 # sharing sets come with either [I].
 _NEEDS: Final = {
+    "DigitalExperienceBundle": (NETWORKS,),
+    "DigitalExperienceConfig": (NETWORKS,),
+    "ExperienceBundle": (NETWORKS,),
     "Network": (NETWORKS,),
     "Portal": (CUSTOMER_PORTAL,),
     "SharingSet": (CUSTOMER_PORTAL, NETWORKS),
+    "SiteDotCom": (NETWORKS,),
 }
+META_FILES: Final = frozenset({"SiteDotCom"})  # a file and its XML (public describes [V])
 # kept in the file of their parent: they have no folder of their own
 CHILDREN: Final = {"CustomObject": ("CustomField",)}
 
@@ -268,6 +289,12 @@ def kind(org: Org, type_name: str) -> Kind | None:
     """The kind of that type, or None when this org has none or its feature is off."""
     found: list[Kind] = [*SETTINGS, *_available(org)]
     return next((one for one in found if one.name == type_name), None)
+
+
+def settle(org: Org, one: Kind, full_name: str) -> None:
+    """Refuses what a call or a deployment leaves by halves: a site without its Network."""
+    if isinstance(one, CustomSites | DigitalExperienceConfigs | ExperienceBundles | SiteDotComs):
+        one.settle(org, full_name)
 
 
 def folders(org: Org) -> list[Folder]:

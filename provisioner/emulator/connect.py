@@ -9,7 +9,7 @@ from provisioner.emulator import ids
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.rules import permissions
-from provisioner.emulator.sites import FEATURE, jobs, members, networks, templates
+from provisioner.emulator.sites import FEATURE, jobs, members, networks, site_pages, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +137,9 @@ def _shown(call: Call, network: Mapping[str, Any]) -> dict[str, Any]:
         "urlPathPrefix": network["UrlPathPrefix"],
     }
     if call.version >= 56:  # Connect REST API guide; null without Builder; the address: guess
-        path = f"/sfsites/picasso/core/config/commeditor.jsp?siteId={held.get('picassoSite')}"
+        pages = site_pages.find(call.org, held.get("picassoSite", ""))
+        id_ = pages.row.id if pages else ""
+        path = f"/sfsites/picasso/core/config/commeditor.jsp?siteId={id_}"
         builder = network["OptionsSiteAsContainerEnabled"]
         shown["builderUrl"] = f"{call.instance}{path}" if builder else None
     if call.version >= 62:  # ConnectApi.Community; this org has no content spaces
@@ -179,6 +181,9 @@ def _create(call: Call) -> Answer:
             "prefix": prefix,
             "description": description or None,
             "template": template.name,
+            "authentication": (given.get("templateParams") or {}).get(
+                "AuthenticationType", site_pages.AUTHENTICATED
+            ),
         }
         job = jobs.start(call.org, call.by, jobs.CREATE, about)
     return Answer(202, {"jobId": job, "message": _CREATING, "name": name})

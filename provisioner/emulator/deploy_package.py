@@ -29,6 +29,7 @@ DESTRUCTIVE: Final = (
 MOST_FILES: Final = 10_000  # platform reference 4.5 [V]
 MOST_BYTES: Final = 400 * 1024 * 1024  # unzipped, platform reference 4.5 [V]
 _META: Final = "-meta.xml"  # how the CLI ends names in its own layout
+_TWO_FILES: Final = "siteDotComSites/"
 
 
 class Unreadable(Exception):  # noqa: N818 - becomes the error of a whole deployment
@@ -162,8 +163,9 @@ def _package(root: str, files: Mapping[str, bytes]) -> Package:
                 # "wildcards aren't supported" there (Metadata guide); text: guess
                 message = f"Wildcards are not supported in {name}: {type_name}"
                 problems.append(Problem(f"{root}{name}", message, "*", type_name))
+    # a SiteDotCom is a file and its XML, of one name but for the ending
     rest = {
-        name.removesuffix(_META): content
+        (name if name.startswith(_TWO_FILES) else name.removesuffix(_META)): content
         for name, content in files.items()
         if name != MANIFEST and name not in DESTRUCTIVE
     }

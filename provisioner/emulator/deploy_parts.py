@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import components, deploy_package
+from provisioner.emulator import bundle_files, components, deploy_package
 from provisioner.emulator.deploy_package import MANIFEST, Problem
 from provisioner.emulator.wsdl import NAMESPACE, InvalidXml, wsdl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provisioner.emulator.bundle_files import Bundle
     from provisioner.emulator.deploy_package import Package
     from provisioner.emulator.wsdl import Value
 
 # What is needed by others comes first: a profile names layouts and fields, a portal and a sharing
-# set profiles, a site of Visualforce a portal, a network its site and profiles.
+# set profiles, a site of Visualforce a portal, a network its site, its pages and profiles.
 ORDER: Final = (
     "Settings", "CustomObject", "CustomField", "Layout", "Profile", "Portal", "SharingSet",
-    "CustomSite", "Network",
+    "CustomSite", "DigitalExperienceBundle", "DigitalExperienceConfig", "SiteDotCom",
+    "ExperienceBundle", "Network",
 )  # fmt: skip
 _NOT_LISTED: Final = "Not in package.xml"  # RelatedListEditor issue 16 [V]
 
@@ -54,13 +56,19 @@ def parts(package: Package, *, allow_missing: bool) -> tuple[list[Part], list[Pr
     folders = components.by_directory()
     held: list[Part] = []
     found: set[tuple[str, str]] = set()
+    bundles, others = bundle_files.collect(package.files)
+    for bundle in bundles:
+        found.add((bundle.type, bundle.full_name.lower()))
+        part, wrong = _of_bundle(package, bundle)
+        held += [part] if part is not None else []
+        problems += wrong
     for name in sorted(package.files):
         directory, _, rest = name.partition("/")
         file = f"{package.root}{name}"
         folder = folders.get(directory)
-        if not rest:
+        if not rest or (directory in bundle_files.DIRECTORIES and name not in others):
             continue  # beside the package.xml nothing else is looked at: guess
-        if folder is None or not rest.endswith(f".{folder.suffix}"):
+        if folder is None or name in others or not rest.endswith(f".{folder.suffix}"):
             # with types that this org does not have, their files were told of already
             problems += [Problem(file, _NOT_LISTED, rest.rpartition("/")[2])] if strays else []
             continue
@@ -80,6 +88,20 @@ def parts(package: Package, *, allow_missing: bool) -> tuple[list[Part], list[Pr
             if not _listed(package, part) and not (part is read[0] and len(read) > 1)
         ]
     return held, problems + ([] if allow_missing else list(_missing(package, found)))
+
+
+def _of_bundle(package: Package, bundle: Bundle) -> tuple[Part | None, list[Problem]]:
+    """The component that a folder of files is, or what is wrong with its XML."""
+    file = f"{package.root}{bundle.file}"
+    try:
+        (part,) = _read(file, bundle.xml, bundle.type, bundle.full_name)
+    except InvalidXml as error:
+        named = bundle.type, bundle.full_name
+        return None, [deploy_package.parsing_problem(file, *named, error)]
+    part.values.update(bundle_files.values(bundle.type, bundle.contents))
+    if _listed(package, part):
+        return part, []
+    return None, [Problem(file, _NOT_LISTED, part.full_name, part.type)]
 
 
 def _listed(package: Package, part: Part) -> bool:

@@ -7,9 +7,10 @@ stay is for `rollbackOnError` and `checkOnly` to say.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import (
+    bundle_files,
     component_rows,
     components,
     deploy_package,
@@ -64,6 +65,9 @@ class _Done:
     deleted: bool = False
 
 
+_FIRST_OF_SITES: Final = ORDER.index("CustomSite")
+
+
 class _Undo(Exception):  # noqa: N818 - leaves the savepoint, never this module
     pass
 
@@ -96,20 +100,75 @@ def _steps(
         problems += wrong
     for name in deploy_package.DESTRUCTIVE[:2]:
         _delete_all(org, packages, name, by, done, problems)
-    for part in sorted(parts, key=lambda part: part.rank):
-        try:
-            with org.attempt():
-                done.append(_save(org, part, by))
-        except SalesforceError as error:
-            problems.append(
-                Problem(part.file, error.message, part.full_name, part.type, part.line, part.column)
-            )
+    ordered = sorted(parts, key=lambda part: part.rank)
+    of_sites = [part for part in ordered if part.rank >= _FIRST_OF_SITES]
+    for saved, wrong in (
+        _save_all(org, ordered[: len(ordered) - len(of_sites)], by),
+        _save_sites(org, of_sites, by),
+    ):
+        done += saved
+        problems += wrong
     _delete_all(org, packages, deploy_package.DESTRUCTIVE[2], by, done, problems)
     # this org has no Apex; text: guess
     problems += [
         Problem("", f"No ApexClass named {test} found", test, "ApexClass") for test in options.tests
     ]
     return done, problems
+
+
+def _save_all(org: Org, parts: list[Part], by: str) -> tuple[list[_Done], list[Problem]]:
+    """Saves each part that can be saved; one that can not leaves nothing behind."""
+    done: list[_Done] = []
+    problems: list[Problem] = []
+    for part in parts:
+        try:
+            with org.attempt():
+                done.append(_save(org, part, by))
+        except SalesforceError as error:
+            problems.append(_problem(part, error))
+    return done, problems
+
+
+def _save_sites(org: Org, parts: list[Part], by: str) -> tuple[list[_Done], list[Problem]]:
+    """Saves the parts of sites, which need one another: none stays without those it needs.
+
+    A site whose CustomSite is refused loses its pages and its Network too, each with the message
+    of what it lacks (coral-cloud issue 80, devops-center-feedback issue 253 [V]).
+    """
+    refused: dict[tuple[str, str], Problem] = {}
+    while True:
+        chosen = [part for part in parts if part.key not in refused]
+        try:
+            with org.attempt():
+                done, problems = _save_all(org, chosen, by)
+                saved = {(one.type, one.full_name.lower()) for one in done}
+                found = _halves(org, [part for part in chosen if part.key in saved])
+                if not found:
+                    return done, problems + list(refused.values())
+                raise _Undo
+        except _Undo:
+            # a cause of its own is told, and not what is missing without the others
+            causes = {(one.type, one.full_name.lower()): one for one in problems}
+            lacks = "In field: "
+            own = {key: one for key, one in causes.items() if not one.message.startswith(lacks)}
+            refused |= found | own
+
+
+def _halves(org: Org, parts: list[Part]) -> dict[tuple[str, str], Problem]:
+    """The parts that were saved and lack what they need, by their keys."""
+    found = {}
+    for part in parts:
+        kind = components.kind(org, part.type)
+        assert kind is not None, "just saved"
+        try:
+            components.settle(org, kind, part.full_name)
+        except SalesforceError as error:
+            found[part.key] = _problem(part, error)
+    return found
+
+
+def _problem(part: Part, error: SalesforceError) -> Problem:
+    return Problem(part.file, error.message, part.full_name, part.type, part.line, part.column)
 
 
 def _outcome(
@@ -260,5 +319,7 @@ def _id(org: Org, type_name: str, full_name: str) -> str:
     if type_name == "Profile":
         found: dict[str, Any] | None = find_profile(org, full_name)
         return "" if found is None else str(found["Id"])
+    if type_name == bundle_files.EXPERIENCE:
+        type_name = bundle_files.SITE_DOT_COM  # one component, looked at in two ways
     row = component_rows.by_name(org, type_name, full_name)
     return "" if row is None or row.id == row.full_name else row.id

@@ -29,11 +29,14 @@ blueprint = Blueprint("metadata", __name__)
 _COMPONENTS_PER_CALL: Final = 10  # platform reference 4.4 [V]
 _LISTS_PER_CALL: Final = 3  # platform reference 4.4 [V]
 _LARGEST: Final = 52_428_800  # bytes of a SOAP call, platform reference 4.5 [V]
-_SINCE: Final = {"CommunitiesSettings": 47}  # platform reference 1.4 [V]
-# the types of the pages of Experience Cloud sites, platform reference 1.5 [V]
-_OF_SITES: Final = frozenset(
-    {"DigitalExperienceBundle", "DigitalExperienceConfig", "ExperienceBundle", "SiteDotCom"}
-)
+_SINCE: Final = {  # platform reference 1.4, 1.5 [V]; Metadata guide
+    "CommunitiesSettings": 47,
+    "DigitalExperienceBundle": 56,
+    "DigitalExperienceConfig": 56,
+    "ExperienceBundle": 46,
+    "ExperienceBundleSettings": 46,
+    "SiteDotCom": 30,
+}
 _PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, platform reference 4.4 [V]
 
 
@@ -140,6 +143,7 @@ def _create(call: _Call, body: Any, _: Value) -> Value:
     def create(kind: components.Kind, values: Value) -> Value:
         _check_required(kind, values)
         kind.create(call.org, values, call.by)
+        components.settle(call.org, kind, values["fullName"])
         return {}
 
     return {"result": _saved(call, _parts(call, body), create)}
@@ -149,6 +153,7 @@ def _update(call: _Call, body: Any, _: Value) -> Value:
     def update(kind: components.Kind, values: Value) -> Value:
         _check_required(kind, values)
         kind.update(call.org, values, call.by)
+        components.settle(call.org, kind, values["fullName"])
         return {}
 
     return {"result": _saved(call, _parts(call, body), update)}
@@ -160,6 +165,7 @@ def _upsert(call: _Call, body: Any, _: Value) -> Value:
         # platform reference 4.4: matched by fullName [V]
         created = kind.read(call.org, values["fullName"]) is None
         (kind.create if created else kind.update)(call.org, values, call.by)
+        components.settle(call.org, kind, values["fullName"])
         return {"created": created}
 
     results = _saved(call, _parts(call, body), upsert)
@@ -222,7 +228,7 @@ def _describe(call: _Call, _: Any, __: Value) -> Value:
             "childXmlNames": list(components.CHILDREN.get(folder.name, ())),
             "directoryName": folder.directory,
             "inFolder": False,
-            "metaFile": False,
+            "metaFile": folder.name in components.META_FILES,
             "suffix": folder.suffix,
             "xmlName": folder.name,
         }
@@ -363,9 +369,6 @@ def _kind(call: _Call, type_name: str) -> components.Kind:
     if kind is not None and call.version < _SINCE.get(type_name, 0):
         # as a type that the version does not know, below [I]
         raise Fault("sf:INVALID_TYPE", f"INVALID_TYPE: Unknown type:{type_name}")
-    if kind is None and type_name in _OF_SITES and call.org.feature(components.NETWORKS):
-        # an honest refusal: a real org has these; text of the local org, code guess
-        raise Fault("sf:INVALID_TYPE", f"INVALID_TYPE: The local org does not serve {type_name}")
     if kind is None:
         raise _unusable(type_name)
     return kind

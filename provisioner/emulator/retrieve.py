@@ -8,7 +8,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from lxml import etree
 
-from provisioner.emulator import components, metadata_jobs
+from provisioner.emulator import bundle_files, components, metadata_jobs
 from provisioner.emulator.component_rows import xsd_date
 from provisioner.emulator.deploy_package import MANIFEST
 from provisioner.emulator.deploy_parts import ORDER
@@ -168,9 +168,36 @@ def _files(org: Org, found: Mapping[str, list[str]], root: str) -> dict[str, tup
                 values = {"fields": own}
             if type_name == "Profile":
                 values = _partial(values, found)
+            if type_name in _BUNDLES:
+                files |= _bundle(org, type_name, name, values, stamps.get(name), root)
+                continue
             file = f"{root}{components.file_name(folder, name)}"
             text = _xml(_own_type(type_name, name), values)
             files[file] = text, _properties(org, type_name, file, name, stamps.get(name))
+    return files
+
+
+_BUNDLES: Final = frozenset(
+    {bundle_files.DIGITAL, bundle_files.EXPERIENCE, bundle_files.SITE_DOT_COM}
+)
+
+
+def _bundle(
+    org: Org, type_name: str, name: str, values: Value, listed: Listed | None, root: str
+) -> dict[str, tuple[bytes, Value]]:
+    """The XML of a bundle and each of its other files, with the properties of its own.
+
+    `site/x1/sfdc_cms__view/home/content` is the name of one, without the ending, and its type and
+    id are the bundle's (a recorded retrieve of source-deploy-retrieve [V]).
+    """
+    rest, contents = bundle_files.contents(type_name, values)
+    xml, place = bundle_files.file_names(type_name, name)
+    whole = f"{root}{xml}"
+    files = {whole: (_xml(type_name, rest), _properties(org, type_name, whole, name, listed))}
+    for path, content in contents.items():
+        file, stem = f"{root}{place}{path}", path.rpartition(".")[0] or path
+        own = "/".join(filter(None, (name, stem)))
+        files[file] = content, _properties(org, type_name, file, own, listed)
     return files
 
 

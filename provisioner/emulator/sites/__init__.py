@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FEATURE: Final = "Networks"
 
 
-def setting(org: Org, element: str) -> bool:
-    """Whether an element of `CommunitiesSettings` is on; absent means off (1.1 [V])."""
-    row = component_rows.by_name(org, "CommunitiesSettings", "Communities")
-    return row is not None and bool(json.loads(row.body).get(element))
+def setting(org: Org, element: str, block: str = "Communities", *, default: bool = False) -> bool:
+    """Whether an element of a block of settings is on; absent means off (1.1 [V]), or `default`."""
+    row = component_rows.by_name(org, f"{block}Settings", block)
+    return bool(({} if row is None else json.loads(row.body)).get(element, default))

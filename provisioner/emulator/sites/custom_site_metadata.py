@@ -52,6 +52,13 @@ class CustomSites(StoredKind):
                 "DEPENDENCY_EXISTS", f"The site {row.full_name} belongs to a Network", ()
             )
 
+    def settle(self, org: Org, full_name: str) -> None:
+        """Refuses half a site of Experience Cloud: devops-center-feedback issue 253 [V]."""
+        row = self.existing(org, full_name)
+        values = json.loads(row.body)
+        if values["siteType"] == _OF_NETWORKS and not networks.of_custom_site(org, row.full_name):
+            raise no_such("Name", "Network", values["masterLabel"], fields=())
+
     def _insert(self, org: Org, by: str, name: str, body: Value) -> None:
         users = body.pop(_USERS, {})
         custom_sites.add(org, by, name, body, users)

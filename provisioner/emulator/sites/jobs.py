@@ -145,7 +145,7 @@ def _create(org: Org, by: str, about: Mapping[str, Any]) -> None:
         "Description": about["description"],
         "UrlPathPrefix": path or None,
     }
-    id_ = networks.create(org, by, template, values)
+    id_ = networks.create(org, by, template, values, authentication=about["authentication"])
     maker = org.get("User", by)
     assert maker is not None, "somebody asked for the site"
     # its maker's profile is a member from the first day: `<profile>admin</profile>` in public

@@ -10,18 +10,29 @@ from provisioner.emulator import component_rows, describe
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import sites as rules
 from provisioner.emulator.rules.values import checked
-from provisioner.emulator.sites import members, network_fields, networks, site_rows, templates
-from provisioner.emulator.stored_kind import Listing, no_such
+from provisioner.emulator.sites import (
+    members,
+    network_fields,
+    networks,
+    page_rules,
+    site_pages,
+    site_rows,
+    templates,
+)
+from provisioner.emulator.stored_kind import Listing, no_such, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.emulator.component_rows import Row
+    from provisioner.emulator.sites.site_pages import Pages
+    from provisioner.emulator.sites.templates import SiteTemplate
     from provisioner.emulator.store import Org
     from provisioner.emulator.wsdl import Value
 
 _LEAVING: Final = frozenset({members.LEAVING, "RemoveCalculated", "FailedAdd"})
 _EMAIL: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+")
+_STAYS: Final = ("picassoSite", "siteArchiveStatus")  # also where an update leaves them out: guess
 _OURS: Final = frozenset({"templateName", "published"})  # kept with a site, in no element
 
 
@@ -47,20 +58,17 @@ class Networks(Listing):
         return values
 
     def create(self, org: Org, values: Value, by: str) -> None:
-        """Makes a site for a CustomSite that is there (page one, 4: by a deployment [V]).
-
-        That createMetadata does so too is not said anywhere [I].
-        """
+        """Makes a site for the CustomSite and the pages that are there (page one, 4 [V])."""
         name = unquote(values["fullName"])
-        _check_pages(values, None)
+        _check_pages(values)
+        pages = _pages(org, values.get("picassoSite"), None)
         body = network_fields.rest(values)
         self._check_site(org, values["site"], None)
         row = _checked(org, {"Name": name} | network_fields.fields(org, values), None)
         rules.check_path(row["UrlPathPrefix"])
         networks.check_free(org, name, row["UrlPathPrefix"], code="FIELD_INTEGRITY_EXCEPTION")
         networks.check_room(org)
-        template = templates.site_template("Salesforce Tabs + Visualforce")
-        assert template is not None, "one of the templates"
+        template = _template(pages)
         status, profile = row.pop("Status"), values.get("selfRegProfile")
         row |= {"EmailSenderAddress": _sender(values)}
         id_ = networks.create(org, by, template, row, body | {"templateName": template.name})
@@ -76,12 +84,13 @@ class Networks(Listing):
         current = org.get("Network", row.id)
         assert current is not None, "a site has both halves"
         held = networks.details(org, row.id)
-        _check_pages(values, held.get("picassoSite"))
+        _check_pages(values)
+        _pages(org, values.get("picassoSite"), row.id)
         self._check_site(org, values["site"], held["site"])
         changed = _checked(org, network_fields.fields(org, values), current)
         self._admit(org, by, row.id, values)
         changed["SelfRegProfileId"] = _profile_id(org, values.get("selfRegProfile"))
-        kept = {name: held[name] for name in (*_OURS, "siteArchiveStatus") if name in held}
+        kept = {name: held[name] for name in (*_OURS, *_STAYS) if name in held}
         body = kept | network_fields.rest(values)
         networks.keep_details(org, row.id, current["Name"], body, by)
         rules.update_network(org, by, current, changed)
@@ -164,15 +173,37 @@ def _checked(org: Org, row: Mapping[str, Any], current: Mapping[str, Any] | None
     return checked(org, table, row, current=current or {})
 
 
-def _check_pages(values: Value, before: str | None) -> None:
-    """Refuses pages, an archive and a logo that can not be.
+def _pages(org: Org, name: str | None, network_id: str | None) -> Pages | None:
+    """The pages that a Network names: there already, and of no other site.
 
-    The pages of a site are a SiteDotCom, which this org makes with Connect only; the text is that
-    of coral-cloud issue 80 [V].
+    The text for those that are not there is that of coral-cloud issue 80 [V].
     """
-    wanted = values.get("picassoSite")
-    if wanted is not None and wanted != before:
-        raise no_such("PicassoSite", "SiteDotCom", wanted, fields=("picassoSite",))
+    if name is None:
+        return None
+    found = site_pages.find(org, name)
+    if found is None:
+        raise no_such("PicassoSite", "SiteDotCom", name, fields=("picassoSite",))
+    owner = networks.of_pages(org, name)
+    if (owner and owner["Id"]) != network_id:  # a site keeps its pages; text: guess
+        raise refused(f"The pages {name} belong to another Network", "picassoSite")
+    return found
+
+
+def _template(pages: Pages | None) -> SiteTemplate:
+    """What a site that was deployed was made from once, as its pages tell."""
+    if pages is None:
+        found = templates.site_template("Salesforce Tabs + Visualforce")
+    elif pages.framework == site_pages.AURA:
+        found = templates.made_from(page_rules.template_name(pages.files))
+        found = found or templates.site_template("Build Your Own")  # of a template of its own
+    else:
+        found = templates.site_template("Build Your Own (LWR)")
+    assert found is not None, "one of the templates"
+    return found
+
+
+def _check_pages(values: Value) -> None:
+    """Refuses an archive and a logo that can not be."""
     if values.get("siteArchiveStatus") == networks.ARCHIVED and values["status"] == networks.LIVE:
         raise SalesforceError(  # deactivated first, then archived (1.5 [Q]); code and text: guess
             "FIELD_INTEGRITY_EXCEPTION",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import component_rows
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.sites import custom_sites, site_rows, templates
+from provisioner.emulator.sites import custom_sites, site_pages, site_rows, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,10 +72,25 @@ def of_custom_site(org: Org, full_name: str) -> str | None:
     return None
 
 
+def by_name(org: Org, name: str) -> dict[str, Any] | None:
+    """The site of that name, in any case."""
+    found = select(org, Name=name)
+    return found[0] if found else None
+
+
+def of_pages(org: Org, name: str) -> dict[str, Any] | None:
+    """The site whose pages are called so."""
+    for row in component_rows.rows(org, NETWORK):
+        if json.loads(row.body).get("picassoSite", "").casefold() == name.casefold():
+            return org.get(NETWORK, row.id)
+    return None
+
+
 def follow_path(org: Org, network_id: str, path: str | None, by: str) -> None:
-    """Gives the CustomSite of a site the site's new path: both have one address [I]."""
-    name = details(org, network_id).get("site", "")
-    row = component_rows.by_name(org, CUSTOM_SITE, name)
+    """Gives CustomSite and pages of a site the site's new path: all have one address [I]."""
+    held = details(org, network_id)
+    site_pages.move(org, by, held.get("picassoSite", ""), path)
+    row = component_rows.by_name(org, CUSTOM_SITE, held.get("site", ""))
     if row is None:
         return
     values = json.loads(row.body)
@@ -110,7 +125,7 @@ def check_free(
         if row["Name"].casefold() == name.casefold():
             message = "Enter a different name. That one already exists."
             raise SalesforceError(code, message, ("Name",) if own else None)
-        if (row["UrlPathPrefix"] or "").casefold() == (prefix or "").casefold():
+        if public_path(row["UrlPathPrefix"]).casefold() == public_path(prefix).casefold():
             message = (
                 "That URL is already in use. Please enter a unique one."
                 if prefix
@@ -130,6 +145,11 @@ def check_room(org: Org, *, asked: int = 0) -> None:
         raise SalesforceError("INVALID_INPUT", f"You can't have more than {_MOST} sites.")
 
 
+def public_path(path: str | None) -> str:
+    """What people see of a path: that of an LWR site is longer than its pages' (see `path_of`)."""
+    return (path or "").removesuffix(_LWR_PATH)
+
+
 def path_of(prefix: str, template: SiteTemplate) -> str:
     """The path that a site keeps when `prefix` was asked for."""
     return f"{prefix}{_LWR_PATH}" if template.framework == "LWR" and prefix else prefix
@@ -141,11 +161,14 @@ def create(
     template: SiteTemplate,
     values: Mapping[str, Any],
     body: Mapping[str, Any] | None = None,
+    *,
+    authentication: str = site_pages.AUTHENTICATED,
 ) -> str:
     """Makes a site that nobody but its maker's profile may see yet; returns its id.
 
     `values` are fields of its row, `body` what `details` gives; what they leave out is that of a
-    new site. The caller has seen to it that name and address are free.
+    new site, and without `body` its CustomSite and its pages are made too; whom pages of LWR let
+    in is `authentication`. The caller has seen to it that name and address are free.
     """
     templates.fill(org, by)
     user = org.get("User", by)
@@ -171,9 +194,30 @@ def create(
         if template.framework != "Visualforce":
             # named after the site with a 1 behind, in every public retrieval [V]
             held["picassoSite"] = f"{held['site']}1"
-    component_rows.add(org, NETWORK, id_, name, json.dumps(held | dict(body or {})), by)
+            site_pages.make(
+                org,
+                by,
+                held["picassoSite"],
+                name,
+                public_path(values.get("UrlPathPrefix")),
+                template,
+                authentication=authentication,
+            )
+    held |= body or {}
+    _share_guest(org, by, held)
+    component_rows.add(org, NETWORK, id_, name, json.dumps(held), by)
     org.audit(by, "createdNetwork", "Sites", f"Created site {name}")  # words: guess
     return id_
+
+
+def _share_guest(org: Org, by: str, held: Mapping[str, Any]) -> None:
+    """Both rows of `Site` tell of one guest and one administrator (guess)."""
+    pages = component_rows.by_name(org, site_rows.PAGES, held.get("picassoSite", ""))
+    half = component_rows.by_name(org, CUSTOM_SITE, held["site"])
+    if pages is not None and half is not None:
+        site = org.get(site_rows.SITE, half.id) or {}
+        shared = {name: site.get(name) for name in ("AdminId", "GuestUserId")}
+        site_rows.keep(org, by, pages.id, shared)
 
 
 def _custom_site(org: Org, by: str, label: str, path: str | None) -> str:

@@ -16,25 +16,31 @@ PUBLIC: Final = "unfiled$public"  # the folder in the full names of public retri
 
 @dataclass(frozen=True, slots=True)
 class SiteTemplate:
-    """One template of Connect; `framework` is `Aura`, `LWR` or `Visualforce`."""
+    """One template of Connect; `framework` is `Aura`, `LWR` or `Visualforce`.
+
+    `developer_name` is what its main page says it was made from, `theme` that of its theme.
+    """
 
     name: str
     framework: str = "Aura"
+    developer_name: str = ""
+    theme: str = ""
 
 
 # The names are those seen in the command line's and CumulusCI's tests (platform reference 1.6 [V]);
-# which framework each has, as Salesforce's own guide of templates tells it [Q].
+# which framework each has, as Salesforce's own guide of templates tells it [Q]. Developer names and
+# themes: Metadata guide, ExperienceBundle [V]; those of Aloha, Koa, Kokua and Login: guess.
 SITE_TEMPLATES: Final = (
-    SiteTemplate("Aloha"),
-    SiteTemplate("Build Your Own"),
-    SiteTemplate("Build Your Own (LWR)", "LWR"),
-    SiteTemplate("Customer Account Portal"),
-    SiteTemplate("Customer Service"),
-    SiteTemplate("Help Center"),
-    SiteTemplate("Koa"),
-    SiteTemplate("Kokua"),
-    SiteTemplate("Login Template"),
-    SiteTemplate("Partner Central"),
+    SiteTemplate("Aloha", "Aura", "Aloha Template", "aloha"),
+    SiteTemplate("Build Your Own", "Aura", "Starter Template", "starter"),
+    SiteTemplate("Build Your Own (LWR)", "LWR", "talon-template-byo", "talon"),
+    SiteTemplate("Customer Account Portal", "Aura", "CPT Community Template", "cpt"),
+    SiteTemplate("Customer Service", "Aura", "Service Community Template", "service"),
+    SiteTemplate("Help Center", "Aura", "Help Center Template", "helpCenter"),
+    SiteTemplate("Koa", "Aura", "Koa Template", "koa"),
+    SiteTemplate("Kokua", "Aura", "Kokua Template", "kokua"),
+    SiteTemplate("Login Template", "Aura", "Login Template", "login"),
+    SiteTemplate("Partner Central", "Aura", "PRM Community Template", "prm"),
     SiteTemplate("Salesforce Tabs + Visualforce", "Visualforce"),
 )
 _FORMER: Final = {"VF Template": "Salesforce Tabs + Visualforce"}  # platform reference 1.6 [V]
@@ -44,6 +50,14 @@ def site_template(name: str) -> SiteTemplate | None:
     """The template of that name, or of that former name; names are told by case [Q]."""
     wanted = _FORMER.get(name, name)
     return next((one for one in SITE_TEMPLATES if one.name == wanted), None)
+
+
+def made_from(developer_name: str | None) -> SiteTemplate | None:
+    """The template whose developer name pages have."""
+    return next(
+        (one for one in SITE_TEMPLATES if one.developer_name == developer_name and developer_name),
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ def test_a_site_is_made_in_its_own_time(rest, sites_on):
 
 def test_a_site_as_it_is_shown(rest, site):
     id_ = site(description="Helps")
+    (pages,) = rest.rows("SELECT Id FROM Site WHERE Name = 'Acme_Help1'")
     status, shown = rest("GET", f"/connect/communities/{id_}")
     assert (status, shown) == (
         200,
@@ -82,7 +83,7 @@ def test_a_site_as_it_is_shown(rest, site):
             "allowChatterAccessWithoutLogin": False,
             "allowMembersToFlag": False,
             "builderBasedSnaEnabled": True,
-            "builderUrl": f"{URL}/sfsites/picasso/core/config/commeditor.jsp?siteId=Acme_Help1",
+            "builderUrl": f"{URL}/sfsites/picasso/core/config/commeditor.jsp?siteId={pages['Id']}",
             "contentSpaceId": None,
             "description": "Helps",
             "guestMemberVisibilityEnabled": False,

@@ -490,6 +490,7 @@ def test_listing_tells_ids_names_and_who(api):
     assert [(row["type"], row["fullName"], row["fileName"]) for row in rows] == [
         ("Portal", "Acme", "portals/Acme.portal"),
         ("Settings", "Communities", "settings/Communities.settings"),
+        ("Settings", "ExperienceBundle", "settings/ExperienceBundle.settings"),
         ("Settings", "Org", "settings/Org.settings"),
         ("Settings", "Portals", "settings/Portals.settings"),
         ("Settings", "Security", "settings/Security.settings"),
@@ -509,7 +510,8 @@ def test_describe_leaves_out_what_the_org_does_not_have(api, org):
     seed.enable_customer_portal(org, seed.admin_id(org))
     assert names() == sorted([*always, "Portal", "SharingSet"])
     seed.enable_digital_experiences(org, seed.admin_id(org))
-    assert names() == sorted([*always, "Network", "Portal", "SharingSet"])
+    pages = ["DigitalExperienceBundle", "DigitalExperienceConfig", "ExperienceBundle", "SiteDotCom"]
+    assert names() == sorted([*always, *pages, "Network", "Portal", "SharingSet"])
 
 
 @pytest.mark.usefixtures("portal_on")

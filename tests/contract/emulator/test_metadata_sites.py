@@ -111,12 +111,6 @@ def test_networks_are_refused_while_digital_experiences_is_off(soap):
     assert not {"Network", "SharingSet"} & names
 
 
-def test_pages_of_sites_are_refused_honestly(soap, sites_on):
-    assert soap.refusal(
-        "readMetadata", "<type>ExperienceBundle</type><fullNames>Help</fullNames>"
-    ) == ("sf:INVALID_TYPE", "INVALID_TYPE: The local org does not serve ExperienceBundle")
-
-
 # -- sites -------------------------------------------------------------------------------------
 
 
@@ -252,8 +246,10 @@ REFERENCE = "INVALID_CROSS_REFERENCE_KEY"
         ({"more": profiles("nobody")}, (REFERENCE, "In field: profile - no Profile named nobody found")),
         ({"more": "<networkMemberGroups><permissionSet>x</permissionSet></networkMemberGroups>"},
          (REFERENCE, "In field: permissionSet - no PermissionSet named x found")),
+        ({"more": "<picassoSite>Nobody1</picassoSite>"},
+         (REFERENCE, "In field: PicassoSite - no SiteDotCom named Nobody1 found")),
         ({"more": "<picassoSite>Other1</picassoSite>"},
-         (REFERENCE, "In field: PicassoSite - no SiteDotCom named Other1 found")),
+         ("FIELD_INTEGRITY_EXCEPTION", "The pages Other1 belong to another Network")),
         ({"site": "Nothing"}, (REFERENCE, "In field: Site - no CustomSite named Nothing found")),
         ({"more": "<lockoutTemplate>unfiled$public/x</lockoutTemplate>"},
          (REFERENCE, "In field: lockoutTemplate - no EmailTemplate named unfiled$public/x found")),
@@ -272,35 +268,45 @@ REFERENCE = "INVALID_CROSS_REFERENCE_KEY"
 )  # fmt: skip
 def test_a_network_that_breaks_a_rule_is_refused(soap, rest, saved, site, change, error):
     site(name="Other", prefix="other")
-    assert saved("createMetadata", "CustomSite", "<fullName>Help</fullName>" + SITE.format("", "ChatterNetwork")) == []  # fmt: skip
     body = "<fullName>Acme Help</fullName>"
-    assert saved("createMetadata", "Network", body + network()) == []
+    package = PACKAGE | {"networks/Acme Help.network": file("Network", network())}
+    assert problems(soap.deploy(package)) == []
     before = rest.rows("SELECT FIELDS(ALL) FROM Network LIMIT 9"), statuses(rest)
     assert saved("updateMetadata", "Network", body + network(**change)) == [error]
     assert (rest.rows("SELECT FIELDS(ALL) FROM Network LIMIT 9"), statuses(rest)) == before
 
 
+def deployed(soap, full_name, inner):
+    """Deploys a Network with its CustomSite; (name, problem) of what was refused."""
+    package = {
+        "package.xml": manifest(CustomSite=["Help"], Network=[full_name]),
+        "sites/Help.site": PACKAGE["sites/Help.site"],
+        f"networks/{full_name}.network": file("Network", inner),
+    }
+    return [one[1:] for one in problems(soap.deploy(package))]
+
+
 def test_what_can_not_be_made_removed_or_renamed(soap, rest, saved, site):
     site(name="Other", prefix="other")
     new = "<fullName>Acme Help</fullName>"
+    half = ("Help", "In field: Name - no Network named Help found")
     custom = "<fullName>Help</fullName>" + SITE.format("", "ChatterNetwork")
-    assert saved("createMetadata", "CustomSite", custom) == []
+    assert saved("createMetadata", "CustomSite", custom) == [
+        (REFERENCE, "In field: Name - no Network named Help found")
+    ]
     taken = new + network(site="Other")
     assert saved("createMetadata", "Network", taken) == [
         ("FIELD_INTEGRITY_EXCEPTION", "The site Other belongs to another Network")
     ]
-    for full_name, path, message in (
-        ("other", "help", "Enter a different name. That one already exists."),
-        ("Acme Help", "other", "That URL is already in use. Please enter a unique one."),
-    ):
-        body = f"<fullName>{full_name}</fullName>" + network(path=path)
-        assert saved("createMetadata", "Network", body) == [("FIELD_INTEGRITY_EXCEPTION", message)]
+    message = "That URL is already in use. Please enter a unique one."
+    told = deployed(soap, "Acme Help", network(path="other"))
+    assert sorted(told) == [("Acme Help", message), half]
     assert saved("updateMetadata", "Network", new + network()) == [
         (REFERENCE, "In field: fullName - no Network named Acme Help found")
     ]
-    assert saved(
-        "createMetadata", "Network", new + network().replace("help@acme", "help acme")
-    ) == [("INVALID_EMAIL_ADDRESS", "emailSenderAddress: invalid email address: help acme.example")]
+    wrong = "emailSenderAddress: invalid email address: help acme.example"
+    told = deployed(soap, "Acme Help", network().replace("help@acme", "help acme"))
+    assert sorted(told) == [("Acme Help", wrong), half]
     refused = soap("deleteMetadata", "<type>Network</type><fullNames>Other</fullNames>")
     assert refused["errors"]["message"] == "The site Other can't be deleted."
     refused = soap("deleteMetadata", "<type>CustomSite</type><fullNames>Other</fullNames>")

@@ -36,6 +36,7 @@ def test_wildcards_give_what_there_is(soap, invoice, portal_on):
         "unpackaged/objects/Invoice__c.object",
         "unpackaged/package.xml",
         "unpackaged/settings/Communities.settings",
+        "unpackaged/settings/ExperienceBundle.settings",
         "unpackaged/settings/Org.settings",
         "unpackaged/settings/Portals.settings",
         "unpackaged/settings/Security.settings",
