@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import components, context, coverage_routes, describe
 from provisioner.emulator.coverage_routes import Route
+from provisioner.emulator.settings_metadata import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -233,7 +234,7 @@ def as_text(found: Report) -> str:
 
 def _metadata_types() -> set[str]:
     named = {one.name for one in components.by_directory().values()}
-    named |= {one.name for one in components.SETTINGS}
+    named |= {one.name for one in SETTINGS}
     return named | {name for names in components.CHILDREN.values() for name in names}
 
 

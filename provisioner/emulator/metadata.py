@@ -141,35 +141,37 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> _Call
 
 def _create(call: _Call, body: Any, _: Value) -> Value:
     def create(kind: components.Kind, values: Value) -> Value:
-        _check_required(kind, values)
-        kind.create(call.org, values, call.by)
-        components.settle(call.org, kind, values["fullName"])
-        return {}
+        return _written(call, kind, values, kind.create)
 
     return {"result": _saved(call, _parts(call, body), create)}
 
 
 def _update(call: _Call, body: Any, _: Value) -> Value:
     def update(kind: components.Kind, values: Value) -> Value:
-        _check_required(kind, values)
-        kind.update(call.org, values, call.by)
-        components.settle(call.org, kind, values["fullName"])
-        return {}
+        return _written(call, kind, values, kind.update)
 
     return {"result": _saved(call, _parts(call, body), update)}
 
 
 def _upsert(call: _Call, body: Any, _: Value) -> Value:
     def upsert(kind: components.Kind, values: Value) -> Value:
-        _check_required(kind, values)
         # platform reference 4.4: matched by fullName [V]
         created = kind.read(call.org, values["fullName"]) is None
-        (kind.create if created else kind.update)(call.org, values, call.by)
-        components.settle(call.org, kind, values["fullName"])
+        _written(call, kind, values, kind.create if created else kind.update)
         return {"created": created}
 
     results = _saved(call, _parts(call, body), upsert)
     return {"result": [{"created": False} | result for result in results]}
+
+
+def _written(
+    call: _Call, kind: components.Kind, values: Value, write: Callable[[Org, Value, str], None]
+) -> Value:
+    """Writes one component that has all it needs, and gives nothing to add to its result."""
+    _check_required(kind, values)
+    write(call.org, values, call.by)
+    components.settle(call.org, kind, values["fullName"])
+    return {}
 
 
 def _delete(call: _Call, _: Any, values: Value) -> Value:

@@ -13,6 +13,7 @@ from provisioner.emulator.component_rows import xsd_date
 from provisioner.emulator.deploy_package import MANIFEST
 from provisioner.emulator.deploy_parts import ORDER
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.settings_metadata import first_stamp
 from provisioner.emulator.wsdl import wsdl
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def _properties(
     org: Org, type_name: str, file: str, full_name: str, listed: Listed | None
 ) -> Value:
     # a standard object is not listed: it has no id and is as old as the org
-    stamp = components.first_stamp(org) if listed is None else listed.stamp
+    stamp = first_stamp(org) if listed is None else listed.stamp
     return {
         "createdById": stamp.created_by,
         "createdByName": components.user_name(org, stamp.created_by),

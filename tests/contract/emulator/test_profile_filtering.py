@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner.emulator import components
+from provisioner.emulator import settings_metadata
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def seen(rest, headers):
 
 
 def switch(local, admin, *, on):
-    (block,) = [one for one in components.SETTINGS if one.name == "UserManagementSettings"]
+    (block,) = [one for one in settings_metadata.SETTINGS if one.name == "UserManagementSettings"]
     block.update(local, {"fullName": "UserManagement", "enableProfileFiltering": on}, admin)
 
 
