@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from provisioner.emulator.wsdl import Value
 
@@ -21,6 +21,9 @@ META: Final = "-meta.xml"
 DIGITAL: Final = "DigitalExperienceBundle"
 EXPERIENCE: Final = "ExperienceBundle"
 SITE_DOT_COM: Final = "SiteDotCom"
+ITEM: Final = "DigitalExperience"  # one item of the content of a workspace
+FILES: Final = "files"  # all files of an item, by path: in no element of the WSDL
+_ITEM: Final = re.compile(r"digitalExperiences/([^/]+/[^/]+)/([^/]+/[^/]+)/.+")
 # The XML of each type; the others of its files lie in the folder of the same name, but for that of
 # a SiteDotCom, which lies beside it.
 _XML: Final[Mapping[str, re.Pattern[str]]] = {
@@ -60,6 +63,20 @@ def collect(files: Mapping[str, bytes]) -> tuple[list[Bundle], list[str]]:
     return found, sorted(rest)
 
 
+def items(files: Mapping[str, bytes], names: Iterable[str]) -> list[Bundle]:
+    """The items of content that those files are; each is called after its folder."""
+    found: dict[str, dict[str, bytes]] = {}
+    for name in sorted(names):
+        match = _ITEM.fullmatch(name)
+        if match is not None:
+            path = name.removeprefix(f"digitalExperiences/{match[1]}/")
+            found.setdefault(f"{match[1]}.{match[2]}", {})[path] = files[name]
+    return [
+        Bundle(ITEM, name, f"digitalExperiences/{name.replace('.', '/', 1)}", b"", contents)
+        for name, contents in found.items()
+    ]
+
+
 def file_names(type_name: str, full_name: str) -> tuple[str, str]:
     """The name of a component's XML in a retrieve, and what the names of its files begin with."""
     place = _place(type_name, full_name)
@@ -77,6 +94,10 @@ def values(type_name: str, contents: Mapping[str, bytes]) -> Value:
     """The elements that hold the files of a component."""
     if type_name == SITE_DOT_COM:
         return {"content": _encoded(contents[""])} if contents else {}
+    if type_name == ITEM:
+        # what the WSDL requires of one file, and all of them beside it
+        files = {path: _encoded(content) for path, content in contents.items()}
+        return {"fileName": "content", "format": "json", FILES: files}
     parts = [_part(type_name, path, contents[path]) for path in sorted(contents)]
     if not parts:
         return {}
@@ -94,6 +115,8 @@ def contents(type_name: str, held: Value) -> tuple[Value, dict[str, bytes]]:
     if type_name == SITE_DOT_COM:
         content = rest.pop("content", None)
         return rest, {} if content is None else {"": _decoded(content)}
+    if type_name == ITEM:
+        return {}, {path: _decoded(text) for path, text in held[FILES].items()}
     if type_name == EXPERIENCE:
         parts = rest.pop("experienceResources", {}).get("experienceResource", [])
         return rest, {

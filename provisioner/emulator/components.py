@@ -28,6 +28,7 @@ from provisioner.emulator.sites.digital_experiences import (
     DigitalExperienceBundles,
     DigitalExperienceConfigs,
 )
+from provisioner.emulator.sites.digital_items import DigitalExperiences
 from provisioner.emulator.sites.network_metadata import Networks
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ _Component = (
     | CustomSites
     | DigitalExperienceBundles
     | DigitalExperienceConfigs
+    | DigitalExperiences
     | ExperienceBundles
     | Layouts
     | Networks
@@ -93,12 +95,13 @@ _Component = (
 )
 _COMPONENTS: Final = (
     CustomFields(), CustomObjects(), CustomSites(), DigitalExperienceBundles(),
-    DigitalExperienceConfigs(), ExperienceBundles(), Layouts(), Networks(), Portals(), Profiles(),
-    SharingSets(), SiteDotComs(),
+    DigitalExperienceConfigs(), DigitalExperiences(), ExperienceBundles(), Layouts(), Networks(),
+    Portals(), Profiles(), SharingSets(), SiteDotComs(),
 )  # fmt: skip
 # An org has these types with one of these features: of the portals 1.2 [V], of sites 1.5 [I]; that
 # sharing sets come with either [I].
 _NEEDS: Final = {
+    "DigitalExperience": (NETWORKS,),
     "DigitalExperienceBundle": (NETWORKS,),
     "DigitalExperienceConfig": (NETWORKS,),
     "ExperienceBundle": (NETWORKS,),
@@ -109,7 +112,10 @@ _NEEDS: Final = {
 }
 META_FILES: Final = frozenset({"SiteDotCom"})  # a file and its XML (public describes [V])
 # kept in the file of their parent: they have no folder of their own
-CHILDREN: Final = {"CustomObject": ("CustomField",)}
+CHILDREN: Final = {
+    "CustomObject": ("CustomField",),
+    "DigitalExperienceBundle": ("DigitalExperience",),
+}
 
 
 def kind(org: Org, type_name: str) -> Kind | None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # set profiles, a site of Visualforce a portal, a network its site, its pages and profiles.
 ORDER: Final = (
     "Settings", "CustomObject", "CustomField", "Layout", "Profile", "Portal", "SharingSet",
-    "CustomSite", "DigitalExperienceBundle", "DigitalExperienceConfig", "SiteDotCom",
-    "ExperienceBundle", "Network",
+    "CustomSite", "DigitalExperienceBundle", "DigitalExperience", "DigitalExperienceConfig",
+    "SiteDotCom", "ExperienceBundle", "Network",
 )  # fmt: skip
 _NOT_LISTED: Final = "Not in package.xml"  # RelatedListEditor issue 16 [V]
 
@@ -62,6 +62,14 @@ def parts(package: Package, *, allow_missing: bool) -> tuple[list[Part], list[Pr
         part, wrong = _of_bundle(package, bundle)
         held += [part] if part is not None else []
         problems += wrong
+    whole = {part.full_name for part in held}
+    for item in bundle_files.items(package.files, package.files):
+        # one of a workspace that is there as a whole comes with it
+        found.add((item.type, item.full_name.lower()))
+        if package.manifest.has(item.type, item.full_name):
+            others = [name for name in others if not name.startswith(f"{item.file}/")]
+            if item.full_name.partition(".")[0] not in whole:
+                held.append(_of_item(package, item))
     for name in sorted(package.files):
         directory, _, rest = name.partition("/")
         file = f"{package.root}{name}"
@@ -101,7 +109,16 @@ def _of_bundle(package: Package, bundle: Bundle) -> tuple[Part | None, list[Prob
     part.values.update(bundle_files.values(bundle.type, bundle.contents))
     if _listed(package, part):
         return part, []
+    within = f"{part.full_name}.".lower()
+    if any(name.lower().startswith(within) for name in package.manifest.names(bundle_files.ITEM)):
+        return None, []  # only items of its content are deployed
     return None, [Problem(file, _NOT_LISTED, part.full_name, part.type)]
+
+
+def _of_item(package: Package, item: Bundle) -> Part:
+    """An item of content, which has no XML of its own."""
+    values = {"fullName": item.full_name} | bundle_files.values(item.type, item.contents)
+    return Part(item.type, ORDER.index(item.type), f"{package.root}{item.file}", values)
 
 
 def _listed(package: Package, part: Part) -> bool:

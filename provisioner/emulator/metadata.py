@@ -31,6 +31,7 @@ _LISTS_PER_CALL: Final = 3  # platform reference 4.4 [V]
 _LARGEST: Final = 52_428_800  # bytes of a SOAP call, platform reference 4.5 [V]
 _SINCE: Final = {  # platform reference 1.4, 1.5 [V]; Metadata guide
     "CommunitiesSettings": 47,
+    "DigitalExperience": 56,
     "DigitalExperienceBundle": 56,
     "DigitalExperienceConfig": 56,
     "ExperienceBundle": 46,

@@ -14,6 +14,7 @@ from provisioner.emulator.deploy_package import MANIFEST
 from provisioner.emulator.deploy_parts import ORDER
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.settings_metadata import first_stamp
+from provisioner.emulator.sites import digital_items
 from provisioner.emulator.wsdl import wsdl
 
 if TYPE_CHECKING:
@@ -169,12 +170,26 @@ def _files(org: Org, found: Mapping[str, list[str]], root: str) -> dict[str, tup
                 values = {"fields": own}
             if type_name == "Profile":
                 values = _partial(values, found)
+            if type_name == bundle_files.ITEM:
+                files |= _item(org, name, stamps.get(name), root)
+                continue
             if type_name in _BUNDLES:
                 files |= _bundle(org, type_name, name, values, stamps.get(name), root)
                 continue
             file = f"{root}{components.file_name(folder, name)}"
             text = _xml(_own_type(type_name, name), values)
             files[file] = text, _properties(org, type_name, file, name, stamps.get(name))
+    return files
+
+
+def _item(org: Org, name: str, listed: Listed | None, root: str) -> dict[str, tuple[bytes, Value]]:
+    """The files of one item of content: they tell of themselves as those of its workspace do."""
+    space, type_name = name.partition(".")[0], bundle_files.DIGITAL
+    files = {}
+    for path, content in digital_items.files_of(org, name).items():
+        file, own = f"{root}digitalExperiences/{space}/{path}", path.rpartition(".")[0] or path
+        properties = _properties(org, type_name, file, f"{space}/{own}", listed)
+        files[file] = content, properties
     return files
 
 

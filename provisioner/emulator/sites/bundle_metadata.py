@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
     from provisioner.emulator.wsdl import Value
 
+# what zipfile raises for bytes that are no zip of its kind
+_UNREADABLE: Final = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error,
+)  # fmt: skip
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)  # so that the same pages give the same bytes
 # forcedotcom/cli issue 523, ebikes-lwc issue 184 [V]; the numbers are those of no log here
 _UNEXPECTED: Final = (
@@ -213,6 +218,6 @@ def _unzipped(content: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):
+    except _UNREADABLE:
         # what of a real org's file is in it this org can not know; code and text: guess
         raise refused("The .site file was not retrieved from this kind of org", "content") from None

@@ -317,6 +317,76 @@ def test_a_site_that_holds_an_app_is_deployed_from_its_least_files(rest, soap, s
     assert ("site/Help1", "sfdc_cms__site/Help1 needs a content.json") in told(soap.deploy(files))
 
 
+def test_one_item_of_content_is_retrieved_changed_and_taken_out(soap, site):
+    site(**LWR)
+    name = "site/Acme_Help1.sfdc_cms__view/forgotPassword"
+    files, result = package(soap, DigitalExperience=[name])
+    place = "digitalExperiences/site/Acme_Help1/sfdc_cms__view/forgotPassword"
+    assert sorted(files) == [f"{place}/_meta.json", f"{place}/content.json", "package.xml"]
+    told_of = {(one["type"], one["fullName"]) for one in result["fileProperties"]}
+    assert (
+        "DigitalExperienceBundle",
+        "site/Acme_Help1/sfdc_cms__view/forgotPassword/_meta",
+    ) in told_of
+    content = json.loads(files[f"{place}/content.json"]) | {"title": "Forgotten?"}
+    files[f"{place}/content.json"] = json.dumps(content)
+    result = soap.deploy(files)
+    assert problems(result) == []
+    (message, _) = messages(result)
+    assert (message["componentType"], message["fullName"], message["changed"]) == (
+        "DigitalExperience", name, "true",
+    )  # fmt: skip
+    whole, _ = package(soap, DigitalExperienceBundle=["*"])
+    assert json.loads(whole[f"{place}/content.json"])["title"] == "Forgotten?"
+    assert sum(one.startswith("digitalExperiences") for one in whole) > 10
+    gone = {
+        "package.xml": manifest(),
+        "destructiveChanges.xml": manifest(DigitalExperience=[name]),
+    }
+    assert problems(soap.deploy(gone)) == []
+    whole, _ = package(soap, DigitalExperienceBundle=["*"])
+    assert f"{place}/content.json" not in whole
+    listed = soap.send("listMetadata", "<queries><type>DigitalExperience</type></queries>").text
+    assert (name in listed, "site/Acme_Help1.sfdc_cms__view/home" in listed) == (False, True)
+
+
+def test_the_xml_of_a_workspace_may_lie_beside_its_items(soap, site):
+    site(**LWR)
+    name = "site/Acme_Help1.sfdc_cms__view/home"
+    files, _ = package(soap, DigitalExperienceBundle=["*"])
+    place = "digitalExperiences/site/Acme_Help1"
+    kept = {one: text for one, text in files.items() if "sfdc" not in one or "view/home" in one}
+    assert f"{place}/Acme_Help1.digitalExperience-meta.xml" in kept
+    kept["package.xml"] = manifest(DigitalExperience=[name])
+    assert problems(soap.deploy(kept)) == []
+    again, _ = package(soap, DigitalExperienceBundle=["*"])
+    assert again == files
+    read = soap("readMetadata", f"<type>DigitalExperience</type><fullNames>{name}</fullNames>")
+    content = json.loads(base64.b64decode(read["records"]["content"]))
+    assert (read["records"]["filePath"], content["title"]) == ("sfdc_cms__view/home", "Home")
+
+
+def test_an_item_of_content_that_breaks_a_rule_is_refused(soap, site):
+    site(**LWR)
+    name = "site/Acme_Help1.sfdc_cms__view/home"
+    files, _ = package(soap, DigitalExperience=[name])
+    (content,) = (one for one in files if one.endswith("content.json"))
+    wrong = files | {content: files[content].replace("sfdc_cms__view", "sfdc_cms__route")}
+    assert told(soap.deploy(wrong)) == [
+        (name, "sfdc_cms__view/home/content.json can't be of the type sfdc_cms__route")
+    ]
+    elsewhere_ = {one.replace("Acme_Help1", "Nobody1"): text.replace("Acme_Help1", "Nobody1")
+                  for one, text in files.items()}  # fmt: skip
+    assert told(soap.deploy(elsewhere_)) == [
+        ("site/Nobody1.sfdc_cms__view/home",
+         "In field: fullName - no DigitalExperienceBundle named site/Nobody1 found")
+    ]  # fmt: skip
+    start = {"package.xml": manifest(), "destructiveChanges.xml": manifest(
+        DigitalExperience=["site/Acme_Help1.sfdc_cms__appPage/mainAppPage"])}  # fmt: skip
+    ((_, message),) = told(soap.deploy(start))
+    assert message.startswith("One piece of content with the contentType sfdc_cms__appPage")
+
+
 def test_the_path_of_an_lwr_site_is_taken_for_others(rest, site):
     site(**LWR)
     body = {"name": "B", "urlPathPrefix": "help", "templateName": "Customer Service"}
