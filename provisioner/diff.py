@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -62,13 +63,7 @@ def compare(want: Resource, have: Resource | None) -> Change | None:
     if want.remove:
         return Change(Action.DELETE, want.address, have, want) if have else None
     if have is None:
-        ours = frozenset(name for name in want.defaults if name not in want.spans)
-        fields = tuple(
-            FieldChange(name, None, want.shown(name), want.span(name), name in ours)
-            for name in want.fields
-            if _says(want, name)
-        )
-        return Change(Action.CREATE, want.address, None, want, fields)
+        return Change(Action.CREATE, want.address, None, want, tuple(_given(want)))
     fields = tuple(
         FieldChange(name, have.shown(name), want.shown(name), want.span(name))
         for name, value in want.fields.items()
@@ -77,7 +72,14 @@ def compare(want: Resource, have: Resource | None) -> Change | None:
     return Change(Action.UPDATE, want.address, have, want, fields) if fields else None
 
 
-def _says(want: Resource, name: str) -> bool:
-    # Creating something with a field cleared says no more than leaving the field out, but
-    # where it starts as a copy.
-    return want.copied or want.shown(name) is not None
+def _given(want: Resource) -> Iterator[FieldChange]:
+    """The fields that something new is given."""
+    whole = want.span()
+    for name in want.fields:
+        value = want.shown(name)
+        # Creating something with a field cleared says no more than leaving the field out, but
+        # where it starts as a copy.
+        if value is not None or want.copied:
+            span = want.spans.get(name)
+            ours = span is None and name in want.defaults
+            yield FieldChange(name, None, value, span or whole, ours)

@@ -113,7 +113,15 @@ class FieldSpans(Mapping[str, Span]):
         self._paths = paths
 
     def __getitem__(self, name: str) -> Span:
-        return self._spec.at(*self._paths[name]) if name else self._spec.span
+        if not name:
+            return self._spec.span
+        path = self._paths[name]
+        return self._spec.spans.get(path) or self._spec.at(*path)
+
+    # What a Mapping makes of it goes through an exception for every field that has no place.
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if not name or name in self._paths else default
 
     def __contains__(self, name: object) -> bool:
         return name == "" or name in self._paths
@@ -159,10 +167,8 @@ class Resource:
 
     def refs(self) -> frozenset[Address]:
         """Every resource that must be there before this one."""
-        named = (
-            v.to for v in (*self.fields.values(), *self.written.values()) if isinstance(v, Ref)
-        )
-        return self.needs | frozenset(named)
+        both = (self.fields.values(), self.written.values())
+        return self.needs.union([v.to for values in both for v in values if type(v) is Ref])
 
 
 class State(Mapping[Address, Resource]):

@@ -111,8 +111,16 @@ class RowSpans(Mapping[Path, Span]):
     number: int
 
     def __getitem__(self, path: Path) -> Span:
+        found: Span | None = self.get(path)
+        if found is None:
+            raise KeyError(path)
+        return found
+
+    def get(self, path: Path, default: Any = None) -> Any:
         column = self.part.columns.get(path)
-        return self.part.spans[path] if column is None else self.places.span(self.number, column)
+        if column is None:
+            return self.part.spans.get(path, default)
+        return self.places.span(self.number, column)
 
     def __iter__(self) -> Iterator[Path]:
         return iter({**self.part.spans, **self.part.columns})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -33,9 +33,9 @@ def view(
     environment = loaded.environment.name
     shown = views.plan(plan, spec=str(loaded.folder), environment=environment, report=report)
     if more:
-        steps = more.get("steps", {})
         shown |= {name: value for name, value in more.items() if name != "steps"}
-        shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
+        if steps := more.get("steps"):
+            shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
     return shown
 
 
@@ -70,7 +70,7 @@ def document(
 
 def print_report(shown: Mapping[str, Any], format_: Any) -> None:
     """Print a report in a format that is not text."""
-    sys.stdout.write(_rendered(shown, format_))
+    sys.stdout.writelines(_pieces(shown, format_))
 
 
 def write_reports(shown: Mapping[str, Any], files: Iterable[str]) -> None:
@@ -78,15 +78,16 @@ def write_reports(shown: Mapping[str, Any], files: Iterable[str]) -> None:
     for file in files:
         path = Path(file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_rendered(shown, ENDINGS[path.suffix]), "utf-8")
+        with path.open("w", encoding="utf-8") as file_:
+            file_.writelines(_pieces(shown, ENDINGS[path.suffix]))
 
 
-def _rendered(shown: Mapping[str, Any], format_: Any) -> str:
+def _pieces(shown: Mapping[str, Any], format_: Any) -> Iterator[str]:
     from importlib.metadata import version
 
     from provisioner.render import report
 
-    return report.render(shown, format_, version("provisioner"))
+    return report.pieces(shown, format_, version("provisioner"))
 
 
 def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> None:

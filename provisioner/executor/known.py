@@ -8,7 +8,9 @@ from typing import Any
 
 from provisioner.call import Call
 from provisioner.org.client import Org
-from provisioner.resource import Address, Lookup, Ref, Value
+from provisioner.resource import Address, Lookup, Ref
+
+_STANDS_FOR_AN_ID = (Ref, Lookup)
 
 
 class UnmetError(Exception):
@@ -22,6 +24,7 @@ class Known:
         self.ids = dict(ids)
         self._org = org
         self._found: dict[Lookup, str] = {}
+        self._held: dict[type, tuple[str, ...]] = {}
 
     def resolve(self, call: Call) -> Call:
         """The same call with every Ref and Lookup replaced by the Id it stands for.
@@ -29,27 +32,31 @@ class Known:
         A lookup is asked of the org once. Raises UnmetError, or OrgError.
         """
         changes: dict[str, Any] = {}
-        for f in fields(call):
-            value = getattr(call, f.name)
-            if isinstance(value, Mapping):
-                if any(isinstance(v, Ref | Lookup) for v in value.values()):
-                    changes[f.name] = {k: self._id(v) for k, v in value.items()}
-            elif isinstance(value, Ref | Lookup):
-                changes[f.name] = self._id(value)
+        for name in self._names(call):
+            value = getattr(call, name)
+            if isinstance(value, _STANDS_FOR_AN_ID):
+                changes[name] = self._id(value)
+            elif isinstance(value, Mapping):
+                named = {k: v for k, v in value.items() if isinstance(v, _STANDS_FOR_AN_ID)}
+                if named:
+                    changes[name] = {**value, **{k: self._id(v) for k, v in named.items()}}
         return replace(call, **changes) if changes else call
 
-    def _id(self, value: Value) -> Value:
-        match value:
-            case Ref(to):
-                if to not in self.ids:
-                    raise UnmetError(f"the Id of {to} is not known")
-                return self.ids[to]
-            case Lookup():
-                if value not in self._found:
-                    self._found[value] = self._find(value)
-                return self._found[value]
-            case _:
-                return value
+    def _id(self, value: Ref | Lookup) -> str:
+        if isinstance(value, Ref):
+            if value.to not in self.ids:
+                raise UnmetError(f"the Id of {value.to} is not known")
+            return self.ids[value.to]
+        if value not in self._found:
+            self._found[value] = self._find(value)
+        return self._found[value]
+
+    def _names(self, call: Call) -> tuple[str, ...]:
+        """What the calls of its class hold."""
+        found = self._held.get(type(call))
+        if found is None:
+            found = self._held[type(call)] = tuple(field.name for field in fields(call))
+        return found
 
     def _find(self, lookup: Lookup) -> str:
         found = self._org.find(lookup)

@@ -21,6 +21,8 @@ from provisioner.org.bundles import Answer, RecordCall
 from provisioner.org.errors import NoAnswer, NotSent, OrgError, Refused, refusal
 from provisioner.org.rest import Rest, sent
 
+Cells = tuple[str, ...]
+"""A row as it is sent, or the names of its columns."""
 _ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
 # Salesforce takes 150 MB and advises 100. (platform reference 8.3)
 _LARGEST = 100_000_000
@@ -59,8 +61,9 @@ class Bulk:
         Raises OrgError; NoAnswer where the job may have written what it does not tell.
         """
         answers: list[Answer] = []
-        for part, data in _parts(calls):
-            answers += self._job(part, data, watcher)
+        columns = _columns(calls)
+        for part, data in _parts(columns, [_cells(call, columns) for call in calls]):
+            answers += self._job(calls[0], columns, part, data, watcher)
         return answers
 
     def wait(self, job: str) -> str:
@@ -81,8 +84,14 @@ class Bulk:
                 return "Aborted"
             self._rest.sleep(next(pauses))
 
-    def _job(self, calls: Sequence[RecordCall], data: bytes, watcher: Watcher) -> list[Answer]:
-        first = calls[0]
+    def _job(
+        self,
+        first: RecordCall,
+        columns: Cells,
+        rows: Sequence[Cells],
+        data: bytes,
+        watcher: Watcher,
+    ) -> list[Answer]:
         asked = {
             "object": first.sobject,
             "operation": _OPERATIONS[type(first)],
@@ -98,8 +107,11 @@ class Bulk:
             message = f"the data of a bulk job did not arrive: {error.message}"
             raise NotSent(error.host, message) from error
         self._close(job)
-        told = self._follow(job, len(calls), watcher)
-        return self._results(job, calls, str(told.get("errorMessage") or ""))
+        told = self._follow(job, len(rows), watcher)
+        answers = self._results(job, told, columns, rows)
+        if isinstance(first, CreateRecord):
+            return answers
+        return [None if isinstance(answer, str) else answer for answer in answers]
 
     def _close(self, job: str) -> None:
         """Let the job begin. Where the answer is lost, the job says whether it did."""
@@ -144,81 +156,83 @@ class Bulk:
         except OrgError:
             return  # it has ended by itself, or goes on: the next look tells
 
-    def _results(self, job: str, calls: Sequence[RecordCall], failure: str) -> list[Answer]:
-        """The answer of each row. Results come in no promised order, so they are known by
-        their contents; rows that are alike in all are one as good as the other.
+    def _results(
+        self, job: str, told: Mapping[str, Any], columns: Cells, rows: Sequence[Cells]
+    ) -> list[Answer]:
+        """The Id of each row, or why it has none. Results come in no promised order, so they are
+        known by their contents; rows that are alike in all are one as good as the other.
         """
+        found: dict[Cells, list[Answer]] = defaultdict(list)
         try:
-            done = self._rows(f"jobs/ingest/{job}/successfulResults/")
-            failed = self._rows(f"jobs/ingest/{job}/failedResults/")
+            for id_, key in self._rows(f"jobs/ingest/{job}/successfulResults/", "sf__Id", columns):
+                found[key].append(id_)
+            # A job says when it is done that none failed: that list is a call for nothing.
+            if told["state"] != "JobComplete" or told.get("numberRecordsFailed") != 0:
+                for error, key in self._rows(
+                    f"jobs/ingest/{job}/failedResults/", "sf__Error", columns
+                ):
+                    found[key].append(_refused(error))
         except OrgError as error:
             raise _lost(job, error) from error
-        columns = _columns(calls)
-        found: dict[tuple[str, ...], list[Answer]] = defaultdict(list)
-        for row in failed:
-            found[_key(row, columns)].append(_refused(row["sf__Error"]))
-        creates = isinstance(calls[0], CreateRecord)
-        for row in done:
-            found[_key(row, columns)].append(row["sf__Id"] if creates else None)
         # A job that was aborted left these alone; one that failed will fail again.
+        failure = str(told.get("errorMessage") or "")
         code, message = ("BULK_JOB_FAILED", failure) if failure else ("UNPROCESSED", _UNTRIED)
         left = Refused(code, message, transient=not failure)
-        answers: list[Answer] = []
-        for call in calls:
-            mine = found.get(tuple(_cells(call, columns)))
-            answers.append(mine.pop() if mine else left)
-        return answers
+        empty: list[Answer] = []
+        return [mine.pop() if (mine := found.get(row, empty)) else left for row in rows]
 
-    def _rows(self, path: str) -> Iterator[Mapping[str, str]]:
-        return csv.DictReader(io.StringIO(self._rest.text(path), newline=""))
+    def _rows(self, path: str, wanted: str, columns: Cells) -> Iterator[tuple[str, Cells]]:
+        """What each row of a result has under `wanted`, and its cells as they were sent."""
+        reader = csv.reader(io.StringIO(self._rest.text(path), newline=""))
+        header = next(reader, [])
+        place = {name: number for number, name in enumerate(header)}
+        if wanted not in place:
+            return
+        at, places = place[wanted], [place.get(name, len(header)) for name in columns]
+        for row in reader:
+            row.append("")  # stands for a column that the result does not have
+            yield row[at], tuple([row[n] for n in places])
 
 
-def _parts(calls: Sequence[RecordCall]) -> Iterator[tuple[Sequence[RecordCall], bytes]]:
-    """The calls with their CSV, in as few parts as Salesforce takes."""
-    columns = _columns(calls)
-    data = _csv(calls, columns)
-    if len(data) <= _LARGEST or len(calls) == 1:
-        yield calls, data
+def _parts(columns: Cells, rows: Sequence[Cells]) -> Iterator[tuple[Sequence[Cells], bytes]]:
+    """The rows with their CSV, in as few parts as Salesforce takes."""
+    data = _csv(columns, rows)
+    if len(data) <= _LARGEST or len(rows) == 1:
+        yield rows, data
         return
-    half = len(calls) // 2
-    yield from chain(_parts(calls[:half]), _parts(calls[half:]))
+    half = len(rows) // 2
+    yield from chain(_parts(columns, rows[:half]), _parts(columns, rows[half:]))
 
 
-def _columns(calls: Sequence[RecordCall]) -> list[str]:
+def _columns(calls: Sequence[RecordCall]) -> Cells:
     fields = dict.fromkeys(
         name for call in calls if not isinstance(call, DeleteRecord) for name in call.fields
     )
-    return list(fields) if isinstance(calls[0], CreateRecord) else ["Id", *fields]
+    return tuple(fields) if isinstance(calls[0], CreateRecord) else ("Id", *fields)
 
 
-def _csv(calls: Sequence[RecordCall], columns: Sequence[str]) -> bytes:
+def _csv(columns: Cells, rows: Sequence[Cells]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(_cells(call, columns) for call in calls)
+    writer.writerows(rows)
     return text.getvalue().encode()
 
 
-def _cells(call: RecordCall, columns: Sequence[str]) -> list[str]:
+def _cells(call: RecordCall, columns: Cells) -> Cells:
     fields = {} if isinstance(call, DeleteRecord) else sent(call.fields)
     if not isinstance(call, CreateRecord):
         fields = {**fields, "Id": call.id}
-    return [_cell(fields[name]) if name in fields else "" for name in columns]
+    return tuple([_cell(fields[name]) if name in fields else "" for name in columns])
 
 
 def _cell(value: Any) -> str:
     """A value as Bulk reads it: an empty cell says nothing, `#N/A` clears the field."""
-    match value:
-        case None | "":
-            return _NULL
-        case bool():
-            return "true" if value else "false"
-        case _:
-            return str(value)
-
-
-def _key(row: Mapping[str, str], columns: Sequence[str]) -> tuple[str, ...]:
-    return tuple(row.get(name) or "" for name in columns)
+    if value is None or value == "":
+        return _NULL
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
 
 
 def _refused(text: str) -> OrgError:

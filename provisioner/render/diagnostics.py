@@ -15,6 +15,7 @@ from provisioner.render.lines import write as write_lines
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 _FRAME = "bold blue"
+_NOWHERE = (None, None, None, None, None)
 _TAB = "    "
 _PIPE_WIDTH = 120
 _NARROWEST = 40
@@ -93,12 +94,13 @@ def problem(found: Diagnostic) -> dict[str, Any]:
 
 def place(span: Span | None) -> dict[str, Any]:
     """Where in the specs: file, line and column of its begin and end, or nulls."""
+    file, line, column, end_line, end_column = span or _NOWHERE
     return {
-        "file": span.file if span else None,
-        "line": span.line if span else None,
-        "column": span.column if span else None,
-        "end_line": span.end_line if span else None,
-        "end_column": span.end_column if span else None,
+        "file": file,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
     }
 
 

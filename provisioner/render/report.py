@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, assert_never
 
 Format = Literal["json", "markdown", "html", "junit", "sarif", "github"]
@@ -12,35 +12,58 @@ _TITLES = {"plan": "Plan", "drift": "Drift", "validate": "Validation", "apply": 
 
 
 def render(view: Mapping[str, Any], format_: Format, version: str) -> str:
-    """The report as text; `version` is that of the tool.
+    """The report as text; `version` is that of the tool."""
+    return "".join(pieces(view, format_, version))
 
-    Each imports what it needs, as only one of them is wanted.
+
+def pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[str]:
+    """The report as text in pieces, so that one of very many steps is never held twice.
+
+    Each format imports what it needs, as only one of them is wanted.
     """
     title = _TITLES[view["report"]]
     match format_:
         case "json":
-            # A person reads a short one; a long one is written ten times as fast without indents.
-            indent = 2 if len(view.get("steps", ())) <= _READABLE else None
-            return json.dumps(view, indent=indent, ensure_ascii=False) + "\n"
+            yield from _json(view)
         case "markdown":
             from provisioner.render.markdown import markdown
 
-            return markdown(view, title=title)
+            yield markdown(view, title=title)
         case "html":
             from provisioner.render.page import html
 
-            return html(view, title=title, version=version)
+            yield from html(view, title=title, version=version)
         case "junit":
             from provisioner.render.junit import junit
 
-            return junit(view)
+            yield junit(view)
         case "sarif":
             from provisioner.render.sarif import sarif
 
-            return sarif(view, version=version)
+            yield sarif(view, version=version)
         case "github":
             from provisioner.render.github import workflow_commands
 
-            return workflow_commands(view)
+            yield workflow_commands(view)
         case _:
             assert_never(format_)
+
+
+def _json(view: Mapping[str, Any]) -> Iterator[str]:
+    """A person reads a short one; a long one is written ten times as fast without indents."""
+    if len(view.get("steps", ())) <= _READABLE:
+        yield json.dumps(view, indent=2, ensure_ascii=False) + "\n"
+        return
+    write = json.JSONEncoder(ensure_ascii=False).encode
+    before = "{"
+    for name, value in view.items():
+        yield f"{before}{write(name)}: "
+        if name == "steps":
+            parts = (value[at : at + _READABLE] for at in range(0, len(value), _READABLE))
+            yield "["
+            yield from (f"{', ' if n else ''}{write(part)[1:-1]}" for n, part in enumerate(parts))
+            yield "]"
+        else:
+            yield write(value)
+        before = ", "
+    yield "}\n"

@@ -13,6 +13,7 @@ from provisioner.resource import Value
 from provisioner.values import canonical
 
 FORMAT_VERSION = 1
+_PLAIN = frozenset({type(None), bool, int, float, str})
 
 
 def plan(todo: Plan, *, spec: str, environment: str, report: str = "plan") -> dict[str, Any]:
@@ -74,13 +75,9 @@ def summary(todo: Plan) -> dict[str, int]:
 
 def shown(value: Value) -> Any:
     """A value as JSON: a reference as the name it has, a secret as `***`."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case tuple():
-            return list(value)
-        case _:
-            return str(value)
+    if type(value) in _PLAIN:
+        return value
+    return list(value) if isinstance(value, tuple) else str(value)
 
 
 def _step(number: int, step: Step) -> dict[str, Any]:

@@ -239,7 +239,7 @@ def test_nothing_in_markdown_is_obeyed(view):
 @many
 @given(views())
 def test_the_page_says_what_was_computed(view):
-    shown = page.html(view, title="Plan", version="1")
+    shown = report.render(view, "html", "1")
     parsed = pages.fromstring(shown)
     assert [len(parsed.findall(f".//{tag}")) for tag in ("script", "style", "img")] == [1, 1, 0]
     addresses = [a.text_content() for a in parsed.iter("address")]
@@ -353,7 +353,7 @@ def test_markdown_says_by_its_first_line_what_it_is_about():
 
 
 def test_a_page_of_many_steps_stays_small():
-    shown = page.html(big(5_000), title="Plan", version="1")
+    shown = report.render(big(5_000), "html", "1")
     parsed = pages.fromstring(shown)
     assert len(list(parsed.iter("address"))) == 5_000
     assert len(parsed.find_class("step")) == page.MOST
