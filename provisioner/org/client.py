@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, assert_never, cast
 
 import requests
@@ -44,7 +45,7 @@ from provisioner.org.errors import OrgError, Refused
 from provisioner.org.metadata import Metadata
 from provisioner.org.partner import Partner
 from provisioner.org.portal import PortalPages
-from provisioner.org.reads import Reads
+from provisioner.org.reads import Reads, side_by_side
 from provisioner.org.rest import Rest
 from provisioner.org.setup import Setup
 from provisioner.org.wire import Usage, Wire
@@ -179,9 +180,14 @@ class SalesforceOrg:
 
     def read(self, queries: Sequence[Query]) -> list[Any]:
         records = [q for q in queries if isinstance(q, (Describe, Select, Newest))]
-        found = iter(self._reads.read(records))
+        others = [q for q in queries if not isinstance(q, (Describe, Select, Newest))]
+        tasks: list[Callable[[], Any]] = [partial(self._read, query) for query in others]
+        if records:
+            tasks.insert(0, partial(self._reads.read, records))
+        answers = iter(side_by_side(tasks))
+        found = iter(next(answers) if records else ())
         return [
-            next(found) if isinstance(query, (Describe, Select, Newest)) else self._read(query)
+            next(found) if isinstance(query, (Describe, Select, Newest)) else next(answers)
             for query in queries
         ]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from provisioner.call import Describe, Newest, Select
@@ -20,6 +20,7 @@ from provisioner.org.rest import VERSION, Rest
 from provisioner.org.ways import QUERIES, Way
 from provisioner.resource import Lookup
 
+T = TypeVar("T")
 _PARTS = 25
 """Sub-requests of one composite call. (platform reference 8.2)"""
 _LONGEST_URI = 2_000
@@ -33,6 +34,18 @@ _SIDE_BY_SIDE = 4
 (platform reference 8.4)"""
 _AHEAD = 3
 """Pages of one query that are asked for before they are needed."""
+
+
+def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """What each of these returns, a few of them being done at a time.
+
+    All have ended on return; where some raise, the first of those in order is heard.
+    """
+    if len(tasks) < 2:
+        return [task() for task in tasks]
+    with ThreadPoolExecutor(_SIDE_BY_SIDE, "read") as pool:
+        coming = [pool.submit(task) for task in tasks]
+    return [one.result() for one in coming]
 
 
 class Reads:
@@ -65,10 +78,8 @@ class Reads:
         tasks = [
             partial(self._fetch, group, takers, ahead=many) for group in _groups(takers)
         ] + tasks
-        if many and len(tasks) > 1:
-            with ThreadPoolExecutor(_SIDE_BY_SIDE, "read") as pool:
-                for done in [pool.submit(task) for task in tasks]:
-                    done.result()
+        if many:
+            side_by_side(tasks)
         else:
             for task in tasks:
                 task()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import requests
@@ -169,3 +170,48 @@ def test_a_bulk_job_and_collections_on_two_servers(org, urls, token):
     names = [row["Name"] for row in org.select("Account")]
     assert len(names) == len(set(names)) == 2 * rows
     assert org.execute("PRAGMA integrity_check")[0][0] == "ok"
+
+
+METADATA_TYPES = (
+    "Layout",
+    "Profile",
+    "Portal",
+    "CustomObject",
+    "Settings",
+    "SharingSet",
+    "Network",
+)
+LIST = """\
+<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns="http://soap.sforce.com/2006/04/metadata">
+<e:Header><SessionHeader><sessionId>{token}</sessionId></SessionHeader></e:Header>
+<e:Body><listMetadata><queries><type>{type}</type></queries><asOfVersion>60.0</asOfVersion></listMetadata></e:Body>
+</e:Envelope>"""
+
+
+def test_what_is_made_when_it_is_first_asked_for_is_made_once(urls, token):
+    ready = Barrier(CLIENTS)
+
+    def ask(number):
+        base, found = urls[number % 2], []
+        with requests.Session() as session:
+            session.headers["Authorization"] = f"Bearer {token}"
+            ready.wait(60)
+            for type_ in METADATA_TYPES:
+                reply = session.post(
+                    f"{base}/services/Soap/m/60.0",
+                    data=LIST.format(token=token, type=type_),
+                    headers={"Content-Type": "text/xml", "SOAPAction": '""'},
+                    timeout=60,
+                )
+                found.append((reply.status_code, reply.text))
+            for path in ("sobjects", "sobjects/User/describe", "tooling/sobjects", "limits"):
+                reply = session.get(f"{base}/services/data/v60.0/{path}", timeout=60)
+                found.append((reply.status_code, reply.text if path != "limits" else ""))
+        return [(status, text.replace(base, "")) for status, text in found]
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        first, *others = pool.map(ask, range(CLIENTS))
+    assert first[0][0] == 200
+    # A type that is not switched on is a fault.
+    assert not [text for _, text in first if "UNKNOWN_EXCEPTION" in text]
+    assert all(other == first for other in others)
