@@ -16,8 +16,7 @@ from provisioner.emulator.app import create_app
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import Server
 from provisioner.plan import OrgInfo, Plan, Step
-from provisioner.render import page as pages
-from provisioner.render import view
+from provisioner.render import report, view
 from provisioner.resource import Address, Resource
 
 CHROMIUM = shutil.which("chromium")
@@ -423,7 +422,7 @@ def test_a_plan_as_a_page_shows_its_counts_and_fits(chromium):
     )
     for scheme in ("light", "dark"):
         page = chromium.new_page(color_scheme=scheme)
-        page.set_content(pages.html(shown, title="Plan", version="1"))
+        page.set_content(report.render(shown, "html", "1"))
         assert_fits(page)
         expect(page.locator(".counts li.update")).to_have_text("1 update")
         expect(page.locator("ins").last).to_have_text("<b>here</b>")
