@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
@@ -198,14 +199,23 @@ def _by_jwt(org: Org) -> str:
         raise OAuthError("invalid_grant", "audience is invalid")
     # Within three minutes, says the guide (platform reference 7 [V]); a later one is taken, too, as
     # the Salesforce CLI asks with milliseconds for seconds (authInfo.js of @salesforce/core [V]).
-    until = claims.get("exp")
-    if not isinstance(until, int | float) or until <= org.now().timestamp() - _SKEW:
+    until = _instant(claims.get("exp"))
+    if until is None or until <= org.now().timestamp() - _SKEW:
         raise OAuthError("invalid_grant", "assertion is not valid")  # text: guess
     found = org.select("User", Username=str(claims.get("sub", "")))
     if not found or not _may_use(org, found[0]["Id"]):
         raise OAuthError("invalid_grant", "user hasn't approved this consumer")
     _may_log_in(org, found[0])
     return str(found[0]["Id"])
+
+
+def _instant(claim: Any) -> float | None:
+    """Seconds as JSON has them; also as digits, which simple-salesforce sends (login.py [V])."""
+    try:
+        seconds = float(claim)
+    except (TypeError, ValueError):
+        return None
+    return seconds if isfinite(seconds) else None
 
 
 def _may_use(org: Org, user_id: str) -> bool:
