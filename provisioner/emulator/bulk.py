@@ -5,11 +5,11 @@ from __future__ import annotations
 from email.parser import BytesParser
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, bulk_info, bulk_jobs, bulk_query, bulk_run, describe
+from provisioner.emulator import bulk_csv, bulk_info, bulk_jobs, bulk_query, bulk_run
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, OPEN, UPLOADED, Job
 from provisioner.emulator.errors import SalesforceError, not_found
-from provisioner.emulator.rules import permissions
+from provisioner.emulator.rules import permissions, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ def _create_ingest(call: Call) -> Answer:
     operation = _one_of(body, "operation", _OPERATIONS)
     if operation == "hardDelete" and not permissions.has(call.org, call.by, "BulkApiHardDelete"):
         raise hard_delete_refused()
-    sobject = find_object(call.org, str(body.get("object", "")))
+    sobject = find_object(call.org, call.by, str(body.get("object", "")))
     key = None
     if operation == "upsert":
         key = find_key(sobject, body.get("externalIdFieldName"))
@@ -214,9 +214,9 @@ def _create_query(call: Call) -> Answer:
 # -- both --------------------------------------------------------------------------------------
 
 
-def find_object(org: Org, name: str) -> SObject:
+def find_object(org: Org, by: str, name: str) -> SObject:
     """The object of a job; refusals as reported from real orgs."""
-    sobject = describe.catalog(org).get(name)
+    sobject = visible.catalog(org, by).get(name)
     if sobject is None:
         raise SalesforceError("INVALIDJOB", f"InvalidJob : Unable to find object: {name}")
     return sobject

@@ -8,10 +8,11 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, bulk_jobs, bulk_query, describe, faults
+from provisioner.emulator import bulk_csv, bulk_jobs, bulk_query, faults
 from provisioner.emulator.bulk_csv import BatchError
 from provisioner.emulator.bulk_rows import CHUNK, Work
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import visible
 from provisioner.emulator.store import parse_timestamp
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def printed(root: str, body: dict[str, Any], *, as_json: bool) -> str:
 def _run(org: Org, job: Job, text: str) -> tuple[dict[str, Any], int]:
     if job.operation in {"query", "queryAll"}:
         return _query(org, job, text), 0
-    sobject = describe.catalog(org).get(job.sobject)
+    sobject = visible.catalog(org, job.created_by).get(job.sobject)
     if sobject is None:
         raise BatchError(f"InvalidJob : Unable to find object: {job.sobject}")
     records = _RECORDS[job.content_type](sobject, text)

@@ -7,7 +7,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, bulk_info, bulk_jobs, describe, query, soql, soql_sql
+from provisioner.emulator import bulk_csv, bulk_info, bulk_jobs, query, soql, soql_sql
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, UPLOADED, Job
 from provisioner.emulator.errors import SalesforceError, not_found
@@ -132,7 +132,7 @@ def _unsupported(message: str) -> SalesforceError:
 
 
 def _context(org: Org, by: str, *, deleted: bool, version: int = 0) -> soql_sql.Context:
-    known = describe.catalog(org)
+    known = visible.catalog(org, by)
     base, sources = f"/services/data/v{version}.0", visible.sources(org, by)
     return soql_sql.Context(org, known, base, by, deleted, sources)
 

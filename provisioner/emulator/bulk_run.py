@@ -14,11 +14,12 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, bulk_jobs, describe, faults
+from provisioner.emulator import bulk_csv, bulk_jobs, faults
 from provisioner.emulator.bulk_csv import BatchError
 from provisioner.emulator.bulk_jobs import COMPLETE, FAILED, RUNNING, UPLOADED, Job
 from provisioner.emulator.bulk_rows import CHUNK, Outcome, Work
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
     from provisioner.emulator.bulk_csv import Column, Writer
@@ -191,7 +192,7 @@ _read = lru_cache(maxsize=2)(bulk_csv.read)
 
 
 def _object(org: Org, job: Job) -> SObject:
-    sobject = describe.catalog(org).get(job.sobject)
+    sobject = visible.catalog(org, job.created_by).get(job.sobject)
     if sobject is None:
         raise BatchError(f"InvalidJob : Unable to find object: {job.sobject}")
     return sobject

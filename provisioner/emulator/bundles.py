@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator import describe, ids, records, rules
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -126,7 +127,8 @@ def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
 
         return sobject, write
 
-    writes = [one(record) for record in _list_of_records(body)]
+    with call.org.transaction():  # so that the schema is read once
+        writes = [one(record) for record in _list_of_records(body)]
     return _all(call, writes, all_or_none=bool(body.get("allOrNone")))
 
 
@@ -189,16 +191,15 @@ def _retrieve(call: Call, sobject: SObject) -> Answer:
     else:
         wanted = [name for name in call.params.get("ids", "").split(",") if name]
         fields = call.params.get("fields", "")
-    rows = (call.org.get(sobject.name, _checked_id(sobject, str(text))) for text in wanted)
-    return Answer(
-        200,
-        [
-            None if row is None or row.get("IsDeleted") else records.shown(
-                call, sobject, row, fields
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
+    rows = [_seen(call, sobject, _checked_id(sobject, str(text))) for text in wanted]
+    return Answer(200, [row and records.shown(call, sobject, row, fields) for row in rows])
+
+
+def _seen(call: Call, sobject: SObject, id_: str) -> dict[str, Any] | None:
+    row = call.org.get(sobject.name, id_)
+    if row is None or row.get("IsDeleted"):
+        return None
+    return row if visible.sees(call.org, call.by, sobject.name, id_) else None
 
 
 def _texts(body: Mapping[str, Any], name: str) -> list[str]:
@@ -218,7 +219,7 @@ def _list_of_records(body: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 def _typed(call: Call, record: Mapping[str, Any]) -> SObject:
     attributes = record.get("attributes")
     name = attributes.get("type") if isinstance(attributes, dict) else None
-    found = describe.catalog(call.org).get(str(name))
+    found = visible.catalog(call.org, call.by).get(str(name))
     if found is None:
         raise SalesforceError(  # the wording of a query, platform reference 2.4 [V]; here [I]
             "INVALID_TYPE",
@@ -230,7 +231,7 @@ def _typed(call: Call, record: Mapping[str, Any]) -> SObject:
 
 
 def _sobject(call: Call, name: str) -> SObject:
-    found = describe.catalog(call.org).get(name)
+    found = visible.catalog(call.org, call.by).get(name)
     if found is None:
         raise not_found()
     return found

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import visible
 from provisioner.emulator.soql_sql import parse_moment
 from provisioner.emulator.store import timestamp
 
@@ -16,20 +17,20 @@ if TYPE_CHECKING:
 _OLDEST: Final = timedelta(days=30)  # how far back a span may begin (SOAP guide)
 
 
-def updated(org: Org, sobject: SObject, start: str, end: str) -> dict[str, Any]:
-    """The ids of rows made or changed in the span, and until when the answer is complete."""
+def updated(org: Org, by: str, sobject: SObject, start: str, end: str) -> dict[str, Any]:
+    """The ids of rows made or changed in the span, of those that `by` sees, and until when."""
     first, last = _span(org, sobject, start, end)
     live = ' AND "IsDeleted" = 0' if sobject.soft_delete else ""
     rows = org.execute(
-        f'SELECT "Id" FROM "{sobject.name}" WHERE "SystemModstamp" >= ?'  # noqa: S608 - our names
+        f'SELECT "Id" FROM {visible.rows(org, by, sobject.name)} WHERE "SystemModstamp" >= ?'  # noqa: S608 - our names
         f' AND "SystemModstamp" < ?{live} ORDER BY "Id"',
         (first, last),
     )
     return {"ids": [row[0] for row in rows], "latestDateCovered": last}
 
 
-def deleted(org: Org, sobject: SObject, start: str, end: str) -> dict[str, Any]:
-    """The rows deleted in the span.
+def deleted(org: Org, by: str, sobject: SObject, start: str, end: str) -> dict[str, Any]:
+    """The rows that `by` saw, deleted in the span.
 
     Of objects whose rows leave nothing behind (users are never deleted, profiles are gone) the
     list is empty; the earliest date is that of the org (guess).
@@ -37,7 +38,7 @@ def deleted(org: Org, sobject: SObject, start: str, end: str) -> dict[str, Any]:
     first, last = _span(org, sobject, start, end)
     rows = (
         org.execute(
-            f'SELECT "Id", "SystemModstamp" FROM "{sobject.name}"'  # noqa: S608 - our names
+            f'SELECT "Id", "SystemModstamp" FROM {visible.rows(org, by, sobject.name)}'  # noqa: S608 - our names
             ' WHERE "IsDeleted" = 1 AND "SystemModstamp" >= ? AND "SystemModstamp" < ?'
             ' ORDER BY "Id"',
             (first, last),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator import describe, rules
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ class _Node:
 def answer(call: Call, name: str) -> Answer:
     """The answer to a tree of records of the object `name`."""
     call.allow("POST")
-    known = describe.catalog(call.org)
+    known = visible.catalog(call.org, call.by)
     top = known.get(name)
     if top is None:
         raise not_found()

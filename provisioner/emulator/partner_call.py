@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import describe, partner_xml
+from provisioner.emulator import partner_xml
 from provisioner.emulator.api import Call as RestCall
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import SObject
+    from provisioner.emulator.describe import Catalog, SObject
     from provisioner.emulator.store import Org, Session
 
 
@@ -51,8 +52,13 @@ def moment(text: str) -> str:
 
 
 def sobject_of(call: Call, name: str) -> SObject:
-    """The object of that name; INVALID_TYPE when the org has none."""
-    found = describe.catalog(call.org).get(name)
+    """The object of that name; INVALID_TYPE when the caller sees none."""
+    return sobject_in(visible.catalog(call.org, call.by), name)
+
+
+def sobject_in(known: Catalog, name: str) -> SObject:
+    """The object of that name among those known; INVALID_TYPE when there is none."""
+    found = known.get(name)
     if found is None:  # platform reference 2.4, last row [V]
         raise SalesforceError(
             "INVALID_TYPE",

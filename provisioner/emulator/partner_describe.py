@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import context, describe, describe_json, partner_xml
+from provisioner.emulator import context, describe_json, partner_xml
 from provisioner.emulator.partner_call import sobject_of, too_many
 from provisioner.emulator.partner_xml import Nil, Typed
+from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ def several(call: Call) -> list[Any]:
 
 
 def _described(call: Call, name: str) -> dict[str, Any]:
-    known, sobject = describe.catalog(call.org), sobject_of(call, name)
+    known, sobject = visible.catalog(call.org, call.by), sobject_of(call, name)
     whole = describe_json.whole(known, sobject, call.base, context.instance_url())
     urls = whole["urls"]
     whole |= {
@@ -101,7 +102,7 @@ def _ordered(values: Mapping[str, Any], names: str) -> dict[str, Any]:
 
 def everything(call: Call) -> list[Any]:
     """describeGlobal."""
-    known = describe.catalog(call.org)
+    known = visible.catalog(call.org, call.by)
     sobjects = sorted(known.sobjects.values(), key=lambda each: each.name)
     brief = [describe_json.brief(each, call.base) | {"idEnabled": False} for each in sobjects]
     return [

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import (
     changes,
-    describe,
     ids,
     partner_describe,
     partner_xml,
@@ -64,7 +63,7 @@ def _search(call: Call) -> list[Any]:
 
 
 def _context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
-    known = describe.catalog(call.org)
+    known = visible.catalog(call.org, call.by)
     sources = visible.sources(call.org, call.by)
     return soql_sql.Context(call.org, known, call.base, call.by, deleted, sources)
 
@@ -86,7 +85,8 @@ def _retrieve(call: Call) -> list[Any]:
         if id_ is None or id_[:3] != sobject.prefix:
             raise SalesforceError("MALFORMED_ID", f"malformed id {asked}")  # text: [U]
         row = call.org.get(sobject.name, id_)
-        if row is None or row.get("IsDeleted"):
+        seen = row is not None and visible.sees(call.org, call.by, sobject.name, id_)
+        if row is None or not seen or row.get("IsDeleted"):
             found.append(Nil())
             continue
         shown = records.shown(call.rest(), sobject, row, fields)
@@ -96,13 +96,13 @@ def _retrieve(call: Call) -> list[Any]:
 
 def _updated(call: Call) -> list[Any]:
     sobject, start, end = _span(call)
-    found = changes.updated(call.org, sobject, start, end)
+    found = changes.updated(call.org, call.by, sobject, start, end)
     return [{"ids": found["ids"], "latestDateCovered": moment(found["latestDateCovered"])}]
 
 
 def _deleted(call: Call) -> list[Any]:
     sobject, start, end = _span(call)
-    found = changes.deleted(call.org, sobject, start, end)
+    found = changes.deleted(call.org, call.by, sobject, start, end)
     return [
         {
             "deletedRecords": [

@@ -20,9 +20,9 @@ from provisioner.emulator import (
     rules,
 )
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.partner_call import sobject_of, too_many, triggers_user_email
+from provisioner.emulator.partner_call import sobject_in, too_many, triggers_user_email
 from provisioner.emulator.partner_xml import NIL, Nil
-from provisioner.emulator.rules import permissions
+from provisioner.emulator.rules import permissions, visible
 from provisioner.emulator.rules.values import existing
 from provisioner.emulator.wsdl import wsdl
 
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from provisioner.emulator.partner_call import Call
     from provisioner.emulator.store import Org
 
-_MOST_RECORDS: Final = (
-    200  # of create, update, upsert, delete, undelete, emptyRecycleBin (SOAP guide)
-)
+# of create, update, upsert, delete, undelete, emptyRecycleBin (SOAP guide)
+_MOST_RECORDS: Final = 200
 
 
 def _create(call: Call) -> list[Any]:
@@ -152,8 +151,9 @@ def _unmixed(kinds: set[str]) -> None:
 def _saved(
     call: Call, save: Callable[[SObject, str | None, dict[str, Any]], dict[str, Any]]
 ) -> list[dict[str, Any]]:
+    known = visible.catalog(call.org, call.by)
     given = [
-        _given(call, node)
+        (sobject_in(known, partner_xml.text(node, "type").strip()), node)
         for node in call.body.iterchildren(etree.Element)
         if etree.QName(node).localname == "sObjects"
     ]
@@ -164,10 +164,6 @@ def _saved(
         return save(sobject, id_, values)
 
     return _all(call, [partial(one, sobject, node) for sobject, node in given])
-
-
-def _given(call: Call, node: Any) -> tuple[SObject, Any]:
-    return sobject_of(call, partner_xml.text(node, "type").strip()), node
 
 
 def _all(call: Call, writes: Sequence[Callable[[], dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
@@ -21,7 +21,7 @@ def answer(call: Call) -> Answer:
     text = call.params.get("limit", str(_MOST))
     if not (text.isdecimal() and 0 < int(text[:9]) <= _MOST):  # guess
         raise SalesforceError("INVALID_PARAMETER", f"limit must be 1 to {_MOST}: {text}")
-    known = describe.catalog(call.org).sobjects.values()
+    known = visible.catalog(call.org, call.by).sobjects.values()
     found = [pair for sobject in known for pair in _looked_at(call, sobject, int(text))]
     return Answer(
         200, [item for _, item in sorted(found, key=lambda p: p[0], reverse=True)][: int(text)]
@@ -37,9 +37,10 @@ def _looked_at(call: Call, sobject: SObject, most: int) -> list[tuple[str, dict[
     name = sobject.name_field
     if "mruEnabled" not in sobject.flags or not sobject.field("LastReferencedDate") or not name:
         return []
+    shown = visible.rows(call.org, call.by, sobject.name)
     live = ' AND "IsDeleted" = 0' if sobject.soft_delete else ""
     rows = call.org.execute(
-        f'SELECT "LastReferencedDate", "Id", "{name.name}" FROM "{sobject.name}"'  # noqa: S608 - ours
+        f'SELECT "LastReferencedDate", "Id", "{name.name}" FROM {shown}'  # noqa: S608 - ours
         f' WHERE "LastReferencedDate" IS NOT NULL{live}'
         f' ORDER BY "LastReferencedDate" DESC, "Id" LIMIT {most:d}'
     )

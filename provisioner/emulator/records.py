@@ -84,10 +84,11 @@ def key_field(sobject: SObject, name: str) -> Field:
 
 
 def matching(call: Call, sobject: SObject, key: Field, value: Any) -> list[str]:
-    """The ids of the live records whose key is `value`."""
+    """The ids of the live records that the caller sees whose key is `value`."""
     if value is None or value == "":
         return []
-    return call.org.find(sobject.name, **{key.name: value})
+    found = call.org.find(sobject.name, **{key.name: value})
+    return [id_ for id_ in found if visible.sees(call.org, call.by, sobject.name, id_)]
 
 
 def upsert(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import describe, ids, query, records, soql_sql
+from provisioner.emulator import ids, query, records, soql_sql
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, no_such_column, not_found
+from provisioner.emulator.rules import visible
 from provisioner.emulator.rules.values import existing
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ def answer(call: Call, sobject: SObject, text: str, name: str) -> Answer:
     if id_[:3] != sobject.prefix:
         raise not_found()
     row = existing(call.org, sobject, id_)
+    if not visible.sees(call.org, call.by, sobject.name, id_):
+        raise not_found()
     parent = sobject.relationship(name)
     if parent is not None:
         return _parent(call, parent, row[parent.name])
-    for child, field in describe.catalog(call.org).children(sobject.name):
+    for child, field in visible.catalog(call.org, call.by).children(sobject.name):
         if field.child and field.child.lower() == name.lower():
             call.allow("GET", "HEAD")
             return _children(call, child, field, id_)
@@ -37,7 +40,7 @@ def answer(call: Call, sobject: SObject, text: str, name: str) -> Answer:
 
 
 def _parent(call: Call, field: Field, id_: str | None) -> Answer:
-    known = describe.catalog(call.org).by_prefix(id_[:3]) if id_ else None
+    known = visible.catalog(call.org, call.by).by_prefix(id_[:3]) if id_ else None
     if id_ is None or known is None:
         what = f"The requested resource does not exist for the relationship {field.relationship}"
         raise SalesforceError("NOT_FOUND", what, status=404)  # text: guess
@@ -55,6 +58,7 @@ def _children(call: Call, child: SObject, field: Field, id_: str) -> Answer:
             raise no_such_column(name, child.name)
         listed.append(found.name)
     text = f"SELECT {', '.join(listed)} FROM {child.name} WHERE {field.name} = '{id_}'"  # noqa: S608
-    known = describe.catalog(call.org)
-    context = soql_sql.Context(call.org, known, call.base, call.by, deleted=False)
+    known = visible.catalog(call.org, call.by)
+    sources = visible.sources(call.org, call.by)
+    context = soql_sql.Context(call.org, known, call.base, call.by, sources=sources)
     return Answer(200, query.run(context, text))

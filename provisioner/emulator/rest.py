@@ -17,7 +17,6 @@ from provisioner.emulator import (
     composite_tree,
     connect,
     context,
-    describe,
     duplicates,
     limits,
     metadata_rest,
@@ -229,7 +228,7 @@ def _size(call: Call) -> int:
 
 
 def _query_context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
-    known = describe.catalog(call.org)
+    known = visible.catalog(call.org, call.by)
     sources = visible.sources(call.org, call.by)
     return soql_sql.Context(call.org, known, call.base, call.by, deleted, sources)
 

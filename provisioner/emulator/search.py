@@ -59,7 +59,7 @@ def parameterized(call: Call, rest: tuple[str, ...]) -> Answer:
 
 def context(call: Call) -> Context:
     """What the caller's searches see."""
-    known, sources = describe.catalog(call.org), visible.sources(call.org, call.by)
+    known, sources = visible.catalog(call.org, call.by), visible.sources(call.org, call.by)
     return soql_sql.Context(call.org, known, call.base, call.by, sources=sources)
 
 

@@ -1,6 +1,6 @@
-"""The metadata type `SharingSet`: which records users without a role get by account or contact.
+"""The metadata type `SharingSet`: which records users get by their account or contact.
 
-What it grants is not enforced: the local org shares everything with everybody.
+What it grants is enforced by `rules.grants`.
 """
 
 from __future__ import annotations

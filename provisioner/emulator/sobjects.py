@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import changes, describe, describe_json, ids, records, related, transport
+from provisioner.emulator import changes, describe_json, ids, records, related, transport
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found, not_served
+from provisioner.emulator.rules import visible
 from provisioner.emulator.store import parse_timestamp
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def answer(call: Call, names: tuple[str, ...]) -> Answer:
             return _if_modified(call, _describe_global(call))
         case (name, "describe"):
             call.allow("GET", "HEAD")
-            known, sobject = describe.catalog(call.org), _sobject(call, name)
+            known, sobject = visible.catalog(call.org, call.by), _sobject(call, name)
             return _if_modified(call, describe_json.whole(known, sobject, call.base, call.instance))
         case (name, part, *rest) if part in _ELSEWHERE:
             raise _elsewhere(call, name, "/".join((part, *rest)))
@@ -61,18 +62,19 @@ def _elsewhere(call: Call, name: str, what: str) -> SalesforceError:
 def _changed(call: Call, sobject: SObject, which: str) -> Answer:
     call.allow("GET", "HEAD")
     look = changes.updated if which == "updated" else changes.deleted
-    return Answer(200, look(call.org, sobject, call.params["start"], call.params["end"]))
+    start, end = call.params["start"], call.params["end"]
+    return Answer(200, look(call.org, call.by, sobject, start, end))
 
 
 def _sobject(call: Call, name: str) -> SObject:
-    found = describe.catalog(call.org).get(name)
+    found = visible.catalog(call.org, call.by).get(name)
     if found is None:
         raise not_found()
     return found
 
 
 def _describe_global(call: Call) -> dict[str, Any]:
-    known = describe.catalog(call.org)
+    known = visible.catalog(call.org, call.by)
     brief = [
         describe_json.brief(sobject, call.base)
         for sobject in sorted(known.sobjects.values(), key=lambda s: s.name)

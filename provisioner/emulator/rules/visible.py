@@ -1,36 +1,153 @@
-"""Which profiles a user sees: all of them, or with profile filtering on the own one only."""
+"""What a user sees: objects and fields by permission, rows by sharing, profiles by filtering.
+
+Whoever has "Modify All Data" sees the org as it is, and nothing is worked out.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import component_rows
-from provisioner.emulator.rules import permissions
+from provisioner.emulator import component_rows, describe
+from provisioner.emulator.describe import Catalog
+from provisioner.emulator.rules import access, permissions, sharing
 
 if TYPE_CHECKING:
+    from provisioner.emulator.describe import Field, SObject
     from provisioner.emulator.store import Org
 
 SETTINGS: Final = "UserManagementSettings"
 SETTINGS_NAME: Final = "UserManagement"
 
+# "Customer Portal and Partner Portal users can't access this object" (object reference, Profile
+# [V]); that it is so of what else tells of an org's setup: guess.
+_CLOSED: Final = frozenset(
+    {"BackgroundOperation", "EmailTemplate", "FieldPermissions", "LoginHistory",
+     "NetworkMemberGroup", "NetworkSelfRegistration", "ObjectPermissions", "PermissionSet",
+     "PermissionSetAssignment", "PersonAccountOwnerPowerUser", "Profile", "SetupAuditTrail",
+     "UserLicense", "UserLogin"}
+)  # fmt: skip
+_FLAGS: Final = {
+    "createable": "Create", "updateable": "Edit", "deletable": "Delete", "undeletable": "Delete",
+}  # fmt: skip
+
+
+def catalog(org: Org, user_id: str) -> Catalog:
+    """The objects and fields that exist for a user.
+
+    Without the right to read an object it is not there, and a field is not there that field-level
+    security hides: "No such column" (measured in public tests of a JDBC driver [Q]).
+    """
+    whole = describe.catalog(org)
+    if access.may_all(org, user_id):
+        return whole
+    return org.remember(("catalog of", user_id), lambda: _narrowed(org, user_id, whole))
+
 
 def sources(org: Org, user_id: str) -> dict[str, str]:
     """The SQL of the rows of objects of which a user does not see every row."""
-    if not _filtered(org, user_id):
-        return {}
-    own = org.some("User", user_id, "ProfileId")
-    # An id, so that nothing in it needs a quote.
-    id_ = own["ProfileId"] if own else ""
-    return {"Profile": f"""(SELECT * FROM "Profile" WHERE "Id" = '{id_}')"""}  # noqa: S608
+    found = {name: _rows(name, rows) for name, rows in _conditions(org, user_id).items()}
+    if _filtered(org, user_id):
+        own = org.some("User", user_id, "ProfileId")
+        # An id, so that nothing in it needs a quote.
+        id_ = own["ProfileId"] if own else ""
+        found["Profile"] = _rows("Profile", f"\"Id\" = '{id_}'")
+    return found
 
 
 def sees(org: Org, user_id: str, sobject: str, id_: str) -> bool:
     """Whether a user sees one row."""
-    if sobject != "Profile" or not _filtered(org, user_id):
+    if sobject == "Profile":
+        if not _filtered(org, user_id):
+            return True
+        own = org.some("User", user_id, "ProfileId")
+        return own is not None and own["ProfileId"] == id_
+    if not (access.governed(sobject) or sobject == "User") or access.sees_all(org, user_id):
         return True
-    own = org.some("User", user_id, "ProfileId")
-    return own is not None and own["ProfileId"] == id_
+    if sobject != "User":
+        if not access.may(org, user_id, sobject, "Read"):
+            return False
+        return sharing.may(org, user_id, sobject, id_, "Read")
+    rows = sharing.users(org, sharing.person(org, user_id))
+    return rows is None or bool(
+        org.execute(f'SELECT 1 FROM "User" WHERE "Id" = ? AND ({rows})', (id_,))  # noqa: S608
+    )
+
+
+def rows(org: Org, user_id: str, sobject: str) -> str:
+    """The SQL of the rows of one object that a user sees."""
+    found = None if access.sees_all(org, user_id) else _condition(org, user_id, sobject)
+    return f'"{sobject}"' if found is None else _rows(sobject, found)
+
+
+def _rows(name: str, condition: str) -> str:
+    return f'(SELECT * FROM "{name}" WHERE {condition})'  # noqa: S608 - our names and ids
+
+
+def _conditions(org: Org, user_id: str) -> dict[str, str]:
+    if access.sees_all(org, user_id):
+        return {}
+    named = (sobject.name for sobject in describe.catalog(org).sobjects.values())
+    found = {name: _condition(org, user_id, name) for name in named}
+    return {name: rows for name, rows in found.items() if rows is not None}
+
+
+def _condition(org: Org, user_id: str, name: str) -> str | None:
+    if name == "User":
+        return sharing.users(org, sharing.person(org, user_id))
+    if not access.governed(name):
+        return None
+    held = access.rights(org, user_id).get(name, frozenset())
+    if not held & {"Read"}:
+        return "0"
+    if held & {"ViewAllRecords", "ModifyAllRecords"}:
+        return None
+    return sharing.condition(org, sharing.person(org, user_id), name, "Read")
+
+
+# -- objects and fields -------------------------------------------------------------------------
+
+
+def _narrowed(org: Org, user_id: str, whole: Catalog) -> Catalog:
+    external = sharing.person(org, user_id).external
+    found = {}
+    for key, sobject in whole.sobjects.items():
+        if access.governed(sobject.name):
+            if access.may(org, user_id, sobject.name, "Read"):
+                found[key] = _permitted(org, user_id, sobject)
+        elif sobject.name == "UserRole" and not permissions.has(org, user_id, "ViewRoles"):
+            continue  # "View Roles and Role Hierarchy" may read (platform reference 3.4 [V])
+        elif not (external and sobject.name in _CLOSED):
+            found[key] = sobject
+    return Catalog(found)
+
+
+def _permitted(org: Org, user_id: str, sobject: SObject) -> SObject:
+    held = access.rights(org, user_id).get(sobject.name, frozenset())
+    lost = {flag for flag, right in _FLAGS.items() if right not in held}
+    fields = {
+        key: kept
+        for key, field in sobject.fields.items()
+        if (kept := _secured(org, user_id, sobject, field)) is not None
+    }
+    return replace(sobject, flags=sobject.flags - lost, fields=fields)
+
+
+def _secured(org: Org, user_id: str, sobject: SObject, field: Field) -> Field | None:
+    """The field as field-level security leaves it; parts of an address are as the whole [U]."""
+    if not field.permissionable:
+        return field
+    if not field.custom and access.of_standard_profile(org, user_id):
+        return field
+    readable, editable = access.fields(org, user_id)
+    names = {f"{sobject.name}.{name}" for name in (field.name, field.compound) if name}
+    if field.type == "address":
+        parts = (part for part in sobject.fields.values() if part.compound == field.name)
+        names |= {f"{sobject.name}.{part.name}" for part in parts}
+    if not names & readable:
+        return None
+    return field if names & editable else replace(field, createable=False, updateable=False)
 
 
 def _filtered(org: Org, user_id: str) -> bool:

@@ -127,7 +127,7 @@ def test_a_site_is_never_changed_or_deleted_by_connect(rest, site):
         )
     assert rest.refusal("DELETE", f"/sobjects/Network/{id_}")[1] == "INVALID_TYPE_FOR_OPERATION"
     assert rest.refusal("POST", "/sobjects/Network", {"Name": "x"})[1] == (
-        "INVALID_TYPE_FOR_OPERATION"
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
     )
     assert rest.refusal("GET", "/connect/communities/0DB000000000009")[0] == 404
     assert rest.refusal("GET", "/connect/communities/nonsense")[0] == 404

@@ -357,8 +357,10 @@ def test_the_home_page_lists_what_one_may_see(client, org, jane):
 
 
 def test_a_tab_shows_the_records_of_the_user(client, org, admin, jane, contact):
-    for subject, who in (("Mine", contact), ("Theirs", None)):
-        org.insert("Case", {"Subject": subject, "ContactId": who}, by=admin)
+    """A user without a role sees the own cases; those of the contact take a sharing set."""
+    for subject, owner in (("Mine", jane), ("Theirs", admin)):
+        values = {"Subject": subject, "ContactId": contact, "OwnerId": owner}
+        org.insert("Case", values, by=admin)
     log_in(client, org)
     (mine,) = org.select("Case", Subject="Mine")
     shown = html.fromstring(client.get("/500/o").text).xpath('//*[@id="records"]//th/text()')

@@ -251,7 +251,8 @@ def test_a_parent_named_by_its_key(rest):
           ("Cannot deserialize instance of date from VALUE_STRING value tomorrow or request may be"
           " missing a required field at [line:1, column:41]"), None)),
         ("UserLicense", {"Name": "x"},
-         ("INVALID_TYPE_FOR_OPERATION", "entity type cannot be inserted: User License", [])),
+         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "entity type cannot be inserted: User License",
+          [])),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused(rest, sobject, values, refusal):

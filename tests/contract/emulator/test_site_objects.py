@@ -39,12 +39,12 @@ def test_a_site_has_a_row_that_nobody_writes(rest, site):
         "GuestRecordDefaultOwner.Username", "OptionsAllowStandardPortalPages", "ArchiveStatus",
     ) == [("Acme_Help", "Acme Help", "Active", "help", ADMIN, ADMIN, True, "NotArchived")]  # fmt: skip
     assert rest("GET", f"/sobjects/Site/{id_}")[1]["Name"] == "Acme_Help"
-    for method, path in (
-        ("PATCH", f"/sobjects/Site/{id_}"),
-        ("DELETE", f"/sobjects/Site/{id_}"),
-        ("POST", "/sobjects/Site"),
+    for method, path, code in (
+        ("PATCH", f"/sobjects/Site/{id_}", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+        ("DELETE", f"/sobjects/Site/{id_}", "INVALID_TYPE_FOR_OPERATION"),
+        ("POST", "/sobjects/Site", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
     ):
-        assert rest.refusal(method, path, {"MasterLabel": "x"})[1] == "INVALID_TYPE_FOR_OPERATION"
+        assert rest.refusal(method, path, {"MasterLabel": "x"})[1] == code
 
 
 def test_a_site_comes_with_its_guest(rest, site):
