@@ -89,7 +89,8 @@ def _add_fields(
     plan: Plan, scope: Scope, query: Query, item: Fields, seen: set[tuple[str, ...]]
 ) -> None:
     if item.which != "standard" and not 0 < (query.limit or 0) <= _MOST_ALL_FIELDS:
-        raise SalesforceError(  # the limit: SOQL guide, "FIELDS()" [V]; words as public posts have it [Q]
+        # the limit: SOQL guide, "FIELDS()" [V]; the words as public posts have them [Q]
+        raise SalesforceError(
             "MALFORMED_QUERY", "The SOQL FIELDS function must have a LIMIT of at most 200"
         )
     for found in scope.sobject.fields.values():

@@ -167,8 +167,8 @@ def _allowed(org: Org, by: str, sobject: SObject, right: str, id_: str | None = 
 
 
 def _impossible(sobject: SObject, right: str) -> SalesforceError:
-    if right not in access.DONE:
-        # code and text as remembered from real orgs; in no source at hand: guess
-        message = f"entity type cannot be {right.lower()}d: {sobject.label}"
-        return SalesforceError("INVALID_TYPE_FOR_OPERATION", message, ())
-    return access.cannot(sobject, access.DONE[right])
+    """The refusal of what nobody may do; to delete, as remembered from real orgs (guess)."""
+    if right in access.DONE:
+        return access.cannot(sobject, access.DONE[right])
+    message = f"entity type cannot be {right.lower()}d: {sobject.label}"
+    return SalesforceError("INVALID_TYPE_FOR_OPERATION", message, ())
