@@ -109,7 +109,8 @@ def _carry_out(
     try:
         ran = running.carry_out(options, planned, loaded, org)
     except LeaseTaken as taken:
-        output.say(f"{taken}, last heard of {taken.heard:.0f} s ago", _LEASE)
+        remedy = _LEASE.format(seconds=f"{taken.seconds:.0f}")
+        output.say(f"{taken}, last heard of {taken.heard:.0f} s ago", remedy)
         return REFUSED
     except NotAllowed as error:
         output.say(f"the lease on the org can not be taken: {error}", _NO_LEASE)
@@ -149,8 +150,8 @@ def _checked(ran: running.Ran, loaded: Loaded, org: Org) -> tuple[int, Planned |
 
 
 _LEASE = (
-    "wait for it (`--lease-wait 600`); if its machine is gone the lease ends by itself after two "
-    "minutes, or by `provisioner lease break`"
+    "wait for it (`--lease-wait 600`); if its machine is gone the lease ends by itself in "
+    "{seconds} s, or by `provisioner lease break`"
 )
 _NO_LEASE = (
     "give the user the permission `Manage Users`, or apply with `--no-lease` where nobody else "

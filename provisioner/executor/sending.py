@@ -29,7 +29,11 @@ Reply = tuple[Item, Answer]
 
 
 class Sender:
-    """Carries batches to one org. `stopping` is asked before each, and while a job runs."""
+    """Carries batches to one org.
+
+    `stopping` is asked before each, and while a job runs; `processed` is told of the rows of a job
+    that were tried since it was told last.
+    """
 
     def __init__(
         self,
@@ -91,7 +95,7 @@ class Sender:
         begun = range(0)
         if self._journal:
             begun = self._journal.begin([(item.address, item.call) for item in batch.items])
-        watching = _Watching(self, self._journal, begun)
+        watching = _Watching(self._stopping, self._processed, self._journal, begun)
         try:
             answers = self._org.call_all(calls, watching)
         except OrgError as error:
@@ -102,20 +106,19 @@ class Sender:
             )
         return list(zip(batch.items, answers, strict=True))
 
-    @property
-    def stopping(self) -> bool:
-        return self._stopping()
-
-    def processed(self, rows: int) -> None:
-        """So many more rows of a bulk job were tried."""
-        self._processed(rows)
-
 
 class _Watching:
     """What a bulk job tells, on its way to the journal and to whoever looks on."""
 
-    def __init__(self, sender: Sender, journal: Journal | None, begun: range) -> None:
-        self._sender = sender
+    def __init__(
+        self,
+        stopping: Callable[[], bool],
+        processed: Callable[[int], None],
+        journal: Journal | None,
+        begun: range,
+    ) -> None:
+        self._stopping = stopping
+        self._processed = processed
         self._journal = journal
         self._begun = begun
         self._lock = threading.Lock()
@@ -123,7 +126,7 @@ class _Watching:
 
     @property
     def stopping(self) -> bool:
-        return self._sender.stopping
+        return self._stopping()
 
     def job(self, id_: str) -> None:
         if self._journal:
@@ -134,7 +137,7 @@ class _Watching:
         with self._lock:
             more, self._seen = rows - self._seen, rows
         if more > 0:
-            self._sender.processed(more)
+            self._processed(more)
 
 
 def _ended(number: int, answer: Answer) -> Ended:
