@@ -358,3 +358,18 @@ def test_a_page_of_many_steps_stays_small():
     assert len(list(parsed.iter("address"))) == 5_000
     assert len(parsed.find_class("step")) == page.MOST
     assert len(shown) < 3_000_000
+
+
+@pytest.mark.parametrize("steps_", [1_000, 1_001, 2_000, 2_001, 3_500])
+def test_json_of_many_steps_is_the_same_json(steps_):
+    view = big(steps_)
+    assert json.loads(report.render(view, "json", "1")) == view
+
+
+def test_a_name_in_the_line_of_a_step_can_not_be_markup():
+    view = big(page.MOST + 1)
+    view["steps"][-1] |= {"address": 'contact/<b onclick="x()">&', "file": "<i>.csv"}
+    shown = pages.fromstring(report.render(view, "html", "1"))
+    row = shown.get_element_by_id(f"step-{page.MOST + 1}")
+    assert own_text(row.find(".//address")) == 'contact/<b onclick="x()">&'
+    assert not list(row.iter("b", "i"))
