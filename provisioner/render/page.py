@@ -23,6 +23,7 @@ from provisioner.render.words import DRIFTED, author, count, value, visible
 
 MOST = 1_000
 """So many steps are shown with their fields; those beyond, which nobody reads, in a line each."""
+_DONE = {"outcome": "done"}
 _DRIFT_COUNTS = {
     "create": "missing",
     "update": "changed",
@@ -88,11 +89,17 @@ def _row(step: Mapping[str, Any]) -> Markup:
     """A step in one line; there can be a hundred thousand, for which a template is slow."""
     action, number, marks = step["action"], step["number"], " ".join(_marks(step))
     place = f"{escape(visible(step['file']))}:{step['line']}" if step["file"] else ""
+    ended = ""
+    if step.get("result", _DONE)["outcome"] != "done":
+        result = step["result"]
+        why = ": ".join(filter(None, (result["code"], result["reason"])))
+        ended = f' <span class="tone {result["outcome"]}">{result["outcome"]}</span>'
+        ended += f" {escape(visible(why))}"
     # All that is not a word of ours is escaped.
     return Markup(  # noqa: S704
         f'<tr class="{action}" id="step-{number}" data-kind="{_kind(step)}" data-action="{action}"'
         f' data-mark="{marks}"><td class="dim">{number}</td><td class="tone">{action}</td><td>'
-        f"<address>{escape(visible(step['address']))}</address></td>"
+        f"<address>{escape(visible(step['address']))}</address>{ended}</td>"
         f'<td class="l">{place}</td></tr>\n'
     )
 

@@ -368,8 +368,12 @@ def test_json_of_many_steps_is_the_same_json(steps_):
 
 def test_a_name_in_the_line_of_a_step_can_not_be_markup():
     view = big(page.MOST + 1)
-    view["steps"][-1] |= {"address": 'contact/<b onclick="x()">&', "file": "<i>.csv"}
+    result = {"outcome": "failed", "code": "INVALID_FIELD", "reason": "no <i>such</i> field"}
+    view["steps"][-1] |= {
+        "address": 'contact/<b onclick="x()">&', "file": "<i>.csv", "result": result,
+    }  # fmt: skip
     shown = pages.fromstring(report.render(view, "html", "1"))
     row = shown.get_element_by_id(f"step-{page.MOST + 1}")
     assert own_text(row.find(".//address")) == 'contact/<b onclick="x()">&'
+    assert "failed INVALID_FIELD: no <i>such</i> field" in own_text(row)
     assert not list(row.iter("b", "i"))
