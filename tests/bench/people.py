@@ -8,10 +8,12 @@ import contextlib
 import csv
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,13 +213,38 @@ def run(arguments: list, served: Served | None = None, cwd: Path | None = None, 
     start = time.perf_counter()
     process = subprocess.Popen(list(map(str, arguments)), env=environ, cwd=cwd, stdout=write)
     os.close(write)
+    peak = Peak(process.pid)
     with os.fdopen(read, encoding="utf-8") as stream:
         out = stream.read()
+    peak.join()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, out[-2000:]
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out)
+    megabytes = peak.megabytes or usage.ru_maxrss / 1024
+    return Run(seconds, usage.ru_utime + usage.ru_stime, megabytes, out)
+
+
+class Peak(threading.Thread):
+    """The peak memory of a process by what Linux says of it until it ends.
+
+    `ru_maxrss` will not do: it counts what this process had when it made the other.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.megabytes = 0.0
+        self._status = Path(f"/proc/{pid}/status")
+        self.start()
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError):
+            # A process that has ended, and was not waited for, has a status without it.
+            while found := re.search(
+                r"^VmHWM:\s+(\d+) kB$", self._status.read_text(), re.MULTILINE
+            ):
+                self.megabytes = int(found[1]) / 1024
+                time.sleep(0.02)
 
 
 if __name__ == "__main__":
