@@ -3,15 +3,12 @@
 Run with `uv run python tests/bench/scaling.py [most] [least]`, from 1,000 to 100,000 people by
 default, each number about twice the one before. Measured are `validate`, a plan that creates
 everybody, and a plan that finds everybody as wanted, each as one process against a local org in
-another; time is that of the processor, which other work on the machine does not change, above
-what a spec without people takes. Memory is told above that, too, and as what a doubling adds to
-it against what the doubling before added: a process with people uses again in part what one without
-has at its peak, which makes small numbers look better than they are, and the ratios after them worse.
+another; time is that of the processor, which other work on the machine does not change, and time
+and memory are those above what a spec without people takes.
 """
 
 import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 import people
@@ -30,23 +27,25 @@ def main():
         for size in [0, *sizes]:
             rows[size] = measured(Path(folder) / str(size), size)
     for number, name in enumerate(("validate", "plan that creates", "empty plan")):
-        print(
-            f"{name}\n{'people':>9}{'seconds':>9}{'ratio':>7}{'memory':>10}{'ratio':>7}{'growth':>8}"
-        )
-        runs = [rows[size][number] for size in sizes]
-        seconds = [run.cpu - rows[0][number].cpu for run in runs]
-        # What is small is mostly noise.
-        ratios = [b / a if a > 0.5 else None for a, b in pairwise(seconds)]
-        above = [run.megabytes - rows[0][number].megabytes for run in runs]
-        memory = [b / a if a > 10 else None for a, b in pairwise(above)]
-        grown = [b.megabytes - a.megabytes for a, b in pairwise(runs)]
-        more = [b / a if a > 10 else None for a, b in pairwise(grown)]
-        shown = zip([None, *ratios], [None, *memory], [None, None, *more], strict=True)
-        for size, run, found in zip(sizes, runs, shown, strict=True):
-            said = [f"{r:.2f}" if r else "" for r in found]
-            print(f"{size:>9}{run.cpu:>9.2f}{said[0]:>7}", end="")
-            print(f"{run.megabytes:>7.0f} MB{said[1]:>7}{said[2]:>8}")
-        worst = max([r for r in (*ratios, *more) if r], default=0.0)
+        print(f"{name}\n{'people':>9}{'seconds':>9}{'ratio':>7}{'memory':>10}{'ratio':>7}")
+        base, worst = rows[0][number], 0.0
+        for before, size in zip([None, *sizes], sizes, strict=False):
+            run = rows[size][number]
+            line = f"{size:>9}{run.cpu:>9.2f}"
+            ratios = []
+            for attribute in ("cpu", "megabytes"):
+                found = getattr(run, attribute) - getattr(base, attribute)
+                was = (
+                    getattr(rows[before][number], attribute) - getattr(base, attribute)
+                    if before
+                    else 0
+                )
+                # What is small is mostly noise.
+                enough = was > (0.5 if attribute == "cpu" else 10)
+                ratios.append(found / was if enough else None)
+            worst = max(worst, *(r for r in ratios if r), 0.0)
+            shown = [f"{r:.2f}" if r else "" for r in ratios]
+            print(f"{line}{shown[0]:>7}{run.megabytes:>7.0f} MB{shown[1]:>7}")
         print(f"  worst {worst:.2f}, target {TARGET}  {'ok' if worst <= TARGET else 'MISSED'}")
 
 
