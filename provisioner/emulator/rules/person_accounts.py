@@ -23,6 +23,7 @@ FEATURE: Final = "PersonAccounts"
 # A user who may own more than 50,000 portal accounts (3.3 [V]; that limit is not enforced, and the
 # key prefix of its object is a guess).
 POWER_USER: Final = "PersonAccountOwnerPowerUser"
+MOST_OWNED: Final = 50_000
 _ADDRESS: Final = (
     "City", "Country", "GeocodeAccuracy", "Latitude", "Longitude", "PostalCode", "State", "Street",
 )  # fmt: skip
@@ -177,6 +178,29 @@ def add_power_user(org: Org, by: str, row: Mapping[str, Any]) -> str:
     if org.find(POWER_USER, UserId=row["UserId"], PortalType=row["PortalType"]):
         raise SalesforceError("DUPLICATE_VALUE", "The user is a power user already.", ("UserId",))
     return org.insert(POWER_USER, row, by=by)
+
+
+def may_own_more(org: Org, owner_id: str) -> None:
+    """Refuses the 50,001st person with a role of one owner who is no power user.
+
+    Counted are people, and business accounts with account role optimization, which this org does
+    not have; not those of users without roles (help, "Experience Cloud Site User Account Ownership
+    Limitations" [V]; platform reference 3.3 [V]). Code and text: guess.
+    """
+    counted = (
+        'SELECT COUNT(*) FROM (SELECT 1 FROM "UserRole" WHERE "PortalAccountOwnerId" = ?'
+        " AND \"PortalRole\" = 'PersonAccount' LIMIT ?)"
+    )
+    ((count,),) = org.execute(counted, (owner_id, MOST_OWNED))
+    if count >= MOST_OWNED and not org.find(
+        POWER_USER, UserId=owner_id, PortalType="CustomerPortal"
+    ):
+        raise SalesforceError(
+            "LIMIT_EXCEEDED",
+            f"The owner of the account can't own more than {MOST_OWNED:,} portal accounts:"
+            " Account ID",
+            ("ContactId",),
+        )
 
 
 def keeps_role(org: Org, user_id: str) -> None:

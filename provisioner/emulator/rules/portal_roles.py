@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import person_accounts
 from provisioner.emulator.rules.profiles import license_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def follow_owner(org: Org, by: str, account_id: str, owner_id: str) -> None:
     """Hangs an account's roles under the role of the account's owner (3.4 [I])."""
     owner = org.get("User", owner_id)
     for role in org.select("UserRole", PortalAccountId=account_id):
+        if role["PortalRole"] == "PersonAccount" and role["PortalAccountOwnerId"] != owner_id:
+            person_accounts.may_own_more(org, owner_id)
         values = {"PortalAccountOwnerId": owner_id}
         above = org.get("UserRole", role["ParentRoleId"]) if role["ParentRoleId"] else None
         if owner and (above is None or above["PortalAccountId"] != account_id):
@@ -126,6 +129,8 @@ def _is_person(org: Org, account_id: str | None) -> bool:
 
 
 def _made(org: Org, by: str, account: Mapping[str, Any], kind: str) -> dict[str, str]:
+    if account["IsPersonAccount"]:
+        person_accounts.may_own_more(org, account["OwnerId"])
     owner = org.get("User", account["OwnerId"])
     above = owner["UserRoleId"] if owner else None
     word = "Partner" if kind == "Partner" else "Customer"

@@ -3,6 +3,7 @@
 import pytest
 
 from provisioner.emulator import seed
+from provisioner.emulator.rules.person_accounts import MOST_OWNED
 
 from .conftest import URL
 
@@ -254,6 +255,34 @@ def test_a_power_user_is_at_the_root_of_the_hierarchy_and_stays_there(rest, admi
         "FIELD_INTEGRITY_EXCEPTION",
         "Only users at the root of the role hierarchy can be power users: User ID",
     )
+
+
+def test_an_owner_of_fifty_thousand_people_must_be_a_power_user(rest, local, jane, profiles, admin):
+    rest.create("User", **user(rest, jane, profiles["Customer Portal Manager Custom"]))
+    others = f"""
+        INSERT INTO "UserRole" ("Id", "Name", "DeveloperName", "PortalType", "PortalRole",
+            "PortalAccountOwnerId")
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MOST_OWNED - 1})
+        SELECT printf('00ELo%013d', 1000000 + i), 'Person ' || i, 'P' || i, 'CustomerPortal',
+            'PersonAccount', ? FROM n"""
+    local.execute(others, (admin,))
+    next_ = rest.create("Account", LastName="Next", PersonEmail="next@acme.example")
+    new = user(rest, next_, profiles["Customer Portal Manager Custom"]) | {
+        "Username": "next@acme.example.portal", "CommunityNickname": "next",
+    }  # fmt: skip
+    assert rest.refusal("POST", "/sobjects/User", new)[1:3] == (
+        "LIMIT_EXCEEDED",
+        "The owner of the account can't own more than 50,000 portal accounts: Account ID",
+    )
+    high = new | {"ProfileId": profiles["High Volume Customer Portal"]}
+    assert rest("POST", "/sobjects/User", high)[0] == 201, "users without roles do not count"
+    power = {"DeveloperName": "Admin", "MasterLabel": "Admin", "PortalType": "CustomerPortal"}
+    rest.create("PersonAccountOwnerPowerUser", **power, UserId=admin)
+    last = rest.create("Account", LastName="Last", PersonEmail="last@acme.example")
+    more = user(rest, last, profiles["Customer Portal Manager Custom"]) | {
+        "Username": "last@acme.example.portal", "CommunityNickname": "last",
+    }  # fmt: skip
+    assert rest("POST", "/sobjects/User", more)[0] == 201
 
 
 def test_there_are_no_power_users_without_people(rest):
