@@ -59,7 +59,8 @@ _ELSEWHERE: Final = frozenset(
      "describeQuickActions", "describeSObjectListViews", "describeSearchLayouts",
      "describeSearchScopeOrder", "describeSearchableEntities", "describeSoftphoneLayout",
      "describeSoqlListViews", "describeTabs", "describeTheme", "describeVisualForce",
-     "executeListView", "findDuplicates", "findDuplicatesByIds", "performQuickActions", "process",
+     "executeListView", "findDuplicates", "findDuplicatesByIds", "merge", "performQuickActions",
+     "process",
      "renderEmailTemplate", "renderStoredEmailTemplate", "retrieveQuickActionTemplates",
      "sendEmail", "sendEmailMessage"}
 )  # fmt: skip

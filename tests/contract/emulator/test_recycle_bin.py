@@ -112,7 +112,7 @@ def test_a_user_was_never_deleted(local, bin_, admin):
 
 
 def test_what_the_org_has_not_is_refused_by_name(soap):
-    for name in ("describeTabs", "sendEmail", "process"):
+    for name in ("describeTabs", "sendEmail", "process", "merge"):
         code, *_, text = fault(soap(f"<{name}/>"))
         assert code == "sf:FUNCTIONALITY_NOT_ENABLED"
         assert name in text
