@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 FEATURE: Final = "PersonAccounts"
-# A user who may own more than 50,000 portal accounts (3.3 [V]; that limit is not enforced, and the
-# key prefix of its object is a guess).
+# A user who may own more than 50,000 portal accounts (3.3 [V]; the key prefix of its object is a
+# guess).
 POWER_USER: Final = "PersonAccountOwnerPowerUser"
 MOST_OWNED: Final = 50_000
 _ADDRESS: Final = (
@@ -187,6 +187,9 @@ def may_own_more(org: Org, owner_id: str) -> None:
     not have; not those of users without roles (help, "Experience Cloud Site User Account Ownership
     Limitations" [V]; platform reference 3.3 [V]). Code and text: guess.
     """
+    ((most,),) = org.execute('SELECT MAX("rowid") FROM "UserRole"')
+    if (most or 0) < MOST_OWNED:
+        return  # there are no more rows than that: most orgs have nothing to count
     counted = (
         'SELECT COUNT(*) FROM (SELECT 1 FROM "UserRole" WHERE "PortalAccountOwnerId" = ?'
         " AND \"PortalRole\" = 'PersonAccount' LIMIT ?)"
