@@ -113,10 +113,7 @@ class FieldSpans(Mapping[str, Span]):
         self._paths = paths
 
     def __getitem__(self, name: str) -> Span:
-        if not name:
-            return self._spec.span
-        path = self._paths[name]
-        return self._spec.spans.get(path) or self._spec.at(*path)
+        return self._spec.at(*self._paths[name]) if name else self._spec.span
 
     # What a Mapping makes of it goes through an exception for every field that has no place.
 

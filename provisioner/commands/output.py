@@ -78,8 +78,8 @@ def write_reports(shown: Mapping[str, Any], files: Iterable[str]) -> None:
     for file in files:
         path = Path(file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as file_:
-            file_.writelines(_pieces(shown, ENDINGS[path.suffix]))
+        with path.open("w", encoding="utf-8") as stream:
+            stream.writelines(_pieces(shown, ENDINGS[path.suffix]))
 
 
 def _pieces(shown: Mapping[str, Any], format_: Any) -> Iterator[str]:

@@ -132,9 +132,7 @@ def _unsupported(message: str) -> SalesforceError:
 
 
 def _context(org: Org, by: str, *, deleted: bool, version: int = 0) -> soql_sql.Context:
-    known = visible.catalog(org, by)
-    base, sources = f"/services/data/v{version}.0", visible.sources(org, by)
-    return soql_sql.Context(org, known, base, by, deleted, sources)
+    return visible.context(org, by, f"/services/data/v{version}.0", deleted=deleted)
 
 
 def _queried(org: Org, job: Job) -> Job:

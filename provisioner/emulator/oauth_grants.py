@@ -169,9 +169,7 @@ def _by_refresh_token(org: Org, given: str) -> str:
     owner = refresh_tokens.owner(org, given)
     if owner is None:  # platform reference 7 [V]
         raise OAuthError("invalid_grant", "expired access/refresh token")
-    user = org.get("User", owner)
-    assert user is not None, "users are never removed"
-    _may_log_in(org, user)
+    _may_log_in(org, _user(org, owner))
     return owner
 
 

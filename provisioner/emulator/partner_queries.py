@@ -12,7 +12,6 @@ from provisioner.emulator import (
     query,
     records,
     search,
-    soql_sql,
     sosl,
 )
 from provisioner.emulator.errors import SalesforceError
@@ -42,17 +41,18 @@ def _first_page(call: Call, *, deleted: bool) -> dict[str, Any]:
     asked = partner_xml.text(call.headers.get("QueryOptions"), "batchSize").strip()
     page = max(200, min(query.PAGE, int(asked))) if asked.isdecimal() else query.PAGE
     text = partner_xml.text(call.body, "queryString")
-    return _page(query.run(_context(call, deleted=deleted), text, page=page))
+    here = visible.context(call.org, call.by, call.base, deleted=deleted)
+    return _page(query.run(here, text, page=page))
 
 
 def _query_more(call: Call) -> list[Any]:
     locator = partner_xml.text(call.body, "queryLocator")
-    return [_page(query.more(_context(call), locator))]
+    return [_page(query.more(visible.context(call.org, call.by, call.base), locator))]
 
 
 def _search(call: Call) -> list[Any]:
     text = partner_xml.text(call.body, "searchString")
-    found = search.find(_context(call), sosl.parse(text))
+    found = search.find(visible.context(call.org, call.by, call.base), sosl.parse(text))
     # what the id of a search is for, nobody is told: empty (guess)
     return [
         {
@@ -60,12 +60,6 @@ def _search(call: Call) -> list[Any]:
             "searchRecords": [{"record": partner_xml.record(one)} for one in found],
         }
     ]
-
-
-def _context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
-    known = visible.catalog(call.org, call.by)
-    sources = visible.sources(call.org, call.by)
-    return soql_sql.Context(call.org, known, call.base, call.by, deleted, sources)
 
 
 def _page(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import ids, query, records, soql_sql
+from provisioner.emulator import ids, query, records
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, no_such_column, not_found
 from provisioner.emulator.rules import visible
@@ -58,7 +58,4 @@ def _children(call: Call, child: SObject, field: Field, id_: str) -> Answer:
             raise no_such_column(name, child.name)
         listed.append(found.name)
     text = f"SELECT {', '.join(listed)} FROM {child.name} WHERE {field.name} = '{id_}'"  # noqa: S608
-    known = visible.catalog(call.org, call.by)
-    sources = visible.sources(call.org, call.by)
-    context = soql_sql.Context(call.org, known, call.base, call.by, sources=sources)
-    return Answer(200, query.run(context, text))
+    return Answer(200, query.run(visible.context(call.org, call.by, call.base), text))

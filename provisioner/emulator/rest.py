@@ -140,7 +140,7 @@ def _route(call: Call) -> Answer:
             return _query(call, deleted=kind == "queryAll")
         case ("query" | "queryAll", locator):
             call.allow("GET", "HEAD")
-            return Answer(200, query.more(_query_context(call), locator))
+            return Answer(200, query.more(visible.context(call.org, call.by, call.base), locator))
         case (name, *rest) if name in _BELOW:
             return _BELOW[name](call, tuple(rest))
         case ("recent",):
@@ -182,7 +182,7 @@ _PARTS_OF_OBJECTS: Final = frozenset(
 
 def _query(call: Call, *, deleted: bool = False) -> Answer:
     call.allow("GET", "HEAD")
-    here, text = _query_context(call, deleted=deleted), _soql(call)
+    here, text = visible.context(call.org, call.by, call.base, deleted=deleted), _soql(call)
     if _columns_only(call):
         return Answer(200, soql_columns.columns(here, text))
     return Answer(200, query.run(here, text, page=_size(call)))
@@ -225,12 +225,6 @@ def _size(call: Call) -> int:
         if name.strip().lower() == "batchsize" and size.strip().isdecimal():
             return max(200, min(query.PAGE, int(size.strip()[:9])))
     return query.PAGE
-
-
-def _query_context(call: Call, *, deleted: bool = False) -> soql_sql.Context:
-    known = visible.catalog(call.org, call.by)
-    sources = visible.sources(call.org, call.by)
-    return soql_sql.Context(call.org, known, call.base, call.by, deleted, sources)
 
 
 _BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {

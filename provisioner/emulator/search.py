@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, query, soql, soql_sql, sosl
+from provisioner.emulator import describe, query, soql, sosl
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found, not_served
 from provisioner.emulator.rules import visible
@@ -45,7 +45,7 @@ def answer(call: Call, rest: tuple[str, ...]) -> Answer:
     text = call.params.get("q", "")
     if not text.strip():
         raise sosl.malformed("SOSL statements cannot be empty or null")  # guess
-    return _wrapped(call, find(context(call), sosl.parse(text)))
+    return _wrapped(call, find(visible.context(call.org, call.by, call.base), sosl.parse(text)))
 
 
 def parameterized(call: Call, rest: tuple[str, ...]) -> Answer:
@@ -54,13 +54,7 @@ def parameterized(call: Call, rest: tuple[str, ...]) -> Answer:
         raise not_found()
     call.allow("GET", "HEAD", "POST")
     asked = call.json() if call.method == "POST" else _of_params(call)
-    return _wrapped(call, find(context(call), _of_json(asked)))
-
-
-def context(call: Call) -> Context:
-    """What the caller's searches see."""
-    known, sources = visible.catalog(call.org, call.by), visible.sources(call.org, call.by)
-    return soql_sql.Context(call.org, known, call.base, call.by, sources=sources)
+    return _wrapped(call, find(visible.context(call.org, call.by, call.base), _of_json(asked)))
 
 
 def find(here: Context, search: Search) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from provisioner.call import Call
@@ -24,7 +24,6 @@ class Known:
         self.ids = dict(ids)
         self._org = org
         self._found: dict[Lookup, str] = {}
-        self._held: dict[type, tuple[str, ...]] = {}
 
     def resolve(self, call: Call) -> Call:
         """The same call with every Ref and Lookup replaced by the Id it stands for.
@@ -32,7 +31,7 @@ class Known:
         A lookup is asked of the org once. Raises UnmetError, or OrgError.
         """
         changes: dict[str, Any] = {}
-        for name in self._names(call):
+        for name in call.__match_args__:
             value = getattr(call, name)
             if isinstance(value, _STANDS_FOR_AN_ID):
                 changes[name] = self._id(value)
@@ -50,13 +49,6 @@ class Known:
         if value not in self._found:
             self._found[value] = self._find(value)
         return self._found[value]
-
-    def _names(self, call: Call) -> tuple[str, ...]:
-        """What the calls of its class hold."""
-        found = self._held.get(type(call))
-        if found is None:
-            found = self._held[type(call)] = tuple(field.name for field in fields(call))
-        return found
 
     def _find(self, lookup: Lookup) -> str:
         found = self._org.find(lookup)

@@ -23,7 +23,6 @@ from provisioner.render.words import DRIFTED, author, count, value, visible
 
 MOST = 1_000
 """So many steps are shown with their fields; those beyond, which nobody reads, in a line each."""
-_DONE = {"outcome": "done"}
 _DRIFT_COUNTS = {
     "create": "missing",
     "update": "changed",
@@ -89,9 +88,8 @@ def _row(step: Mapping[str, Any]) -> Markup:
     """A step in one line; there can be a hundred thousand, for which a template is slow."""
     action, number, marks = step["action"], step["number"], " ".join(_marks(step))
     place = f"{escape(visible(step['file']))}:{step['line']}" if step["file"] else ""
-    ended = ""
-    if step.get("result", _DONE)["outcome"] != "done":
-        result = step["result"]
+    ended, result = "", step.get("result")
+    if result and result["outcome"] != "done":
         why = ": ".join(filter(None, (result["code"], result["reason"])))
         ended = f' <span class="tone {result["outcome"]}">{result["outcome"]}</span>'
         ended += f" {escape(visible(why))}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from provisioner.emulator import component_rows, describe
 from provisioner.emulator.describe import Catalog
 from provisioner.emulator.rules import access, permissions, sharing
+from provisioner.emulator.soql_sql import Context
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import Field, SObject
@@ -54,6 +55,11 @@ def sources(org: Org, user_id: str) -> dict[str, str]:
         id_ = own["ProfileId"] if own else ""
         found["Profile"] = _rows("Profile", f"\"Id\" = '{id_}'")
     return found
+
+
+def context(org: Org, user_id: str, base: str, *, deleted: bool = False) -> Context:
+    """Where the queries of a user run: on the objects, fields and rows that the user sees."""
+    return Context(org, catalog(org, user_id), base, user_id, deleted, sources(org, user_id))
 
 
 def sees(org: Org, user_id: str, sobject: str, id_: str) -> bool:

@@ -55,10 +55,6 @@ class _PagesKind:
             return None
         return {"fullName": pages.name} | self._shown(pages)
 
-    def id_of(self, org: Org, full_name: str) -> str:
-        pages = site_pages.find(org, full_name)
-        return "" if pages is None else pages.row.id
-
     def create(self, org: Org, values: Value, by: str) -> None:
         """Makes the pages of a site, or refuses those that can not be."""
         name = values["fullName"]

@@ -55,10 +55,7 @@ class DigitalExperienceBundles(StoredKind):
 
     def _check_free(self, org: Org, row: Row) -> None:
         name = unquote(row.full_name)
-        if any(
-            json.loads(config.body)["space"] == name
-            for config in component_rows.rows(org, site_pages.CONFIG)
-        ):
+        if site_pages.has_site(org, name):
             raise SalesforceError(  # guess
                 "DEPENDENCY_EXISTS", f"The workspace {name} belongs to a site", ()
             )

@@ -86,10 +86,7 @@ class DigitalExperiences:
         if row is None or rest == files:
             raise no_such("fullName", self.name, full_name, fields=())
         space = unquote(row.full_name)
-        if any(
-            json.loads(config.body)["space"] == space
-            for config in component_rows.rows(org, site_pages.CONFIG)
-        ):
+        if site_pages.has_site(org, space):
             page_rules.check_space(space, rest)
         _store(org, by, row, rest)
 

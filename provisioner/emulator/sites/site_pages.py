@@ -50,8 +50,7 @@ class Pages:
 def of_row(row: Row) -> Pages:
     """The pages that a stored component holds."""
     body = json.loads(row.body)
-    files = {path: base64.b64decode(text) for path, text in body["files"].items()}
-    return Pages(row, body["label"], body["framework"], body["path"], files)
+    return Pages(row, body["label"], body["framework"], body["path"], decoded(body["files"]))
 
 
 def rows(org: Org) -> list[Pages]:
@@ -128,6 +127,12 @@ def make(
         config = json.dumps({"label": label, "site": site, "space": f"site/{name}"})
         component_rows.add(org, CONFIG, org.new_id(site_rows.PREFIX), name, config, by)
         add(org, by, name, label, ENHANCED, prefix or None, {})
+
+
+def has_site(org: Org, space: str) -> bool:
+    """Whether a site was made of the workspace of that name."""
+    configs = component_rows.rows(org, CONFIG)
+    return any(json.loads(config.body)["space"] == space for config in configs)
 
 
 def encoded(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from .package_zip import Soap, manifest, messages, problems
-from .test_metadata_sites import file, network, profiles
+from .test_metadata_sites import SITE, file, network, profiles
 
 TYPES = ("CustomSite", "DigitalExperienceBundle", "DigitalExperienceConfig", "ExperienceBundle",
          "Network", "SiteDotCom")  # fmt: skip
@@ -285,7 +285,8 @@ def test_a_site_that_holds_an_app_is_deployed_from_its_least_files(rest, soap, s
     site = {"type": "sfdc_cms__site", "title": "Acme", "urlName": "acme",
             "contentBody": {"appContainer": True, "appSpace": "c__acme"}}  # fmt: skip
     place = "digitalExperiences/site/Help1"
-    custom = file("CustomSite", SITE_XML)
+    body = SITE.format("", "ChatterNetwork").replace(">Help<", ">Acme Help<")
+    custom = file("CustomSite", body.replace(">help<", ">helpvforcesite<"))
     files = {
         "package.xml": manifest(
             CustomSite=["Help"], Network=["Acme Help"], DigitalExperienceBundle=["site/Help1"],
@@ -393,21 +394,3 @@ def test_the_path_of_an_lwr_site_is_taken_for_others(rest, site):
     assert rest.refusal("POST", "/connect/communities", body)[2] == (
         "That URL is already in use. Please enter a unique one."
     )
-
-
-SITE_XML = """\
-    <active>true</active>
-    <allowHomePage>false</allowHomePage>
-    <allowStandardIdeasPages>false</allowStandardIdeasPages>
-    <allowStandardLookups>false</allowStandardLookups>
-    <allowStandardPortalPages>true</allowStandardPortalPages>
-    <allowStandardSearch>false</allowStandardSearch>
-    <browserXssProtection>true</browserXssProtection>
-    <clickjackProtectionLevel>SameOriginOnly</clickjackProtectionLevel>
-    <contentSniffingProtection>true</contentSniffingProtection>
-    <indexPage>CommunitiesLanding</indexPage>
-    <masterLabel>Acme Help</masterLabel>
-    <referrerPolicyOriginWhenCrossOrigin>true</referrerPolicyOriginWhenCrossOrigin>
-    <siteType>ChatterNetwork</siteType>
-    <urlPathPrefix>helpvforcesite</urlPathPrefix>
-"""
