@@ -123,9 +123,7 @@ def answer_to(call: Call) -> Answer:
 
 
 def _route(call: Call) -> Answer:
-    in_xml = rest_xml.shows(call.method, call.parts) and rest_xml.wanted(
-        call.headers.get("accept", "")
-    )
+    in_xml = rest_xml.shows(call.parts) and rest_xml.wanted(call.headers.get("accept", ""))
     if call.parts[:1] not in {("jobs",), ("metadata",)} and not in_xml:
         transport.require_json(call)
     match call.parts:

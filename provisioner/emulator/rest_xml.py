@@ -1,7 +1,12 @@
 """XML in place of JSON, where a client of the REST API asks for it or sends it.
 
-The forms are those of the examples in the REST guide: rows, queries, results, errors, versions and
-the password resource. Resources whose XML no example shows are refused with 406, not guessed.
+The forms of rows, queries, results, errors, versions, the password resource and trees are those of
+the examples in the REST guide. Those of describes and batches are what Apache Camel's XStream
+classes read from real orgs [Q]: a global describe is a `DescribeGlobal`, other describes are named
+after their object, a batch has `batchResults`. Limits are there in XML by an example of the
+Salesforce CLI, `sf api request rest` [Q]; that they are a `LimitsSnapshot` is from its tests [I].
+Resources that the guide has in JSON only, such as composite requests, graphs and collections, are
+refused with 406.
 """
 
 from __future__ import annotations
@@ -37,47 +42,77 @@ def wanted(accept: str) -> bool:
     return next((kind in _KINDS for kind in kinds if kind in (*_KINDS, *_JSON)), False)
 
 
-def shows(method: str, parts: Sequence[str]) -> bool:
-    """Whether the guide shows the answer to a call in XML."""
+def shows(parts: Sequence[str]) -> bool:
+    """Whether the answer to a call is written in XML ("Formats: JSON, XML" in the REST guide)."""
     match parts:
-        case ["sobjects", _] if method == "POST":
-            return True
-        case ["query" | "queryAll", *_] | ["sobjects", _, _, "password"]:
-            return True
-        case ["sobjects", _, "describe", *_] | ["sobjects"]:
+        case ["sobjects", _, "describe", _, *_]:  # layouts and the like: nobody shows their XML
             return False
-        case ["sobjects", _, *rest]:
-            return bool(rest)
+        case ["sobjects" | "query" | "queryAll", *_] | ["limits"]:
+            return True
+        case ["composite", "tree", _] | ["composite", "batch"]:
+            return True
         case _:
             return not parts
 
 
 def written(body: Any, parts: Sequence[str]) -> bytes:
     """An answer's data as XML."""
-    match body:
-        case [{"errorCode": _}, *_]:
-            root = _list("Errors", "Error", body)
-        case {"errorCode": _}:  # of the password resource: an object
-            root = _list("Errors", "Error", [body])
-        case [{"version": _}, *_]:
-            root = _list("Versions", "Version", body)
-        case [*urls]:  # several matches of a key
-            root = ET.Element("urls")
-            _fill(root, {"url": urls})
-        case {"attributes": {"type": str() as kind}}:
-            root = ET.Element(kind)
-            _record(root, body)
-        case _:
-            root = ET.Element(_kind(body, parts))
-            _fill(root, body)
-    text = ET.tostring(root, encoding="unicode")
+    text = ET.tostring(_root(body, parts), encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode("utf-8", "replace")
 
 
+def _root(body: Any, parts: Sequence[str]) -> ET.Element:
+    match body:
+        case [{"errorCode": _}, *_]:
+            return _list("Errors", "Error", body)
+        case {"errorCode": _}:  # of the password resource: an object
+            return _list("Errors", "Error", [body])
+        case [{"version": _}, *_]:
+            return _list("Versions", "Version", body)
+        case {"hasErrors": failed, "results": [*results]} if parts[-1:] == ("batch",):
+            return _batch(results, failed=failed)
+        case [*urls]:  # several matches of a key
+            body = {"url": urls}
+            root = ET.Element("urls")
+        case {"attributes": {"type": str() as kind}}:
+            root = ET.Element(kind)
+            _record(root, body)
+            return root
+        case _:
+            root = ET.Element(_kind(body, parts))
+    _fill(root, body)
+    return root
+
+
 def _kind(body: dict[str, Any], parts: Sequence[str]) -> str:
+    match body:
+        case {"maxBatchSize": _, "sobjects": _}:
+            return "DescribeGlobal"
+        case {"fields": _, "childRelationships": _, "name": str() as name}:
+            return name
+        case {"objectDescribe": {"name": str() as name}}:
+            return name
+    if tuple(parts) == ("limits",):
+        return "LimitsSnapshot"
+    if tuple(parts[:2]) == ("composite", "tree"):  # older versions: `Result` [Q, Camel]
+        return "SObjectTreeResponse"
     names = ("totalSize", "QueryResult"), ("isExpired", "Password"), ("NewPassword", "Password")
     found = next((name for key, name in names if key in body), "Result")
     return found if parts else "urls"
+
+
+def _batch(results: list[dict[str, Any]], *, failed: bool) -> ET.Element:
+    """The results, each with its data as it would be alone; which a describe has not: guess."""
+    root = ET.Element("batchResults")
+    _add(root, "hasErrors", failed)
+    inner = ET.SubElement(root, "results")
+    for one in results:
+        result = ET.SubElement(inner, "batchResult")
+        _add(result, "statusCode", one["statusCode"])
+        data = ET.SubElement(result, "result")
+        if one["result"] is not None:
+            data.append(_root(one["result"], ("sobjects",)))
+    return root
 
 
 def _list(name: str, item: str, found: list[dict[str, Any]]) -> ET.Element:

@@ -54,12 +54,14 @@ def pack(request: Request, response: Response) -> None:
 
 
 def require_json(call: Call) -> None:
-    """Refuses a client that takes no JSON: this org writes no XML (406 NOT_ACCEPTABLE, [U])."""
+    """Refuses a client that takes no JSON where no XML is written (406 NOT_ACCEPTABLE, [U])."""
     accept = call.headers.get("accept", "")
     kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     if any(kinds) and not any(kind in _JSON for kind in kinds):
         raise SalesforceError(
-            "NOT_ACCEPTABLE", f"The local org answers in JSON only, not in {accept}", status=406
+            "NOT_ACCEPTABLE",
+            f"The local org answers this in JSON only, not in {accept}",
+            status=406,
         )
 
 

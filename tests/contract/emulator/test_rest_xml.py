@@ -81,10 +81,72 @@ def test_the_password_resource(rest, admin):
     assert answer.findtext("NewPassword")
 
 
-@pytest.mark.parametrize("path", ["/limits", "/sobjects/Account/describe", "/composite"])
-def test_what_no_example_shows_is_refused(rest, path):
+@pytest.mark.parametrize("path", ["/limits/recordCount", "/recent", "/composite"])
+def test_what_is_in_json_only_is_refused(rest, path):
     status, errors = ask(rest, "GET", path)
     assert (status, errors.findtext("Error/errorCode")) == (406, "NOT_ACCEPTABLE")
+
+
+def test_describes_as_camel_and_rforcecom_read_them(rest):
+    status, found = ask(rest, "GET", "/sobjects")
+    assert (status, found.tag, found.findtext("maxBatchSize")) == (200, "DescribeGlobal", "200")
+    names = [one.findtext("name") for one in found.findall("sobjects")]
+    assert names == [one["name"] for one in rest("GET", "/sobjects")[1]["sobjects"]]
+    status, found = ask(rest, "GET", "/sobjects/Account/describe")
+    assert (status, found.tag, found.findtext("keyPrefix")) == (200, "Account", "001")
+    fields = {one.findtext("name"): one for one in found.iter("fields")}
+    assert set(fields) == {
+        one["name"] for one in rest("GET", "/sobjects/Account/describe")[1]["fields"]
+    }
+    assert fields["OwnerId"].findtext("referenceTo") == "User"
+    status, found = ask(rest, "GET", "/sobjects/Account")
+    assert (status, found.tag) == (200, "Account")
+    assert found.findtext("objectDescribe/name") == "Account"
+    assert (
+        rest.send("HEAD", "/sobjects", headers=ASKS)
+        .headers["Content-Type"]
+        .startswith("application/xml")
+    )
+
+
+def test_limits(rest):
+    status, found = ask(rest, "GET", "/limits")
+    assert (status, found.tag) == (200, "LimitsSnapshot")
+    assert found.findtext("DailyApiRequests/Max") == "15000"
+
+
+def test_a_tree_of_records(rest):
+    record = {"attributes": {"type": "Account", "referenceId": "ref1"}, "Name": "A"}
+    call = "POST", "/composite/tree/Account"
+    answer = rest.send(*call, {"records": [record]}, headers=ASKS)
+    found = ET.fromstring(answer.content)
+    assert (answer.status_code, found.tag) == (201, "SObjectTreeResponse")
+    assert found.findtext("hasErrors") == "false"
+    assert found.findtext("results/referenceId") == "ref1"
+    assert rest("GET", f"/sobjects/Account/{found.findtext('results/id')}")[0] == 200
+    record["Name"] = None
+    found = ET.fromstring(rest.send(*call, {"records": [record]}, headers=ASKS).content)
+    assert found.findtext("hasErrors") == "true"
+    assert found.findtext("results/errors/statusCode") == "REQUIRED_FIELD_MISSING"
+    assert found.findtext("results/errors/fields") == "Name"
+
+
+def test_a_batch(rest, made):
+    url = f"v62.0/sobjects/Account/{made}"
+    calls = [
+        {"method": "PATCH", "url": url, "richInput": {"Name": "B"}},
+        {"method": "GET", "url": f"{url}?fields=Name"},
+        {"method": "GET", "url": "v62.0/sobjects/Account/001000000000000AAA"},
+    ]
+    answer = rest.send("POST", "/composite/batch", {"batchRequests": calls}, headers=ASKS)
+    found = ET.fromstring(answer.content)
+    assert (answer.status_code, found.tag) == (200, "batchResults")
+    assert found.findtext("hasErrors") == "true"
+    changed, read, missing = found.findall("results/batchResult")
+    assert (changed.findtext("statusCode"), len(changed.find("result"))) == ("204", 0)
+    assert read.find("result/Account").get("type") == "Account"
+    assert read.findtext("result/Account/Name") == "B"
+    assert missing.findtext("result/Errors/Error/errorCode") == "NOT_FOUND"
 
 
 def test_json_wins_where_both_are_taken(rest):
