@@ -5,7 +5,7 @@ from __future__ import annotations
 from email.parser import BytesParser
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, bulk_info, bulk_jobs, bulk_query, bulk_run
+from provisioner.emulator import bulk_age, bulk_csv, bulk_info, bulk_jobs, bulk_query, bulk_run
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, OPEN, UPLOADED, Job
 from provisioner.emulator.errors import SalesforceError, not_found
@@ -251,7 +251,8 @@ def hard_delete_refused() -> SalesforceError:
 
 def _job(call: Call, id_: str, kind: str) -> Job:
     job = bulk_jobs.get(call.org, id_, kind)
-    if job is None:
+    job = bulk_age.today(call.org, job) if job else None
+    if job is None:  # one deleted for its age is as one that never was: guess
         raise not_found()
     return job
 
@@ -261,8 +262,9 @@ def _list(call: Call, kind: str) -> Answer:
     wanted = call.params.get("jobType", "")
     found = [
         job
-        for job in bulk_jobs.every(call.org, *kinds)
-        if wanted in {"", job.kind}
+        for one in bulk_jobs.every(call.org, *kinds)
+        if (job := bulk_age.today(call.org, one)) is not None
+        and wanted in {"", job.kind}
         and (job.operation in {"query", "queryAll"}) == (kind == "V2Query")
     ]
     _, _, place = call.params.get("queryLocator", "").rpartition("-")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, g, request
 
-from provisioner.emulator import auth, bulk, bulk1_data, bulk_jobs, context, rest
+from provisioner.emulator import auth, bulk, bulk1_data, bulk_age, bulk_jobs, context, rest
 from provisioner.emulator.bulk1_data import AsyncError
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import permissions
@@ -166,6 +166,10 @@ def _end(org: Org, job: Job) -> Job:
 def _add(org: Org, job: Job) -> Batch:
     if job.state != bulk_jobs.OPEN:  # text: guess
         raise AsyncError("InvalidJobState", f"Job in state {job.state} takes no batches")
+    # "You can't create batches associated with a job that is more than 24 hours old": "Limits and
+    # Allocations" [Q]; code and text: guess
+    if bulk_age.is_older(org, job, bulk_age.OPEN_FOR):
+        raise AsyncError("InvalidJobState", "Job is more than 24 hours old and takes no batches")
     kind = "CSV" if request.mimetype == "text/csv" else "JSON" if _is_json() else "XML"
     if kind != job.content_type:  # text: guess
         raise AsyncError(
@@ -182,6 +186,7 @@ def _add(org: Org, job: Job) -> Batch:
 
 def _job(org: Org, id_: str) -> Job:
     job = bulk_jobs.get(org, id_, "Classic")
+    job = bulk_age.today(org, job) if job else None
     if job is None:  # text: guess
         raise AsyncError("InvalidJob", f"Unable to find job for id: {id_}")
     return job
