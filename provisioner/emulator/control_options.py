@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
-from provisioner.emulator import context, oauth_app, seed
+from provisioner.emulator import context, oauth_app, partner_login, seed
 from provisioner.emulator.control import blueprint
 from provisioner.emulator.rules import person_accounts, portal_roles, usernames
 
-_WANTED: Final = (
-    "give `PersonAccounts`, true, or `CustomerRoles`, 1 to 3, or `UsernamesElsewhere`, a list, or"
-    " `CallbackUrls`, a list"
-)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.emulator.store import Org
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """One option: in words what it takes, and whether it takes a value; how it is read and set."""
+
+    wanted: str
+    takes: Callable[[Any], bool]
+    read: Callable[[Org], Any]
+    write: Callable[[Org, Any], None]
 
 
 @blueprint.get("/options")
 def options() -> dict[str, Any]:
-    """Person accounts, on or not; roles of customers; usernames elsewhere; the app's callbacks."""
+    """What the org is set to; the module `control` says what each one means."""
     org = context.org()
-    return {
-        "PersonAccounts": org.feature(person_accounts.FEATURE),
-        "CustomerRoles": portal_roles.number(org),
-        "UsernamesElsewhere": usernames.elsewhere(org),
-        "CallbackUrls": oauth_app.callbacks(org),
-    }
+    return {name: option.read(org) for name, option in _OPTIONS.items()}
 
 
 @blueprint.patch("/options")
@@ -36,26 +42,64 @@ def set_options() -> tuple[dict[str, Any], int]:
     given = request.get_json(silent=True)
     wanted = given if isinstance(given, dict) and given else {"": None}
     for name, value in wanted.items():
-        match name, value:
-            case "PersonAccounts", bool():
-                if not value and org.feature(person_accounts.FEATURE):
-                    return {"error": "person accounts can not be turned off again"}, 400
-            case "CustomerRoles", int() if value in portal_roles.NUMBERS and value is not True:
-                pass
-            case (("UsernamesElsewhere" | "CallbackUrls"), list()) if all(
-                isinstance(one, str) for one in value
-            ):
-                pass
-            case _:
-                return {"error": _WANTED}, 400
+        if name not in _OPTIONS or not _OPTIONS[name].takes(value):
+            known = ", or ".join(f"`{one}`, {option.wanted}" for one, option in _OPTIONS.items())
+            return {"error": f"give {known}"}, 400
+    if wanted.get("PersonAccounts") is False and org.feature(person_accounts.FEATURE):
+        return {"error": "person accounts can not be turned off again"}, 400
     with org.transaction():
-        if wanted.get("PersonAccounts"):
-            seed.enable_person_accounts(org)
-        if "CustomerRoles" in wanted:
-            org.put_setting(portal_roles.NUMBER, str(wanted["CustomerRoles"]))
-        if "UsernamesElsewhere" in wanted:
-            names = [str(one).lower() for one in wanted["UsernamesElsewhere"] or ()]
-            org.put_setting(usernames.ELSEWHERE, json.dumps(names))
-        if "CallbackUrls" in wanted:
-            org.put_setting(oauth_app.CALLBACKS, json.dumps(wanted["CallbackUrls"]))
+        for name, value in wanted.items():
+            _OPTIONS[name].write(org, value)
     return options(), 200
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and value is not True and value in portal_roles.NUMBERS
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _person_accounts(org: Org, value: Any) -> None:
+    if value:
+        seed.enable_person_accounts(org)
+
+
+def _elsewhere(org: Org, value: Any) -> None:
+    org.put_setting(usernames.ELSEWHERE, json.dumps([one.lower() for one in value]))
+
+
+def _switch(setting: str) -> _Option:
+    """An option that is on until it is switched off."""
+    return _Option(
+        "true or false",
+        _is_bool,
+        lambda org: org.setting(setting) != "off",
+        lambda org, value: org.put_setting(setting, "on" if value else "off"),
+    )
+
+
+_OPTIONS: Final = {
+    "PersonAccounts": _Option(
+        "true", _is_bool, lambda org: org.feature(person_accounts.FEATURE), _person_accounts
+    ),
+    "CustomerRoles": _Option(
+        "1 to 3",
+        _is_number,
+        portal_roles.number,
+        lambda org, value: org.put_setting(portal_roles.NUMBER, str(value)),
+    ),
+    "UsernamesElsewhere": _Option("a list", _is_list, usernames.elsewhere, _elsewhere),
+    "CallbackUrls": _Option(
+        "a list",
+        _is_list,
+        oauth_app.callbacks,
+        lambda org, value: org.put_setting(oauth_app.CALLBACKS, json.dumps(value)),
+    ),
+    "SoapLogin": _switch(partner_login.SWITCH),
+}

@@ -23,6 +23,7 @@ SITE_OFF: Final = "Invalid - Experience Cloud site offline"
 NO_SITE: Final = "No Experience Cloud site access"
 BAD_TIME: Final = "Restricted time"
 BAD_ADDRESS: Final = "Restricted IP"
+TOO_OLD: Final = "Failed: API Version Removed"
 
 _STAFF: Final = frozenset({"Standard", "CsnOnly"})
 

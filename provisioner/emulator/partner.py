@@ -21,19 +21,17 @@ from provisioner.emulator import (
     describe,
     duplicates,
     ids,
-    login_history,
-    logins,
     mails,
     partner_call,
+    partner_login,
     partner_queries,
     partner_records,
     partner_xml,
     passwords,
-    portal_rows,
 )
 from provisioner.emulator.errors import SalesforceError, not_served
 from provisioner.emulator.partner_call import Call
-from provisioner.emulator.partner_xml import ENTERPRISE, PARTNER, Nil
+from provisioner.emulator.partner_xml import ENTERPRISE, PARTNER
 from provisioner.emulator.rest import DAILY_CALLS, NEWEST, OLDEST
 from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.values import existing
@@ -47,9 +45,7 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("partner", __name__)
 
-_LAST_LOGIN: Final = 64  # `login` is not in v65 and later, platform reference 6.4 [V]
 _OWN_PASSWORD_SINCE: Final = 37  # changeOwnPassword, platform reference 6.2 [V]
-_SESSION_SECONDS: Final = 7200  # platform reference 6.4 [V]
 # Operations of the partner WSDL that this org has not; they are refused by name.
 _ELSEWHERE: Final = frozenset(
     {"convertLead", "describeAllTabs", "describeAppMenu", "describeApprovalLayout",
@@ -65,8 +61,6 @@ _ELSEWHERE: Final = frozenset(
      "sendEmail", "sendEmailMessage"}
 )  # fmt: skip
 _VERSION: Final = re.compile(r"(\d{1,3})\.0\Z")
-# platform reference 6.4 [V]
-_NO_LOGIN: Final = "Invalid username, password, security token; or user locked out."
 # platform reference 2.4 [V]
 _EXPIRED: Final = (
     "The users password has expired, you must call SetPassword before attempting any other API"
@@ -93,9 +87,14 @@ def serve(kind: str, version: str, _rest: str = "") -> Response:
 def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Response:
     name = etree.QName(body)
     number = _number(version)
+    if not OLDEST <= number <= NEWEST:
+        if name.localname == "login" and 0 < number < OLDEST:
+            partner_login.too_old(Call(context.org(), PARTNER, number, None, body, headers, kind))
+        # platform reference 6.4: 500 and the code [V]; text: superfell/SoqlX issue 10 [V]
+        raise SalesforceError("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
     # simple-salesforce names the partner namespace whatever the address: both are read
     spaces = {PARTNER} if kind == "u" else {ENTERPRISE, PARTNER}
-    known: dict[str, Callable[[Call], list[Any]]] = _USERS | {"login": _login}
+    known: dict[str, Callable[[Call], list[Any]]] = _USERS | {"login": partner_login.login}
     if name.namespace == PARTNER:
         known = known | partner_queries.OPERATIONS | partner_records.OPERATIONS
     if name.namespace in spaces and name.localname in _ELSEWHERE:
@@ -109,10 +108,8 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     org, space = context.org(), str(name.namespace)
     answered = f"{name.localname}Response"
     if name.localname == "login":
-        if number > _LAST_LOGIN:
-            raise InvalidXml(f"No operation available for request {body.tag}")  # text: guess
         call = Call(org, space, number, None, body, headers, kind)
-        return partner_xml.answer(space, answered, _login(call))
+        return partner_xml.answer(space, answered, partner_login.login(call))
     session = _session(org, headers)
     used = org.api_call()
     if used > DAILY_CALLS:  # platform reference 2.4 [V]
@@ -133,13 +130,7 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
 
 def _number(version: str) -> int:
     found = _VERSION.match(version)
-    number = int(found[1]) if found else 0
-    if not OLDEST <= number <= NEWEST:
-        # platform reference 6.4: 500 UNSUPPORTED_API_VERSION [V], text: guess
-        raise SalesforceError(
-            "UNSUPPORTED_API_VERSION", f"Invalid Api version specified on URL: {version}"
-        )
-    return number
+    return int(found[1]) if found else 0
 
 
 def _session(org: Org, headers: dict[str, Any]) -> Session:
@@ -152,120 +143,13 @@ def _session(org: Org, headers: dict[str, Any]) -> Session:
     return found
 
 
-# -- logging in --------------------------------------------------------------------------------
-
-
-def _login(call: Call) -> list[Any]:
-    org = call.org
-    in_org, portal = _scope(call)
-    users = org.select("User", Username=partner_xml.text(call.body, "username").strip())
-    if not users:
-        raise SalesforceError("INVALID_LOGIN", _NO_LOGIN)
-    (user,) = users
-    with org.transaction():
-        given, address = partner_xml.text(call.body, "password"), str(request.remote_addr)
-        status = logins.by_scope(org, user, given, address, in_org=in_org, portal=portal)
-        _record(call, user, status, portal is not None)
-        logins.count(org, user, status)
-        if status == logins.SUCCESS:
-            expired = passwords.is_expired(org, user["Id"])
-            session = org.start_session(user["Id"], auth.EXPIRED_KIND if expired else "API")
-    if status == logins.PORTAL_OFF:
-        raise SalesforceError("INACTIVE_PORTAL", "portal is not active")  # text: guess
-    if status != logins.SUCCESS:
-        # A lock-out, too, is told so (platform reference 6.4 [V]); the rest: guess
-        raise SalesforceError("INVALID_LOGIN", _NO_LOGIN)
-    here, organization = context.instance_url(), auth.organization_id(org)
-    tail = f"{call.version}.0/{organization[:15]}"
-    return [
-        {
-            "metadataServerUrl": f"{here}/services/Soap/m/{tail}",
-            "passwordExpired": expired,
-            "sandbox": bool(org.select("Organization")[0]["IsSandbox"]),
-            "serverUrl": f"{here}/services/Soap/{call.kind}/{tail}",
-            "sessionId": session.token,
-            "userId": user["Id"],
-            "userInfo": _info(org, user),
-        }
-    ]
-
-
-def _scope(call: Call) -> tuple[bool, Any]:
-    """The LoginScopeHeader: whether it names this organisation, and the portal it names."""
-    header = call.headers.get("LoginScopeHeader")
-    organization = partner_xml.text(header, "organizationId").strip()
-    portal = partner_xml.text(header, "portalId").strip()
-    if header is None or not organization:
-        return False, None
-    wanted = ids.normal(organization)
-    if wanted is None:  # the WSDL gives `login` an InvalidIdFault; text: guess
-        raise SalesforceError("INVALID_ID_FIELD", f"invalid organization id: {organization}")
-    if wanted != auth.organization_id(call.org):
-        raise SalesforceError("INVALID_LOGIN", _NO_LOGIN)
-    if not portal:
-        return True, None
-    row = portal_rows.by_id(call.org, ids.normal(portal) or "")
-    if row is None:
-        raise SalesforceError("INVALID_ID_FIELD", f"invalid portal id: {portal}")  # guess
-    return True, row
-
-
-def _record(call: Call, user: dict[str, Any], status: str, by_portal: bool) -> None:  # noqa: FBT001 - a cell
-    client = partner_xml.text(call.headers.get("CallOptions"), "client") or "N/A"
-    # names of the API kinds as in LoginHistory of real orgs, general knowledge [U]
-    api = "SOAP Partner" if call.kind == "u" else "SOAP Enterprise"
-    login_history.log_in(
-        call.org,
-        user["Id"],
-        status,
-        login_type="Customer Service Portal" if by_portal else "Other Apex API",
-        more={
-            "Application": client[:64],
-            "ApiType": api,
-            "ApiVersion": f"{call.version}.0",
-            "OptionsIsPost": True,
-        },
-    )
-
-
-def _info(org: Org, user: dict[str, Any]) -> dict[str, Any]:
-    """The user as GetUserInfoResult; its fields as in platform reference 6.4 [V]."""
-    (organization,) = org.select("Organization")
-    return {
-        "accessibilityMode": False,
-        "chatterExternal": False,
-        "currencySymbol": "$",
-        "orgAttachmentFileSizeLimit": 26_214_400,  # 25 MB, general knowledge [U]
-        "orgDefaultCurrencyIsoCode": "USD",
-        "orgDefaultCurrencyLocale": "en_US",
-        "orgDisallowHtmlAttachments": False,
-        "orgHasPersonAccounts": org.feature("PersonAccounts"),
-        "organizationId": organization["Id"],
-        "organizationMultiCurrency": False,
-        "organizationName": organization["Name"],
-        "profileId": user["ProfileId"],
-        "roleId": user["UserRoleId"] or Nil(),
-        "sessionSecondsValid": _SESSION_SECONDS,
-        "userDefaultCurrencyIsoCode": Nil(),
-        "userEmail": user["Email"] or "",
-        "userFullName": user["Name"],
-        "userId": user["Id"],
-        "userLanguage": user["LanguageLocaleKey"],
-        "userLocale": user["LocaleSidKey"],
-        "userName": user["Username"],
-        "userTimeZone": user["TimeZoneSidKey"],
-        "userType": user["UserType"],
-        "userUiSkin": "Theme3",
-    }
-
-
 # -- users -------------------------------------------------------------------------------------
 
 
 def _user_info(call: Call) -> list[Any]:
     user = call.org.get("User", call.by)
     assert user is not None, "a session without its user"
-    return [_info(call.org, user)]
+    return [partner_login.info(call.org, user)]
 
 
 def _logout(call: Call) -> list[Any]:

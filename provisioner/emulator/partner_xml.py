@@ -28,6 +28,7 @@ _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # Which fault element carries a code: the WSDL's fault messages; every other code is unexpected.
 _KINDS: Final[Mapping[str, str]] = {
     "INVALID_LOGIN": "LoginFault", "INACTIVE_PORTAL": "LoginFault",
+    "LOGIN_DURING_RESTRICTED_DOMAIN": "LoginFault", "LOGIN_DURING_RESTRICTED_TIME": "LoginFault",
     "PORTAL_NO_ACCESS": "LoginFault", "INSUFFICIENT_ACCESS": "UnexpectedErrorFault",
     "INVALID_ID_FIELD": "InvalidIdFault", "MALFORMED_ID": "InvalidIdFault",
     "INVALID_CROSS_REFERENCE_KEY": "InvalidIdFault",

@@ -82,6 +82,20 @@ def call(session, body, *, headers="", version="40.0", kind="u", checked=True):
     return answer
 
 
+def configure(session, token, type_name, values):
+    """Updates one component by the SOAP Metadata API."""
+    about = f"<SessionHeader><sessionId>{token}</sessionId></SessionHeader>"
+    answer = session.post(
+        f"{URL}/services/Soap/m/62.0",
+        data=f'<e:Envelope xmlns:e="{SOAP}" xmlns="http://soap.sforce.com/2006/04/metadata"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"<e:Header>{about}</e:Header><e:Body><updateMetadata>"
+        f'<metadata xsi:type="{type_name}">{values}</metadata>'
+        "</updateMetadata></e:Body></e:Envelope>",
+    )
+    assert b"<success>true</success>" in answer.content, answer.text
+
+
 def fault(answer):
     """An answer's fault: its code, the element of the detail, the exception's code and message."""
     (node,) = etree.fromstring(answer.content).find(f"{{{SOAP}}}Body")
