@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.errors import SalesforceError, method_not_allowed, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,11 +61,7 @@ class Call:
     def allow(self, *methods: str) -> None:
         """Raises METHOD_NOT_ALLOWED (405) for any other method."""
         if self.method not in methods:
-            raise SalesforceError(  # 405: 2.4 [V]; text as remembered of real orgs [U]
-                "METHOD_NOT_ALLOWED",
-                f"HTTP Method '{self.method}' not allowed. Allowed are {','.join(methods)}",
-                status=405,
-            )
+            raise method_not_allowed(self.method, methods)
 
 
 @dataclass(frozen=True, slots=True)

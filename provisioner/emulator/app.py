@@ -30,6 +30,7 @@ def create_app(org: Org, *, control: bool = False) -> Flask:
     app.extensions[EXTENSION] = org
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a path with `//` is not redirected
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Salesforce does not answer it: `refusals`
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for surface in _SURFACES:
         app.register_blueprint(import_module(f"provisioner.emulator.{surface}").blueprint)

@@ -31,7 +31,7 @@ blueprint = Blueprint("auth", __name__)
 
 # The kind of a session that may only choose a new password (platform reference 6.4 [V])
 EXPIRED_KIND: Final = "Expired"
-_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 @blueprint.route("/services/oauth2/token", methods=_METHODS)

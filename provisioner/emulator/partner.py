@@ -68,13 +68,10 @@ _EXPIRED: Final = (
 )
 
 
-@blueprint.route("/services/Soap/<any(c, u):kind>/<version>", methods=["GET", "POST"])
-@blueprint.route("/services/Soap/<any(c, u):kind>/<version>/<path:_rest>", methods=["GET", "POST"])
+@blueprint.post("/services/Soap/<any(c, u):kind>/<version>")
+@blueprint.post("/services/Soap/<any(c, u):kind>/<version>/<path:_rest>")
 def serve(kind: str, version: str, _rest: str = "") -> Response:
     """Answers one SOAP call; a path behind the version (an org's id) is ignored."""
-    if request.method == "GET":
-        # text and status as remembered of a GET in a browser: guess
-        return Response("This endpoint takes SOAP requests by POST.", 405, {"Allow": "POST"})
     try:
         body, headers = partner_xml.read(request.get_data())
         return _answer(kind, version, body, headers)

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape as escape_xml
 from flask import Response, request
 
 from provisioner.emulator import partner_xml, soap
-from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.errors import SalesforceError, method_not_allowed, not_found
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -80,19 +80,48 @@ def unrouted(error: HTTPException) -> ResponseReturnValue:
     path = request.path
     if not path.startswith(("/services/", "/id/")) or (error.code or 0) < 400:
         return error
+    refused = preflight()
+    if refused is not None:
+        return refused
     match error.code:
         case 404:
             found = not_found()
+        case 405 if path.startswith("/services/Soap/"):
+            return _only_post(path)
         case 405:
-            allowed = ",".join(sorted(getattr(error, "valid_methods", None) or ()))
-            text = f"HTTP Method '{request.method}' not allowed. Allowed are {allowed}"
-            found = SalesforceError("METHOD_NOT_ALLOWED", text, status=405)
+            allowed = set(getattr(error, "valid_methods", None) or ()) - {"OPTIONS"}
+            found = method_not_allowed(request.method, allowed)
+            response = refusal(path, found)
+            response.headers["Allow"] = found.allowed
+            return response
         case 500:
             text = "An unexpected error occurred."
             found = SalesforceError("UNKNOWN_EXCEPTION", text, status=500)
         case status:
             found = SalesforceError("UNKNOWN_EXCEPTION", error.name, status=status or 500)
     return refusal(path, found)
+
+
+def preflight() -> Response | None:
+    """What a browser's question is answered with, whether a page of another origin may call here.
+
+    No origin is in this org's allowlist, so 403 (help, "Configure Salesforce CORS Allowlist" [V];
+    without a body: guess). A request that is no such question is None.
+    """
+    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+        return None
+    return Response(b"", 403)
+
+
+def _only_post(path: str) -> Response:
+    """How SOAP refuses other methods, as seen in real orgs (sfdx-waw-plugin#29 [V])."""
+    body = (
+        '<html>\n<head>\n<meta http-equiv="Content-Type" content="text/html;charset=utf-8"/>\n'
+        "<title>Error 405 Only POST allowed</title>\n</head>\n<body><h2>HTTP ERROR 405</h2>\n"
+        f"<p>Problem accessing {escape(path)}. Reason:\n<pre>    Only POST allowed</pre></p>"
+        "<hr /><br/>\n</body>\n</html>\n"
+    )
+    return Response(body, 405, {"Allow": "POST"}, content_type="text/html;charset=UTF-8")
 
 
 def page(status: int, text: str) -> Response:

@@ -40,6 +40,9 @@ from provisioner.emulator.sites import jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from wsgiref.types import WSGIEnvironment
+
+    from werkzeug.datastructures import Headers
 
     from provisioner.emulator.store import Org, Session
 
@@ -50,6 +53,7 @@ NEWEST: Final = limits.NEWEST
 DAILY_CALLS: Final = limits.DAILY_CALLS
 _LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_ASKED: Final = (*_METHODS, "OPTIONS")  # which no resource takes
 
 
 @blueprint.before_app_request
@@ -68,11 +72,11 @@ def versions() -> Response:
     return _xml(Answer(200, found), ()) or _response(Answer(200, found))
 
 
-@blueprint.route("/services/data/<version>", defaults={"path": ""}, methods=_METHODS)
-@blueprint.route("/services/data/<version>/<path:path>", methods=_METHODS)
+@blueprint.route("/services/data/<version>", defaults={"path": ""}, methods=_ASKED)
+@blueprint.route("/services/data/<version>/<path:path>", methods=_ASKED)
 def serve(version: str, path: str) -> Response:
     """One call below a version."""
-    refused = _too_long()
+    refused = _too_long() or refusals.preflight()
     if refused is not None:
         return refused
     used = None
@@ -306,6 +310,8 @@ def _method() -> str:
 
 
 def _error_headers(error: SalesforceError) -> dict[str, str]:
+    if error.allowed:
+        return {"Allow": error.allowed}
     if error.status != 401:
         return {}
     caching = "no-cache,must-revalidate,max-age=0,no-store,private"
@@ -320,11 +326,21 @@ def _response(answer: Answer) -> Response:
         if answer.body is None
         else refusals.as_json(answer.body, pretty=request.headers.get("X-PrettyPrint") == "1")
     )
-    response = Response(body, answer.status, content_type="application/json;charset=UTF-8")
+    kind = _Unchanged if answer.status == 304 else Response
+    response = kind(body, answer.status, content_type="application/json;charset=UTF-8")
     if answer.body is None:
         del response.headers["Content-Type"]
     response.headers.extend(answer.headers)
     return response
+
+
+class _Unchanged(Response):
+    """A 304 with its `Last-Modified`, as in the REST guide's example [V]: Flask takes it away."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Last-Modified"] = self.headers["Last-Modified"]
+        return headers
 
 
 def _label(version: int) -> str:

@@ -19,6 +19,8 @@ def test_describe_is_not_sent_again(rest):
         for held in (since, {"If-None-Match": first.headers["ETag"]}):
             again = rest.send("GET", path, headers=held)
             assert (again.status_code, again.content) == (304, b"")
+            for name in ("Last-Modified", "ETag"):
+                assert again.headers[name] == first.headers[name]
         assert rest("GET", path, headers={"If-None-Match": '"other"'})[0] == 200
     refused = rest.refusal("GET", "/sobjects", headers={"If-Modified-Since": "yesterday"})
     assert refused[0] == 400

@@ -75,7 +75,7 @@ def test_the_days_calls_run_out(rest, local):
             "PUT",
             "/sobjects/Account",
             (405, "METHOD_NOT_ALLOWED",
-             "HTTP Method 'PUT' not allowed. Allowed are GET,HEAD,POST", None),
+             "HTTP Method 'PUT' not allowed. Allowed are HEAD,GET,POST", None),
         ),
         ("GET", "http://127.0.0.1:8787/services/data/v99.0/limits", MISSING),
         (
