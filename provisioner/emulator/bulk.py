@@ -66,7 +66,7 @@ def _create_ingest(call: Call) -> Answer:
     operation = _one_of(body, "operation", _OPERATIONS)
     if operation == "hardDelete" and not permissions.has(call.org, call.by, "BulkApiHardDelete"):
         raise hard_delete_refused()
-    sobject = find_object(call.org, call.by, str(body.get("object", "")))
+    sobject = find_object(call.org, call.by, call.version, str(body.get("object", "")))
     key = None
     if operation == "upsert":
         key = find_key(sobject, body.get("externalIdFieldName"))
@@ -196,7 +196,8 @@ def _create_query(call: Call) -> Answer:
         raise SalesforceError("API_ERROR", "The query is required.")  # guess
     if any("\ud800" <= char <= "\udfff" for char in text):  # half a character: guess
         raise SalesforceError("MALFORMED_QUERY", "The query is no valid text")
-    sobject, _ = bulk_query.checked(call.org, call.by, text, deleted=operation == "queryAll")
+    deleted = operation == "queryAll"
+    sobject, _ = bulk_query.checked(call.org, call.by, call.version, text, deleted=deleted)
     job = bulk_jobs.create(
         call.org,
         call.by,
@@ -214,9 +215,9 @@ def _create_query(call: Call) -> Answer:
 # -- both --------------------------------------------------------------------------------------
 
 
-def find_object(org: Org, by: str, name: str) -> SObject:
+def find_object(org: Org, by: str, version: int, name: str) -> SObject:
     """The object of a job; refusals as reported from real orgs."""
-    sobject = visible.catalog(org, by).get(name)
+    sobject = visible.catalog(org, by, version).get(name)
     if sobject is None:
         raise SalesforceError("INVALIDJOB", f"InvalidJob : Unable to find object: {name}")
     return sobject

@@ -124,7 +124,7 @@ def _create(org: Org, version: int) -> tuple[str, dict[str, Any]]:
     ):
         raise AsyncError("FeatureNotEnabled", bulk.hard_delete_refused().message)
     try:
-        sobject = bulk.find_object(org, g.session.user_id, str(body.get("object", "")))
+        sobject = bulk.find_object(org, g.session.user_id, version, str(body.get("object", "")))
         key = (
             bulk.find_key(sobject, body.get("externalIdFieldName"))
             if operation == "upsert"

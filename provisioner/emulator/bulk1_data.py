@@ -114,7 +114,7 @@ def printed(root: str, body: dict[str, Any], *, as_json: bool) -> str:
 def _run(org: Org, job: Job, text: str) -> tuple[dict[str, Any], int]:
     if job.operation in {"query", "queryAll"}:
         return _query(org, job, text), 0
-    sobject = visible.catalog(org, job.created_by).get(job.sobject)
+    sobject = visible.catalog(org, job.created_by, job.version).get(job.sobject)
     if sobject is None:
         raise BatchError(f"InvalidJob : Unable to find object: {job.sobject}")
     records = _RECORDS[job.content_type](sobject, text)

@@ -56,7 +56,7 @@ def answer(call: Call, job: Job, rest: list[str]) -> Answer:
 
 
 def checked(
-    org: Org, by: str, text: str, *, deleted: bool = False
+    org: Org, by: str, version: int, text: str, *, deleted: bool = False
 ) -> tuple[SObject, list[Resolved]]:
     """The object and the columns of a query that a bulk job may run.
 
@@ -64,7 +64,7 @@ def checked(
     be so; the code of both is reported from real orgs.
     """
     parsed = soql.parse(text)
-    context = _context(org, by, deleted=deleted)
+    context = visible.context(org, by, version, deleted=deleted)
     if parsed.counted or parsed.group:
         raise _unsupported("Aggregate Relationships not supported in Bulk Query")
     if parsed.offset:
@@ -94,8 +94,8 @@ def rows(org: Org, job: Job) -> tuple[list[Resolved], list[dict[str, Any]]]:
     """The columns of a job's query and every record of it."""
     assert job.query is not None, "a query job has a query"
     deleted = job.operation == "queryAll"
-    _, found = checked(org, job.created_by, job.query, deleted=deleted)
-    context = _context(org, job.created_by, deleted=deleted, version=job.version)
+    _, found = checked(org, job.created_by, job.version, job.query, deleted=deleted)
+    context = visible.context(org, job.created_by, job.version, deleted=deleted)
     return found, query.run(context, job.query, page=_NO_LIMIT)["records"]
 
 
@@ -129,10 +129,6 @@ def _refuse(context: soql_sql.Context, text: str, parsed: Query) -> None:
 
 def _unsupported(message: str) -> SalesforceError:
     return SalesforceError("API_ERROR", message)  # which: 8.3 [V]; code and text: guess
-
-
-def _context(org: Org, by: str, *, deleted: bool, version: int = 0) -> soql_sql.Context:
-    return visible.context(org, by, f"/services/data/v{version}.0", deleted=deleted)
 
 
 def _queried(org: Org, job: Job) -> Job:

@@ -192,7 +192,7 @@ _read = lru_cache(maxsize=2)(bulk_csv.read)
 
 
 def _object(org: Org, job: Job) -> SObject:
-    sobject = visible.catalog(org, job.created_by).get(job.sobject)
+    sobject = visible.catalog(org, job.created_by, job.version).get(job.sobject)
     if sobject is None:
         raise BatchError(f"InvalidJob : Unable to find object: {job.sobject}")
     return sobject

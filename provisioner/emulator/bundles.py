@@ -219,7 +219,7 @@ def _list_of_records(body: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 def _typed(call: Call, record: Mapping[str, Any]) -> SObject:
     attributes = record.get("attributes")
     name = attributes.get("type") if isinstance(attributes, dict) else None
-    found = visible.catalog(call.org, call.by).get(str(name))
+    found = visible.catalog(call.org, call.by, call.version).get(str(name))
     if found is None:
         raise SalesforceError(  # the wording of a query, platform reference 2.4 [V]; here [I]
             "INVALID_TYPE",
@@ -231,7 +231,7 @@ def _typed(call: Call, record: Mapping[str, Any]) -> SObject:
 
 
 def _sobject(call: Call, name: str) -> SObject:
-    found = visible.catalog(call.org, call.by).get(name)
+    found = visible.catalog(call.org, call.by, call.version).get(name)
     if found is None:
         raise not_found()
     return found

@@ -44,7 +44,7 @@ class _Node:
 def answer(call: Call, name: str) -> Answer:
     """The answer to a tree of records of the object `name`."""
     call.allow("POST")
-    known = visible.catalog(call.org, call.by)
+    known = visible.catalog(call.org, call.by, call.version)
     top = known.get(name)
     if top is None:
         raise not_found()

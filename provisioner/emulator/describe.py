@@ -2,6 +2,7 @@
 
 A field is one line, `Name | type size | Label | flags`. The first flag word is letters: `c`
 createable, `u` updateable, `n` nillable, `p` permissionable, `d` defaulted on create, `-` none.
+`updateable=43` and the like say since which version of the API it is so (`versions`).
 The rest of what `describe` says follows from the type, as it does in the recordings.
 """
 
@@ -14,6 +15,8 @@ from dataclasses import field as dataclass_field
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+
+from provisioner.emulator import versions
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
@@ -83,6 +86,8 @@ class Field:
     help: str | None = None
     display_format: str | None = None
     order: int | None = None
+    updateable_since: int = 0
+    unfilterable_since: int = 0
 
     def __hash__(self) -> int:
         return hash(self.name)  # fields of one object are keys of many a dict
@@ -141,7 +146,8 @@ class Field:
 class SObject:
     """One object with the fields that this org has now, by lower-case name.
 
-    `when` is the feature without which an org has no such object.
+    `when` is the feature without which an org has no such object, `createable_since` the version of
+    the API before which no record of it can be made.
     """
 
     name: str
@@ -152,6 +158,7 @@ class SObject:
     scopes: tuple[Value, ...]
     fields: Mapping[str, Field]
     when: str | None = None
+    createable_since: int = 0
 
     def field(self, name: str) -> Field | None:
         """The field of that name, in any case."""
@@ -204,23 +211,28 @@ class Catalog:
         ]
 
 
-def catalog(org: Org, *, tooling: bool = False) -> Catalog:
+def catalog(org: Org, *, tooling: bool = False, version: int | None = None) -> Catalog:
     """The objects as this org has them now: its features and custom fields decide.
 
-    With `tooling`, as the Tooling API shows them (`Profile.FullName`).
+    With `tooling`, as the Tooling API shows them (`Profile.FullName`); with `version`, as that
+    version of the API does.
     """
+    era = versions.era(version)
     return org.remember(
-        ("catalog", tooling),
-        lambda: _catalog(org.features(), org.custom_objects(), org.custom_field_lines(), tooling),
+        ("catalog", tooling, era),
+        lambda: _catalog(
+            org.features(), org.custom_objects(), org.custom_field_lines(), tooling, era
+        ),
     )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _catalog(
     features: frozenset[str],
     objects: tuple[str, ...],
     custom: tuple[tuple[str, str], ...],
     tooling: bool,  # noqa: FBT001 - a cache key
+    era: int,
 ) -> Catalog:
     found = {}
     made = {sobject.name.lower(): sobject for sobject in map(_custom_object, objects)}
@@ -237,7 +249,7 @@ def _catalog(
             if sobject == whole.name:
                 field = replace(parse_field(line), custom=True)
                 fields[field.name.lower()] = field
-        found[name] = replace(whole, fields=_owned(fields))
+        found[name] = versions.as_of(replace(whole, fields=_owned(fields)), era)
     return Catalog(found)
 
 
@@ -314,6 +326,8 @@ def parse_field(line: str) -> Field:
         default=default.replace("_", " ") if default else None,
         when=tuple(options["when"].split(",")) if "when" in options else (),
         flags=frozenset(word for word in words if "=" not in word),
+        updateable_since=int(options.get("updateable", 0)),
+        unfilterable_since=int(options.get("unfilterable", 0)),
     )
 
 
@@ -342,6 +356,7 @@ def _sobject(name: str, data: Mapping[str, Any]) -> SObject:
         scopes=tuple(_value(text) for text in data["scopes"]),
         fields={field.name.lower(): field for field in fields},
         when=data.get("when"),
+        createable_since=data.get("createableSince", 0),
     )
 
 

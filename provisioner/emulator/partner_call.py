@@ -53,7 +53,7 @@ def moment(text: str) -> str:
 
 def sobject_of(call: Call, name: str) -> SObject:
     """The object of that name; INVALID_TYPE when the caller sees none."""
-    return sobject_in(visible.catalog(call.org, call.by), name)
+    return sobject_in(visible.catalog(call.org, call.by, call.version), name)
 
 
 def sobject_in(known: Catalog, name: str) -> SObject:

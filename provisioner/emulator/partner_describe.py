@@ -60,7 +60,7 @@ def several(call: Call) -> list[Any]:
 
 
 def _described(call: Call, name: str) -> dict[str, Any]:
-    known, sobject = visible.catalog(call.org, call.by), sobject_of(call, name)
+    known, sobject = visible.catalog(call.org, call.by, call.version), sobject_of(call, name)
     whole = describe_json.whole(known, sobject, call.base, context.instance_url())
     urls = whole["urls"]
     whole |= {
@@ -102,7 +102,7 @@ def _ordered(values: Mapping[str, Any], names: str) -> dict[str, Any]:
 
 def everything(call: Call) -> list[Any]:
     """describeGlobal."""
-    known = visible.catalog(call.org, call.by)
+    known = visible.catalog(call.org, call.by, call.version)
     sobjects = sorted(known.sobjects.values(), key=lambda each: each.name)
     brief = [describe_json.brief(each, call.base) | {"idEnabled": False} for each in sobjects]
     return [

@@ -41,18 +41,18 @@ def _first_page(call: Call, *, deleted: bool) -> dict[str, Any]:
     asked = partner_xml.text(call.headers.get("QueryOptions"), "batchSize").strip()
     page = max(200, min(query.PAGE, int(asked))) if asked.isdecimal() else query.PAGE
     text = partner_xml.text(call.body, "queryString")
-    here = visible.context(call.org, call.by, call.base, deleted=deleted)
+    here = visible.context(call.org, call.by, call.version, deleted=deleted)
     return _page(query.run(here, text, page=page))
 
 
 def _query_more(call: Call) -> list[Any]:
     locator = partner_xml.text(call.body, "queryLocator")
-    return [_page(query.more(visible.context(call.org, call.by, call.base), locator))]
+    return [_page(query.more(visible.context(call.org, call.by, call.version), locator))]
 
 
 def _search(call: Call) -> list[Any]:
     text = partner_xml.text(call.body, "searchString")
-    found = search.find(visible.context(call.org, call.by, call.base), sosl.parse(text))
+    found = search.find(visible.context(call.org, call.by, call.version), sosl.parse(text))
     # what the id of a search is for, nobody is told: empty (guess)
     return [
         {

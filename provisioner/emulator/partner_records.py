@@ -151,7 +151,7 @@ def _unmixed(kinds: set[str]) -> None:
 def _saved(
     call: Call, save: Callable[[SObject, str | None, dict[str, Any]], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    known = visible.catalog(call.org, call.by)
+    known = visible.catalog(call.org, call.by, call.version)
     given = [
         (sobject_in(known, partner_xml.text(node, "type").strip()), node)
         for node in call.body.iterchildren(etree.Element)

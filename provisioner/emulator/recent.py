@@ -21,7 +21,7 @@ def answer(call: Call) -> Answer:
     text = call.params.get("limit", str(_MOST))
     if not (text.isdecimal() and 0 < int(text[:9]) <= _MOST):  # guess
         raise SalesforceError("INVALID_PARAMETER", f"limit must be 1 to {_MOST}: {text}")
-    known = visible.catalog(call.org, call.by).sobjects.values()
+    known = visible.catalog(call.org, call.by, call.version).sobjects.values()
     found = [pair for sobject in known for pair in _looked_at(call, sobject, int(text))]
     return Answer(
         200, [item for _, item in sorted(found, key=lambda p: p[0], reverse=True)][: int(text)]

@@ -32,7 +32,7 @@ def answer(call: Call, sobject: SObject, text: str, name: str) -> Answer:
     parent = sobject.relationship(name)
     if parent is not None:
         return _parent(call, parent, row[parent.name])
-    for child, field in visible.catalog(call.org, call.by).children(sobject.name):
+    for child, field in visible.catalog(call.org, call.by, call.version).children(sobject.name):
         if field.child and field.child.lower() == name.lower():
             call.allow("GET", "HEAD")
             return _children(call, child, field, id_)
@@ -40,7 +40,7 @@ def answer(call: Call, sobject: SObject, text: str, name: str) -> Answer:
 
 
 def _parent(call: Call, field: Field, id_: str | None) -> Answer:
-    known = visible.catalog(call.org, call.by).by_prefix(id_[:3]) if id_ else None
+    known = visible.catalog(call.org, call.by, call.version).by_prefix(id_[:3]) if id_ else None
     if id_ is None or known is None:
         what = f"The requested resource does not exist for the relationship {field.relationship}"
         raise SalesforceError("NOT_FOUND", what, status=404)  # text: guess
@@ -58,4 +58,4 @@ def _children(call: Call, child: SObject, field: Field, id_: str) -> Answer:
             raise no_such_column(name, child.name)
         listed.append(found.name)
     text = f"SELECT {', '.join(listed)} FROM {child.name} WHERE {field.name} = '{id_}'"  # noqa: S608
-    return Answer(200, query.run(visible.context(call.org, call.by, call.base), text))
+    return Answer(200, query.run(visible.context(call.org, call.by, call.version), text))

@@ -142,7 +142,9 @@ def _route(call: Call) -> Answer:
             return _query(call, deleted=kind == "queryAll")
         case ("query" | "queryAll", locator):
             call.allow("GET", "HEAD")
-            return Answer(200, query.more(visible.context(call.org, call.by, call.base), locator))
+            return Answer(
+                200, query.more(visible.context(call.org, call.by, call.version), locator)
+            )
         case (name, *rest) if name in _BELOW:
             return _BELOW[name](call, tuple(rest))
         case ("recent",):
@@ -184,7 +186,7 @@ _PARTS_OF_OBJECTS: Final = frozenset(
 
 def _query(call: Call, *, deleted: bool = False) -> Answer:
     call.allow("GET", "HEAD")
-    here, text = visible.context(call.org, call.by, call.base, deleted=deleted), _soql(call)
+    here, text = visible.context(call.org, call.by, call.version, deleted=deleted), _soql(call)
     if _columns_only(call):
         return Answer(200, soql_columns.columns(here, text))
     return Answer(200, query.run(here, text, page=_size(call)))

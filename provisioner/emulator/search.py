@@ -45,7 +45,7 @@ def answer(call: Call, rest: tuple[str, ...]) -> Answer:
     text = call.params.get("q", "")
     if not text.strip():
         raise sosl.malformed("SOSL statements cannot be empty or null")  # guess
-    return _wrapped(call, find(visible.context(call.org, call.by, call.base), sosl.parse(text)))
+    return _wrapped(call, find(visible.context(call.org, call.by, call.version), sosl.parse(text)))
 
 
 def parameterized(call: Call, rest: tuple[str, ...]) -> Answer:
@@ -54,7 +54,7 @@ def parameterized(call: Call, rest: tuple[str, ...]) -> Answer:
         raise not_found()
     call.allow("GET", "HEAD", "POST")
     asked = call.json() if call.method == "POST" else _of_params(call)
-    return _wrapped(call, find(visible.context(call.org, call.by, call.base), _of_json(asked)))
+    return _wrapped(call, find(visible.context(call.org, call.by, call.version), _of_json(asked)))
 
 
 def find(here: Context, search: Search) -> list[dict[str, Any]]:

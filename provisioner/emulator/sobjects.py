@@ -28,7 +28,7 @@ def answer(call: Call, names: tuple[str, ...]) -> Answer:
             return _if_modified(call, _describe_global(call))
         case (name, "describe"):
             call.allow("GET", "HEAD")
-            known, sobject = visible.catalog(call.org, call.by), _sobject(call, name)
+            known, sobject = visible.catalog(call.org, call.by, call.version), _sobject(call, name)
             return _if_modified(call, describe_json.whole(known, sobject, call.base, call.instance))
         case (name, part, *rest) if part in _ELSEWHERE:
             raise _elsewhere(call, name, "/".join((part, *rest)))
@@ -67,14 +67,14 @@ def _changed(call: Call, sobject: SObject, which: str) -> Answer:
 
 
 def _sobject(call: Call, name: str) -> SObject:
-    found = visible.catalog(call.org, call.by).get(name)
+    found = visible.catalog(call.org, call.by, call.version).get(name)
     if found is None:
         raise not_found()
     return found
 
 
 def _describe_global(call: Call) -> dict[str, Any]:
-    known = visible.catalog(call.org, call.by)
+    known = visible.catalog(call.org, call.by, call.version)
     brief = [
         describe_json.brief(sobject, call.base)
         for sobject in sorted(known.sobjects.values(), key=lambda s: s.name)

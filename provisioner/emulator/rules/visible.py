@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import component_rows, describe
+from provisioner.emulator import component_rows, describe, versions
 from provisioner.emulator.describe import Catalog
 from provisioner.emulator.rules import access, permissions, sharing
 from provisioner.emulator.soql_sql import Context
@@ -34,16 +34,17 @@ _FLAGS: Final = {
 }  # fmt: skip
 
 
-def catalog(org: Org, user_id: str) -> Catalog:
-    """The objects and fields that exist for a user.
+def catalog(org: Org, user_id: str, version: int | None = None) -> Catalog:
+    """The objects and fields that exist for a user, in a version of the API or the newest.
 
     Without the right to read an object it is not there, and a field is not there that field-level
     security hides: "No such column" (measured in public tests of a JDBC driver [Q]).
     """
-    whole = describe.catalog(org)
+    whole = describe.catalog(org, version=version)
     if access.may_all(org, user_id):
         return whole
-    return org.remember(("catalog of", user_id), lambda: _narrowed(org, user_id, whole))
+    key = ("catalog of", user_id, versions.era(version))
+    return org.remember(key, lambda: _narrowed(org, user_id, whole))
 
 
 def sources(org: Org, user_id: str) -> dict[str, str]:
@@ -57,9 +58,10 @@ def sources(org: Org, user_id: str) -> dict[str, str]:
     return found
 
 
-def context(org: Org, user_id: str, base: str, *, deleted: bool = False) -> Context:
+def context(org: Org, user_id: str, version: int, *, deleted: bool = False) -> Context:
     """Where the queries of a user run: on the objects, fields and rows that the user sees."""
-    return Context(org, catalog(org, user_id), base, user_id, deleted, sources(org, user_id))
+    known, base = catalog(org, user_id, version), f"/services/data/v{version}.0"
+    return Context(org, known, base, user_id, deleted, sources(org, user_id))
 
 
 def sees(org: Org, user_id: str, sobject: str, id_: str) -> bool:

@@ -174,7 +174,8 @@ POINTS = {
 
 @pytest.mark.parametrize("soql", POINTS)
 def test_refusals_point_at_the_place(rest, soql):
-    status, code, message, fields = rest.refusal("GET", "/query", params={"q": soql})
+    newest = f"{rest.base.rpartition('/')[0]}/v65.0/query"
+    status, code, message, fields = rest.refusal("GET", newest, params={"q": soql})
     assert (status, code, message, fields) == (400, *POINTS[soql], None)
 
 

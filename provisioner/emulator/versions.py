@@ -1,0 +1,49 @@
+"""What objects and fields were not yet in an older version of the API, or no longer are in a newer.
+
+The tables in `data/` tell what the newest version has. A number beside a property says since which
+version it is so; between two such numbers every version is the same, which is called an era here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from provisioner.emulator.describe import Field, SObject
+
+# `User.PortalRole` can be updated (platform reference 2.1 [V]), profiles can be created (object
+# reference 192 to 232 against later ones [V]), `UserLicense.UsedLicenses` is no more for WHERE
+# (platform reference 3.5 [V]).
+CHANGES: Final = (43, 53, 64)
+
+
+def era(version: int | None) -> int:
+    """The first version that is like this one in all that is told here; None is the newest."""
+    if version is None:
+        return CHANGES[-1]
+    at = bisect_right(CHANGES, version)
+    return CHANGES[at - 1] if at else 0
+
+
+def as_of(sobject: SObject, version: int) -> SObject:
+    """The object as that version shows it; itself where nothing was different."""
+    createable = version >= sobject.createable_since
+    fields = {
+        key: _field(field, version, createable=createable) for key, field in sobject.fields.items()
+    }
+    flags = sobject.flags if createable else sobject.flags - {"createable"}
+    if flags == sobject.flags and all(fields[key] is sobject.fields[key] for key in fields):
+        return sobject
+    return replace(sobject, flags=flags, fields=fields)
+
+
+def _field(field: Field, version: int, *, createable: bool) -> Field:
+    if field.createable and not createable:
+        field = replace(field, createable=False)
+    if field.updateable and version < field.updateable_since:
+        field = replace(field, updateable=False)
+    if field.unfilterable_since and version >= field.unfilterable_since:
+        field = replace(field, flags=field.flags | {"nofilter"})
+    return field
