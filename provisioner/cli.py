@@ -376,6 +376,9 @@ def _org(parser: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--control", action="store_true", help="open /emulator/: reset, clock, faults, outbox"
     )
+    serve.add_argument(
+        "--https", action="store_true", help="speak https, with a certificate made for it"
+    )
     show = _command(commands, "show", "print how to log in to the local org")
     _format(show, "text", "json")
     _command(commands, "reset", "start over with a new local org")

@@ -51,7 +51,7 @@ def _serve(local: LocalOrg, options: Namespace) -> int:
         signal.signal(number, signal.default_int_handler)
     local.open()
     try:
-        local.serve(options.port, control=options.control, ready=ready)
+        local.serve(options.port, control=options.control, https=options.https, ready=ready)
     except OSError as error:
         remedy = "choose another with `--port`"
         output.say(f"port {options.port} can not be served: {error.strerror}", remedy)
@@ -70,7 +70,8 @@ def _coverage(local: LocalOrg, format_: str) -> int:
 
 
 def _show(local: LocalOrg, format_: str) -> int:
-    shown = {name: str(value) for name, value in asdict(local.credentials()).items()}
+    held = asdict(local.credentials())
+    shown = {name: str(value) for name, value in held.items() if value is not None}
     if format_ == "json":
         sys.stdout.write(json.dumps(shown, indent=2) + "\n")
     else:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _FILE: Final = "local-org.sqlite3"
 _KEY_FILE: Final = "local-org-key.pem"
+_CA_FILE: Final = "local-org-ca.pem"
+_CERTIFICATE_FILE: Final = "local-org-tls.pem"
 _URL_FILE: Final = "served-at"
 _OWNER_ONLY: Final = 0o600
 _SESSION_LEFT: Final = timedelta(hours=1)  # a kept session must last at least this long
@@ -35,6 +37,7 @@ class Credentials:
     organization_id: str
     consumer_key: str
     private_key_file: Path
+    ca_file: Path | None  # the authority to trust, while the org is served over https
     access_token: str = field(repr=False)
     password: str = field(repr=False)
     consumer_secret: str = field(repr=False)
@@ -88,12 +91,14 @@ class LocalOrg:
             if session is None or session.expires - org.now() < _SESSION_LEFT:
                 session = org.start_session(seed.admin_id(org))
                 org.put_setting("local token", session.token)
+        url = self.url()
         return Credentials(
-            instance_url=self.url(),
+            instance_url=url,
             username=seed.ADMIN_USERNAME,
             organization_id=str(org.select("Organization")[0]["Id"]),
             consumer_key=org.setting("consumer key") or "",
             private_key_file=self._key_file(org).absolute(),
+            ca_file=(self.folder / _CA_FILE).absolute() if url.startswith("https:") else None,
             access_token=session.token,
             password=org.setting("admin password") or "",
             consumer_secret=org.setting("consumer secret") or "",
@@ -120,11 +125,13 @@ class LocalOrg:
         port: int = DEFAULT_PORT,
         *,
         control: bool = False,
+        https: bool = False,
         ready: Callable[[str], object] = lambda _: None,
     ) -> None:
         """Serves the org on 127.0.0.1 until Ctrl-C; `ready` is told the URL once it answers.
 
-        While it is served, the folder holds its URL. Raises OSError for a port that is taken.
+        While it is served, the folder holds its URL, and with `https` the certificate of the
+        authority to trust. Raises OSError for a port that is taken.
         """
         self.open()
         file = self.folder / _URL_FILE
@@ -138,11 +145,19 @@ class LocalOrg:
 
         try:
             with suppress(KeyboardInterrupt):
-                serve(self.path, port=port, control=control, ready=answers)
+                certificate = self._certificate() if https else None
+                serve(self.path, port=port, control=control, certificate=certificate, ready=answers)
         finally:
             # Where the port was taken, the file is that of the server which has it.
             if mine:
                 file.unlink(missing_ok=True)
+
+    def _certificate(self) -> Path:
+        from provisioner.emulator import tls
+
+        file = self.folder / _CERTIFICATE_FILE
+        tls.ensure(file, self.folder / _CA_FILE)
+        return file
 
     def _key_file(self, org: Org) -> Path:
         file = self.folder / _KEY_FILE

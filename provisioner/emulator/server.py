@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from requests import PreparedRequest, Response
 
+    from provisioner.emulator.tls import Front
+
 DEFAULT_PORT: Final = 8787
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _THREADS: Final = 8
@@ -34,9 +36,18 @@ _TICK: Final = 1.0  # seconds; the longest it takes to notice a stop
 
 
 class Server:
-    """The app on a loopback port; port 0 takes a free one. `run` serves until `close`."""
+    """The app on a loopback port; port 0 takes a free one. `run` serves until `close`.
 
-    def __init__(self, app: WSGIApplication, host: str = "127.0.0.1", port: int = 0) -> None:
+    With the file of a certificate and its key it speaks https, and plain HTTP otherwise.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        certificate: Path | None = None,
+    ) -> None:
         import waitress
 
         if host not in _LOOPBACK:
@@ -46,15 +57,19 @@ class Server:
             _cutting(app),
             map=self._sockets,
             host=host,
-            port=port,
+            port=0 if certificate else port,
+            url_scheme="https" if certificate else "http",
             threads=_THREADS,
             ident="local org",
         )
+        behind = self._server.effective_port
+        self._front = _front(host, port, certificate, behind) if certificate else None
         self._stopped = False
         self._started = False
         self._worker = _worker(app)
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self._server.effective_port}"
+        scheme, number = ("https", self._front.port) if self._front else ("http", behind)
+        self.url = f"{scheme}://{shown}:{number}"
 
     def run(self) -> None:
         """Answers requests until `close` is called or Ctrl-C is pressed."""
@@ -63,6 +78,8 @@ class Server:
         self._started = True
         if self._worker is not None:
             self._worker.start()
+        if self._front is not None:
+            self._front.start()
         try:
             while not self._stopped:
                 wasyncore.loop(timeout=_TICK, map=self._sockets, use_poll=True, count=1)
@@ -85,10 +102,18 @@ class Server:
         from waitress import wasyncore
 
         self._stopped = True
+        if self._front is not None:
+            self._front.close()
         if self._worker is not None:
             self._worker.end()
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets, ignore_all=True)
+
+
+def _front(host: str, port: int, certificate: Path, behind: int) -> Front:
+    from provisioner.emulator.tls import Front
+
+    return Front(host, port, certificate, behind)
 
 
 def _worker(app: WSGIApplication) -> Worker | None:
@@ -127,12 +152,13 @@ def serve(
     port: int = DEFAULT_PORT,
     *,
     control: bool = True,
+    certificate: Path | None = None,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Serves the org in a file until Ctrl-C; `ready` is told the URL once it answers."""
     org = Org(org_path)
     try:
-        server = Server(create_app(org, control=control), host, port)
+        server = Server(create_app(org, control=control), host, port, certificate)
         try:
             if ready is not None:
                 ready(server.url)

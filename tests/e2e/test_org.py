@@ -4,9 +4,11 @@ import re
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 import requests
+from simple_salesforce import Salesforce
 
 DEADLINE = 60
 
@@ -104,3 +106,66 @@ def test_a_folder_that_can_not_hold_the_org_is_named(spoiled, work):
     else:
         work.write(".provisioner/local-org.sqlite3", "this is no database, and long enough\n" * 99)
     assert ".provisioner" in work.run("org", "show", status=1).err
+
+
+# -- https ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secured(work, until):
+    """A process that serves https, and what `org show` says of it."""
+    process = work.start(
+        "org", "serve", "--https", "--port", "0", stdout=subprocess.DEVNULL, stderr=-1
+    )
+    try:
+        (url,) = re.findall(r"https://127.0.0.1:[1-9]\d*", process.stderr.readline())
+        yield process, url, work.run("org", "show", "--format", "json", status=0).json
+    finally:
+        process.kill()
+        process.communicate(timeout=DEADLINE)
+
+
+def test_a_client_that_only_speaks_https_works_unchanged(secured, monkeypatch):
+    # simple-salesforce writes https:// before every host; so does the zeep client that it makes.
+    _, url, shown = secured
+    assert shown["instance_url"] == url
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", shown["ca_file"])
+    client = Salesforce(session_id=shown["access_token"], instance=url.removeprefix("https://"))
+    made = client.Account.create({"Name": "Acme"})
+    assert client.query("SELECT Id FROM Account")["records"][0]["Id"] == made["id"]
+    assert client.restful("")["identity"].startswith(url)
+    rows = [{"LastName": f"Doe {n}"} for n in range(1000)]
+    assert all(row["success"] for row in client.bulk.Contact.insert(rows))
+    assert client.mdapi.OrgSettings.read("Org").fullName == "Org"
+    client.session.close()
+
+
+def test_nobody_trusts_the_certificate_unasked(secured):
+    with pytest.raises(requests.exceptions.SSLError):
+        requests.get(f"{secured[1]}/services/data", timeout=DEADLINE)
+
+
+def test_plain_http_is_no_way_in_where_https_is_served(secured):
+    with pytest.raises(requests.ConnectionError):
+        requests.get(secured[1].replace("https", "http") + "/services/data", timeout=DEADLINE)
+
+
+def test_an_interrupt_ends_https_while_clients_are_connected(secured, work):
+    process, url, shown = secured
+    with requests.Session() as client:
+        assert client.get(f"{url}/services/data", verify=shown["ca_file"], timeout=DEADLINE).ok
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=5)
+    assert "Traceback" not in err
+    assert process.returncode == 0
+    # The files stay: who trusts the authority once need not do so at the next start.
+    assert Path(shown["ca_file"]).exists()
+    assert "ca_file" not in work.run("org", "show", status=0).out
+    key = Path(shown["ca_file"]).with_name("local-org-tls.pem")
+    assert key.stat().st_mode & 0o077 == 0
+
+
+def test_a_port_that_is_taken_is_named_for_https_too(served, work):
+    _, port = served
+    second = work.run("org", "serve", "--https", "--port", port, status=1)
+    assert f"port {port} can not be served: Address already in use" in second.err
