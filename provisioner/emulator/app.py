@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from provisioner.emulator import logins, recycle_bin, refusals
+from provisioner.emulator import logins, recycle_bin, refusals, transport
 from provisioner.emulator.context import EXTENSION
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def create_app(org: Org, *, control: bool = False) -> Flask:
         app.register_blueprint(import_module(f"provisioner.emulator.{surface}").blueprint)
     app.before_request(lambda: logins.end_lockouts(org))
     app.before_request(lambda: recycle_bin.expire(org))
+    app.after_request(transport.pack)
     app.register_error_handler(HTTPException, refusals.unrouted)
     if control:
         from provisioner.emulator import control as door

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, request
 from lxml import etree
 
-from provisioner.emulator import components, context, metadata_files, soap
+from provisioner.emulator import components, context, metadata_files, soap, transport
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rest import DAILY_CALLS, NEWEST, OLDEST
 from provisioner.emulator.soap import Fault
@@ -70,7 +70,7 @@ def serve(version: str, _rest: str = "") -> Response:
             f" Maximum size of request is {_LARGEST} bytes.",
         )
     try:
-        body, headers = soap.read(request.get_data())
+        body, headers = soap.read(transport.unpacked())
         operation = _operation(body)
         call = _authorise(version, headers, counted=operation not in _FREE)
         values = wsdl().read(body, operation) if operation in _UNTYPED else {}
@@ -79,7 +79,7 @@ def serve(version: str, _rest: str = "") -> Response:
         return soap.fault(fault.code, fault.message)
     except SalesforceError as error:
         return soap.fault(f"sf:{error.code}", f"{error.code}: {error.message}")
-    except InvalidXml as error:
+    except (InvalidXml, transport.BadEncodingError) as error:
         return soap.fault("soapenv:Client", str(error))
     return soap.answer(wsdl().build(f"{operation}Response", f"{operation}Response", answer))
 

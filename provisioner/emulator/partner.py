@@ -28,6 +28,7 @@ from provisioner.emulator import (
     partner_records,
     partner_xml,
     passwords,
+    transport,
 )
 from provisioner.emulator.errors import SalesforceError, not_served
 from provisioner.emulator.partner_call import Call
@@ -73,9 +74,9 @@ _EXPIRED: Final = (
 def serve(kind: str, version: str, _rest: str = "") -> Response:
     """Answers one SOAP call; a path behind the version (an org's id) is ignored."""
     try:
-        body, headers = partner_xml.read(request.get_data())
+        body, headers = partner_xml.read(transport.unpacked())
         return _answer(kind, version, body, headers)
-    except InvalidXml as error:
+    except (InvalidXml, transport.BadEncodingError) as error:
         return partner_xml.client_fault(str(error))
     except SalesforceError as error:
         return partner_xml.fault(error.code, error.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.partner_call import Call
 
 _MOST_RETRIEVED: Final = 2000  # ids of retrieve (SOAP guide)
+_ZONE: Final = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 
 
 def _query(call: Call) -> list[Any]:
@@ -111,11 +113,16 @@ def _deleted(call: Call) -> list[Any]:
 
 def _span(call: Call) -> tuple[SObject, str, str]:
     sobject = sobject_of(call, partner_xml.text(call.body, "sObjectType"))
-    start, end = (partner_xml.text(call.body, name) for name in ("startDate", "endDate"))
-    for text in (start, end):
-        if not text.strip():
-            raise InvalidXml("'' is not a valid value for the type xsd:dateTime")
+    start, end = (_moment(call, name) for name in ("startDate", "endDate"))
     return sobject, start, end
+
+
+def _moment(call: Call, name: str) -> str:
+    text = partner_xml.text(call.body, name).strip()
+    if not text:
+        raise InvalidXml("'' is not a valid value for the type xsd:dateTime")
+    # An xsd:dateTime needs no zone; what has none is of UTC, as pyforce sends it [Q].
+    return text if _ZONE.search(text) else f"{text}Z"
 
 
 OPERATIONS: Final[dict[str, Callable[[Call], list[Any]]]] = {

@@ -102,7 +102,8 @@ def _delete(call: Call) -> list[Any]:
         rules.delete(call.org, call.by, sobject, id_)
         return {"id": id_, "success": True}
 
-    wanted = partner_xml.texts(call.body, "ids")
+    # beatbox and pyforce say `id`, and delete the records of real orgs so [Q]
+    wanted = partner_xml.texts(call.body, "ids") or partner_xml.texts(call.body, "id")
     found = (ids.normal(asked.strip()) for asked in wanted)
     known = describe.catalog(call.org)
     kinds = {sobject.name for id_ in found if id_ and (sobject := known.by_prefix(id_[:3]))}

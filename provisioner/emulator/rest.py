@@ -103,7 +103,6 @@ def serve(version: str, path: str) -> Response:
         answer = Answer(error.status, error.rest(), _error_headers(error))
     parts = tuple(part for part in path.split("/") if part)
     response = _xml(answer, parts) or _response(answer)
-    transport.pack(request, response)
     if used is not None:
         response.headers["Sforce-Limit-Info"] = f"api-usage={used}/{DAILY_CALLS}"
     # An answer and the dates in it are of one clock.
@@ -285,12 +284,12 @@ def _text() -> str:
     takes_text = bulk.takes_text(path) or metadata_rest.takes_parts(path)
     if request.content_length and rest_xml.is_xml(kind) and path.startswith("sobjects/"):
         parts = tuple(part for part in path.split("/") if part)
-        return rest_xml.as_json(context.org(), parts, transport.body(request))
+        return rest_xml.as_json(context.org(), parts, transport.body())
     if request.content_length and kind != "application/json" and not takes_text:
         raise SalesforceError(  # 415 [V], platform reference 2.4; text: guess
             "UNSUPPORTED_MEDIA_TYPE", f"Content type '{kind}' is not supported.", status=415
         )
-    return transport.body(request)
+    return transport.body()
 
 
 def _xml(answer: Answer, parts: tuple[str, ...]) -> Response | None:

@@ -1,4 +1,4 @@
-"""How REST bodies travel: gzip both ways, what clients accept, conditions on what they hold."""
+"""How bodies travel: packed both ways, what clients accept, conditions on what they hold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from flask import request
+
 from provisioner.emulator.api import Answer
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.store import parse_timestamp
@@ -16,41 +18,58 @@ from provisioner.emulator.store import parse_timestamp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flask import Request, Response
+    from flask import Response
 
     from provisioner.emulator.api import Call
 
 _WORTH_IT: Final = 2048  # bytes; smaller answers are not compressed
 _LEVEL: Final = 1
 _LARGEST: Final = 200_000_000  # bytes of a body once it is unpacked
+_ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # zlib's or gzip's
 _JSON: Final = ("application/json", "application/*", "*/*")
 
 
-def body(request: Request) -> str:
-    """The text of a request, unpacked; what is no gzip or no UTF-8 is refused."""
+class BadEncodingError(ValueError):
+    """A body that is not what its `Content-Encoding` says."""
+
+
+def body() -> str:
+    """The text of the REST request at hand, unpacked; what is no gzip is refused."""
+    try:
+        return unpacked().decode("utf-8", "replace")
+    except BadEncodingError as error:  # code: guess
+        raise SalesforceError("JSON_PARSER_ERROR", str(error)) from None
+
+
+def unpacked() -> bytes:
+    """The bytes of the request at hand, which clients of every API may pack.
+
+    By gzip or deflate: REST guide, "Compression Headers", SOAP guide, "Compression" [V].
+    Raises BadEncodingError for what is neither, SalesforceError for another encoding.
+    """
     data = request.get_data()
     match request.headers.get("Content-Encoding", "").strip().lower():
         case "" | "identity":
-            pass
-        case "gzip":
-            data = _unpacked(data)
+            return data
+        case "gzip" | "deflate":
+            return _unpacked(data)
         case other:  # text: guess
             raise SalesforceError(
                 "UNSUPPORTED_MEDIA_TYPE", f"Content encoding '{other}' is not supported.",
                 status=415,
             )  # fmt: skip
-    return data.decode("utf-8", "replace")
 
 
-def pack(request: Request, response: Response) -> None:
-    """Compresses an answer when the client takes gzip (REST guide, "Compression Headers")."""
+def pack(response: Response) -> Response:
+    """Compresses an answer when the client takes gzip (REST guide, "Compression Headers" [V])."""
+    if response.is_streamed or "Content-Encoding" in response.headers:
+        return response
     data = response.get_data()
-    if len(data) < _WORTH_IT or "Content-Encoding" in response.headers:
-        return
-    if request.accept_encodings["gzip"] > 0:
+    if len(data) >= _WORTH_IT and request.accept_encodings["gzip"] > 0:
         response.set_data(gzip.compress(data, _LEVEL, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
         response.headers["Vary"] = "Accept-Encoding"
+    return response
 
 
 def require_json(call: Call) -> None:
@@ -123,11 +142,11 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _unpacked(data: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
+    stream = zlib.decompressobj(_ANY_HEADER)
     try:
         found = stream.decompress(data, _LARGEST)
     except zlib.error:
         found = None
     if found is None or not stream.eof:  # text: guess
-        raise SalesforceError("JSON_PARSER_ERROR", "the body is not valid gzip")
+        raise BadEncodingError("the body is not what its Content-Encoding says")
     return found

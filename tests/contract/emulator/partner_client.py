@@ -65,17 +65,25 @@ def header(token):
     return f"<SessionHeader><sessionId>{token}</sessionId></SessionHeader>"
 
 
-def call(session, body, *, headers="", version="40.0", kind="u", checked=True):
-    """Posts one call in the partner namespace; its answer is checked by the WSDL if it is here."""
+def call(session, body, *, headers="", version="40.0", kind="u", checked=True, packed=None):
+    """Posts one call in the partner namespace; its answer is checked by the WSDL if it is here.
+
+    `packed` is the name and the function of an encoding.
+    """
     envelope = (
         f'<e:Envelope xmlns:e="{SOAP}" xmlns="{PARTNER}"'
         ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
         f"<e:Header>{headers}</e:Header><e:Body>{body}</e:Body></e:Envelope>"
     )
+    encoding, pack = packed or ("identity", bytes)
     answer = session.post(
         f"{URL}/services/Soap/{kind}/{version}",
-        data=envelope.encode(),
-        headers={"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'},
+        data=pack(envelope.encode()),
+        headers={
+            "Content-Type": "text/xml; charset=UTF-8",
+            "SOAPAction": '""',
+            "Content-Encoding": encoding,
+        },
     )
     if checked and WSDL.is_file():
         schema().body(answer)

@@ -1,5 +1,7 @@
 """Records over SOAP, driven by the partner WSDL through zeep; every answer fits its schema."""
 
+import gzip
+import zlib
 from datetime import timedelta
 
 import pytest
@@ -61,6 +63,32 @@ def test_rows_are_made_changed_and_deleted(raw, local):
     assert results(gone) == [
         ("true", None), ("false", "ENTITY_IS_DELETED"), ("false", "MALFORMED_ID"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("packed", [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_calls_and_answers_travel_packed(anonymous, local, admin, packed):
+    # as pyforce and beatbox send every call
+    about = header(local.start_session(admin).token)
+    body = "<describeSObject><sObjectType>User</sObjectType></describeSObject>"
+    answer = call(anonymous.session, body, headers=about, packed=packed)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert etree.fromstring(answer.content).findtext(".//{*}result/{*}name") == "User"
+
+
+def test_a_call_that_is_not_packed_as_it_says_is_refused(anonymous, local, admin):
+    about = header(local.start_session(admin).token)
+    answer = call(anonymous.session, "<getUserInfo/>", headers=about, packed=("gzip", bytes))
+    assert fault(answer)[0] == "soapenv:Client"
+
+
+def test_what_beatbox_writes_is_understood(raw, local, admin):
+    account = local.insert("Account", {"Name": "Acme"}, by=admin)
+    assert results(raw(f"<delete><id>{account}</id></delete>")) == [("true", None)]
+    # times without a zone are of UTC
+    start, end = (f"{local.now() + timedelta(minutes=m):%Y-%m-%dT%H:%M:%S.%f}" for m in (-5, 5))
+    asked = f"<sObjectType>Account</sObjectType><startDate>{start}</startDate>"
+    deleted = raw(f"<getDeleted>{asked}<endDate>{end}</endDate></getDeleted>")
+    assert etree.fromstring(deleted.content).findtext(".//{*}deletedRecords/{*}id") == account
 
 
 def test_setup_and_data_objects_are_not_deleted_in_one_call(raw, local, admin):
