@@ -319,11 +319,17 @@ def _is_json() -> bool:
 
 
 def _response(root: str, body: dict[str, Any], status: int) -> Response:
-    """The body in the kind of the request, or of the job where that says none; XML otherwise.
+    """The body in the kind of the request's body, or of the job that a GET asks for.
 
-    salesforce-api 0.1.46 asks for the batches of JSON jobs without a header, and reads JSON [Q].
+    tap-salesforce 2.8.1 says `application/json` in every GET and reads XML of its CSV jobs;
+    salesforce-api 0.1.46 says nothing and reads JSON of its JSON jobs: both run on real orgs [V].
     """
-    asked = f"{request.headers.get('Accept', '')} {request.mimetype}"
-    as_json = "json" in asked or ("xml" not in asked and g.get("job_kind") == "JSON")
+    accepted = request.headers.get("Accept", "")
+    if "json" in accepted or "xml" in accepted:
+        as_json = "json" in accepted
+    elif request.method == "GET" and "job_kind" in g:
+        as_json = g.job_kind == "JSON"
+    else:
+        as_json = _is_json()
     text = bulk1_data.printed(root, body, as_json=as_json)
     return Response(text, status, content_type=bulk1_data.MIME["JSON" if as_json else "XML"])

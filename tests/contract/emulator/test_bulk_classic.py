@@ -157,6 +157,17 @@ def test_a_json_job_is_told_of_in_json(classic):
     assert asked.headers["Content-Type"] == "application/xml"
 
 
+def test_a_csv_job_is_told_of_in_xml_whatever_a_get_says_it_sends(classic):
+    # tap-salesforce makes the job in JSON, and reads XML of its batches ever after
+    body = '{"operation": "query", "object": "Account", "contentType": "CSV"}'
+    job = classic.send("POST", "", body, "application/json").json()["id"]
+    batch = text(classic.xml("POST", f"/{job}/batch", "SELECT Id FROM Account", "text/csv"), "id")
+    told = classic.xml("GET", f"/{job}/batch/{batch}", kind="application/json")
+    assert text(told, "state") == "Completed"
+    closed = classic.send("POST", f"/{job}", '{"state": "Closed"}', "application/json")
+    assert closed.json()["state"] == "Closed"
+
+
 def test_batches_travel_packed(classic, rest):
     packed = gzip.compress(b"Name\nAcme\n")
     job = classic.job("insert")
