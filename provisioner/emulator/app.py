@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SURFACES: Final = (
     "auth", "oauth_pages", "rest", "scim", "bulk1", "metadata", "partner", "setup", "portal",
-    "portal_passwords", "portal_registration", "site_login", "site_pages",
+    "portal_passwords", "portal_registration", "site_login", "site_pages", "token_page",
 )  # fmt: skip
 
 

@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS password (
 CREATE TABLE IF NOT EXISTS password_history (
   id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, salt TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS password_history_user ON password_history (user_id);
+CREATE TABLE IF NOT EXISTS security_token (
+  user_id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lockout (
   user_id TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS query_cursor (

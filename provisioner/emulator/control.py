@@ -23,7 +23,8 @@ to all others it is not there (404). What it can do:
 | `GET options`, `PATCH options` | what only Salesforce's support, or a page of Setup, sets: |
 | | `{"PersonAccounts": true}` (for good), `{"CustomerRoles": 1}` (1 to 3 for each account); |
 | | `{"UsernamesElsewhere": ["jane@acme.example"]}`: what users of other orgs are called; |
-| | `{"SoapLogin": false}`: no SOAP `login`, as in orgs made in Winter '26 and later |
+| | `{"SoapLogin": false}`: no SOAP `login`, as in orgs made in Winter '26 and later; |
+| | `{"LoopbackTrusted": false}`: an API login from this machine needs a security token |
 | `GET outbox`, `DELETE outbox` | the e-mails the org would have sent; forgets them |
 | `GET requests`, `DELETE requests` | the request log, `?after=<seq>`; empties it |
 | `GET coverage` | what this org covers, as `provisioner org coverage` prints it |

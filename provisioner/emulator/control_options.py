@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
-from provisioner.emulator import context, oauth_app, partner_login, seed
+from provisioner.emulator import context, oauth_app, partner_login, security, seed
 from provisioner.emulator.control import blueprint
 from provisioner.emulator.rules import person_accounts, portal_roles, usernames
 
@@ -102,4 +102,5 @@ _OPTIONS: Final = {
         lambda org, value: org.put_setting(oauth_app.CALLBACKS, json.dumps(value)),
     ),
     "SoapLogin": _switch(partner_login.SWITCH),
+    "LoopbackTrusted": _switch(security.LOOPBACK),
 }

@@ -1,4 +1,4 @@
-"""The rows of LoginHistory."""
+"""A try to log in as the request makes it, and the rows of LoginHistory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
+from provisioner.emulator.logins import SUCCESS, Attempt
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 _APPLICATION: Final = "provisioner"
+
+
+def attempt(password: str, *, api: bool) -> Attempt:
+    """What the request tries with this password."""
+    return Attempt(password, str(request.remote_addr), api)
 
 
 def log_in(
@@ -45,5 +51,5 @@ def log_in(
         },
         by=user_id,
     )
-    if status == "Success":
+    if status == SUCCESS:
         org.execute('UPDATE "User" SET "LastLoginDate" = ? WHERE "Id" = ?', (now, user_id))

@@ -43,6 +43,11 @@ def in_ranges(org: Org, profile_id: str, address: str) -> bool:
     )
 
 
+def has_ranges(org: Org, profile_id: str) -> bool:
+    """Whether the profile says from where its users log in."""
+    return bool(_held(org, profile_id).get("loginIpRanges"))
+
+
 def check(values: Value) -> None:
     """Refuses hours and ranges that are none; code and wordings: guess."""
     for name, given in values.get("loginHours", {}).items():

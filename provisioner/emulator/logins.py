@@ -1,10 +1,11 @@
-"""Who may log in with a password: user, lock-out, portal, profile, hours and addresses."""
+"""Who may log in with a password: user, lock-out, portal, profile, hours, addresses and token."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import login_limits, passwords, portal_rows, security
+from provisioner.emulator import login_limits, passwords, portal_rows, security, security_tokens
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
@@ -23,9 +24,17 @@ SITE_OFF: Final = "Invalid - Experience Cloud site offline"
 NO_SITE: Final = "No Experience Cloud site access"
 BAD_TIME: Final = "Restricted time"
 BAD_ADDRESS: Final = "Restricted IP"
+NO_TOKEN: Final = "Failed: API security token required"  # noqa: S105 - a status
 TOO_OLD: Final = "Failed: API Version Removed"
 
-_STAFF: Final = frozenset({"Standard", "CsnOnly"})
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to log in: with what, and from where; `api` where it is not a person at a page."""
+
+    password: str = field(repr=False)
+    address: str
+    api: bool = False
 
 
 def standing(org: Org, user: dict[str, Any]) -> str:
@@ -40,20 +49,20 @@ def standing(org: Org, user: dict[str, Any]) -> str:
     return SUCCESS
 
 
-def by_password(org: Org, user: dict[str, Any], password: str, address: str) -> str:
-    """`standing`, then the password, then `by_limits`: a login that has no scope.
+def by_password(org: Org, user: dict[str, Any], attempt: Attempt) -> str:
+    """`standing`, then the password, then `by_limits`, then the token: a login without a scope.
 
-    The order of the checks is a guess.
+    That limits come before the trusted addresses: Salesforce help, "Restrict Where and When Users
+    Can Log In" [V]; the rest of the order is a guess.
     """
-    status = _known(org, user, password)
-    return by_limits(org, user, address) if status == SUCCESS else status
+    status = _known(org, user, attempt)
+    return _admitted(org, user, attempt) if status == SUCCESS else status
 
 
 def by_scope(
     org: Org,
     user: dict[str, Any],
-    password: str,
-    address: str,
+    attempt: Attempt,
     *,
     in_org: bool,
     portal: Row | None,
@@ -63,22 +72,20 @@ def by_scope(
     A portal's user names organisation and portal, by SOAP or by the page it comes to, and the
     profile must be one of the portal's; people of the company name no portal (guess).
     """
-    status = _known(org, user, password)
+    status = _known(org, user, attempt)
     if status == SUCCESS:
         status = _scope(org, user, in_org=in_org, portal=portal)
-    return by_limits(org, user, address) if status == SUCCESS else status
+    return _admitted(org, user, attempt) if status == SUCCESS else status
 
 
-def by_site(
-    org: Org, user: dict[str, Any], password: str, address: str, *, live: bool, member: bool
-) -> str:
+def by_site(org: Org, user: dict[str, Any], attempt: Attempt, *, live: bool, member: bool) -> str:
     """`by_password`, and in between whether the site is live and the user one of its members."""
-    status = _known(org, user, password)
+    status = _known(org, user, attempt)
     if status != SUCCESS:
         return status
     if not live:
         return SITE_OFF
-    return by_limits(org, user, address) if member else NO_SITE
+    return _admitted(org, user, attempt) if member else NO_SITE
 
 
 def by_limits(org: Org, user: dict[str, Any], address: str) -> str:
@@ -135,15 +142,43 @@ def end_lockouts(org: Org) -> None:
             unlock(org, user_id, user_id)
 
 
-def _known(org: Org, user: dict[str, Any], password: str) -> str:
+def _known(org: Org, user: dict[str, Any], attempt: Attempt) -> str:
     status = standing(org, user)
-    if status == SUCCESS and not passwords.matches(org, user["Id"], password):
+    if status == SUCCESS and not _is_right(org, user, attempt):
         return WRONG_PASSWORD
     return status
 
 
+def _is_right(org: Org, user: dict[str, Any], attempt: Attempt) -> bool:
+    """Whether it is the password, or before a token the password.
+
+    The token may come along where none is needed. A wrong one is a wrong password where none is
+    needed, else a missing one (guesses).
+    """
+    if passwords.matches(org, user["Id"], attempt.password):
+        return True
+    if not attempt.api:
+        return False
+    password, _ = security_tokens.split(attempt.password)
+    return passwords.matches(org, user["Id"], password) and (
+        _has_token(org, user, attempt) or security_tokens.is_needed(org, user, attempt.address)
+    )
+
+
+def _admitted(org: Org, user: dict[str, Any], attempt: Attempt) -> str:
+    status = by_limits(org, user, attempt.address)
+    if status != SUCCESS or not attempt.api or _has_token(org, user, attempt):
+        return status
+    return NO_TOKEN if security_tokens.is_needed(org, user, attempt.address) else SUCCESS
+
+
+def _has_token(org: Org, user: dict[str, Any], attempt: Attempt) -> bool:
+    """Whether the token is in what was given; the password before it is right already."""
+    return security_tokens.matches(org, user["Id"], security_tokens.split(attempt.password)[1])
+
+
 def _scope(org: Org, user: dict[str, Any], *, in_org: bool, portal: Row | None) -> str:
-    if user["UserType"] in _STAFF:
+    if user["UserType"] in security_tokens.STAFF:
         return NOT_MEMBER if portal is not None else SUCCESS
     if not in_org or portal is None:
         return NOT_MEMBER

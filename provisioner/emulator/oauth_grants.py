@@ -154,8 +154,8 @@ def _by_password(org: Org) -> str:
         raise OAuthError("invalid_grant", "authentication failure")
     user = found[0]
     id_ = str(user["Id"])
-    given, address = request.form.get("password", ""), str(request.remote_addr)
-    status = logins.by_password(org, user, given, address)
+    attempt = login_history.attempt(request.form.get("password", ""), api=True)
+    status = logins.by_password(org, user, attempt)
     with org.transaction():
         logins.count(org, user, status)
         if status != logins.SUCCESS:

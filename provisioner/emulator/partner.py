@@ -178,7 +178,7 @@ def _set_password(call: Call) -> list[Any]:
     org, new = call.org, partner_xml.text(call.body, "password")
     user = _user(call)
     with org.transaction():
-        passwords.set_password(org, user["Id"], new)
+        passwords.set_password(org, user["Id"], new, own=user["Id"] == call.by)
         org.audit(
             call.by, "changedpassword", "Manage Users", f"Changed password for user {user['Name']}"
         )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import request
-
 from provisioner.emulator import (
     auth,
     context,
@@ -33,11 +31,20 @@ _REFUSED: Final = "Invalid username, password, security token; or user locked ou
 _REFUSED_IN_ORG: Final = (
     "Invalid username or password, locked out or Self-Service portal is not enabled"
 )
+# What public logs have of it, as jsforce issue 487 [V]
+_NEW_LOCATION: Final = (
+    "Invalid username, password, security token; or user locked out. Are you at a new location?"
+    " When accessing Salesforce--either via a desktop client or the API--from outside of your"
+    " company’s trusted networks, you must add a security token to your password to log in. To"  # noqa: RUF001 - theirs
+    " get your new security token, log in to Salesforce. From your personal settings, enter Reset"
+    " My Security Token in the Quick Find box, then select Reset My Security Token."
+)
 # Real orgs say so: theswamis/dataloadercliq issue 84, joeferraro/MavensMate-SublimeText issue 797
 # [V]. An inactive portal's code: WSDL [V]; its text: guess.
 _FAULTS: Final = {
     logins.BAD_TIME: ("LOGIN_DURING_RESTRICTED_TIME", "cannot log in during restricted time"),
     logins.BAD_ADDRESS: ("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain"),
+    logins.NO_TOKEN: ("LOGIN_MUST_USE_SECURITY_TOKEN", _NEW_LOCATION),
     logins.PORTAL_OFF: ("INACTIVE_PORTAL", "portal is not active"),
 }
 
@@ -52,8 +59,8 @@ def login(call: Call) -> list[Any]:
         raise _refused(in_org=in_org and portal is None)
     (user,) = users
     with org.transaction():
-        given, address = partner_xml.text(call.body, "password"), str(request.remote_addr)
-        status = logins.by_scope(org, user, given, address, in_org=in_org, portal=portal)
+        attempt = login_history.attempt(partner_xml.text(call.body, "password"), api=True)
+        status = logins.by_scope(org, user, attempt, in_org=in_org, portal=portal)
         _record(call, user, status, by_portal=portal is not None)
         logins.count(org, user, status)
         if status == logins.SUCCESS:

@@ -29,6 +29,7 @@ _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _KINDS: Final[Mapping[str, str]] = {
     "INVALID_LOGIN": "LoginFault", "INACTIVE_PORTAL": "LoginFault",
     "LOGIN_DURING_RESTRICTED_DOMAIN": "LoginFault", "LOGIN_DURING_RESTRICTED_TIME": "LoginFault",
+    "LOGIN_MUST_USE_SECURITY_TOKEN": "LoginFault",
     "PORTAL_NO_ACCESS": "LoginFault", "INSUFFICIENT_ACCESS": "UnexpectedErrorFault",
     "INVALID_ID_FIELD": "InvalidIdFault", "MALFORMED_ID": "InvalidIdFault",
     "INVALID_CROSS_REFERENCE_KEY": "InvalidIdFault",

@@ -7,7 +7,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import security
+from provisioner.emulator import security, security_tokens
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.store import parse_timestamp, timestamp
 
@@ -22,17 +22,21 @@ _DAY: Final = timedelta(days=1)
 def set_password(org: Org, user_id: str, password: str, *, own: bool = False) -> None:
     """Gives a user a password that holds; `own` says that the user chooses it.
 
-    Raises INVALID_NEW_PASSWORD when it breaks the policy.
+    Raises INVALID_NEW_PASSWORD when it breaks the policy. Who chooses a password gets a security
+    token with it by mail (SOAP guide, `login` [V]); nobody does whose password another set [I].
     """
     check_policy(org, user_id, password, own=own)
     keep(org, user_id, password, expired=False)
+    if own:
+        security_tokens.renew(org, user_id)
 
 
 def keep(org: Org, user_id: str, password: str, *, expired: bool) -> None:
     """Stores a password that needs no check, such as one the org made up.
 
-    `expired` makes the next login ask for a new one.
+    `expired` makes the next login ask for a new one. The security token is void from now on.
     """
+    security_tokens.forget(org, user_id)
     salt = secrets.token_hex(16)
     digest = _digest(salt, password)
     org.execute(

@@ -67,9 +67,9 @@ def login() -> Response:
     if not users:
         return _form(org, row, _FAILED)
     (user,) = users
-    given, address = request.form.get("pw", ""), str(request.remote_addr)
+    attempt = login_history.attempt(request.form.get("pw", ""), api=False)
     with org.transaction():
-        status = logins.by_scope(org, user, given, address, in_org=True, portal=row)
+        status = logins.by_scope(org, user, attempt, in_org=True, portal=row)
         login_history.log_in(org, user["Id"], status, login_type="Customer Service Portal")
         logins.count(org, user, status)
     if status != logins.SUCCESS:

@@ -137,7 +137,7 @@ def password(call: Call, user_id: str) -> Answer:
             if not isinstance(new, str):
                 raise SalesforceError("INVALID_NEW_PASSWORD", "NewPassword is required")  # guess
             with org.transaction():
-                passwords.set_password(org, id_, new)
+                passwords.set_password(org, id_, new, own=id_ == call.by)
                 display = f"Changed password for user {user['Name']}"
                 org.audit(call.by, "changedpassword", "Manage Users", display)
             return Answer(204)

@@ -1,12 +1,12 @@
 """The org's security settings: the password policy, and the ranges of trusted addresses.
 
-They are the block `SecuritySettings` of the Metadata API. Trusted ranges are kept and shown, and
-keep nobody out: they spare people of the company the verification of a new browser, which users of
-a portal are never asked for (Salesforce knowledge article 000204521 [V]).
+They are the block `SecuritySettings` of the Metadata API. Trusted ranges keep nobody out: from
+elsewhere, people of the company add their security token to the password they give an API.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
     from provisioner.emulator.wsdl import Value
 
+LOOPBACK: Final = "loopback is trusted"  # the org's setting that may be "off"
 NAME: Final = "SecuritySettings"
 FULL_NAME: Final = "Security"
 
@@ -60,8 +61,7 @@ class PasswordPolicy:
 
 def policy(org: Org) -> PasswordPolicy:
     """The password policy of the org."""
-    row = component_rows.by_name(org, NAME, FULL_NAME)
-    held: Value = {} if row is None else json.loads(row.body)
+    held = _held(org)
     values = DEFAULTS["passwordPolicies"] | held.get("passwordPolicies", {})
     days, minutes = _EXPIRATION.get(values["expiration"]), _LOCKOUT.get(values["lockoutInterval"])
     return PasswordPolicy(
@@ -72,6 +72,24 @@ def policy(org: Org) -> PasswordPolicy:
         attempts=_ATTEMPTS.get(values["maxLoginAttempts"]),
         shortest=int(values["minimumPasswordLength"]),
         once_a_day=values["minimumPasswordLifetime"],
+    )
+
+
+def trusts(org: Org, address: str) -> bool:
+    """Whether the address is in one of the org's trusted ranges.
+
+    An org trusts nobody until it names ranges (general knowledge [U]). A local org is only ever
+    reached from this machine, and trusts that until it names ranges, or its option
+    `LoopbackTrusted` says otherwise (guess).
+    """
+    given = ipaddress.ip_address(address)
+    given = getattr(given, "ipv4_mapped", None) or given
+    ranges = _held(org).get("networkAccess", {}).get("ipRanges", [])
+    if not ranges:
+        return given.is_loopback and org.setting(LOOPBACK) != "off"
+    return any(
+        start.version == given.version and start <= given <= end
+        for start, end in (login_limits.check_range(r["start"], r["end"]) for r in ranges)
     )
 
 
@@ -125,3 +143,9 @@ def complaint(rule: str, password: str) -> str | None:
             )
         case _:
             return None
+
+
+def _held(org: Org) -> Value:
+    row = component_rows.by_name(org, NAME, FULL_NAME)
+    found: Value = {} if row is None else json.loads(row.body)
+    return found

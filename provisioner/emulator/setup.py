@@ -65,10 +65,10 @@ def login() -> Response:
 def log_in() -> Response:
     """Checks username and password, as any login does."""
     org = context.org()
-    given, address = request.form.get("pw", ""), str(request.remote_addr)
+    attempt = login_history.attempt(request.form.get("pw", ""), api=False)
     for user in org.select("User", Username=request.form.get("un", "")):
         with org.transaction():
-            status = logins.by_scope(org, user, given, address, in_org=False, portal=None)
+            status = logins.by_scope(org, user, attempt, in_org=False, portal=None)
             login_history.log_in(org, user["Id"], status, login_type="Application")
             logins.count(org, user, status)
         if status == logins.SUCCESS:

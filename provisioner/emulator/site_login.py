@@ -36,14 +36,13 @@ def login(prefix: str) -> Response:
         return browser.refusal("URL No Longer Exists", text)
     if request.method == "GET":
         return _form(network, "")
-    given, address = request.form.get("pw", ""), str(request.remote_addr)
+    attempt = login_history.attempt(request.form.get("pw", ""), api=False)
     for user in org.select("User", Username=request.form.get("un", "").strip()):
         with org.transaction():
             status = logins.by_site(
                 org,
                 user,
-                given,
-                address,
+                attempt,
                 live=members.is_live(org, network["Id"]),
                 member=members.is_member(org, user["Id"], network["Id"]),
             )
