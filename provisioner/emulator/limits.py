@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe
 from provisioner.emulator.api import Answer, Call
-from provisioner.emulator.errors import not_found
+from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.limits_table import UNUSED
+from provisioner.emulator.rules import permissions
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
@@ -23,6 +24,7 @@ _DAILY_BATCHES: Final = 15_000  # platform reference 8.3 [V]
 _BATCH: Final = 10_000  # rows; platform reference 8.3 [V]
 _DAILY_QUERY_JOBS: Final = 10_000  # platform reference 8.3 [V]
 _BATCHES_SINCE: Final = 49  # "DailyBulkApiRequests" before (REST guide, "Limits")
+_COUNTED_SINCE: Final = 40  # REST guide, "Record Count" [V]
 _STORAGE: Final = 1_024  # megabytes; a Developer org has 5, and no use for rosters of people
 
 
@@ -31,12 +33,29 @@ def answer(call: Call, rest: tuple[str, ...]) -> Answer:
     match rest:
         case ():
             call.allow("GET", "HEAD")
+            _may_view_setup(call)
             return Answer(200, _used(call))
-        case ("recordCount",):
+        case ("recordCount",) if call.version >= _COUNTED_SINCE:
             call.allow("GET", "HEAD")
+            _may_view_setup(call)
             return Answer(200, _counted(call))
         case _:
             raise not_found()
+
+
+def _may_view_setup(call: Call) -> None:
+    """Both are "for API users with the “View Setup and Configuration” permission".
+
+    REST guide, "Limits" and "Record Count" [V]; code and text of the refusal: guess.
+    """
+    if not permissions.has(call.org, call.by, "ViewSetup"):
+        raise SalesforceError(
+            "INSUFFICIENT_ACCESS",
+            "You do not have the level of access necessary to perform the operation you requested."
+            " Please contact the owner of the record or your administrator if access is"
+            " necessary.",
+            status=403,
+        )
 
 
 def _used(call: Call) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _WRITABLE: Final = "CustomField"
 
 def catalog(call: Call) -> Catalog:
     """The entities of the Tooling API: some setup objects of the org, and four of its own."""
-    return tooling_tables.catalog(call.org)
+    return tooling_tables.catalog(call.org, call.by, call.version)
 
 
 def answer(call: Call, rest: tuple[str, ...], query: Callable[[Call], Answer]) -> Answer:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from provisioner.emulator import component_rows, describe, layouts
 from provisioner.emulator.describe import Catalog, SObject, parse_field
+from provisioner.emulator.rules import permissions, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _SHARED: Final = frozenset(
     {"organization", "permissionset", "permissionsetassignment", "profile", "user", "userrole"}
 )
+_SETUP: Final = frozenset({"CustomField", "Layout"})
 _STAMPED: Final = (
     "CreatedDate | datetime | Created Date | d",
     "LastModifiedDate | datetime | Last Modified Date | d",
@@ -70,19 +72,27 @@ _ENTITIES: Final[Mapping[str, tuple[str | None, str, tuple[str, ...]]]] = {
 }  # fmt: skip
 
 
-def catalog(org: Org) -> Catalog:
-    """The objects of the Tooling API."""
-    known = describe.catalog(org, tooling=True).sobjects
-    shared = {name: sobject for name, sobject in known.items() if name in _SHARED}
-    return Catalog(shared | {name.lower(): _entity(name) for name in _ENTITIES})
+def catalog(org: Org, by: str, version: int) -> Catalog:
+    """The objects of the Tooling API that exist for a user.
+
+    Users of a portal can not access `Profile` (Tooling API reference [V]), nor the others that are
+    not there for them in the other APIs [I]. Who may not view the setup is answered that an entity
+    of it is not supported (afawcett/apex-toolingapi issue 19 [Q]); which are meant: guess.
+    """
+    known = describe.catalog(org, tooling=True, version=version).sobjects
+    seen = visible.catalog(org, by, version).sobjects.keys() & _SHARED
+    setup = permissions.has(org, by, "ViewSetup")
+    own = {name.lower(): _entity(name) for name in _ENTITIES if setup or name not in _SETUP}
+    return Catalog({name: known[name] for name in known if name in seen} | own)
 
 
-def sources(org: Org) -> dict[str, str]:
-    """The SQL of the rows of those that have no table, by name."""
+def sources(org: Org, by: str, version: int) -> dict[str, str]:
+    """The SQL of the rows of those that have no table, by name: what is there for the user."""
+    seen = visible.catalog(org, by, version)
     return {
         "CustomField": _table("CustomField", _custom_fields(org)),
-        "EntityDefinition": _table("EntityDefinition", _entities(org)),
-        "FieldDefinition": _table("FieldDefinition", _fields(org)),
+        "EntityDefinition": _table("EntityDefinition", _entities(seen)),
+        "FieldDefinition": _table("FieldDefinition", _fields(seen)),
         "Layout": _table("Layout", _layouts(org)),
     }
 
@@ -139,8 +149,8 @@ def _layouts(org: Org) -> Iterable[dict[str, Any]]:
         }
 
 
-def _entities(org: Org) -> Iterable[dict[str, Any]]:
-    for sobject in describe.catalog(org).sobjects.values():
+def _entities(seen: Catalog) -> Iterable[dict[str, Any]]:
+    for sobject in seen.sobjects.values():
         yield {
             "Id": sobject.name,
             "DurableId": sobject.name,
@@ -155,8 +165,8 @@ def _entities(org: Org) -> Iterable[dict[str, Any]]:
         }
 
 
-def _fields(org: Org) -> Iterable[dict[str, Any]]:
-    for sobject in describe.catalog(org).sobjects.values():
+def _fields(seen: Catalog) -> Iterable[dict[str, Any]]:
+    for sobject in seen.sobjects.values():
         for field in sobject.fields.values():
             durable = f"{sobject.name}.{field.name.removesuffix('__c')}"
             yield {

@@ -180,8 +180,10 @@ def add_power_user(org: Org, by: str, row: Mapping[str, Any]) -> str:
     return org.insert(POWER_USER, row, by=by)
 
 
-def may_own_more(org: Org, owner_id: str) -> None:
+def may_own_more(org: Org, owner_id: str, *, field: str = "ContactId") -> None:
     """Refuses the 50,001st person with a role of one owner who is no power user.
+
+    `field` is what made the owner one of a person more: the contact of a user, or the owner.
 
     Counted are people, and business accounts with account role optimization, which this org does
     not have; not those of users without roles (help, "Experience Cloud Site User Account Ownership
@@ -201,8 +203,8 @@ def may_own_more(org: Org, owner_id: str) -> None:
         raise SalesforceError(
             "LIMIT_EXCEEDED",
             f"The owner of the account can't own more than {MOST_OWNED:,} portal accounts:"
-            " Account ID",
-            ("ContactId",),
+            f" {'Owner ID' if field == 'OwnerId' else 'Account ID'}",
+            (field,),
         )
 
 

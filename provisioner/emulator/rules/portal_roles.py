@@ -79,7 +79,7 @@ def follow_owner(org: Org, by: str, account_id: str, owner_id: str) -> None:
     owner = org.get("User", owner_id)
     for role in org.select("UserRole", PortalAccountId=account_id):
         if role["PortalRole"] == "PersonAccount" and role["PortalAccountOwnerId"] != owner_id:
-            person_accounts.may_own_more(org, owner_id)
+            person_accounts.may_own_more(org, owner_id, field="OwnerId")
         values = {"PortalAccountOwnerId": owner_id}
         above = org.get("UserRole", role["ParentRoleId"]) if role["ParentRoleId"] else None
         if owner and (above is None or above["PortalAccountId"] != account_id):

@@ -136,6 +136,22 @@ def profiles(rest, portal_on):
 
 
 @pytest.fixture
+def clerk(rest, local, person, profiles):
+    """Makes a user of the company with these permissions; returns headers of a session."""
+
+    def make(*names):
+        (license_,) = rest.rows("SELECT Id FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")
+        may = {f"Permissions{name}": True for name in ("ApiEnabled", *names)}
+        profile = rest.create("Profile", Name=names[0], UserLicenseId=license_["Id"], **may)
+        values = {k: v for k, v in person.items() if k != "ContactId"}
+        values |= {"Username": f"{names[0]}@acme.example", "ProfileId": profile}
+        id_ = rest.create("User", **values)
+        return id_, {"Authorization": f"Bearer {local.start_session(id_).token}"}
+
+    return make
+
+
+@pytest.fixture
 def recorded():
     """The JSON of a recording of a real org."""
     if not RECORDED.is_dir():

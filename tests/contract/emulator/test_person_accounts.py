@@ -257,15 +257,20 @@ def test_a_power_user_is_at_the_root_of_the_hierarchy_and_stays_there(rest, admi
     )
 
 
-def test_an_owner_of_fifty_thousand_people_must_be_a_power_user(rest, local, jane, profiles, admin):
-    rest.create("User", **user(rest, jane, profiles["Customer Portal Manager Custom"]))
+def own_people(local, owner, number):
+    """Makes a user the owner of so many people with a role, by their roles alone."""
     others = f"""
         INSERT INTO "UserRole" ("Id", "Name", "DeveloperName", "PortalType", "PortalRole",
             "PortalAccountOwnerId")
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MOST_OWNED - 1})
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})
         SELECT printf('00ELo%013d', 1000000 + i), 'Person ' || i, 'P' || i, 'CustomerPortal',
             'PersonAccount', ? FROM n"""
-    local.execute(others, (admin,))
+    local.execute(others, (owner,))
+
+
+def test_an_owner_of_fifty_thousand_people_must_be_a_power_user(rest, local, jane, profiles, admin):
+    rest.create("User", **user(rest, jane, profiles["Customer Portal Manager Custom"]))
+    own_people(local, admin, MOST_OWNED - 1)
     next_ = rest.create("Account", LastName="Next", PersonEmail="next@acme.example")
     new = user(rest, next_, profiles["Customer Portal Manager Custom"]) | {
         "Username": "next@acme.example.portal", "CommunityNickname": "next",
@@ -283,6 +288,29 @@ def test_an_owner_of_fifty_thousand_people_must_be_a_power_user(rest, local, jan
         "Username": "last@acme.example.portal", "CommunityNickname": "last",
     }  # fmt: skip
     assert rest("POST", "/sobjects/User", more)[0] == 201
+
+
+def test_nobody_takes_over_one_person_more_than_fifty_thousand(rest, local, jane, person, profiles):
+    """The roles of an account follow its owner, who must be able to have them."""
+    rest.create("User", **user(rest, jane, profiles["Customer Portal Manager Custom"]))
+    (coo,) = rest.rows("SELECT Id FROM UserRole WHERE Name = 'COO'")
+    staff = {k: v for k, v in person.items() if k != "ContactId"}
+    staff |= {"Username": "owner@acme.example", "CommunityNickname": "owner"}
+    owner = rest.create(
+        "User", **staff, ProfileId=profiles["System Administrator"], UserRoleId=coo["Id"]
+    )
+    own_people(local, owner, MOST_OWNED)
+    path = f"/sobjects/Account/{jane}"
+    assert rest.refusal("PATCH", path, {"OwnerId": owner}) == (
+        400, "LIMIT_EXCEEDED",
+        "The owner of the account can't own more than 50,000 portal accounts: Owner ID",
+        ["OwnerId"],
+    )  # fmt: skip
+    local.execute('DELETE FROM "UserRole" WHERE "Name" = \'Person 7\'')
+    assert rest("PATCH", path, {"OwnerId": owner}) == (204, None)
+    held = "SELECT ParentRoleId, PortalAccountOwnerId FROM UserRole"
+    (role,) = rest.rows(f"{held} WHERE PortalAccountId = '{jane}'")
+    assert role == {"ParentRoleId": coo["Id"], "PortalAccountOwnerId": owner}
 
 
 def test_there_are_no_power_users_without_people(rest):

@@ -365,6 +365,26 @@ def test_the_roles_of_an_account_follow_its_owner(rest, person, profiles, admin)
     assert portal_roles(rest)["Executive"]["ParentRoleId"] == staff["CFO"]
 
 
+@pytest.mark.parametrize("profile", [HIGH_VOLUME, MANAGER])
+def test_an_account_with_portal_users_goes_to_nobody_without_a_role(
+    rest, person, profiles, profile
+):
+    """Platform reference 3.4 [U]; the roles of the account stay where they are."""
+    rest.create("User", **person, ProfileId=profiles[profile])
+    before = portal_roles(rest)
+    (account,) = rest.rows("SELECT Id, OwnerId FROM Account")
+    names = {"Username": "owner@acme.example", "ProfileId": profiles["System Administrator"]}
+    owner = rest.create("User", **{k: v for k, v in person.items() if k != "ContactId"} | names)
+    path = f"/sobjects/Account/{account['Id']}"
+    assert rest.refusal("PATCH", path, {"OwnerId": owner}) == (
+        400, "UNKNOWN_EXCEPTION", "portal account owner must have a role", [],
+    )  # fmt: skip
+    assert rest.rows("SELECT Id, OwnerId FROM Account") == [account]
+    assert portal_roles(rest) == before
+    empty = rest.create("Account", Name="Without users")
+    assert rest("PATCH", f"/sobjects/Account/{empty}", {"OwnerId": owner}) == (204, None)
+
+
 def test_without_the_lowest_portal_role_those_above_move_down(rest, person, profiles):
     """Platform reference 3.4: deleting User renames Manager to User."""
     id_ = rest.create("User", **person, ProfileId=profiles[MANAGER], PortalRole="Manager")
@@ -392,22 +412,6 @@ def test_a_user_moves_to_the_account_of_the_contact(rest, person, profiles):
     assert row["UserRole"]["PortalAccountId"] == other
     marked = rest.rows(f"SELECT IsCustomerPortal FROM Account WHERE Id = '{other}'")
     assert marked == [{"IsCustomerPortal": True}]
-
-
-@pytest.fixture
-def clerk(rest, local, person, profiles):
-    """Makes a user of the company with these permissions; returns headers of a session."""
-
-    def make(*names):
-        (license_,) = rest.rows("SELECT Id FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")
-        may = {f"Permissions{name}": True for name in ("ApiEnabled", *names)}
-        profile = rest.create("Profile", Name=names[0], UserLicenseId=license_["Id"], **may)
-        values = {k: v for k, v in person.items() if k != "ContactId"}
-        values |= {"Username": f"{names[0]}@acme.example", "ProfileId": profile}
-        id_ = rest.create("User", **values)
-        return id_, {"Authorization": f"Bearer {local.start_session(id_).token}"}
-
-    return make
 
 
 def test_who_may_make_which_users(rest, person, profiles, clerk):
