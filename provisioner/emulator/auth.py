@@ -13,12 +13,14 @@ from provisioner.emulator import (
     context,
     identities,
     ids,
+    limits,
     login_history,
     oauth_app,
     oauth_grants,
     oauth_keys,
     passwords,
     refresh_tokens,
+    refusals,
 )
 from provisioner.emulator.oauth_app import OAuthError
 
@@ -38,6 +40,8 @@ _METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 def token() -> Response:
     """A token for one of the flows, or what a device shows to get one."""
     org = context.org()
+    if org.api_calls() >= limits.DAILY_CALLS:  # here, too, as REST says it: 7 and 2.4 [V]
+        return refusals.refusal(request.path, limits.exceeded())
     try:
         if request.method != "POST":
             raise OAuthError("invalid_request", "must use HTTP POST")  # general knowledge [U]

@@ -13,6 +13,7 @@ from provisioner.emulator import (
     bulk_age,
     bulk_jobs,
     context,
+    limits,
     rest,
     transport,
 )
@@ -283,8 +284,10 @@ def _entered(version: str) -> Org:
     # One that may only set a password (6.4 [V]) is of no use here either; its code: guess.
     if session is None or session.kind == auth.EXPIRED_KIND:  # recorded: reference 2.4 [V]
         raise AsyncError("InvalidSessionId", "Invalid session id")
-    if org.api_call() > rest.DAILY_CALLS:
-        raise AsyncError("ExceededQuota", "TotalRequests Limit exceeded.", status=403)
+    try:
+        limits.check(org, org.api_call(), request.environ)
+    except SalesforceError as error:  # the code: guide, "Errors"
+        raise AsyncError("ExceededQuota", error.message, status=error.status) from None
     if not permissions.has(org, session.user_id, "ApiEnabled"):  # text: guess
         raise AsyncError("FeatureNotEnabled", "API is disabled for this User", status=403)
     g.session = session

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe
+from provisioner.emulator import describe, long_running
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.limits_table import UNUSED
 from provisioner.emulator.rules import permissions
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
     from provisioner.emulator.describe import SObject
     from provisioner.emulator.store import Org
 
@@ -26,6 +28,18 @@ _DAILY_QUERY_JOBS: Final = 10_000  # platform reference 8.3 [V]
 _BATCHES_SINCE: Final = 49  # "DailyBulkApiRequests" before (REST guide, "Limits")
 _COUNTED_SINCE: Final = 40  # REST guide, "Record Count" [V]
 _STORAGE: Final = 1_024  # megabytes; a Developer org has 5, and no use for rosters of people
+
+
+def exceeded() -> SalesforceError:
+    """The day's calls are used up (platform reference 2.4 [V])."""
+    return SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
+
+
+def check(org: Org, used: int, environ: WSGIEnvironment) -> None:
+    """Refuses one API call in excess: of the `used` ones of the day, or of those that run now."""
+    if used > DAILY_CALLS:
+        raise exceeded()
+    long_running.check(org, environ)
 
 
 def answer(call: Call, rest: tuple[str, ...]) -> Answer:
@@ -60,12 +74,11 @@ def _may_view_setup(call: Call) -> None:
 
 def _used(call: Call) -> dict[str, Any]:
     org = call.org
-    calls = int(org.setting(f"api calls {org.now():%Y-%m-%d}") or 0)
     jobs = _bulk_jobs(org)
     sets = len(org.find("PermissionSet", IsOwnedByProfile=False))
     batches = "DailyBulkApiBatches" if call.version >= _BATCHES_SINCE else "DailyBulkApiRequests"
     found: dict[str, Any] = {name: _left(most, 0) for name, most in UNUSED.items()} | {
-        "DailyApiRequests": _left(DAILY_CALLS, calls),
+        "DailyApiRequests": _left(DAILY_CALLS, org.api_calls()),
         batches: _left(_DAILY_BATCHES, jobs["V2Ingest"]),
         "DailyBulkV2QueryJobs": _left(_DAILY_QUERY_JOBS, jobs["V2Query"]),
         "DataStorageMB": _left(_STORAGE, _stored(org)),

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, request
 from lxml import etree
 
-from provisioner.emulator import components, context, metadata_files, soap, transport
+from provisioner.emulator import components, context, limits, metadata_files, soap, transport
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rest import DAILY_CALLS, NEWEST, OLDEST
+from provisioner.emulator.rest import NEWEST, OLDEST
 from provisioner.emulator.soap import Fault
 from provisioner.emulator.wsdl import NAMESPACE, Component, InvalidXml, Value, wsdl
 
@@ -123,11 +123,8 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> _Call
             f"{code}: The users password has expired, you must call SetPassword before attempting"
             " any other API operations",
         )
-    if counted and org.api_call() > DAILY_CALLS:
-        # platform reference 2.4 [V]
-        raise Fault(
-            "sf:REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded."
-        )
+    if counted:
+        limits.check(org, org.api_call(), request.environ)
     if not components.may_modify_metadata(org, session.user_id):
         # platform reference 4.4: needs one of the two permissions [V], text general knowledge [U]
         raise Fault(

@@ -198,8 +198,10 @@ def _by_jwt(org: Org) -> str:
     # Within three minutes, says the guide (platform reference 7 [V]); a later one is taken, too, as
     # the Salesforce CLI asks with milliseconds for seconds (authInfo.js of @salesforce/core [V]).
     until = _instant(claims.get("exp"))
-    if until is None or until <= org.now().timestamp() - _SKEW:
+    if until is None:
         raise OAuthError("invalid_grant", "assertion is not valid")  # text: guess
+    if until <= org.now().timestamp() - _SKEW:  # as seen in a real org (stackexchange 282513 [V])
+        raise OAuthError("invalid_grant", "expired authorization code")
     found = org.select("User", Username=str(claims.get("sub", "")))
     if not found or not _may_use(org, found[0]["Id"]):
         raise OAuthError("invalid_grant", "user hasn't approved this consumer")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from lxml import etree
 
 from provisioner.emulator import (
@@ -21,6 +21,7 @@ from provisioner.emulator import (
     describe,
     duplicates,
     ids,
+    limits,
     mails,
     partner_call,
     partner_login,
@@ -110,8 +111,7 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
         return partner_xml.answer(space, answered, partner_login.login(call))
     session = _session(org, headers)
     used = org.api_call()
-    if used > DAILY_CALLS:  # platform reference 2.4 [V]
-        raise SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    limits.check(org, used, request.environ)
     if session.kind == auth.EXPIRED_KIND and name.localname not in {"setPassword", "logout"}:
         raise SalesforceError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", _EXPIRED)
     if not permissions.has(org, session.user_id, "ApiEnabled") and (

@@ -86,10 +86,7 @@ def _answered(work: Callable[[Org, str], tuple[Any, int]]) -> Response:
     try:
         session = context.require_session()
         org = context.org()
-        if org.api_call() > limits.DAILY_CALLS:  # platform reference 2.4 [V]
-            raise SalesforceError(
-                "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403
-            )
+        limits.check(org, org.api_call(), request.environ)
         if not permissions.has(org, session.user_id, "ManageUsers"):
             raise permissions.no_access()
         body, status = work(org, session.user_id)

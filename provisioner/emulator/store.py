@@ -304,6 +304,10 @@ class Org(Database):
                 self._index((table.name, field.name))
             self.put_setting("schema changed", timestamp(self.now()))
 
+    def api_calls(self) -> int:
+        """How many API calls there were today."""
+        return int(self.setting(f"api calls {self.now():%Y-%m-%d}") or 0)
+
     def api_call(self) -> int:
         """Counts an API call; returns how many there were today."""
         name = f"api calls {self.now():%Y-%m-%d}"

@@ -102,7 +102,7 @@ def test_an_assertion_of_the_salesforce_cli(anonymous, local):
         ({"iss": "nobody"}, "invalid_client_id", "client identifier invalid"),
         ({"sub": "nobody@acme.example"}, "invalid_grant", "user hasn't approved this consumer"),
         ({"aud": "https://example.com"}, "invalid_grant", "audience is invalid"),
-        ({"exp": 1_000_000}, "invalid_grant", "assertion is not valid"),
+        ({"exp": 1_000_000}, "invalid_grant", "expired authorization code"),
         ({"exp": "soon"}, "invalid_grant", "assertion is not valid"),
     ],
 )
