@@ -123,7 +123,9 @@ def revoke() -> Response:
     if refresh_tokens.revoke(context.org(), value):
         return Response(b"", 200)
     if context.org().session(value) is None:
-        refusal = {"error": "invalid_token", "error_description": "invalid token"}  # guess
+        # as WWW-Salesforce's tests have it [Q]
+        text = f"invalid token: {value}"
+        refusal = {"error": "unsupported_token_type", "error_description": text}
         response = jsonify(refusal)
         response.status_code = 400
         return response

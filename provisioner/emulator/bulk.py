@@ -5,7 +5,15 @@ from __future__ import annotations
 from email.parser import BytesParser
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_age, bulk_csv, bulk_info, bulk_jobs, bulk_query, bulk_run
+from provisioner.emulator import (
+    bulk_age,
+    bulk_csv,
+    bulk_info,
+    bulk_jobs,
+    bulk_query,
+    bulk_run,
+    json_text,
+)
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, OPEN, UPLOADED, Job
 from provisioner.emulator.errors import SalesforceError, not_found
@@ -180,7 +188,7 @@ def _multipart(text: str, kind: str) -> tuple[dict[str, Any], str]:
         raise SalesforceError(  # guess
             "BULK_API_ERROR", "A multipart request must have the parts `job` and `content`"
         )
-    return bulk_run.json_object(parts["job"]), parts["content"]
+    return json_text.read(parts["job"]), parts["content"]
 
 
 # -- query -------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import ids, recycle_bin, rules
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.errors import SalesforceError, ambiguous
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +53,7 @@ class Work:
             match self.operation:
                 case "insert":
                     if given is not None:
-                        raise SalesforceError(  # guess
+                        raise SalesforceError(  # public logs of real orgs [V]
                             "INVALID_FIELD_FOR_INSERT_UPDATE",
                             "cannot specify Id in an insert call",
                             ("Id",),
@@ -98,18 +98,16 @@ class Work:
                 return self._update(given, record)
             return self._create({n: v for n, v in record.items() if n.lower() != "id"})
         value = next((v for name, v in record.items() if name.lower() == key.name.lower()), None)
-        if value is None:
+        if value is None:  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
         if str(value).lower() in seen:
-            raise SalesforceError(
+            raise SalesforceError(  # public tools that match it, simple-salesforce's notes [V]
                 "DUPLICATE_VALUE", f"Duplicate external id specified: {value}", (key.name,)
             )
         seen.add(str(value).lower())
         found = self.org.find(self.sobject.name, **{key.name: value})
         if len(found) > 1:
-            raise SalesforceError(  # code [V]; text: guess
-                "DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found", (key.name,)
-            )
+            raise ambiguous(key.label, key.name, found)
         if not found:
             return self._create(record)
         rest = {name: v for name, v in record.items() if name.lower() != key.name.lower()}

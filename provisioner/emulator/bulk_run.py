@@ -8,7 +8,6 @@ Where the org is served, `bulk_worker` goes on with the jobs in between.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from functools import lru_cache
@@ -121,20 +120,6 @@ def results_header(org: Org, job: Job, *names: str) -> str:
     except BatchError:
         header = []
     return bulk_csv.Writer(job.delimiter, job.line_ending).echoed(names, header)
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """The object that a JSON text holds; JSON_PARSER_ERROR otherwise."""
-    try:
-        body = json.loads(text)
-    except json.JSONDecodeError as error:
-        place = f"[line:{error.lineno}, column:{error.colno}]"
-        raise SalesforceError("JSON_PARSER_ERROR", f"{error.msg} at {place}") from None
-    except RecursionError:
-        raise SalesforceError("JSON_PARSER_ERROR", "The body is too deep") from None  # guess
-    if not isinstance(body, dict):
-        raise SalesforceError("JSON_PARSER_ERROR", "Unexpected type, the body must be an object")
-    return body
 
 
 def _chunk(

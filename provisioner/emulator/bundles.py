@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe, ids, records, rules
 from provisioner.emulator.api import Answer, Call
-from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.errors import SalesforceError, ambiguous, not_found
 from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ def _write(call: Call, record: dict[str, Any]) -> _Write:
 
     def create() -> dict[str, Any]:
         if given is not None:
-            raise SalesforceError(  # guess
+            raise SalesforceError(  # public logs of real orgs [V]
                 "INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ("Id",)
             )
         return _success(rules.create(call.org, call.by, sobject, values))
 
     def update() -> dict[str, Any]:
-        if given is None:  # as remembered of real orgs [U]
+        if given is None:  # recorded: amp-labs/connectors, err-each-no-ids.json [V]
             raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
         id_ = _checked_id(sobject, str(given))
         rules.update(call.org, call.by, sobject, id_, values)
@@ -110,18 +110,16 @@ def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
         }
 
         def write() -> dict[str, Any]:
-            if value is None and key.type != "id":
+            if value is None and key.type != "id":  # as remembered of real orgs [U]
                 raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
             if value is not None and str(value).lower() in seen:
-                raise SalesforceError(
+                raise SalesforceError(  # public tools that match it, simple-salesforce's notes [V]
                     "DUPLICATE_VALUE", f"Duplicate external id specified: {value}", (key.name,)
                 )
             seen.add(str(value).lower())
             found = records.matching(call, sobject, key, value)
             if len(found) > 1:
-                raise SalesforceError(  # code [V]; text: guess
-                    "DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found", (key.name,)
-                )
+                raise ambiguous(key.label, key.name, found)
             id_, created = records.upsert(call, sobject, key, value, values, found)
             return _success(id_) | {"created": created}
 
@@ -174,7 +172,7 @@ def _result(write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def _rolled_back(result: dict[str, Any]) -> dict[str, Any]:
     if not result["success"]:
         return result
-    error = SalesforceError(  # code [V], text [U]: platform reference 8.2
+    error = SalesforceError(  # recorded: amp-labs/connectors, partial-but-allOrNone.json [V]
         "ALL_OR_NONE_OPERATION_ROLLED_BACK",
         "Record rolled back because not all records were valid and the request was using"
         " AllOrNone header",
@@ -210,7 +208,9 @@ def _texts(body: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _list_of_records(body: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    found = body.get("records")
+    found = body.get("records", [])
+    if not found:  # recorded: amp-labs/connectors, err-bad-request.json [V]
+        raise SalesforceError("REQUIRED_FIELD_MISSING", "At least 1 record is required")
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
         raise SalesforceError("JSON_PARSER_ERROR", "records must be a list of objects")  # guess
     return found

@@ -207,9 +207,11 @@ def _looked_up(reference: re.Match[str], found: Mapping[str, Answer], *, null: b
             case _:
                 value, there = None, False
     if value is None and not (null and there):  # recorded: platform reference 8.2 [V]
+        # The text names the whole reference: CumulusCI's test of composite.py, REST guide [V]
+        whole = reference[0][2:-1]
         raise SalesforceError(
             "PROCESSING_HALTED",
-            f"Invalid reference specified. No value for {path} found in {name}",
+            f"Invalid reference specified. No value for {whole} found in {name}",
         )
     return value
 
@@ -243,7 +245,7 @@ def _failed(one: dict[str, Any]) -> bool:
 def _undone(one: dict[str, Any]) -> dict[str, Any]:
     if _failed(one):
         return one
-    error = SalesforceError(  # text as remembered from real orgs: guess
+    error = SalesforceError(  # text: CumulusCI, tasks/composite.py, and recorded answers [V]
         "PROCESSING_HALTED",
         "The transaction was rolled back since another operation in the same transaction failed.",
     )

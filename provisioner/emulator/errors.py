@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class SalesforceError(Exception):
@@ -70,6 +70,16 @@ def not_found() -> SalesforceError:
 def session_invalid() -> SalesforceError:
     """No session, or one that ended (platform reference 2.4 [V])."""
     return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
+
+
+def ambiguous(label: str, field: str, found: Sequence[str]) -> SalesforceError:
+    """The refusal of an upsert whose key several records have.
+
+    Code [V], platform reference 9; text as public tools and tests quote it, with the label of the
+    key and the ids [Q].
+    """
+    message = f"{label}: more than one record found for external id field: [{', '.join(found)}]"
+    return SalesforceError("DUPLICATE_EXTERNAL_ID", message, (field,))
 
 
 def not_served(name: str) -> SalesforceError:

@@ -74,21 +74,21 @@ def callbacks(org: Org) -> list[str]:
 def callback(org: Org, asked: str, here: str) -> str:
     """The address to send somebody back to, which must be one of the app's, letter by letter.
 
-    Code and text as in public sources that quote real orgs [Q]; that an app with several must be
-    told which: guess.
+    Code and text as in public sources that quote real orgs [Q]; that one must be named, and its
+    refusal: help, "OAuth 2.0 User-Agent Flow", as clients quote it [V].
     """
     if asked in (one if one.startswith("http") else here + one for one in callbacks(org)):
         return asked
     if not asked:
-        raise OAuthError("invalid_request", "missing required parameter: redirect_uri")  # guess
+        raise OAuthError("redirect_uri_missing", "redirect_uri not provided")
     raise OAuthError("redirect_uri_mismatch", "redirect_uri must match configuration")
 
 
 def scopes(asked: str) -> str:
-    """The scopes that are granted to who asked so; text of the refusal: guess."""
+    """The scopes that are granted to who asked so; the refusal: the same help page [V]."""
     wanted = asked.split() or list(_GIVEN)
     if not SCOPES.issuperset(wanted):
-        raise OAuthError("invalid_scope", "the requested scope is invalid, unknown, or malformed")
+        raise OAuthError("invalid_scope", "requested scope is invalid, unknown, or malformed")
     return " ".join(dict.fromkeys(wanted))
 
 

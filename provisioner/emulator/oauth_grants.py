@@ -239,15 +239,17 @@ def _may_log_in(org: Org, user: dict[str, Any]) -> None:
 
 
 def _out(status: str) -> OAuthError:
-    """The refusal for a status of LoginHistory: "user is locked" [V]; the others: guess.
+    """The refusal for a status of LoginHistory.
 
-    The two restrictions as remembered of the token endpoint [U].
+    "user is locked" [V], "ip restricted": answers that MetaDeploy's tests quote [V], "inactive
+    user": a list of errors at VMware [Q], "ip restricted or invalid login hours": Salesforce's
+    help and clients that match it [V]; that of a frozen user: guess.
     """
     texts = {
         logins.INACTIVE: "inactive user",
         logins.FROZEN: "user is frozen",
         logins.LOCKED: "user is locked",
         logins.BAD_ADDRESS: "ip restricted",
-        logins.BAD_TIME: "login hours restricted",
+        logins.BAD_TIME: "ip restricted or invalid login hours",
     }
     return OAuthError("invalid_grant", texts.get(status, "authentication failure"))

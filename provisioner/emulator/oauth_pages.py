@@ -54,7 +54,7 @@ def authorize() -> Response:
     session, prompt = browser.staff_session(), given.get("prompt", "").split()
     if session is None or "login" in prompt:
         if "none" in prompt or given.get("immediate") == "true":
-            text = "user must log in"  # guess; the code: help, "Web Server Flow" [V]
+            text = "immediate unsuccessful"  # help, "OAuth 2.0 User-Agent Flow" [V]
             return _back(asked, {"error": "immediate_unsuccessful", "error_description": text})
         again = {**given, "prompt": " ".join(one for one in prompt if one != "login")}
         start = f"{_AUTHORIZE}?{urlencode({name: value for name, value in again.items() if value})}"
@@ -186,13 +186,13 @@ def discovery() -> Response:
 
 
 def _wanted(asked: Request) -> Request:
-    """What the request asks for; texts of the refusals: guess, the codes are OAuth's."""
+    """What the request asks for; the refusal of a type: help, "User-Agent Flow" [V]."""
     given = request.values
     if asked.response_type not in {"code", "token"}:
-        raise OAuthError("unsupported_response_type", "response type is not supported")
+        raise OAuthError("unsupported_response_type", "response type not supported")
     challenge = given.get("code_challenge", "")
     if challenge and given.get("code_challenge_method", "S256") != "S256":
-        # "the code challenge is the SHA256 hash" (help, "Web Server Flow" [V])
+        # "the code challenge is the SHA256 hash" (help, "Web Server Flow" [V]); text: guess
         raise OAuthError("invalid_request", "code challenge method must be S256")
     scope = oauth_app.scopes(given.get("scope", ""))
     return replace(asked, scope=scope, challenge=challenge, nonce=given.get("nonce", ""))

@@ -19,7 +19,7 @@ from provisioner.emulator import (
     recycle_bin,
     rules,
 )
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.errors import SalesforceError, ambiguous
 from provisioner.emulator.partner_call import sobject_in, too_many, triggers_user_email
 from provisioner.emulator.partner_xml import NIL, Nil
 from provisioner.emulator.rules import permissions, visible
@@ -67,18 +67,19 @@ def _upsert(call: Call) -> list[Any]:
     def upsert(sobject: SObject, id_: str | None, values: dict[str, Any]) -> dict[str, Any]:
         key = sobject.field(name)
         if key is None or not key.is_key:
-            raise SalesforceError(  # text: guess
-                "INVALID_FIELD", f"Field name provided, {name} is not an External ID", (name,)
+            raise SalesforceError(  # text: public tools that match and quote it [V]; code: guess
+                "INVALID_FIELD",
+                f"Field name provided, {name} does not match an External ID, Salesforce Id, or"
+                f" indexed field for {sobject.name}",
+                (name,),
             )
         given = {n: v for n, v in values.items() if n.lower() != key.name.lower()}
         value = next((v for n, v in values.items() if n.lower() == key.name.lower()), id_)
-        if value is None and key.type != "id":
+        if value is None and key.type != "id":  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
         found = records.matching(call.rest(), sobject, key, value)
         if len(found) > 1:
-            raise SalesforceError(  # code [V]; text: guess
-                "DUPLICATE_EXTERNAL_ID", f"{key.name}: more than one record found", (key.name,)
-            )
+            raise ambiguous(key.label, key.name, found)
         saved, created = records.upsert(call.rest(), sobject, key, value, given, found)
         if created:
             _welcome(call, sobject, saved)

@@ -214,11 +214,13 @@ def _columns_only(call: Call) -> bool:
 
 
 def _soql(call: Call) -> str:
-    text = call.params.get("q", "")
+    text = call.params.get("q")
     if "explain" in call.params and not text:
         raise not_served("query plans")
-    if not text.strip():
-        raise SalesforceError("MALFORMED_QUERY", "SOQL statements cannot be empty or null")  # guess
+    if text is None:  # as a comment quotes a real org: pub [Q]
+        raise SalesforceError("MALFORMED_QUERY", "A query string has to be specified")
+    if not text.strip():  # the same comment [Q]
+        raise SalesforceError("MALFORMED_QUERY", "SOQL statements cannot be empty or null")
     return text
 
 

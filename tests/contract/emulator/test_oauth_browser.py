@@ -166,7 +166,7 @@ def test_the_verifier_must_be_the_one_of_the_challenge(browser, approved, app):
     [
         ({"client_id": "unknown"}, "invalid_client_id"),
         ({"redirect_uri": "https://evil.example/"}, "redirect_uri_mismatch"),
-        ({"redirect_uri": ""}, "invalid_request"),
+        ({"redirect_uri": ""}, "redirect_uri_missing"),
     ],
 )
 def test_nobody_is_sent_to_an_address_that_is_not_the_apps(browser, key, changed, error):

@@ -46,7 +46,7 @@ def test_a_reference_to_nothing_halts_that_call_only(rest):
     assert answers["jane"]["body"] == [
         {
             "errorCode": "PROCESSING_HALTED",
-            "message": "Invalid reference specified. No value for id found in acme",
+            "message": "Invalid reference specified. No value for acme.id found in acme",
         }
     ]
     assert rest.rows("SELECT Name FROM Account") == [{"Name": "Other"}]

@@ -170,13 +170,29 @@ def test_a_tree_is_made_whole_or_not_at_all(rest, local):
         [{"Name": "x"}],
         [record("Account", "")],
         [record("Contact", "a")],
-        [record("Account", "a", Name="x"), record("Account", "a", Name="y")],
         [record("Account", f"{i}", Name="x") for i in range(201)],
     ],
 )
 def test_a_wrong_tree(rest, local, records):
     refused = rest.refusal("POST", "/composite/tree/Account", {"records": records})
     assert refused[:2] == (400, "INVALID_INPUT")
+    assert local.select("Account") == []
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([record("Account", "a", Name="x"), record("Account", "a", Name="y")],
+         "Duplicate ReferenceId provided in the request."),
+        ([{"attributes": {"referenceId": "a"}, "Name": "x"}],
+         "Include an entity type for each record in the request."),
+    ],
+)  # fmt: skip
+def test_a_wrong_record_of_a_tree_is_named(rest, local, records, message):
+    error = {"statusCode": "INVALID_INPUT", "message": message, "fields": []}
+    assert rest("POST", "/composite/tree/Account", {"records": records}) == (
+        400, {"hasErrors": True, "results": [{"referenceId": "a", "errors": [error]}]},
+    )  # fmt: skip
     assert local.select("Account") == []
 
 

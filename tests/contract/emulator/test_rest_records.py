@@ -89,12 +89,36 @@ def test_what_is_not_there(rest, method, path, refusal):
     assert rest.refusal(method, path) == refusal
 
 
-def test_a_body_that_is_no_json(rest):
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "The HTTP entity body is required, but this request has no entity body."),
+        ("[]", "Can not deserialize SObject out of START_ARRAY token at [line:1, column:1]"),
+        ("7", "Can not deserialize SObject out of VALUE_NUMBER_INT token at [line:1, column:1]"),
+        ('{Name: "Acme"}', ("Unexpected character ('N' (code 78)): was expecting double-quote to"
+                            " start field name at [line:1, column:3]")),
+        ('{\n"Name" "Acme"}', ("Unexpected character ('\"' (code 34)): was expecting a colon to"
+                               " separate field name and value at [line:2, column:9]")),
+        ('{"Name": "A" "Site": "B"}', ("Unexpected character ('\"' (code 34)): was expecting comma"
+                                       " to separate OBJECT entries at [line:1, column:15]")),
+        ('{"Name": [1 2]}', ("Unexpected character ('2' (code 50)): was expecting comma to separate"
+                             " ARRAY entries at [line:1, column:14]")),
+        ('{"Name": Acme}', ("Unrecognized token 'Acme': was expecting ('true', 'false' or 'null')"
+                            " at [line:1, column:14]")),
+        ('{"Name": "A",}', ("Unexpected character ('}' (code 125)): was expecting double-quote to"
+                            " start field name at [line:1, column:15]")),
+        ('{"Sic": -x}', ("Unexpected character ('x' (code 120)) in numeric value: expected digit"
+                         " (0-9) to follow minus sign, for valid numeric value"
+                         " at [line:1, column:11]")),
+        ('{"Name": "A', "Unexpected end-of-input in VALUE_STRING at [line:1, column:12]"),
+        ('{"Name": "\\q"}', "Unrecognized character escape 'q' (code 113) at [line:1, column:13]"),
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_json(rest, body, message):
     headers = {"Content-Type": "application/json"}
-    for body in ('{"Name" "Acme"}', "", "[]"):
-        response = rest.send("POST", "/sobjects/Account", data=body, headers=headers)
-        assert response.status_code == 400
-        assert response.json()[0]["errorCode"] == "JSON_PARSER_ERROR"
+    response = rest.send("POST", "/sobjects/Account", data=body, headers=headers)
+    assert response.status_code == 400
+    assert response.json() == [{"message": message, "errorCode": "JSON_PARSER_ERROR"}]
 
 
 def test_a_body_that_is_not_said_to_be_json(rest):

@@ -79,7 +79,13 @@ def test_what_is_not_served_says_so(rest, path):
     assert message.startswith("The local org does not serve ")
 
 
-@pytest.mark.parametrize("path", ["/query", "/query?q=", "/query?q=%20", "/queryAll?q="])
+@pytest.mark.parametrize("path", ["/query", "/queryAll", "/tooling/query"])
+def test_a_query_must_be_given(rest, path):
+    refused = (400, "MALFORMED_QUERY", "A query string has to be specified", None)
+    assert rest.refusal("GET", path) == refused
+
+
+@pytest.mark.parametrize("path", ["/query?q=", "/query?q=%20", "/queryAll?q="])
 def test_a_query_must_say_something(rest, path):
     refused = (400, "MALFORMED_QUERY", "SOQL statements cannot be empty or null", None)
     assert rest.refusal("GET", path) == refused
