@@ -103,7 +103,7 @@ INDEXES: Final = (
     ("PermissionSet", "ProfileId"),
     ("PermissionSetAssignment", "AssigneeId"), ("ObjectPermissions", "ParentId"),
     ("FieldPermissions", "ParentId"), ("Case", "ContactId"),
-    ("Case", "AccountId"), ("LoginHistory", "UserId"), ("UserLogin", "UserId"),
+    ("Case", "AccountId"), ("LoginHistory", "UserId", "LoginTime"), ("UserLogin", "UserId"),
     ("Opportunity", "AccountId"), ("Opportunity", "ContactId"),
     ("NetworkMember", "NetworkId", "MemberId"), ("NetworkMember", "MemberId"),
     ("NetworkMemberGroup", "ParentId"), ("NetworkSelfRegistration", "AccountId"),

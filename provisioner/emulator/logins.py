@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import login_limits, passwords, portal_rows, security, security_tokens
+from provisioner.emulator import (
+    login_limits,
+    my_domain,
+    passwords,
+    portal_rows,
+    security,
+    security_tokens,
+)
 from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
@@ -24,16 +32,22 @@ SITE_OFF: Final = "Invalid - Experience Cloud site offline"
 NO_SITE: Final = "No Experience Cloud site access"
 BAD_TIME: Final = "Restricted time"
 BAD_ADDRESS: Final = "Restricted IP"
+BAD_HOST: Final = "Restricted domain"
+TOO_OFTEN: Final = "Login rate exceeded"
 NO_TOKEN: Final = "Failed: API security token required"  # noqa: S105 - a status
 TOO_OLD: Final = "Failed: API Version Removed"
+
+_HOUR: Final = timedelta(hours=1)
+_MOST_AN_HOUR: Final = 3600  # of one user (Salesforce knowledge article 000381578 [V])
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to log in: with what, and from where; `api` where it is not a person at a page."""
+    """One try to log in: with what, from where and at which host; `api` where no person does."""
 
     password: str = field(repr=False)
     address: str
+    host: str
     api: bool = False
 
 
@@ -50,7 +64,7 @@ def standing(org: Org, user: dict[str, Any]) -> str:
 
 
 def by_password(org: Org, user: dict[str, Any], attempt: Attempt) -> str:
-    """`standing`, then the password, then `by_limits`, then the token: a login without a scope.
+    """A login that has no scope: the user's standing, the password, hours, addresses, the token.
 
     That limits come before the trusted addresses: Salesforce help, "Restrict Where and When Users
     Can Log In" [V]; the rest of the order is a guess.
@@ -142,7 +156,18 @@ def end_lockouts(org: Org) -> None:
             unlock(org, user_id, user_id)
 
 
+def is_too_often(org: Org, user: dict[str, Any]) -> bool:
+    """Whether the user tried as often in the last hour as one may, by the org's clock."""
+    (count,) = org.execute(
+        'SELECT COUNT(*) FROM "LoginHistory" WHERE "UserId" = ? AND "LoginTime" > ?',
+        (user["Id"], timestamp(org.now() - _HOUR)),
+    )[0]
+    return bool(count >= _MOST_AN_HOUR)
+
+
 def _known(org: Org, user: dict[str, Any], attempt: Attempt) -> str:
+    if is_too_often(org, user):
+        return TOO_OFTEN
     status = standing(org, user)
     if status == SUCCESS and not _is_right(org, user, attempt):
         return WRONG_PASSWORD
@@ -166,6 +191,8 @@ def _is_right(org: Org, user: dict[str, Any], attempt: Attempt) -> bool:
 
 
 def _admitted(org: Org, user: dict[str, Any], attempt: Attempt) -> str:
+    if my_domain.keeps_out(org, attempt.host, api=attempt.api):
+        return BAD_HOST
     status = by_limits(org, user, attempt.address)
     if status != SUCCESS or not attempt.api or _has_token(org, user, attempt):
         return status

@@ -15,6 +15,7 @@ from provisioner.emulator import (
     context,
     login_history,
     logins,
+    my_domain,
     oauth_app,
     oauth_codes,
     oauth_keys,
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 _SKEW: Final = 30  # seconds a clock may differ: guess
 _JWT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-# Where people of every org log in: no My Domain (platform reference 7 [V])
-_SHARED_HOSTS: Final = frozenset({"login.salesforce.com", "test.salesforce.com"})
 _PUBLIC_AUDIENCES: Final = ("https://login.salesforce.com", "https://test.salesforce.com")
 _POLLING: Final = 5  # seconds between two questions of a device (help, "Device Flow" [V])
 
@@ -49,7 +48,7 @@ def granted(org: Org) -> Grant:
     """What the request shows that it may have; raises OAuthError."""
     match request.form.get("grant_type"):
         case "client_credentials":
-            if request.host.lower() in _SHARED_HOSTS:  # reported from real orgs [Q]
+            if request.host.lower() in my_domain.SHARED_HOSTS:  # reported from real orgs [Q]
                 raise OAuthError("invalid_grant", "request not supported on this domain")
             oauth_app.check(org)
             return Grant(org.setting("run as") or "", "api")
@@ -233,6 +232,8 @@ def _may_log_in(org: Org, user: dict[str, Any]) -> None:
     status = logins.standing(org, user)
     if status in {logins.SUCCESS, logins.LOCKED}:  # no password is asked for: guess
         status = logins.by_limits(org, user, str(request.remote_addr))
+    if logins.is_too_often(org, user):
+        status = logins.TOO_OFTEN
     if status != logins.SUCCESS:
         login_history.log_in(org, user["Id"], status)
         raise _out(status)
@@ -243,7 +244,8 @@ def _out(status: str) -> OAuthError:
 
     "user is locked" [V], "ip restricted": answers that MetaDeploy's tests quote [V], "inactive
     user": a list of errors at VMware [Q], "ip restricted or invalid login hours": Salesforce's
-    help and clients that match it [V]; that of a frozen user: guess.
+    help and clients that match it [V]; "login rate exceeded": a public guide [Q]; that of a frozen
+    user: guess.
     """
     texts = {
         logins.INACTIVE: "inactive user",
@@ -251,5 +253,6 @@ def _out(status: str) -> OAuthError:
         logins.LOCKED: "user is locked",
         logins.BAD_ADDRESS: "ip restricted",
         logins.BAD_TIME: "ip restricted or invalid login hours",
+        logins.TOO_OFTEN: "login rate exceeded",
     }
     return OAuthError("invalid_grant", texts.get(status, "authentication failure"))

@@ -40,11 +40,13 @@ _NEW_LOCATION: Final = (
     " My Security Token in the Quick Find box, then select Reset My Security Token."
 )
 # Real orgs say so: theswamis/dataloadercliq issue 84, joeferraro/MavensMate-SublimeText issue 797
-# [V]. An inactive portal's code: WSDL [V]; its text: guess.
+# [V]. "Login Rate Exceeded": knowledge article 000233559 [V], its code: guess. An inactive portal's
+# code: WSDL [V]; its text: guess.
 _FAULTS: Final = {
     logins.BAD_TIME: ("LOGIN_DURING_RESTRICTED_TIME", "cannot log in during restricted time"),
     logins.BAD_ADDRESS: ("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain"),
     logins.NO_TOKEN: ("LOGIN_MUST_USE_SECURITY_TOKEN", _NEW_LOCATION),
+    logins.TOO_OFTEN: ("INVALID_LOGIN", "Login Rate Exceeded"),
     logins.PORTAL_OFF: ("INACTIVE_PORTAL", "portal is not active"),
 }
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import component_rows, security, seed
+from provisioner.emulator import component_rows, my_domain, security, seed
 from provisioner.emulator.component_rows import Listed, Stamp
 from provisioner.emulator.errors import SalesforceError
 
@@ -156,6 +156,7 @@ SETTINGS: Final = (
         "ExperienceBundle",
         {"enableExperienceBundleMetadata": False},
     ),
+    Settings(my_domain.NAME, my_domain.FULL_NAME, my_domain.DEFAULTS),
     Settings(
         "OrgSettings",
         "Org",

@@ -1,5 +1,8 @@
 """Logins by SOAP that fail: what the client is told, and what LoginHistory knows (6.4, 6.5)."""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 import requests
 from simple_salesforce import SalesforceLogin
@@ -31,7 +34,8 @@ def outside(local):
     """A requests session for which every Salesforce host is the local org."""
     with requests.Session() as session:
         adapter = InProcessAdapter(create_app(local))
-        for host in ("https://login.salesforce.com", "https://acme.my.salesforce.com"):
+        shared = ("https://login.salesforce.com", "https://test.salesforce.com")
+        for host in (*shared, "https://acme.my.salesforce.com"):
             session.mount(host, adapter)
         yield session
 
@@ -61,6 +65,68 @@ def test_hours_and_addresses_of_the_profile(
     found = fault(login(anonymous, ADMIN, secret))
     assert found == (f"sf:{code}", "LoginFault", code, text)
     assert statuses(local, admin) == [status]
+
+
+def test_a_user_logs_in_3600_times_an_hour_at_most(anonymous, local, admin, secret):
+    """Salesforce knowledge article 000381578; one row tells of all that were too many."""
+    assert login(anonymous, ADMIN, secret).ok
+    names = [name for name in local.select("LoginHistory")[0] if name != "Id"]
+    columns = ", ".join(f'"{name}"' for name in names)
+    local.execute(
+        f'INSERT INTO "LoginHistory" ("Id", {columns})'
+        " WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3599)"
+        f" SELECT '0Ya' || x, {columns} FROM \"LoginHistory\", n"
+    )
+    for _ in range(2):
+        found = fault(login(anonymous, ADMIN, secret))
+        assert found[1:] == ("LoginFault", "INVALID_LOGIN", "Login Rate Exceeded")
+    form = {
+        "grant_type": "password",
+        "client_id": local.setting("consumer key"),
+        "client_secret": local.setting("consumer secret"),
+        "username": ADMIN,
+        "password": secret,
+    }
+    refused = anonymous.session.post(f"{URL}/services/oauth2/token", data=form)
+    assert (refused.status_code, refused.json()) == (
+        400, {"error": "invalid_grant", "error_description": "login rate exceeded"},
+    )  # fmt: skip
+    assert statuses(local, admin)[-1] == "Login rate exceeded"
+    assert statuses(local, admin).count("Login rate exceeded") == 1
+    local.set_clock(local.now() + timedelta(hours=1, seconds=1))
+    assert login(anonymous, ADMIN, secret).ok
+
+
+@pytest.mark.parametrize("domain", ["login", "test"])
+def test_a_login_policy_keeps_apis_to_the_my_domain(
+    anonymous, outside, local, admin, secret, token, domain
+):
+    policy = "<fullName>MyDomain</fullName><{0}>true</{0}>"
+    people, apis = "canOnlyLoginWithMyDomainUrl", "doesApiLoginRequireOrgDomain"
+    configure(anonymous.session, token, "MyDomainSettings", policy.format(people))
+    enter = partial(SalesforceLogin, username=ADMIN, password=secret, session=outside)
+    enter(domain=domain)
+    configure(anonymous.session, token, "MyDomainSettings", policy.format(apis))
+    app = {
+        "consumer_key": local.setting("consumer key"),
+        "consumer_secret": local.setting("consumer secret"),
+    }
+    for more, code in (({}, "INVALID_LOGIN"), (app, "invalid_grant")):
+        with pytest.raises(SalesforceAuthenticationFailed) as caught:
+            enter(domain=domain, **more)
+        assert caught.value.code == code
+        enter(domain="acme.my", **more)
+    assert statuses(local, admin) == ["Success", *["Restricted domain", "Success"] * 2]
+
+
+def test_a_login_policy_keeps_people_to_the_my_domain(anonymous, local, admin, secret, token):
+    policy = "<fullName>MyDomain</fullName><canOnlyLoginWithMyDomainUrl>true"
+    policy += "</canOnlyLoginWithMyDomainUrl>"
+    configure(anonymous.session, token, "MyDomainSettings", policy)
+    client = create_app(local).test_client()
+    for host in ("login.salesforce.com", "acme.my.salesforce.com"):
+        client.post("/", base_url=f"https://{host}", data={"un": ADMIN, "pw": secret})
+    assert statuses(local, admin) == ["Restricted domain", "Success"]
 
 
 def test_a_client_with_a_retired_version_is_in_the_login_history(anonymous, local, admin, secret):

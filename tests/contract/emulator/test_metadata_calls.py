@@ -491,6 +491,7 @@ def test_listing_tells_ids_names_and_who(api):
         ("Portal", "Acme", "portals/Acme.portal"),
         ("Settings", "Communities", "settings/Communities.settings"),
         ("Settings", "ExperienceBundle", "settings/ExperienceBundle.settings"),
+        ("Settings", "MyDomain", "settings/MyDomain.settings"),
         ("Settings", "Org", "settings/Org.settings"),
         ("Settings", "Portals", "settings/Portals.settings"),
         ("Settings", "Security", "settings/Security.settings"),

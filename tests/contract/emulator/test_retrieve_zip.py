@@ -37,6 +37,7 @@ def test_wildcards_give_what_there_is(soap, invoice, portal_on):
         "unpackaged/package.xml",
         "unpackaged/settings/Communities.settings",
         "unpackaged/settings/ExperienceBundle.settings",
+        "unpackaged/settings/MyDomain.settings",
         "unpackaged/settings/Org.settings",
         "unpackaged/settings/Portals.settings",
         "unpackaged/settings/Security.settings",
