@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from provisioner.emulator import components
+
 URL = "http://127.0.0.1:8787"
 
 
@@ -79,6 +81,22 @@ def test_what_is_not_served_says_so(rest, path):
     assert message.startswith("The local org does not serve ")
 
 
+def test_pages_with_two_long_texts_are_short(rest, local, admin):
+    for name in ("First__c", "Second__c"):
+        values = {"label": name, "type": "LongTextArea", "length": 5000, "visibleLines": 3}
+        with local.transaction():
+            kind = components.kind(local, "CustomField")
+            kind.create(local, {"fullName": f"Account.{name}"} | values, admin)
+    for n in range(201):
+        local.insert("Account", {"Name": f"{n}"}, by=admin)
+    for fields, size in [("Id", 201), ("Description, First__c", 201), ("First__c, Second__c", 200)]:
+        assert len(rest.query(f"SELECT {fields} FROM Account")["records"]) == size
+    contact = rest.create("Contact", LastName="Doe")
+    assert contact
+    soql = "SELECT Account.First__c, Account.Second__c FROM Contact"
+    assert len(rest.query(soql)["records"]) == 1
+
+
 @pytest.mark.parametrize("path", ["/query", "/queryAll", "/tooling/query"])
 def test_a_query_must_be_given(rest, path):
     refused = (400, "MALFORMED_QUERY", "A query string has to be specified", None)
@@ -99,6 +117,8 @@ def test_a_locator_lives_for_two_days(rest, local, admin):
     locator = first["nextRecordsUrl"].rpartition("/")[2]
     second = rest("GET", f"/query/{locator}")[1]
     assert (len(second["records"]), second["done"]) == (200, False)
+    beyond = locator.partition("-")[0] + "-402"
+    assert rest.refusal("GET", f"/query/{beyond}")[1] == "INVALID_QUERY_LOCATOR"
     local.set_clock(local.now() + timedelta(days=2, seconds=1))
     token = local.start_session(admin).token
     headers = {"Authorization": f"Bearer {token}"}

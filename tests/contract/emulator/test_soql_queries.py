@@ -234,11 +234,11 @@ def test_pages(rest, local, admin):
         assert page["totalSize"] == 450
         if page["done"]:
             break
-        assert page["nextRecordsUrl"].startswith("/services/data/v62.0/query/01g")
+        assert page["nextRecordsUrl"].startswith("/services/data/v62.0/query/0r8")
         path = page["nextRecordsUrl"].removeprefix("/services/data/v62.0")
         page = rest("GET", path)[1]
     assert names == [f"Doe {i:03}" for i in reversed(range(450))]
-    assert rest.refusal("GET", "/query/01gLo0000009999IAA-200")[1] == "INVALID_QUERY_LOCATOR"
+    assert rest.refusal("GET", "/query/0r8Lo0000009999IAA-200")[1] == "INVALID_QUERY_LOCATOR"
 
 
 def test_the_tooling_api_knows_full_names_of_one_profile(rest):
