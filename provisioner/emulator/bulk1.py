@@ -110,7 +110,7 @@ def batch_result(version: str, id_: str, batch_id: str, result: str | None) -> R
         batch = bulk1_data.ran(org, job, _batch(org, job, batch_id))
         if batch.state == "Failed":
             raise AsyncError("InvalidBatch", "Records not processed")  # text of real orgs
-        if batch.state != "Completed":  # guess
+        if batch.state != "Completed":  # as a public stand-in quotes real answers [Q]
             raise AsyncError("InvalidBatch", "Batch not completed")
         text = bulk1_data.result(org, job, batch, result)
         as_query_list = job.operation in {"query", "queryAll"} and result is None
@@ -205,7 +205,7 @@ def _job(org: Org, id_: str) -> Job:
 
 def _batch(org: Org, job: Job, id_: str) -> Batch:
     found = next((b for b in bulk_jobs.batches(org, job) if b.id[:15] == id_[:15]), None)
-    if found is None:  # text: guess
+    if found is None:  # as a public stand-in quotes real answers [Q]
         raise AsyncError("InvalidBatch", f"Unable to find batch for id: {id_}")
     return found
 

@@ -46,8 +46,10 @@ class Column:
 
 
 def read(text: str, delimiter: str, line_ending: str) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows that are not blank; raises BatchError."""
-    text = text.removeprefix("\ufeff")
+    """The header and the rows that are not blank; raises BatchError.
+
+    A byte order mark is part of the first name, as people find whose data has one [Q].
+    """
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=DELIMITERS[delimiter], strict=True)
     crlf = line_ending == "CRLF"
@@ -64,10 +66,11 @@ def read(text: str, delimiter: str, line_ending: str) -> tuple[list[str], list[l
             if row:
                 rows.append(row)
     except csv.Error as error:
-        message = f"InvalidBatch : Failed to parse CSV at line {reader.line_num}: {error}"
-        raise BatchError(message) from None  # text: guess
-    if not rows:
-        raise BatchError("InvalidBatch : Failed to parse CSV header")  # guess
+        raise _unreadable(_MISTAKES.get(str(error), str(error))) from None
+    if not rows:  # as examples of real batches have it [Q]
+        raise BatchError("InvalidBatch : Records not found")
+    if any('"' in value for row in rows for value in row) and not _is_quoted(text, delimiter):
+        raise _unreadable("Found unescaped quote. A value with quote should be within a quote")
     header, *rows = rows
     width = len(header)
     for number, row in enumerate(rows, start=2):
@@ -76,6 +79,27 @@ def read(text: str, delimiter: str, line_ending: str) -> tuple[list[str], list[l
                 f"InvalidBatch : Row {number} has {len(row)} fields, the header has {width}"
             )
     return [name.strip() for name in header], rows
+
+
+# Salesforce's own words: the CSVReader of forcedotcom/wsc; how a batch tells them [V].
+_MISTAKES: Final[Mapping[str, str]] = {
+    "unexpected end of data": "EOF reached before closing an opened quote",
+    **{
+        f"'{sign}' expected after '\"'": "Not expecting more text after end quote"
+        for sign in DELIMITERS.values()
+    },
+}
+
+
+def _unreadable(words: str) -> BatchError:
+    return BatchError(f"InvalidBatch : Failed to parse CSV. {words}")
+
+
+def _is_quoted(text: str, delimiter: str) -> bool:
+    """Whether every quote of the text opens or closes a value, or is a double one inside of it."""
+    sign = re.escape(DELIMITERS[delimiter])
+    value = rf'(?:"(?:[^"]|"")*+"|[^"{sign}\r\n]*+)'
+    return re.fullmatch(rf"(?:{value}(?:{sign}|[\r\n]))*+{value}", text) is not None
 
 
 class _Lines:

@@ -88,7 +88,10 @@ def _operation(body: Any) -> str:
     name = etree.QName(body)
     if name.namespace != NAMESPACE or name.localname not in wsdl().operations:
         # what the SOAP endpoints answer to an unknown call, general knowledge [U]
-        raise InvalidXml(f"No operation available for request {body.tag}")
+        # text: stubs of a real org's answers [V]
+        raise InvalidXml(
+            f"No operation available for request {body.tag}, please check the WSDL for the service."
+        )
     if name.localname not in _OPERATIONS:
         raise Fault(
             "sf:UNKNOWN_EXCEPTION", f"UNKNOWN_EXCEPTION: {name.localname} is not served by this org"
@@ -103,10 +106,10 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> _Call
     except ValueError:
         number = 0.0
     if not OLDEST <= number <= NEWEST:
-        # platform reference 6.4: SOAP answers 500 UNSUPPORTED_API_VERSION [V], text guess
+        # platform reference 6.4: 500 UNSUPPORTED_API_VERSION; text: answers to the sf CLI [V]
         raise Fault(
             "sf:UNSUPPORTED_API_VERSION",
-            f"UNSUPPORTED_API_VERSION: Invalid Api version specified on URL: {version}",
+            "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL",
         )
     org = context.org()
     session = org.session(soap.header(headers, "SessionHeader", "sessionId"))

@@ -29,7 +29,7 @@ def takes_parts(path: str) -> bool:
 def answer(call: Call, names: tuple[str, ...]) -> Answer:
     """The answer to a call below `/metadata`; needs what the SOAP Metadata API needs."""
     if not components.may_modify_metadata(call.org, call.by):
-        # platform reference 4.4: needs one of the two permissions [V]; code and text: guess
+        # code and text: what the sf CLI is told by SOAP [V], here [I]; 4.4: the permissions [V]
         raise SalesforceError(
             "INSUFFICIENT_ACCESS",
             "use of the Metadata API requires a user with the ModifyAllData or ModifyMetadata"

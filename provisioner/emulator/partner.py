@@ -100,10 +100,7 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
         _session(context.org(), headers)
         raise not_served(name.localname)
     if name.namespace not in spaces or name.localname not in known:
-        # what the SOAP endpoints answer to an unknown call, general knowledge [U]
-        raise InvalidXml(
-            f"No operation available for request {body.tag}, please check the WSDL for the service."
-        )
+        raise InvalidXml(_no_operation(body))
     org, space = context.org(), str(name.namespace)
     answered = f"{name.localname}Response"
     if name.localname == "login":
@@ -124,6 +121,11 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
         result = known[name.localname](call)
     return partner_xml.answer(space, answered, result, usage=(used, DAILY_CALLS))
+
+
+def _no_operation(body: Any) -> str:
+    # stubs of a real org's answers [V]
+    return f"No operation available for request {body.tag}, please check the WSDL for the service."
 
 
 def _number(version: str) -> int:
@@ -203,7 +205,7 @@ def _reset_password(call: Call) -> list[Any]:
 
 def _change_own_password(call: Call) -> list[Any]:
     if call.version < _OWN_PASSWORD_SINCE:
-        raise InvalidXml(f"No operation available for request {call.body.tag}")  # text: guess
+        raise InvalidXml(_no_operation(call.body))
     old = partner_xml.text(call.body, "oldPassword")
     if not passwords.matches(call.org, call.by, old):
         # the fault [V], its text: guess

@@ -78,11 +78,12 @@ def undelete(org: Org, by: str, sobject: SObject, id_: str) -> None:
 def empty(org: Org, id_: str) -> None:
     """Takes a record out of the bin, with what went along; nothing brings it back.
 
-    Records that went along with another are an error (SOAP guide [V]); its code and text: guess.
+    Records that went along with another are an error (SOAP guide [V]), in the words of logs of
+    real orgs [V].
     """
     if not _in_bin(org, id_):
         raise SalesforceError(
-            "INVALID_ID_FIELD", "Invalid record id; no recycle bin entry found", ()
+            "INVALID_ID_FIELD", "invalid record id; no recycle bin entry found", ()
         )
     org.execute("UPDATE recycled SET root = '', gone = ? WHERE root = ?", (_in(org, _LINGERS), id_))
     org.execute("DELETE FROM recycled_link WHERE root = ?", (id_,))

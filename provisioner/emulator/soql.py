@@ -77,7 +77,7 @@ def parse(text: str) -> Query:
 
 
 def too_complicated() -> SalesforceError:
-    """The refusal of a query that is nested too deep; code: Salesforce's, text: guess."""
+    """The refusal of a query that is nested too deep: documentation of connectors quotes it [V]."""
     return SalesforceError(
         "QUERY_TOO_COMPLICATED",
         "Query is either selecting too many fields or the filter conditions are too complicated.",

@@ -57,15 +57,15 @@ def inner(outer: Scope, query: Query) -> tuple[str, list[Any]]:
                 "MALFORMED_QUERY", "semi join sub-selects must select one field"
             )
     if found.field.type not in {"id", "reference"}:
-        raise scope.refuse(  # the rule: SOQL guide, "Semi-Joins with IN"; text: guess
-            ref.at, f"semi join sub-selects must select an id, not {found.field.name}"
-        )
-    if scope.sobject.name == outer.sobject.name:  # words as remembered [U]
+        # the rule: SOQL guide, "Semi-Joins with IN"; code and text: public notes of errors [V]
+        message = f"semi join sub selects can only query id fields, cannot use: '{ref.path[-1]}'"
+        raise SalesforceError("MALFORMED_QUERY", message)
+    if scope.sobject.name == outer.sobject.name:  # public lists of errors met [V]
         raise SalesforceError(
             "MALFORMED_QUERY",
             "The inner and outer selects should not be on the same object type",
         )
-    if any(True for _ in _subqueries(query.where)):  # words as remembered [U]
+    if any(True for _ in _subqueries(query.where)):  # public notes of errors met [V]
         raise SalesforceError(
             "MALFORMED_QUERY", "Nesting of semi join sub-selects is not supported"
         )
@@ -84,7 +84,7 @@ def order(query: Query, scope: Scope, groups: list[str] | None = None) -> str:
                 sort.operand.at, "Aggregate functions need GROUP BY", code="MALFORMED_QUERY"
             )
         if groups is not None and not aggregated and sql not in groups:
-            raise scope.ungrouped(sort.operand)
+            raise scope.ungrouped(sort.operand, "Ordered field")  # a public test of a real org [V]
         if not aggregated and not field.sortable:
             raise scope.refuse(
                 sort.operand.at, f"field '{field.name}' can not be sorted in a query call"

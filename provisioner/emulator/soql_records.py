@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.describe import Field, SObject
 
+_ROOT_ONLY: Final = "only root queries support aggregate expressions"
 _MOST_ALL_FIELDS: Final = 200  # FIELDS() in a query without a bound set of fields (SOQL guide)
 
 Record = dict[str, Any]
@@ -75,7 +76,7 @@ def plan_of(query: Query, scope: Scope) -> Plan:
             case Selected(what=Call() as call, alias=alias):
                 _add_call(plan, scope, call, alias, seen)
             case Selected(what=Ref() as ref, alias=alias):
-                if alias is not None:  # words as remembered [U]
+                if alias is not None:  # public lists of errors met [V]
                     raise scope.refuse(
                         ref.at,
                         "only aggregate expressions use field aliasing",
@@ -119,10 +120,8 @@ def _add_call(
     plan: Plan, scope: Scope, call: Call, alias: str | None, seen: set[tuple[str, ...]]
 ) -> None:
     """A function of one value; without an alias it stands in its field's place (SOQL guide)."""
-    if call.aggregates:  # in a child query; text: guess
-        raise scope.refuse(
-            call.at, "Aggregate functions are not allowed in child queries", code="MALFORMED_QUERY"
-        )
+    if call.aggregates:  # in a child query; text: public lists of errors met [V]
+        raise scope.refuse(call.at, _ROOT_ONLY, code="MALFORMED_QUERY")
     sql, field_ = scope.call(call)
     if call.name in soql_functions.DATE_PARTS:  # SOQL guide: only with GROUP BY; text: guess
         raise scope.refuse(call.at, f"{call.name.upper()} needs GROUP BY", code="MALFORMED_QUERY")
@@ -244,10 +243,8 @@ def _children(
     outer: Scope, child: SObject, reference: Field, query: Query, parents: list[str]
 ) -> dict[str, Any]:
     """The answer of a child query for each parent that has children (null for the others [V])."""
-    if query.group or query.counted:  # text: guess
-        raise outer.refuse(
-            query.source_at, "Grouping is not allowed in child queries", code="MALFORMED_QUERY"
-        )
+    if query.group or query.counted:  # text: public lists of errors met [V]
+        raise outer.refuse(query.source_at, _ROOT_ONLY, code="MALFORMED_QUERY")
     scope = Scope(outer.context, child, outer.text, query.alias)
     scope.own(query.source)
     plan = plan_of(query, scope)

@@ -201,14 +201,14 @@ class Scope:
             code="INVALID_TYPE",
         )
 
-    def ungrouped(self, operand: Ref | Call) -> SalesforceError:
+    def ungrouped(self, operand: Ref | Call, what: str = "Field") -> SalesforceError:
         """The refusal of a field that a grouped query does not group by."""
         inner = operand
         while isinstance(inner, Call):
             inner = inner.of
         return self.refuse(
             operand.at,
-            f"Field must be grouped or aggregated: {'.'.join(inner.path)}",
+            f"{what} must be grouped or aggregated: {'.'.join(inner.path)}",
             code="MALFORMED_QUERY",
         )
 

@@ -15,6 +15,10 @@ from provisioner.emulator.store import Org
 from .conftest import URL, Rest
 
 JOB = {"object": "Account", "operation": "insert"}
+UNESCAPED = (
+    "InvalidBatch : Failed to parse CSV. Found unescaped quote."
+    " A value with quote should be within a quote"
+)
 
 
 @pytest.fixture
@@ -123,7 +127,7 @@ def test_dialects(bulk2, rest, delimiter, sign, ending, newline):
         (f'"A{sign}B"', "1"),
         ('"two\nlines"' if ending == "LF" else "C", "2"),
     )
-    data = "\ufeff" + "".join(sign.join(line) + newline for line in lines)
+    data = "".join(sign.join(line) + newline for line in lines)
     info = bulk2.run(data, columnDelimiter=delimiter, lineEnding=ending)
     assert (info["state"], info["numberRecordsFailed"]) == ("JobComplete", 0), info
     assert (info["columnDelimiter"], info["lineEnding"]) == (delimiter, ending)
@@ -148,7 +152,15 @@ def test_dialects(bulk2, rest, delimiter, sign, ending, newline):
          "InvalidBatch : Field name not found : Name,Parent.Id"),
         ("Name,Account:Parent.Id\nA,x\n", {},
          "InvalidBatch : type is not needed for non polymorphic foreign key"),
-        ("", {}, "InvalidBatch : Failed to parse CSV header"),
+        ("", {}, "InvalidBatch : Records not found"),
+        ("\ufeffName\nA\n", {}, "InvalidBatch : Field name not found : \ufeffName"),
+        ('\ufeff"Name"\nA\n', {}, UNESCAPED),
+        ('Name\nA "B"\n', {}, UNESCAPED),
+        ('Name,Phone\n"A,B", "1"\n', {}, UNESCAPED),
+        ('Name,Phone\n"A"B,1\n', {},
+         "InvalidBatch : Failed to parse CSV. Not expecting more text after end quote"),
+        ('Name\n"A\nB\n', {},
+         "InvalidBatch : Failed to parse CSV. EOF reached before closing an opened quote"),
         ("Name,Phone\nA\n", {}, "InvalidBatch : Row 2 has 1 fields, the header has 2"),
     ],
 )  # fmt: skip

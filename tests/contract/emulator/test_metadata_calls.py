@@ -164,7 +164,13 @@ READ = "<readMetadata><type>{}</type><fullNames>Org</fullNames></readMetadata>"
         ),
         (
             "<nonsense/>",
-            ("soapenv:Client", f"No operation available for request {META}nonsense"),
+            (
+                "soapenv:Client",
+                (
+                    f"No operation available for request {META}nonsense,"
+                    " please check the WSDL for the service."
+                ),
+            ),
         ),
         (
             "<readMetadata><kind>Portal</kind></readMetadata>",
