@@ -14,6 +14,7 @@ from provisioner.emulator.rules import (
     access,
     accounts,
     groups,
+    owners,
     permissions,
     person_accounts,
     portal_roles,
@@ -147,6 +148,7 @@ def _checked(
     """The values as they are stored; `everything` says that no record is beyond the user."""
     values = person_accounts.prepared(org, sobject, values, current)
     row = checked(org, sobject, values, current=current)
+    owners.check(org, by, sobject, row, current)
     if not everything:
         reach.check_references(org, by, sobject, row, current)
     duplicates.check(org, sobject, row, current)

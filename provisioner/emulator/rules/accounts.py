@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator import recycle_bin
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import person_accounts, portal_roles
+from provisioner.emulator.rules import owners, person_accounts, portal_roles
 from provisioner.emulator.rules.profiles import license_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def create(org: Org, by: str, sobject: SObject, row: dict[str, Any]) -> str:
     """Inserts an account, a contact or a record of one."""
     _case_account(org, sobject, row)
     if sobject.name == "Contact":
+        owners.check_contact(org, by, row)
         person_accounts.check_contact(org, row, None)
     id_ = org.insert(sobject.name, row, by=by)
     if sobject.name == "Account":
@@ -73,6 +74,8 @@ def update(
             _account(org, by, current, row)
             person_accounts.changed(org, by, current, row)
         case "Contact":
+            if {"OwnerId", "AccountId"} & row.keys():
+                owners.check_contact(org, by, {**current, **row})
             person_accounts.check_contact(org, row, current)
             _contact(org, by, current, row)
             person_accounts.contact_changed(org, by, current, row)
@@ -124,10 +127,10 @@ def _account(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, An
     moved = merged["OwnerId"] != current["OwnerId"]
     if becomes_partner or (moved and (users or merged["IsPartner"])):
         owner_needs_role(org, merged["OwnerId"])  # for the account itself: 3.4 [U]
-    owner = org.get("User", merged["OwnerId"])
-    if merged["IsPartner"] and owner and license_of(org, owner["ProfileId"]).portal:
-        # platform reference 2.3 [Q]
-        raise SalesforceError("UNKNOWN_EXCEPTION", "portal users cannot own partner accounts", ())
+    if moved or becomes_partner:
+        owners.check_account(org, merged, users=bool(users))
+    if becomes_partner:
+        owners.check_contacts(org, current["Id"])
     if moved:
         portal_roles.follow_owner(org, by, current["Id"], merged["OwnerId"])
 
@@ -139,12 +142,8 @@ def _contact(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, An
     for user in org.select("User", ContactId=current["Id"]):
         moved: dict[str, Any] = {"AccountId": account}
         if user["IsPortalEnabled"]:
-            if account is None:
-                raise SalesforceError(  # guess
-                    "FIELD_INTEGRITY_EXCEPTION",
-                    "The contact of a portal user must have an account: Account ID",
-                    ("AccountId",),
-                )
+            if not _suits_portal_user(org, account):
+                raise needs_account("AccountId")
             # A portal role is one of the user's account (3.4 [V]); that a move takes the user
             # to the same level of the new account: guess.
             license_ = license_of(org, user["ProfileId"])
@@ -153,6 +152,26 @@ def _contact(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, An
                 at = {**user, **moved, "UserRoleId": None}
                 moved |= portal_roles.of_user(org, by, at)
         org.update("User", user["Id"], moved, by=by)
+
+
+def needs_account(field: str) -> SalesforceError:
+    """What a portal user's contact without an account, or whose owner has no role, is told.
+
+    As the update of such a contact was answered (SalesforceFoundation/NPSP issues 2343, 4001 [Q]);
+    that a new user is told the same: [I].
+    """
+    return SalesforceError(
+        "FIELD_INTEGRITY_EXCEPTION",
+        "A portal user's contact record must include an account. Furthermore, the owner of the"
+        " account must be associated with a role.",
+        (field,),
+    )
+
+
+def _suits_portal_user(org: Org, account_id: str | None) -> bool:
+    account = org.some("Account", account_id, "OwnerId") if account_id else None
+    owner = org.some("User", account["OwnerId"], "UserRoleId") if account else None
+    return owner is not None and owner["UserRoleId"] is not None
 
 
 def _case_account(org: Org, sobject: SObject, row: dict[str, Any]) -> None:

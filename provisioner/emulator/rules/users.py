@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import columns, logins, sites
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import audits, permissions, person_accounts, portal_roles, usernames
+from provisioner.emulator.rules import (
+    audits,
+    own_user,
+    permissions,
+    person_accounts,
+    portal_roles,
+    usernames,
+)
 from provisioner.emulator.rules.accounts import (
     admit,
     may_admit,
+    needs_account,
     portal_users,
 )
 from provisioner.emulator.rules.profiles import is_standard, keeps_portal_admin, license_of
@@ -37,7 +45,8 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
     _allowed_domain(org, row)
     license_ = license_of(org, row["ProfileId"])
     _not_a_guest(license_)
-    _may_manage(org, by, license_)
+    if not _manages(org, by, license_):
+        raise permissions.no_access()
     _may_give(org, by, row["ProfileId"])
     row.setdefault("IsActive", True)
     row["UserType"] = license_.user_type
@@ -67,7 +76,8 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
     merged = {**current, **row}
     held = license_of(org, current["ProfileId"])
     license_ = license_of(org, merged["ProfileId"])
-    _may_manage(org, by, held)
+    if not _manages(org, by, held):
+        own_user.check(org, by, current, row)
     if merged["ProfileId"] != current["ProfileId"]:
         _may_give(org, by, current["ProfileId"], merged["ProfileId"])
     _allowed_domain(org, row)
@@ -130,11 +140,10 @@ def _after_update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[st
 # -- who may do it ------------------------------------------------------------------------------
 
 
-def _may_manage(org: Org, by: str, license_: License) -> None:
+def _manages(org: Org, by: str, license_: License) -> bool:
     """External users need "Manage Customer Users" (2.1 [V]), or that of partners (guess)."""
     wanted = ("ManageCssUsers", "ManagePartners") if license_.portal else ("ManageUsers",)
-    if not any(permissions.has(org, by, name) for name in wanted):
-        raise permissions.no_access()
+    return any(permissions.has(org, by, name) for name in wanted)
 
 
 def _may_give(org: Org, by: str, *profile_ids: str) -> None:
@@ -176,12 +185,8 @@ def _portal_user(org: Org, row: dict[str, Any], license_: License) -> Mapping[st
     contact = org.some("Contact", row["ContactId"], "Id", "AccountId")
     assert contact, "references were checked"
     if contact["AccountId"] is None:
-        # "must have a value in AccountId or an error occurs" [V]; code and text: guess.
-        raise SalesforceError(
-            "FIELD_INTEGRITY_EXCEPTION",
-            "The contact of a portal user must have an account: Contact ID",
-            ("ContactId",),
-        )
+        # "contact must have a value in AccountId or an error occurs" (2.1 [V])
+        raise needs_account("ContactId")
     if (
         org.feature("Networks")
         and not sites.setting(org, "enableOotbProfExtUserOpsEnable")

@@ -214,6 +214,65 @@ def test_a_portal_user_owns_no_partner_account(rest, person, profiles):
     assert rest.refusal("PATCH", f"/sobjects/Account/{account}", {"OwnerId": owner}) == refusal
 
 
+def test_a_portal_user_owns_no_contact_of_a_partner_account(rest, person, profiles):
+    """sfdcian.com [Q], and why an account can not become a partner's."""
+    owner = rest.create("User", **person, ProfileId=profiles["Customer Portal Manager Custom"])
+    partner, plain = (rest.create("Account", Name=name) for name in ("Partner", "Plain"))
+    rest("PATCH", f"/sobjects/Account/{partner}", {"IsPartner": True})
+    refusal = (400, "UNKNOWN_EXCEPTION", "portal users cannot own partner accounts", [])
+    new = {"LastName": "Roe", "OwnerId": owner}
+    assert rest.refusal("POST", "/sobjects/Contact", {**new, "AccountId": partner}) == refusal
+    contact = rest.create("Contact", **new, AccountId=plain)
+    path = f"/sobjects/Contact/{contact}"
+    assert rest.refusal("PATCH", path, {"AccountId": partner}) == refusal
+    to_partner = {"IsPartner": True}
+    assert rest.refusal("PATCH", f"/sobjects/Account/{plain}", to_partner) == refusal
+    assert rest("DELETE", path) == (204, None)
+    assert rest("PATCH", f"/sobjects/Account/{plain}", to_partner) == (204, None)
+
+
+def test_an_account_with_portal_users_goes_to_no_portal_user(rest, person, profiles):
+    """sfdcian.com [Q]."""
+    owner = rest.create("User", **person, ProfileId=profiles["Customer Portal Manager Custom"])
+    (account,) = rest.rows("SELECT Id FROM Account")
+    refusal = (400, "UNKNOWN_EXCEPTION", "portal users cannot own partner accounts", [])
+    path = f"/sobjects/Account/{account['Id']}"
+    assert rest.refusal("PATCH", path, {"OwnerId": owner}) == refusal
+    other = rest.create("Account", Name="Without users")
+    assert rest("PATCH", f"/sobjects/Account/{other}", {"OwnerId": owner}) == (204, None)
+
+
+def test_a_high_volume_user_owns_no_account(rest, person, profiles):
+    """NPSP issue 2354 [I]; contacts and cases are another matter."""
+    owner = rest.create("User", **person, ProfileId=profiles["High Volume Customer Portal"])
+    refusal = (
+        400, "OP_WITH_INVALID_USER_TYPE_EXCEPTION", "Operation not valid for this user type", [],
+    )  # fmt: skip
+    new = {"Name": "Mine", "OwnerId": owner}
+    assert rest.refusal("POST", "/sobjects/Account", new) == refusal
+    account = rest.create("Account", Name="Ours")
+    path = f"/sobjects/Account/{account}"
+    assert rest.refusal("PATCH", path, {"OwnerId": owner}) == refusal
+    records = [{"attributes": {"type": "Account"}, **new}]
+    _, (result,) = rest("POST", "/composite/sobjects", {"records": records})
+    assert result["errors"][0]["statusCode"] == refusal[1]
+    assert rest.query("SELECT Id FROM Account WHERE Name = 'Mine'")["totalSize"] == 0
+    for sobject, values in (("Contact", {"LastName": "Roe"}), ("Case", {"Subject": "Help"})):
+        assert rest.create(sobject, **values, AccountId=account, OwnerId=owner)
+
+
+def test_a_chatter_user_owns_nothing(rest, person, profiles):
+    """A public migration log, and a forum on triggers [Q]."""
+    staff = {k: v for k, v in person.items() if k != "ContactId"}
+    owner = rest.create("User", **staff, ProfileId=profiles["Chatter Free User"])
+    names = {"Account": {"Name": "A"}, "Contact": {"LastName": "C"}, "Case": {},
+             "Lead": {"LastName": "L", "Company": "C"}}  # fmt: skip
+    for sobject, values in names.items():
+        assert rest.refusal("POST", f"/sobjects/{sobject}", {**values, "OwnerId": owner})[1:3] == (
+            "OP_WITH_INVALID_USER_TYPE_EXCEPTION", "Operation not valid for this user type",
+        )  # fmt: skip
+
+
 def test_a_portal_account_stays_one_after_its_users(rest, jane):
     """Once a customer user has been created (KB 005321769, platform reference 3.1)."""
     rest("PATCH", f"/sobjects/User/{jane}", {"IsPortalEnabled": False})

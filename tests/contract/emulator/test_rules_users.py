@@ -4,6 +4,10 @@ import pytest
 
 HIGH_VOLUME = "High Volume Customer Portal"
 MANAGER = "Customer Portal Manager Custom"
+NEEDS_ACCOUNT = (
+    "A portal user's contact record must include an account. Furthermore, the owner of the account"
+    " must be associated with a role."
+)
 
 
 def user(rest, id_, fields):
@@ -196,7 +200,23 @@ def test_an_owner_of_portal_accounts_keeps_a_role(rest, jane, admin):
 def test_the_contact_must_have_an_account(rest, person, profiles):
     contact = rest.create("Contact", LastName="Alone")
     values = {**person, "ContactId": contact, "ProfileId": profiles[HIGH_VOLUME]}
-    assert rest.refusal("POST", "/sobjects/User", values)[1] == "FIELD_INTEGRITY_EXCEPTION"
+    assert rest.refusal("POST", "/sobjects/User", values) == (
+        400, "FIELD_INTEGRITY_EXCEPTION", NEEDS_ACCOUNT, ["ContactId"],
+    )  # fmt: skip
+
+
+def test_the_contact_of_a_portal_user_keeps_a_good_account(rest, person, profiles, jane, admin):
+    """As the update of a contact by merging was answered (NPSP issues 2343 and 4001 [Q])."""
+    names = {"Username": "owner@acme.example", "ProfileId": profiles["System Administrator"]}
+    owner = rest.create("User", **{k: v for k, v in person.items() if k != "ContactId"} | names)
+    of_nobody = rest.create("Account", Name="Without a role", OwnerId=owner)
+    path = f"/sobjects/Contact/{person['ContactId']}"
+    for account in (None, of_nobody):
+        assert rest.refusal("PATCH", path, {"AccountId": account}) == (
+            400, "FIELD_INTEGRITY_EXCEPTION", NEEDS_ACCOUNT, ["AccountId"],
+        )  # fmt: skip
+    rest("PATCH", f"/sobjects/User/{jane}", {"IsPortalEnabled": False})
+    assert rest("PATCH", path, {"AccountId": None}) == (204, None)
 
 
 def test_a_contact_needs_a_portal_profile(rest, person, profiles):
@@ -454,3 +474,70 @@ def test_nobody_gives_more_power_than_he_has(rest, person, profiles, admin, cler
     taken = {"ProfileId": profiles["Standard User"]}
     assert rest.refusal("PATCH", f"/sobjects/User/{admin}", taken, headers=headers) == refusal
     assert rest("PATCH", own, given) == (204, None)
+
+
+OWN = {
+    "FirstName": "Janet", "Title": "Buyer", "Phone": "+1 555 0100", "MobilePhone": "+1 555 0101",
+    "Street": "1 Main Street", "City": "Springfield", "Country": "US",
+    "Email": "janet@acme.example", "CommunityNickname": "janet", "Alias": "janet",
+    "LocaleSidKey": "de_DE", "LanguageLocaleKey": "de", "TimeZoneSidKey": "Europe/London",
+    "UserPreferencesShowTitleToExternalUsers": True, "ReceivesInfoEmails": True,
+}  # fmt: skip
+NOT_OWN = {
+    "IsActive": False, "Username": "janet@acme.example", "UserPermissionsMarketingUser": True,
+    "UserRoleId": None, "FederationIdentifier": "janet",
+}  # fmt: skip
+
+
+@pytest.fixture
+def customer(rest, local, person, profiles):
+    """A portal's user who may use the API, and a session of that user."""
+    high_volume = local.get("Profile", profiles[HIGH_VOLUME])
+    values = {"Name": "Customers", "UserLicenseId": high_volume["UserLicenseId"]}
+    profile = rest.create("Profile", **values, PermissionsApiEnabled=True)
+    id_ = rest.create("User", **person, ProfileId=profile)
+    return id_, {"Authorization": f"Bearer {local.start_session(id_).token}"}
+
+
+def not_for_you(*names):
+    return (
+        400, "INVALID_FIELD_FOR_INSERT_UPDATE",
+        (f"Unable to create/update fields: {', '.join(names)}. Please check the security settings of"
+         " this field and verify that it is read/write for your profile or permission set."),
+        list(names),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("of", ["clerk", "customer"])
+def test_everybody_edits_the_own_record_but_for_what_admins_decide(rest, request, profiles, of):
+    found = request.getfixturevalue(of)
+    id_, headers = found("RunReports") if of == "clerk" else found
+    path = f"/sobjects/User/{id_}"
+    assert rest("PATCH", path, OWN, headers=headers) == (204, None)
+    assert user(rest, id_, ",".join(OWN)) == OWN
+    for name, value in (NOT_OWN | {"ProfileId": profiles["Standard User"]}).items():
+        change = {name: value, "Title": "Boss"}
+        assert rest.refusal("PATCH", path, change, headers=headers) == not_for_you(name)
+    both = {"IsActive": False, "UserRoleId": None}
+    assert rest.refusal("PATCH", path, both, headers=headers) == not_for_you(*both)
+    assert user(rest, id_, "Title,IsActive") == {"Title": "Buyer", "IsActive": True}
+    record = {"attributes": {"type": "User"}, "Id": id_, "Title": "Seller"}
+    _, (result,) = rest("PATCH", "/composite/sobjects", {"records": [record]}, headers=headers)
+    assert result["success"] is True
+
+
+def test_nobody_edits_the_record_of_another_without_managing_users(rest, admin, customer, clerk):
+    id_, headers = customer
+    _, staff = clerk("RunReports")
+    refusal = (
+        403, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", [],
+    )  # fmt: skip
+    change = {"Title": "Boss"}
+    for path, who in ((admin, headers), (admin, staff), (id_, staff)):
+        assert rest.refusal("PATCH", f"/sobjects/User/{path}", change, headers=who) == refusal
+
+
+def test_a_portal_user_names_nobody_it_does_not_see(rest, admin, customer):
+    id_, headers = customer
+    refused = rest.refusal("PATCH", f"/sobjects/User/{id_}", {"ManagerId": admin}, headers=headers)
+    assert refused[1] == "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY"
