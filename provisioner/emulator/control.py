@@ -24,7 +24,8 @@ to all others it is not there (404). What it can do:
 | | `{"PersonAccounts": true}` (for good), `{"CustomerRoles": 1}` (1 to 3 for each account); |
 | | `{"UsernamesElsewhere": ["jane@acme.example"]}`: what users of other orgs are called; |
 | | `{"SoapLogin": false}`: no SOAP `login`, as in orgs made in Winter '26 and later; |
-| | `{"LoopbackTrusted": false}`: an API login from this machine needs a security token |
+| | `{"LoopbackTrusted": false}`: an API login from this machine needs a security token; |
+| | `{"Deliverability": "System email only"}`, or `No access`, `All email`: what it mails |
 | `GET outbox`, `DELETE outbox` | the e-mails the org would have sent; forgets them |
 | `GET requests`, `DELETE requests` | the request log, `?after=<seq>`; empties it |
 | `GET coverage` | what this org covers, as `provisioner org coverage` prints it |

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
-from provisioner.emulator import context, oauth_app, partner_login, security, seed
+from provisioner.emulator import (
+    context,
+    deliverability,
+    oauth_app,
+    partner_login,
+    security,
+    seed,
+)
 from provisioner.emulator.control import blueprint
 from provisioner.emulator.rules import person_accounts, portal_roles, usernames
 
@@ -103,4 +110,10 @@ _OPTIONS: Final = {
     ),
     "SoapLogin": _switch(partner_login.SWITCH),
     "LoopbackTrusted": _switch(security.LOOPBACK),
+    "Deliverability": _Option(
+        f"one of {', '.join(deliverability.LEVELS)}",
+        lambda value: value in deliverability.LEVELS,
+        deliverability.level,
+        lambda org, value: deliverability.set_level(org, value, seed.admin_id(org)),
+    ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import portal_rows
+from provisioner.emulator import deliverability, portal_rows
 from provisioner.emulator.component_rows import display_name
 
 if TYPE_CHECKING:
@@ -42,4 +42,5 @@ def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool
         f"Username: {user['Username']}\nPassword: {password}\n\n"
         f"Log in at {at}\nand choose a password of your own.\n"
     )
-    org.mail(user["Email"], subject, text)
+    kind = deliverability.Mail.SYSTEM if new else deliverability.Mail.LOGIN
+    deliverability.send(org, kind, user["Email"], subject, text)

@@ -14,7 +14,7 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import login_limits, security
+from provisioner.emulator import deliverability, login_limits, security
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
@@ -57,7 +57,9 @@ def renew(org: Org, user_id: str) -> None:
         return
     token = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
     org.execute("INSERT OR REPLACE INTO security_token VALUES (?, ?)", (user_id, _digest(token)))
-    org.mail(
+    deliverability.send(
+        org,
+        deliverability.Mail.LOGIN,
         user["Email"],
         "Your new Salesforce security token",
         f"We've reset your Salesforce security token.\n\nUsername: {user['Username']}\n"

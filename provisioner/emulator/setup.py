@@ -44,7 +44,7 @@ NEW_PAGE: Final = "/060/e"
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class Visit:
     """A request by somebody who may see setup."""
 
     org: Org
@@ -101,50 +101,50 @@ def log_out() -> Response:
 @blueprint.get(browser.STAFF_HOME)
 def home() -> Response:
     """The way into setup."""
-    return _for_staff(lambda visit: browser.page("setup_home.html", org=visit.org))
+    return for_staff(lambda visit: browser.page("setup_home.html", org=visit.org))
 
 
 @blueprint.route(SETTINGS_PAGE, methods=["GET", "POST"])
 def settings() -> Response:
     """Customer Portal Settings: the box that turns the portal on."""
-    return _for_staff(_settings)
+    return for_staff(_settings)
 
 
 @blueprint.get(LIST_PAGE)
 def listed() -> Response:
     """The portals, each with a link to its own page."""
-    return _for_staff(_listed)
+    return for_staff(_listed)
 
 
 @blueprint.get(WIZARD_PAGE)
 @blueprint.get("/_ui/core/portal/RoleInternalConvertWizard")
 def wizard() -> Response:
     """Where enabling ends: the offer to convert sharing rules, of which this org has none."""
-    return _for_staff(lambda _: browser.page("role_wizard.html", list_page=LIST_PAGE))
+    return for_staff(lambda _: browser.page("role_wizard.html", list_page=LIST_PAGE))
 
 
 @blueprint.route(MEMBERS_PAGE, methods=["GET", "POST"])
 def members() -> Response:
     """Which profiles may log in to a portal: one box for each customer profile."""
-    return _for_staff(_members)
+    return for_staff(_members)
 
 
 @blueprint.route(NEW_PAGE, methods=["GET", "POST"])
 def new() -> Response:
     """A new portal. The address follows Salesforce's pattern; not verified."""
-    return _for_staff(lambda visit: _edit(visit, None))
+    return for_staff(lambda visit: _edit(visit, None))
 
 
 @blueprint.get("/060<rest>")
 def detail(rest: str) -> Response:
     """One portal, its values and the profiles of its users."""
-    return _for_staff(lambda visit: _of_portal(visit, f"060{rest}", _detail))
+    return for_staff(lambda visit: _of_portal(visit, f"060{rest}", _detail))
 
 
 @blueprint.route("/060<rest>/e", methods=["GET", "POST"])
 def edit(rest: str) -> Response:
     """The values of one portal as a form."""
-    return _for_staff(lambda visit: _of_portal(visit, f"060{rest}", _edit))
+    return for_staff(lambda visit: _of_portal(visit, f"060{rest}", _edit))
 
 
 def portal_profiles(org: Org, portal_id: str) -> set[str]:
@@ -152,7 +152,8 @@ def portal_profiles(org: Org, portal_id: str) -> set[str]:
     return portal_rows.profiles(org, portal_id)
 
 
-def _for_staff(answer: Callable[[_Visit], Response]) -> Response:
+def for_staff(answer: Callable[[Visit], Response]) -> Response:
+    """What `answer` gives to whoever may see setup; else the login page, or a refusal."""
     session = browser.staff_session()
     if session is None:
         return browser.to_login()
@@ -164,12 +165,10 @@ def _for_staff(answer: Callable[[_Visit], Response]) -> Response:
             "You do not have the level of access necessary to perform the operation you requested."
             " Please contact the owner of the record or your administrator if access is necessary.",
         )
-    return answer(_Visit(org, session))
+    return answer(Visit(org, session))
 
 
-def _of_portal(
-    visit: _Visit, portal_id: str, answer: Callable[[_Visit, Row], Response]
-) -> Response:
+def _of_portal(visit: Visit, portal_id: str, answer: Callable[[Visit, Row], Response]) -> Response:
     row = portal_rows.by_id(visit.org, ids.normal(portal_id) or "")
     if row is None:
         # what Classic shows for an id that leads nowhere, general knowledge [U]
@@ -180,7 +179,7 @@ def _of_portal(
     return answer(visit, row)
 
 
-def _settings(visit: _Visit) -> Response:
+def _settings(visit: Visit) -> Response:
     enabled = visit.org.feature("CustomerPortal")
     error = ""
     if request.method == "POST":
@@ -206,7 +205,7 @@ def _settings(visit: _Visit) -> Response:
     )
 
 
-def _listed(visit: _Visit) -> Response:
+def _listed(visit: Visit) -> Response:
     if not visit.org.feature("CustomerPortal"):
         return browser.go(SETTINGS_PAGE)
     rows = [
@@ -216,7 +215,7 @@ def _listed(visit: _Visit) -> Response:
     return browser.page("portals.html", rows=rows, new_page=NEW_PAGE, settings_page=SETTINGS_PAGE)
 
 
-def _detail(visit: _Visit, row: Row) -> Response:
+def _detail(visit: Visit, row: Row) -> Response:
     (organization,) = visit.org.select("Organization")
     names = [
         profile["Name"]
@@ -236,7 +235,7 @@ def _detail(visit: _Visit, row: Row) -> Response:
     )
 
 
-def _edit(visit: _Visit, row: Row | None) -> Response:
+def _edit(visit: Visit, row: Row | None) -> Response:
     page = NEW_PAGE if row is None else f"/{row.id[:15]}/e"
     form = portal_forms.blank() if row is None else portal_forms.from_row(visit.org, row)
     error: SalesforceError | None = None
@@ -264,12 +263,12 @@ def _edit(visit: _Visit, row: Row | None) -> Response:
     )
 
 
-def _members(visit: _Visit) -> Response:
+def _members(visit: Visit) -> Response:
     portal_id = ids.normal(request.values.get("portalId", "")) or ""
     return _of_portal(visit, portal_id, _members_of)
 
 
-def _members_of(visit: _Visit, row: Row) -> Response:
+def _members_of(visit: Visit, row: Row) -> Response:
     page = f"{MEMBERS_PAGE}?{row.id}"
     profiles = portal_forms.customer_profiles(visit.org)
     members = portal_rows.profiles(visit.org, row.id)

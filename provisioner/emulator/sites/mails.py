@@ -6,7 +6,8 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from provisioner.emulator import context
+from provisioner.emulator import context, deliverability
+from provisioner.emulator.deliverability import Mail
 from provisioner.emulator.sites import networks, templates
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ SENDER_PAGE: Final = "/verifyemail/sender"
 def welcome(org: Org, *, network_id: str | None = None, user_id: str | None = None) -> None:
     """Sends the mail that members of a live site get, unless they had it.
 
-    Site live, `sendWelcomeEmail`, member: platform reference 6.3 [V]. That only active users are
-    written to, and nobody twice: guess.
+    Site live, `sendWelcomeEmail`, member, all e-mail let out: platform reference 6.3 [V]. That only
+    active users are written to, and nobody twice: guess.
     """
+    if not deliverability.allows(org, Mail.OTHER):
+        return
     sides = (("NetworkId", network_id), ("MemberId", user_id))
     narrowed = [(f'm."{name}" = ?', value) for name, value in sides if value is not None]
     rows = org.execute(
@@ -54,7 +57,8 @@ def published(org: Org, network: Mapping[str, Any], by: str) -> None:
     user = org.get("User", by) or {}
     here = networks.address(context.here(), network)
     subject = f"Your changes to {network['Name']} are live"
-    org.mail(user["Email"], subject, f"Hi {user['Name']},\n\nYour changes are live at {here}\n")
+    text = f"Hi {user['Name']},\n\nYour changes are live at {here}\n"
+    deliverability.send(org, Mail.SYSTEM, user["Email"], subject, text)
 
 
 def prove_sender(org: Org, network: Mapping[str, Any], sender: str) -> None:
@@ -66,7 +70,8 @@ def prove_sender(org: Org, network: Mapping[str, Any], sender: str) -> None:
     org.put_setting(_proof(network["Id"]), token)
     link = f"{context.here()}{SENDER_PAGE}?{urlencode({'network': network['Id'], 'c': token})}"
     body = f"{sender} is to send the mails of {network['Name']}.\n\nTo confirm, go to {link}\n"
-    org.mail(sender, f"Verify the sender's address of {network['Name']}", body)
+    subject = f"Verify the sender's address of {network['Name']}"
+    deliverability.send(org, Mail.SYSTEM, sender, subject, body)
 
 
 def sender_proven(org: Org, network_id: str, token: str) -> bool:
