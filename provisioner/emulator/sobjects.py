@@ -34,6 +34,8 @@ def answer(call: Call, names: tuple[str, ...]) -> Answer:
             raise _elsewhere(call, name, "/".join((part, *rest)))
         case (name, "updated" | "deleted" as which) if {"start", "end"} <= call.params.keys():
             return _changed(call, _sobject(call, name), which)
+        # The guide has it for SelfServiceUser, too (6.1 [V]), an object that no org made since
+        # Spring '12 has, this one neither (object reference, "SelfServiceUser" [V]).
         case (name, id_, "password") if name.lower() == "user":
             return records.password(call, id_)
         case (name, *rest):

@@ -46,14 +46,27 @@ STATUS_OF_SITE = {
 }
 SUCCESS = "Success"
 
-# Other statuses that stand for no check of ours. (platform reference 6.5)
+# Other statuses that stand for no check of ours: in words, and what mends them; single sign-on is
+# not ours to mend. (platform reference 6.5)
 _ELSE = {
-    "Failed: API security token required": "an API login that needed the security token",
-    "Restricted domain": "the login came to the wrong host: use the org's My Domain",
-    "Failed: API Version Removed": "a client with an API version that is retired",
-    "Login rate exceeded": "too many logins in a short time: wait an hour",
-    "Failed: Invalid Portal Id": "single sign-on named a portal that is not there",
-    "Failed: Missing Portal Id": "single sign-on named no portal",
+    "Failed: API security token required": (
+        "an API login from an address that the org does not trust, without the security token",
+        "add the token that Settings > Reset My Security Token mails, or trust the address",
+    ),
+    "Restricted domain": (
+        "the login came to the wrong host",
+        "log in at the org's My Domain, or allow the other: Setup > My Domain > Policies",
+    ),
+    "Failed: API Version Removed": (
+        "a client with an API version that is retired",
+        "update the client, or raise its API version to one that is supported",
+    ),
+    "Login rate exceeded": (
+        "too many logins: 3,600 an hour is what one user may do",
+        "wait an hour, and let the client keep its session",
+    ),
+    "Failed: Invalid Portal Id": ("single sign-on named a portal that is not there", None),
+    "Failed: Missing Portal Id": ("single sign-on named no portal", None),
 }
 
 # What a page, an API or a log says: part of the text in lower case, and what may be behind it.
@@ -65,6 +78,15 @@ _TEXTS: tuple[tuple[str, tuple[Cause, ...]], ...] = (
         Cause.HOURS, Cause.ADDRESS)),
     ("check your username and password", (
         Cause.USER, Cause.ACTIVE, Cause.FROZEN, Cause.LOCKED, Cause.PASSWORD, Cause.URL)),
+    # The last attempt says what to do about these three.
+    ("are you at a new location", (Cause.HISTORY,)),
+    ("login rate exceeded", (Cause.HISTORY,)),
+    ("invalid api version specified", (Cause.HISTORY,)),
+    ("cannot log in from current domain", (Cause.ADDRESS,)),
+    ("cannot log in during restricted time", (Cause.HOURS,)),
+    ("ip restricted", (Cause.ADDRESS, Cause.HOURS)),
+    ("self-service portal is not enabled", (
+        Cause.USER, Cause.ACTIVE, Cause.FROZEN, Cause.LOCKED, Cause.PASSWORD, Cause.MEMBER)),
     ("invalid username, password, security token", (
         Cause.USER, Cause.ACTIVE, Cause.FROZEN, Cause.LOCKED, Cause.PASSWORD, Cause.MEMBER)),
     ("portal does not exist", (Cause.URL, Cause.PORTAL, Cause.ENABLED)),
@@ -103,7 +125,12 @@ def explained(status: str) -> str:
         }[cause]
     if status == SUCCESS:
         return "logged in"
-    return _ELSE.get(status, "a status that is not known here")
+    return _ELSE[status][0] if status in _ELSE else "a status that is not known here"
+
+
+def remedy(status: str) -> str | None:
+    """What mends a status that no check is about; `None` where there is nothing, or a check."""
+    return _ELSE[status][1] if status in _ELSE else None
 
 
 def of_error(text: str) -> tuple[Cause, ...]:

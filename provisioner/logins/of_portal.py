@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.logins.causes import STATUS, SUCCESS, Cause, explained
+from provisioner.logins.causes import STATUS, SUCCESS, Cause, explained, remedy
 from provisioner.logins.facts import DAYS, LoginFacts, Portal, User
 from provisioner.logins.findings import Certainty, Finding, Verdict
 
@@ -186,8 +186,9 @@ def history(facts: LoginFacts) -> Iterator[Finding]:
         f" {one.status}, {explained(one.status)}"
         for one in facts.attempts[:_ATTEMPTS_SHOWN]
     )
-    verdict = Verdict.HOLDS if facts.attempts[0].status == SUCCESS else Verdict.NOTE
-    yield Finding(Cause.HISTORY, verdict, said)
+    last = facts.attempts[0].status
+    verdict = Verdict.HOLDS if last == SUCCESS else Verdict.NOTE
+    yield Finding(Cause.HISTORY, verdict, said, remedy=remedy(last))
 
 
 def _clock(minutes: int) -> str:

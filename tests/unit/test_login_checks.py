@@ -153,6 +153,10 @@ def test_hours_begin_at_their_start_and_end_before_their_end(hours, verdict):
                                                                            Cause.PROFILE)),
         ("INVALID_LOGIN: Invalid username, password,\n security token; or user locked out.", (
             Cause.USER, Cause.ACTIVE, Cause.FROZEN, Cause.LOCKED, Cause.PASSWORD, Cause.MEMBER)),
+        ("Invalid username, password, security token; or user locked out. Are you at a new location?",
+         (Cause.HISTORY,)),
+        ("LOGIN_DURING_RESTRICTED_DOMAIN: cannot log in from current domain", (Cause.ADDRESS,)),
+        ("cannot log in during restricted time", (Cause.HOURS,)),
         ("Password lockout", (Cause.LOCKED,)),
         ("the printer is on fire", ()),
     ],
@@ -177,4 +181,24 @@ def test_every_status_leads_to_its_check(cause):
 
 def test_statuses_of_no_check_are_translated_too():
     assert explained("Login rate exceeded").startswith("too many logins")
+    assert explained("Failed: Missing Portal Id") == "single sign-on named no portal"
     assert explained("Something new") == "a status that is not known here"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("Failed: API security token required", "Reset My Security Token"),
+        ("Restricted domain", "My Domain"),
+        ("Failed: API Version Removed", "update the client"),
+        ("Login rate exceeded", "wait an hour"),
+    ],
+)
+def test_the_last_attempt_says_what_mends_it_where_no_check_does(status, words):
+    found = finding(replace(FACTS, attempts=(Attempt("", status, "", ""),)), Cause.HISTORY)
+    assert (found.verdict, words in found.remedy) == (Verdict.NOTE, True)
+
+
+def test_an_attempt_that_a_check_is_about_has_its_remedy_there():
+    found = finding(replace(FACTS, attempts=(Attempt("", "Restricted IP", "", ""),)), Cause.HISTORY)
+    assert (found.verdict, found.remedy) == (Verdict.NOTE, None)

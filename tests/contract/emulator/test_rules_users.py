@@ -313,6 +313,9 @@ def test_passwords(rest, local, jane):
             400, "INVALID_NEW_PASSWORD", message, None,
         )  # fmt: skip
     assert rest("POST", path, {"NewPassword": "correct1horse"}) == (204, None)
+    # no org made since Spring '12 has Self-Service users
+    self_service = "/sobjects/SelfServiceUser/035000000000001AAA/password"
+    assert rest.refusal("GET", self_service)[:2] == (404, "NOT_FOUND")
     status, body = rest("DELETE", path)
     assert (status, list(body)) == (200, ["NewPassword"])
     assert rest("GET", path)[1] == {"isExpired": True}
