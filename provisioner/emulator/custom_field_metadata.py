@@ -89,8 +89,8 @@ class CustomFields:
             )
         field = custom_fields.described(describe.catalog(org), sobject, held.name, values)
         if field.references != held.references:
-            raise SalesforceError(  # guess
-                "FIELD_INTEGRITY_EXCEPTION", "Cannot change referenceTo of a relationship", ()
+            raise SalesforceError(  # text: notes of refused deployments [V]; code: as the others
+                "FIELD_INTEGRITY_EXCEPTION", "Cannot update referenceTo", ()
             )
         org.change_custom_field(sobject.name, describe.field_line(field))
         component_rows.change(org, self.name, row.id, row.full_name, _body(values), by)

@@ -73,8 +73,10 @@ class CustomObjects:
         name = values["fullName"]
         check_name(name)
         if describe.catalog(org).get(name) is not None:
-            raise SalesforceError(  # guess
-                "DUPLICATE_DEVELOPER_NAME", f"That object name is already in use: {name}", ()
+            raise SalesforceError(  # recorded in a comment of a public client [V]
+                "DUPLICATE_DEVELOPER_NAME",
+                "That object name is already in use.",
+                ("DeveloperName",),
             )
         _check_parts(values)
         body = _checked(values)

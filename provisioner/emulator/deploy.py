@@ -134,9 +134,9 @@ def result(org: Org, job: Job, *, details: bool) -> Value:
 def _existing(org: Org, id_: str) -> Job:
     job = metadata_jobs.get(org, "deploy", id_)
     if job is None:
-        # what a wrong id of the right kind is answered with elsewhere: guess
+        # code and text: a test of the Salesforce CLI's deploy report [V]
         raise SalesforceError(
-            "INVALID_CROSS_REFERENCE_KEY", f"invalid cross reference id: {id_}", status=404
+            "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", status=404
         )
     return job
 

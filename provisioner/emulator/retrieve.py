@@ -49,9 +49,9 @@ def check(org: Org, id_: str) -> Job:
     with org.transaction():
         job = metadata_jobs.get(org, "retrieve", id_)
         if job is None:
-            # what a wrong id of the right kind is answered with elsewhere: guess
+            # as that of a deployment: a test of the Salesforce CLI's deploy report [V], here [I]
             raise SalesforceError(
-                "INVALID_CROSS_REFERENCE_KEY", f"invalid cross reference id: {id_}", status=404
+                "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", status=404
             )
         advance(org, job)
         return job

@@ -278,5 +278,5 @@ def _local(name: str) -> str:
 
 
 def _bad_simple(text: str, element: Element, node: Any) -> InvalidXml:
-    # the SOAP parser's words for a wrong simple value: logs of partner calls; here [I]
-    return InvalidXml(f"'{text}' is not a valid value for the type {element.type}", node=node)
+    # notes and logs of refused deployments [V]
+    return InvalidXml(f"'{text}' is not valid for the type {element.type}", node=node)

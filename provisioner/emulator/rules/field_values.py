@@ -73,9 +73,9 @@ def _boolean(field: Field, value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if value is None:
-        raise SalesforceError(  # guess
+        raise SalesforceError(  # notes of real answers in public code, whose value is empty [V]
             "INVALID_TYPE_ON_FIELD_IN_RECORD",
-            f"{field.label}: value not of required type: null",
+            f"{field.label}: value not of required type: ",
             (field.name,),
         )
     raise _wrong_kind(field, value)
@@ -150,7 +150,7 @@ def _fits_text(field: Field, value: str | None) -> None:
 def _fits_number(field: Field, value: float | None) -> None:
     whole = field.digits or (field.precision - field.scale)
     if value is not None and abs(value) >= 10**whole:
-        raise SalesforceError(  # guess
+        raise SalesforceError(  # text: public tests of real orgs' pages, code: those of tools [V]
             "NUMBER_OUTSIDE_VALID_RANGE",
             f"{field.label}: value outside of valid range on numeric field: {value}",
             (field.name,),

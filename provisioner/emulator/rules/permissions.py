@@ -46,9 +46,12 @@ def assign(org: Org, by: str, row: Mapping[str, Any]) -> str:
             "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ()
         )
     if org.find("PermissionSetAssignment", **wanted):
-        raise SalesforceError(  # text: guess
-            "DUPLICATE_VALUE", "Duplicate PermissionSetAssignment.", ("AssigneeId",)
+        message = (
+            f"Duplicate PermissionSetAssignment. Assignee: {row['AssigneeId'][:15]};"
+            f" Permission Set: {chosen['Id'][:15]}"
         )
+        # code and text: the Salesforce CLI's tests, and scripts that look for it [V]
+        raise SalesforceError("DUPLICATE_VALUE", message, ("AssigneeId",))
     id_ = org.insert("PermissionSetAssignment", wanted, by=by)
     audits.set_assigned(org, by, chosen["Id"], row["AssigneeId"], assigned=True)
     members.follow_user(org, by, row["AssigneeId"])

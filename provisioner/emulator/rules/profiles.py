@@ -121,7 +121,7 @@ def _licensed(row: Mapping[str, Any], license_: License) -> None:
         return
     for name in _STAFF_ONLY:
         if row.get(f"Permissions{name}"):
-            raise SalesforceError(  # text: platform reference 4.1 [V]; code: guess
+            raise SalesforceError(  # text: platform reference 4.1; code: public logs [V]
                 "FIELD_INTEGRITY_EXCEPTION",
                 f"The user license doesn't allow the permission: {name}",
                 (f"Permissions{name}",),

@@ -41,7 +41,7 @@ def checked(
         row[name] = known(field, row[name])
     for field in shape.emails:
         row[field.name] = field_values.email(field, row[field.name])
-    _references(org, shape.references, row, current)
+    _references(org, sobject, shape.references, row, current)
     _unique_keys(org, sobject, shape.unique, row, current)
     return row
 
@@ -179,7 +179,11 @@ def _required(shape: _Shape, row: Mapping[str, Any]) -> None:
 
 
 def _references(
-    org: Org, fields: Iterable[Field], row: Mapping[str, Any], current: Mapping[str, Any] | None
+    org: Org,
+    sobject: SObject,
+    fields: Iterable[Field],
+    row: Mapping[str, Any],
+    current: Mapping[str, Any] | None,
 ) -> None:
     known = describe.catalog(org)
     for field in fields:
@@ -193,9 +197,10 @@ def _references(
         if state is None or state == "deleted":
             raise SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
         if field.name == "OwnerId" and state == "inactive":
-            raise SalesforceError(  # code [V]; text: guess
+            raise SalesforceError(  # code and text: documentation of Marketo Measure, logs [V]
                 "INACTIVE_OWNER_OR_USER",
-                f"operation performed with inactive user [{value[:15]}] as owner",
+                f"operation performed with inactive user [{value[:15]}] as owner of"
+                f" {sobject.label.lower()}",
                 ("OwnerId",),
             )
 

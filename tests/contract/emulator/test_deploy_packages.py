@@ -222,7 +222,7 @@ def test_what_does_not_fit_is_told(soap, files, told):
         ("no xml", "Error parsing file: Content is not allowed in prolog.", ("1", "1")),
         (
             org_settings(("enableMakeDeploymentsMandatory", "perhaps")),
-            "Error parsing file: 'perhaps' is not a valid value for the type xsd:boolean",
+            "Error parsing file: 'perhaps' is not valid for the type xsd:boolean",
             ("2", "94"),
         ),
     ],

@@ -41,7 +41,7 @@ def test_a_component_is_read_as_plain_values():
             ),
         ),
         ("<type>Customer</type>", "'Customer' is not a valid value for the enum 'PortalType'"),
-        ("<active>yes</active>", "'yes' is not a valid value for the type xsd:boolean"),
+        ("<active>yes</active>", "'yes' is not valid for the type xsd:boolean"),
     ],
 )
 def test_what_the_schema_does_not_know_is_refused(inner, refusal):
