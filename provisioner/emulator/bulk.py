@@ -13,6 +13,7 @@ from provisioner.emulator import (
     bulk_query,
     bulk_run,
     json_text,
+    limits,
 )
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, OPEN, UPLOADED, Job
@@ -74,6 +75,7 @@ def _create_ingest(call: Call) -> Answer:
     operation = _one_of(body, "operation", _OPERATIONS)
     if operation == "hardDelete" and not permissions.has(call.org, call.by, "BulkApiHardDelete"):
         raise hard_delete_refused()
+    limits.bulk_quota(call.org, "V2Ingest")
     sobject = find_object(call.org, call.by, call.version, str(body.get("object", "")))
     key = None
     if operation == "upsert":
@@ -205,6 +207,7 @@ def _create_query(call: Call) -> Answer:
     if any("\ud800" <= char <= "\udfff" for char in text):  # half a character: guess
         raise SalesforceError("MALFORMED_QUERY", "The query is no valid text")
     deleted = operation == "queryAll"
+    limits.bulk_quota(call.org, "V2Query")
     sobject, _ = bulk_query.checked(call.org, call.by, call.version, text, deleted=deleted)
     job = bulk_jobs.create(
         call.org,

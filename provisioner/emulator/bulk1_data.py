@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, bulk_jobs, bulk_query, faults
+from provisioner.emulator import bulk_csv, bulk_jobs, bulk_query, faults, soql
 from provisioner.emulator.bulk_csv import BatchError
 from provisioner.emulator.bulk_rows import CHUNK, Work
 from provisioner.emulator.errors import SalesforceError
@@ -148,6 +148,7 @@ def _kept(outcome: Outcome) -> dict[str, Any]:
 
 def _query(org: Org, job: Job, text: str) -> dict[str, Any]:
     try:
+        _same_root(org, job, text)
         found, records = bulk_query.rows(org, replace(job, query=text))
     except SalesforceError as error:  # shape and code as reported from real orgs
         code = error.code.replace("API_ERROR", "FUNCTIONALITY_NOT_ENABLED")
@@ -156,6 +157,17 @@ def _query(org: Org, job: Job, text: str) -> dict[str, Any]:
         ) from None
     shown = {"CSV": _csv_records, "JSON": _json_records, "XML": _xml_records}[job.content_type]
     return {"count": len(records), "id": org.new_id("752"), "text": shown(found, records)}
+
+
+def _same_root(org: Org, job: Job, text: str) -> None:
+    """Refuses a query of another object than the job's, as real orgs do (simple-salesforce#502)."""
+    root = visible.catalog(org, job.created_by, job.version).get(soql.parse(text).source)
+    if root is not None and root.name != job.sobject:
+        raise SalesforceError(
+            "INVALID_TYPE_FOR_OPERATION",
+            f"The root entity of the requested query ({root.name}) does not match the entity of the"
+            f" requested Bulk API Job ({job.sobject}).",
+        )
 
 
 # -- what is sent ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from io import StringIO
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.errors import SalesforceError
@@ -23,6 +24,10 @@ DELIMITERS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 LINE_ENDINGS: Final[Mapping[str, str]] = {"LF": "\n", "CRLF": "\r\n"}
 
+# "Bulk API and Bulk API 2.0 Limits and Allocations" and the same reader [V], as is that a field may
+# have 131,072 characters, which is also where Python's reader stops. Older guides say 32,000.
+_MOST_FIELDS: Final = 5_000
+_MOST_IN_RECORD: Final = 400_000
 _NULL: Final = "#N/A"  # an empty value is left alone: guide, "Valid CSV Record Rows"
 _TRUE: Final = frozenset({"true", "yes", "y", "on", "1"})  # guide, "Valid Data Types: Boolean"
 _FALSE: Final = frozenset({"false", "no", "n", "off", "0"})
@@ -50,34 +55,42 @@ def read(text: str, delimiter: str, line_ending: str) -> tuple[list[str], list[l
 
     A byte order mark is part of the first name, as people find whose data has one [Q].
     """
-    lines = _Lines(text)
-    reader = csv.reader(lines, delimiter=DELIMITERS[delimiter], strict=True)
+    _quotes(text, DELIMITERS[delimiter])
     crlf = line_ending == "CRLF"
     mixed = text.count("\r\n") != (text.count("\n") if crlf else 0)
+    lines = _Lines(text)
+    # lines are looked at only where their ends may be wrong
+    source = lines if mixed else StringIO(text, newline="\n")
+    reader = csv.reader(source, delimiter=DELIMITERS[delimiter], strict=True)
     rows: list[list[str]] = []
     try:
-        for row in reader:
-            if mixed and lines.last.endswith("\n") and lines.last.endswith("\r\n") != crlf:
+        for row in reader if mixed else ():
+            if lines.last.endswith("\n") and lines.last.endswith("\r\n") != crlf:
                 # Text seen in many reports of real orgs, in `errorMessage`.
                 raise BatchError(
                     "ClientInputError : LineEnding is invalid on user data. Current LineEnding"
                     f" setting is {line_ending}"
                 )
-            if row:
-                rows.append(row)
+            rows.append(row)
+        rows = list(filter(None, rows if mixed else reader))
     except csv.Error as error:
-        raise _unreadable(_MISTAKES.get(str(error), str(error))) from None
+        raise _unreadable(_words(str(error))) from None
     if not rows:  # as examples of real batches have it [Q]
         raise BatchError("InvalidBatch : Records not found")
-    if any('"' in value for row in rows for value in row) and not _is_quoted(text, delimiter):
-        raise _unreadable("Found unescaped quote. A value with quote should be within a quote")
+    if len(text) > _MOST_IN_RECORD and max(map(len, map("".join, rows))) > _MOST_IN_RECORD:
+        raise _too_long(rows)
     header, *rows = rows
     width = len(header)
-    for number, row in enumerate(rows, start=2):
-        if len(row) != width:  # guess
-            raise BatchError(
-                f"InvalidBatch : Row {number} has {len(row)} fields, the header has {width}"
-            )
+    if width == 1:  # a blank row can have quotes
+        rows = [row for row in rows if row != [""]]
+    if width > _MOST_FIELDS:
+        words = f"Exceeded max number of columns per record : {_MOST_FIELDS}"
+        raise _unreadable(words)
+    if set(map(len, rows)) - {width}:
+        number, row = next((n, row) for n, row in enumerate(rows, start=2) if len(row) != width)
+        raise BatchError(  # guess
+            f"InvalidBatch : Row {number} has {len(row)} fields, the header has {width}"
+        )
     return [name.strip() for name in header], rows
 
 
@@ -91,15 +104,31 @@ _MISTAKES: Final[Mapping[str, str]] = {
 }
 
 
+def _words(error: str) -> str:
+    """What Salesforce's reader says where Python's raised that; of others its own words."""
+    if "field limit" in error:  # by one at least
+        return f"Exceeded max field size: {csv.field_size_limit() + 1}"
+    return _MISTAKES.get(error, error)
+
+
 def _unreadable(words: str) -> BatchError:
     return BatchError(f"InvalidBatch : Failed to parse CSV. {words}")
 
 
-def _is_quoted(text: str, delimiter: str) -> bool:
-    """Whether every quote of the text opens or closes a value, or is a double one inside of it."""
-    sign = re.escape(DELIMITERS[delimiter])
-    value = rf'(?:"(?:[^"]|"")*+"|[^"{sign}\r\n]*+)'
-    return re.fullmatch(rf"(?:{value}(?:{sign}|[\r\n]))*+{value}", text) is not None
+def _quotes(text: str, separator: str) -> None:
+    """Refuses a quote in a value that no quotes are around, which Python's reader takes."""
+    before = text.split('"')[0:-1:2]  # what stands before quotes that open
+    if not {separator, "\n", "\r"}.issuperset(map(itemgetter(-1), filter(None, before))):
+        raise _unreadable("Found unescaped quote. A value with quote should be within a quote")
+
+
+def _too_long(rows: list[list[str]]) -> BatchError:
+    """The refusal of the first row that has too many characters, one of which has."""
+    size = next(size for row in rows if (size := sum(map(len, row))) > _MOST_IN_RECORD)
+    return _unreadable(
+        f"Exceeded max length for one record: {size}. Max length for one record should be less than"
+        f" or equal to {_MOST_IN_RECORD}"
+    )
 
 
 class _Lines:

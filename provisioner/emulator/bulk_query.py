@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import bulk_csv, bulk_info, bulk_jobs, query, soql, soql_sql
@@ -12,17 +13,24 @@ from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, UPLOADED, Job
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.rules import visible
+from provisioner.emulator.soql_sql import Resolved
+from provisioner.emulator.soql_tree import Call as Function
 from provisioner.emulator.soql_tree import Fields, Query, Ref, Selected, TypeOf
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
-    from provisioner.emulator.soql_sql import Resolved
     from provisioner.emulator.store import Org
 
 _PAGE: Final = 50_000  # rows of a page when the client names no number: guess
 _PART: Final = 2_000  # rows kept together
 _URLS: Final = 5  # of one answer of resultPages (platform reference 8.3 [V])
 _PAGES_SINCE: Final = 58  # platform reference 8.3 [V]
+# By whether the job is of Bulk 1.0: texts of real orgs for child queries (haoide#137, OpenFn#395
+# [V]), for aggregates [I]
+_AGGREGATES: Final = {
+    True: "Aggregate Relationships not supported in Bulk Query",
+    False: "Aggregate Relationships not supported in Bulk V2 Query with CSV content type.",
+}
 _NO_LIMIT: Final = 1 << 40
 _DIGITS: Final = 10  # of a number that a client sends, at most
 
@@ -56,9 +64,9 @@ def answer(call: Call, job: Job, rest: list[str]) -> Answer:
 
 
 def checked(
-    org: Org, by: str, version: int, text: str, *, deleted: bool = False
+    org: Org, by: str, version: int, text: str, *, deleted: bool = False, classic: bool = False
 ) -> tuple[SObject, list[Resolved]]:
-    """The object and the columns of a query that a bulk job may run.
+    """The object and the columns of a query that a bulk job may run, one of Bulk 1.0 if `classic`.
 
     What is refused: platform reference 8.3 [V]. The texts are Salesforce's where they are said to
     be so; the code of both is reported from real orgs.
@@ -66,7 +74,7 @@ def checked(
     parsed = soql.parse(text)
     context = visible.context(org, by, version, deleted=deleted)
     if parsed.counted or parsed.group:
-        raise _unsupported("Aggregate Relationships not supported in Bulk Query")
+        raise _unsupported(_AGGREGATES[classic])
     if parsed.offset:
         raise _unsupported("OFFSET clause not supported in Bulk Query")  # text: guess
     _refuse(context, text, parsed)
@@ -82,9 +90,10 @@ def checked(
                 raise _unsupported("TYPEOF clause not supported in Bulk Query")
             case Fields():
                 raise _unsupported("FIELDS() not supported in Bulk Query")  # text: guess
-            case _:
-                # A child query or a function; text of real orgs.
-                raise _unsupported("Aggregate Relationships not supported in Bulk Query")
+            case Selected(what=Function() as call, alias=alias) if not call.aggregates:
+                found.append(_called(scope, call, alias))
+            case _:  # a child query or an aggregate
+                raise _unsupported(_AGGREGATES[classic])
     if any(one.field.type == "address" for one in found):  # text of real orgs
         raise _unsupported("Selecting compound data not supported in Bulk Query")
     return sobject, found
@@ -94,7 +103,10 @@ def rows(org: Org, job: Job) -> tuple[list[Resolved], list[dict[str, Any]]]:
     """The columns of a job's query and every record of it."""
     assert job.query is not None, "a query job has a query"
     deleted = job.operation == "queryAll"
-    _, found = checked(org, job.created_by, job.version, job.query, deleted=deleted)
+    classic = job.kind == "Classic"
+    _, found = checked(
+        org, job.created_by, job.version, job.query, deleted=deleted, classic=classic
+    )
     context = visible.context(org, job.created_by, job.version, deleted=deleted)
     return found, query.run(context, job.query, page=_NO_LIMIT)["records"]
 
@@ -113,6 +125,17 @@ def cells(found: list[Resolved], record: dict[str, Any]) -> list[str]:
 def header(found: list[Resolved]) -> list[str]:
     """The names of the columns, `Account.Name` for a parent's field."""
     return [".".join(column.names) for column in found]
+
+
+def _called(scope: soql_sql.Scope, call: Function, alias: str | None) -> Resolved:
+    """The column of a function: what of it the REST API shows, under the same name [I]."""
+    _, field = scope.call(call)
+    inner = call
+    while isinstance(inner.of, Function):
+        inner = inner.of
+    names = (alias,) if alias else scope.resolve(inner.of).names
+    shown = replace(field, type="string") if call.name == "format" else field
+    return Resolved(names, shown, scope.sobject, scope.root)
 
 
 def _refuse(context: soql_sql.Context, text: str, parsed: Query) -> None:

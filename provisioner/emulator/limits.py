@@ -87,6 +87,15 @@ def _used(call: Call) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
+def bulk_quota(org: Org, kind: str) -> None:
+    """Refuses a job of Bulk 2.0 beyond those of a day (platform reference 8.3 [V])."""
+    most = {"V2Query": _DAILY_QUERY_JOBS, "V2Ingest": _DAILY_BATCHES}[kind]
+    if org.execute("SELECT COUNT(*) FROM bulk_job WHERE kind = ?", (kind,))[0][0] < most:
+        return
+    if _bulk_jobs(org)[kind] >= most:  # the code: guide, "Errors" [V]; its case and text: guess
+        raise SalesforceError("EXCEEDEDQUOTA", f"ExceededQuota : {most} a day are allowed")
+
+
 def _left(most: int, used: int) -> dict[str, Any]:
     return {"Max": most, "Remaining": max(0, most - used)}
 

@@ -185,6 +185,10 @@ def test_batches_that_fail(classic):
         ("query", "SELECT Name, (SELECT Id FROM Contacts) FROM Account",
          ("InvalidBatch : Failed to process query: FUNCTIONALITY_NOT_ENABLED: Aggregate"
          " Relationships not supported in Bulk Query")),
+        ("query", "SELECT Id FROM Contact",
+         ("InvalidBatch : Failed to process query: INVALID_TYPE_FOR_OPERATION: The root entity of"
+         " the requested query (Contact) does not match the entity of the requested Bulk API Job"
+         " (Account).")),
     ):  # fmt: skip
         job = classic.job(operation)
         batch = classic.batch(job, body)

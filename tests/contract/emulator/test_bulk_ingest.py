@@ -19,6 +19,7 @@ UNESCAPED = (
     "InvalidBatch : Failed to parse CSV. Found unescaped quote."
     " A value with quote should be within a quote"
 )
+PARSING = "InvalidBatch : Failed to parse CSV. "
 
 
 @pytest.fixture
@@ -161,6 +162,14 @@ def test_dialects(bulk2, rest, delimiter, sign, ending, newline):
          "InvalidBatch : Failed to parse CSV. Not expecting more text after end quote"),
         ('Name\n"A\nB\n', {},
          "InvalidBatch : Failed to parse CSV. EOF reached before closing an opened quote"),
+        ('Name\nA\n5" pipe\n', {}, UNESCAPED),
+        (f"Name\n{'x' * 131_073}\n", {},
+         f"{PARSING}Exceeded max field size: 131073"),
+        (f"Name,Phone,Fax,Site\n{','.join(4 * ['x' * 100_001])}\n", {},
+         (f"{PARSING}Exceeded max length for one record: 400004. Max length for one record should be"
+         " less than or equal to 400000")),
+        (",".join(f"F{n}" for n in range(5001)) + "\n", {},
+         f"{PARSING}Exceeded max number of columns per record : 5000"),
         ("Name,Phone\nA\n", {}, "InvalidBatch : Row 2 has 1 fields, the header has 2"),
     ],
 )  # fmt: skip
@@ -472,3 +481,13 @@ def test_a_long_job_is_in_progress_until_it_is_done(bulk2, rest, monkeypatch):
     assert len(rest.rows("SELECT Id FROM Account")) == 400, "it goes on meanwhile"
     info = rest("GET", f"/jobs/ingest/{id_}")[1]
     assert (info["state"], info["numberRecordsProcessed"]) == ("JobComplete", 500)
+
+
+def test_quotes_and_blank_rows_that_are_well(bulk2, rest):
+    data = 'Name,Description\n"A, ""B""","""C"""\n"",\n\n"D\nE","F"""\n'
+    info = bulk2.run(data)
+    assert (info["state"], info["numberRecordsFailed"]) == ("JobComplete", 1), info
+    rows = rest.rows("SELECT Name, Description FROM Account ORDER BY Name")
+    assert rows == [
+        {"Name": 'A, "B"', "Description": '"C"'}, {"Name": "D\nE", "Description": 'F"'},
+    ]  # fmt: skip

@@ -112,17 +112,21 @@ def test_no_rows_is_a_header(jobs):
     ("soql", "code", "message"),
     [
         ("SELECT COUNT() FROM Account", "API_ERROR",
-         "Aggregate Relationships not supported in Bulk Query"),
+         "Aggregate Relationships not supported in Bulk V2 Query with CSV content type."),
         ("SELECT COUNT(Id) FROM Account", "API_ERROR",
-         "Aggregate Relationships not supported in Bulk Query"),
+         "Aggregate Relationships not supported in Bulk V2 Query with CSV content type."),
         ("SELECT Name FROM Account GROUP BY Name", "API_ERROR",
-         "Aggregate Relationships not supported in Bulk Query"),
+         "Aggregate Relationships not supported in Bulk V2 Query with CSV content type."),
         ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "API_ERROR",
-         "Aggregate Relationships not supported in Bulk Query"),
+         "Aggregate Relationships not supported in Bulk V2 Query with CSV content type."),
         ("SELECT Id, BillingAddress FROM Account", "API_ERROR",
          "Selecting compound data not supported in Bulk Query"),
         ("SELECT Id FROM Account OFFSET 5", "API_ERROR",
          "OFFSET clause not supported in Bulk Query"),
+        ("SELECT TYPEOF Owner WHEN User THEN Username END FROM Case", "API_ERROR",
+         "TYPEOF clause not supported in Bulk Query"),
+        ("SELECT FIELDS(ALL) FROM Account LIMIT 200", "API_ERROR",
+         "FIELDS() not supported in Bulk Query"),
         ("SELECT Nope FROM Account", "INVALID_FIELD",
          ("\nSELECT Nope FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Nope' on"
          " entity 'Account'. If you are attempting to use a custom field, be sure to append the"
@@ -165,3 +169,25 @@ def test_results_stay_as_they_were(jobs, rest, accounts):
     for row in rest.rows("SELECT Id FROM Account"):
         rest("DELETE", f"/sobjects/Account/{row['Id']}")
     assert jobs.page(id_)[2] == "5"
+
+
+def test_functions_of_one_value(jobs, rest):
+    rest.create("Account", Name="Acme", Industry="Banking", AnnualRevenue=1234.5)
+    soql = "SELECT Name n, toLabel(Industry), FORMAT(CreatedDate) made FROM Account"
+    refused = rest.refusal("POST", "/jobs/query", {"operation": "query", "query": soql})
+    assert refused[1] == "MALFORMED_QUERY"  # only functions have aliases
+    soql = soql.replace("Name n", "Name")
+    text, _, number = jobs.page(jobs.run(soql))
+    (shown,) = rest.rows(soql)
+    assert number == "1"
+    assert text.splitlines() == [
+        '"Name","Industry","made"', f'"Acme","Banking","{shown["made"]}"',
+    ]  # fmt: skip
+
+
+def test_jobs_of_a_day(rest, monkeypatch):
+    monkeypatch.setattr("provisioner.emulator.limits._DAILY_QUERY_JOBS", 2)
+    job = {"operation": "query", "query": "SELECT Id FROM Account"}
+    for _ in range(2):
+        assert rest("POST", "/jobs/query", job)[0] == 200
+    assert rest.refusal("POST", "/jobs/query", job)[:2] == (400, "EXCEEDEDQUOTA")
