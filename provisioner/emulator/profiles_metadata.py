@@ -15,6 +15,7 @@ from provisioner.emulator import (
     component_rows,
     layouts,
     login_limits,
+    profile_base,
     profile_permissions,
     profile_rules,
 )
@@ -86,9 +87,13 @@ class Profiles:
             "Description": values.get("description"),
             "UserLicenseId": license_["Id"],
         }
-        id_ = rules.create(org, by, fields | flags)
+        standard = profile_base.standard_profile(org, key)
+        id_ = rules.create(org, by, fields | profile_base.user_permissions(standard) | flags)
         row = org.get("Profile", id_)
         assert row is not None, "just inserted"
+        if standard is not None:
+            told = {entry["object"].lower() for entry in values.get("objectPermissions", [])}
+            profile_base.copy(org, standard, id_, by, but=told)
         _merge(org, row, values, key, by)
 
     def update(self, org: Org, values: Value, by: str) -> None:

@@ -155,9 +155,11 @@ def test_settings_profile_layout_and_portal_go_in_one_package(soap, rest, local)
 
 
 def test_a_profile_merges(soap, rest):
-    for sobject in ("Account", "Lead"):
+    for sobject, allowed in (("Account", "true"), ("Lead", "false")):
         profile = (
-            f"{DECLARATION}<Profile {XMLNS}><objectPermissions><allowRead>true</allowRead>"
+            f"{DECLARATION}<Profile {XMLNS}><objectPermissions><allowCreate>{allowed}</allowCreate>"
+            f"<allowDelete>{allowed}</allowDelete><allowEdit>{allowed}</allowEdit>"
+            f"<allowRead>{allowed}</allowRead>"
             f"<object>{sobject}</object></objectPermissions><userLicense>Salesforce</userLicense>"
             "</Profile>"
         )
@@ -167,7 +169,31 @@ def test_a_profile_merges(soap, rest):
         "SELECT SobjectType FROM ObjectPermissions WHERE Parent.Profile.Name = 'Clerk'"
         " ORDER BY SobjectType"
     )
-    assert [row["SobjectType"] for row in rest.rows(soql)] == ["Account", "Lead"]
+    assert [row["SobjectType"] for row in rest.rows(soql)] == [
+        "Account", "Case", "Contact", "Opportunity",
+    ]  # fmt: skip
+
+
+def test_a_user_of_a_new_profile_sees_what_the_standard_one_shows(soap, rest, local, person):
+    """Metadata API guide, "Special Behavior in Deployments" [V]; empty ones are made by REST."""
+    profile = (
+        f"{DECLARATION}<Profile {XMLNS}><custom>true</custom>"
+        "<userLicense>High Volume Customer Portal</userLicense><userPermissions>"
+        "<enabled>true</enabled><name>ApiEnabled</name></userPermissions></Profile>"
+    )
+    files = {"package.xml": manifest(Profile=["Buyers"]), "profiles/Buyers.profile": profile}
+    assert problems(soap.deploy(files)) == []
+    (made,) = rest.rows("SELECT Id, UserLicenseId FROM Profile WHERE Name = 'Buyers'")
+    empty = {"Name": "Empty", "UserLicenseId": made["UserLicenseId"], "PermissionsApiEnabled": True}
+    id_ = rest.create("User", **person, ProfileId=made["Id"])
+    headers = {"Authorization": f"Bearer {local.start_session(id_).token}"}
+    new = {"Subject": "Help", "ContactId": person["ContactId"]}
+    assert rest("POST", "/sobjects/Case", new, headers=headers)[0] == 201
+    soql = {"q": "SELECT Subject, Contact.LastName FROM Case"}
+    _, body = rest("GET", "/query", params=soql, headers=headers)
+    assert [row["Subject"] for row in body["records"]] == ["Help"]
+    rest("PATCH", f"/sobjects/User/{id_}", {"ProfileId": rest.create("Profile", **empty)})
+    assert rest.refusal("GET", "/query", params=soql, headers=headers)[1] == "INVALID_TYPE"
 
 
 @pytest.mark.parametrize(

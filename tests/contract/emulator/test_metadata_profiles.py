@@ -72,8 +72,16 @@ def test_the_other_name_finds_nothing(org):
     assert profiles.read(org, "High Volume Customer Portal") is None
 
 
-def test_a_new_profile_has_what_was_given_and_nothing_else(org, acme):
+def test_a_new_profile_has_what_was_given_and_else_what_the_standard_one_has(org, acme):
+    """Metadata API guide, "Special Behavior in Deployments" [V]."""
     read = profiles.read(org, acme)
+    open_, standard = read.pop("fieldPermissions"), held(org, "HighVolumePortal")
+    assert held(org, acme) == standard | {"Case": {"allowRead", "allowCreate"}}
+    assert {"field": "Case.Subject", "editable": True, "readable": True} in open_
+    assert {one["field"].partition(".")[0] for one in open_} == set(standard)
+    read["objectPermissions"] = [
+        entry for entry in read["objectPermissions"] if entry["object"] == "Case"
+    ]
     assert read | {"layoutAssignments": None} == {
         "fullName": "Acme",
         "custom": True,
@@ -99,7 +107,22 @@ def test_a_new_profile_has_what_was_given_and_nothing_else(org, acme):
 def test_a_profile_is_cloned_by_reading_one_and_creating_it_under_a_new_name(org, by):
     read = profiles.read(org, "HighVolumePortal")
     profiles.create(org, read | {"fullName": "Clone", "custom": True}, by)
-    assert profiles.read(org, "Clone") == read | {"fullName": "Clone", "custom": True}
+    clone = profiles.read(org, "Clone")
+    assert clone.pop("fieldPermissions"), "the standard profile's fields are open without a row"
+    assert clone == read | {"fullName": "Clone", "custom": True}
+
+
+def test_a_new_profile_of_staff_begins_as_the_standard_user(org, by):
+    profiles.create(org, {"fullName": "Staff", "userLicense": "Salesforce"}, by)
+    assert held(org, "Staff") == held(org, "Standard")
+    told = [profiles.read(org, name)["userPermissions"] for name in ("Staff", "Standard")]
+    assert told[0] == told[1] != []
+
+
+def test_a_new_profile_of_a_licence_without_a_standard_one_is_empty(org, by):
+    profiles.create(org, {"fullName": "Partners", "userLicense": "Gold Partner"}, by)
+    read = profiles.read(org, "Partners")
+    assert not {"fieldPermissions", "objectPermissions", "userPermissions"} & read.keys()
 
 
 def test_an_update_changes_what_it_names_and_nothing_else(org, acme, by):
@@ -110,13 +133,14 @@ def test_an_update_changes_what_it_names_and_nothing_else(org, acme, by):
     assert held(org, acme) == {
         "Account": {"allowRead"},
         "Case": {"allowRead", "allowCreate", "allowEdit"},
+        "Contact": {"allowRead"},
     }
 
 
 def test_an_object_without_permissions_is_left_out_when_read(org, acme, by):
     off = dict.fromkeys(("allowRead", "allowCreate"), False)
     profiles.update(org, {"fullName": acme} | objects("Case", **off), by)
-    assert held(org, acme) == {}
+    assert held(org, acme).keys() == {"Account", "Contact"}
 
 
 def test_field_permissions_merge_by_field(org, acme, by):
@@ -128,7 +152,12 @@ def test_field_permissions_merge_by_field(org, acme, by):
     profiles.update(
         org, {"fullName": acme} | entry("Contact.Email", editable=False, readable=True), by
     )
-    assert profiles.read(org, acme)["fieldPermissions"] == [
+    profiles.update(
+        org, {"fullName": acme} | entry("Contact.Fax", editable=False, readable=False), by
+    )
+    found = {one["field"]: one for one in profiles.read(org, acme)["fieldPermissions"]}
+    assert "Contact.Fax" not in found
+    assert [found[name] for name in ("Contact.CanAllowPortalSelfReg", "Contact.Email")] == [
         {"field": "Contact.CanAllowPortalSelfReg", "editable": True, "readable": True},
         {"field": "Contact.Email", "editable": False, "readable": True},
     ]
@@ -176,7 +205,7 @@ def test_what_is_written_as_a_component_shows_in_the_records(org, acme, by):
     (row,) = org.select("Profile", Name=acme)
     (owned,) = org.select("PermissionSet", ProfileId=row["Id"])
     assert (row["PermissionsRunReports"], owned["PermissionsRunReports"]) == (True, True)
-    (case,) = org.select("ObjectPermissions", ParentId=owned["Id"])
+    (case,) = org.select("ObjectPermissions", ParentId=owned["Id"], SobjectType="Case")
     assert (case["SobjectType"], case["PermissionsCreate"]) == ("Case", True)
 
 
@@ -230,11 +259,11 @@ def permission(name, *, enabled=True):
             "The user license doesn't allow the permission: Read Lead",
         ),
         (
-            objects("Account", "allowEdit"),
+            objects("Account", "allowEdit", allowRead=False),
             "Permission Edit Account depends on permission(s): Read Account",
         ),
         (
-            objects("Contact", "allowRead"),
+            objects("Account", allowRead=False),
             "Permission Read Contact depends on permission(s): Read Account",
         ),
         (objects("Nonsense__c"), "In field: object - no CustomObject named Nonsense__c found"),
@@ -270,7 +299,7 @@ def test_what_a_customer_profile_may_not_hold(org, acme, by, values, message):
 def test_a_profile_of_staff_may_hold_more(org, by):
     values = {"fullName": "Staff", "userLicense": "Salesforce"} | permission("ManageUsers")
     profiles.create(org, values | objects("Lead", "allowRead", "viewAllRecords"), by)
-    assert held(org, "Staff") == {"Lead": {"allowRead", "viewAllRecords"}}
+    assert held(org, "Staff")["Lead"] == {"allowRead", "viewAllRecords"}
 
 
 def test_permissions_of_a_standard_profile_stay(org, by):
