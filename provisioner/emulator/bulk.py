@@ -17,7 +17,7 @@ from provisioner.emulator import (
 )
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, OPEN, UPLOADED, Job
-from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.errors import SalesforceError, media_type, not_found
 from provisioner.emulator.rules import permissions, visible
 
 if TYPE_CHECKING:
@@ -300,9 +300,7 @@ def _list(call: Call, kind: str) -> Answer:
 def _expect(call: Call, kind: str) -> None:
     given = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != kind:
-        raise SalesforceError(  # 415 [V], platform reference 2.4; text: guess
-            "UNSUPPORTED_MEDIA_TYPE", f"Content type '{given}' is not supported.", status=415
-        )
+        raise media_type(given)
 
 
 def _known(body: Mapping[str, Any], names: frozenset[str]) -> None:

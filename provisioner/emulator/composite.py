@@ -58,17 +58,34 @@ def _composite(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
     if not isinstance(requests, list) or not all(isinstance(one, dict) for one in requests):
         raise SalesforceError("JSON_PARSER_ERROR", "compositeRequest is required")  # guess
     if len(requests) > _MOST_CALLS:
-        raise SalesforceError("LIMIT_EXCEEDED", f"at most {_MOST_CALLS} subrequests are allowed")
+        return Answer(200, {"compositeResponse": [_over(too_many(_MOST_CALLS))]})
     if sum(map(_is_query, requests)) > _MOST_QUERIES:
-        raise SalesforceError(
+        error = SalesforceError(  # text: guess
             "LIMIT_EXCEEDED", f"at most {_MOST_QUERIES} query or collection subrequests are allowed"
         )
+        return Answer(200, {"compositeResponse": [_over(error)]})
     check(call, requests)
     if body.get("allOrNone"):
         done, _ = together(call, requests, answer_to)
     else:
         done = _run(call, requests, answer_to, together=False)
     return Answer(200, {"compositeResponse": done})
+
+
+def too_many(most: int) -> SalesforceError:
+    """The refusal of more calls than one may hold: guardian/support-service-lambdas 766 [V]."""
+    message = (
+        f"The request can\N{RIGHT SINGLE QUOTATION MARK}t contain more than {most} operations."
+    )
+    return SalesforceError("LIMIT_EXCEEDED", message)
+
+
+def _over(error: SalesforceError) -> dict[str, Any]:
+    """The one answer to a whole that is over a limit: the form is that of the same log [V].
+
+    That the whole is answered with 200 then, as others in that form are: [I].
+    """
+    return {"body": error.rest(), "httpHeaders": {}, "httpStatusCode": 400, "referenceId": None}
 
 
 def check(call: Call, requests: list[dict[str, Any]]) -> None:

@@ -64,7 +64,7 @@ def batch(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
     if not isinstance(requests, list) or not all(isinstance(one, dict) for one in requests):
         raise SalesforceError("JSON_PARSER_ERROR", "batchRequests is required")  # guess
     if len(requests) > _MOST_IN_BATCH:
-        raise SalesforceError("LIMIT_EXCEEDED", f"at most {_MOST_IN_BATCH} subrequests are allowed")
+        raise composite.too_many(_MOST_IN_BATCH)  # the words of a composite call; here [I]
     results: list[dict[str, Any]] = []
     failed = False
     for request in requests:

@@ -67,6 +67,12 @@ def not_found() -> SalesforceError:
     return SalesforceError("NOT_FOUND", "The requested resource does not exist", status=404)
 
 
+def media_type(kind: str) -> SalesforceError:
+    """A body of a kind that is not read: nforce issue 74, sf-functions-python 91 [V]."""
+    message = f"MediaType of '{kind}' is not supported by this resource"
+    return SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, status=415)
+
+
 def session_invalid() -> SalesforceError:
     """No session, or one that ended (platform reference 2.4 [V])."""
     return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", status=401)

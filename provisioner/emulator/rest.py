@@ -34,7 +34,7 @@ from provisioner.emulator import (
     transport,
 )
 from provisioner.emulator.api import Answer, Call, JsonKindError
-from provisioner.emulator.errors import SalesforceError, not_found, not_served
+from provisioner.emulator.errors import SalesforceError, media_type, not_found, not_served
 from provisioner.emulator.rules import permissions, visible
 from provisioner.emulator.sites import jobs
 
@@ -288,9 +288,7 @@ def _text() -> str:
         parts = tuple(part for part in path.split("/") if part)
         return rest_xml.as_json(context.org(), parts, transport.body())
     if request.content_length and kind != "application/json" and not takes_text:
-        raise SalesforceError(  # 415 [V], platform reference 2.4; text: guess
-            "UNSUPPORTED_MEDIA_TYPE", f"Content type '{kind}' is not supported.", status=415
-        )
+        raise media_type(kind)
     return transport.body()
 
 
