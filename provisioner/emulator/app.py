@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 _SURFACES: Final = (
-    "auth", "oauth_pages", "rest", "scim", "bulk1", "metadata", "partner", "setup", "portal",
-    "portal_passwords", "portal_registration", "site_login", "site_pages", "token_page",
+    "auth", "oauth_pages", "rest", "scim", "bulk1", "metadata", "partner", "staff_login", "setup",
+    "portal", "portal_passwords", "portal_registration", "site_login", "site_pages", "token_page",
     "deliverability_page",
 )  # fmt: skip
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COOKIE: Final = "sid"
 PORTAL_KIND: Final = "Portal"
+UI_KIND: Final = "UI"  # of a session that began at the login page of people of the company
+PASSWORD_PAGE: Final = "/_ui/system/security/ChangePassword"  # noqa: S105 - an address
 STAFF_HOME: Final = "/setup/forcecomHomepage.apexp"
 PORTAL_HOME: Final = "/home/home.jsp"
 TOKEN_FIELD: Final = "_CONFIRMATIONTOKEN"  # noqa: S105 - the name of a form field
@@ -64,6 +66,11 @@ def leave(target: str) -> Response:
 def go(target: str) -> Response:
     """Goes to a page of this org after a form was saved."""
     return _redirect(inside(target))
+
+
+def password_page(target: str) -> str:
+    """Where a user chooses a password, and goes to `target` from there."""
+    return f"{PASSWORD_PAGE}?{urlencode({'retURL': target})}"
 
 
 def inside(target: str) -> str:

@@ -53,6 +53,8 @@ CREATE TABLE IF NOT EXISTS password_history (
 CREATE INDEX IF NOT EXISTS password_history_user ON password_history (user_id);
 CREATE TABLE IF NOT EXISTS security_token (
   user_id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reset_link (
+  user_id TEXT PRIMARY KEY, digest TEXT NOT NULL, until TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lockout (
   user_id TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS query_cursor (

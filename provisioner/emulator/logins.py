@@ -102,6 +102,18 @@ def by_site(org: Org, user: dict[str, Any], attempt: Attempt, *, live: bool, mem
     return _admitted(org, user, attempt) if member else NO_SITE
 
 
+def by_link(org: Org, user: dict[str, Any], address: str, portal: Row | None) -> str:
+    """As `by_scope` without a password: the user follows the link of a mail (guess).
+
+    Customers come into their portal, or as members of a site.
+    """
+    status = standing(org, user)
+    joined = portal is None and bool(org.find("NetworkMember", MemberId=user["Id"]))
+    if status == SUCCESS and not joined:
+        status = _scope(org, user, in_org=True, portal=portal)
+    return by_limits(org, user, address) if status == SUCCESS else status
+
+
 def by_limits(org: Org, user: dict[str, Any], address: str) -> str:
     """Whether the profile lets its users in now, and from there."""
     if not login_limits.in_hours(org, user["ProfileId"]):

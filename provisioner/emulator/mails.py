@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import deliverability, portal_rows
+from provisioner.emulator import deliverability, portal_rows, reset_links, security_tokens
 from provisioner.emulator.component_rows import display_name
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def portal_of(org: Org, user: dict[str, Any]) -> Row | None:
 
 
 def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool = False) -> None:
-    """Sends a user a password that the org made up; `new` says that it is the first one."""
+    """Sends a user the way to a password of its own; `new` says that it is the first one.
+
+    There is a link that leads to it (platform reference 6.1 [V]); that only portals' users are told
+    the password that the org made up, too: guess.
+    """
     user = org.get("User", user_id)
     assert user is not None, "users are never removed"
     portal = portal_of(org, user)
@@ -37,10 +41,12 @@ def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool
     at = base if portal is None else login_url(base, organization["Id"], portal.id)
     name = "Salesforce" if portal is None else display_name(portal.full_name)
     subject = f"Your new {name} password" if not new else f"Welcome to {name}"
+    told = "" if user["UserType"] in security_tokens.STAFF else f"Password: {password}\n"
     text = (
         f"Dear {user['Name']},\n\n{_WELCOME if new else _RESET}\n\n"
-        f"Username: {user['Username']}\nPassword: {password}\n\n"
-        f"Log in at {at}\nand choose a password of your own.\n"
+        f"Username: {user['Username']}\n{told}\n"
+        f"Log in at {at}\nand choose a password of your own.\n\n"
+        f"Or choose it at once, within 24 hours: {reset_links.link(org, base, user_id)}\n"
     )
     kind = deliverability.Mail.SYSTEM if new else deliverability.Mail.LOGIN
     deliverability.send(org, kind, user["Email"], subject, text)

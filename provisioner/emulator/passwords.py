@@ -7,7 +7,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import security, security_tokens
+from provisioner.emulator import reset_links, security, security_tokens
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.store import parse_timestamp, timestamp
 
@@ -34,9 +34,11 @@ def set_password(org: Org, user_id: str, password: str, *, own: bool = False) ->
 def keep(org: Org, user_id: str, password: str, *, expired: bool) -> None:
     """Stores a password that needs no check, such as one the org made up.
 
-    `expired` makes the next login ask for a new one. The security token is void from now on.
+    `expired` makes the next login ask for a new one. Security token and reset link are void
+    from now on.
     """
     security_tokens.forget(org, user_id)
+    reset_links.forget(org, user_id)
     salt = secrets.token_hex(16)
     digest = _digest(salt, password)
     org.execute(

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("portal", __name__)
 
-PASSWORD_PAGE: Final = "/_ui/system/security/ChangePassword"  # noqa: S105 - an address
 # public pages link to it, with orgId, portalId and retURL [V]
 FORGOT_PAGE: Final = "/secur/forgotpasswordp.jsp"
 REGISTER_PAGE: Final = "/secur/selfreg_portal.jsp"  # guess
@@ -176,7 +175,7 @@ def _visit() -> dict[str, Any] | Response:
         return browser.go(browser.STAFF_HOME)
     org = context.org()
     if passwords.is_expired(org, session.user_id):
-        return browser.go(f"{PASSWORD_PAGE}?{urlencode({'retURL': request.path})}")
+        return browser.go(browser.password_page(request.path))
     user = org.get("User", session.user_id)
     assert user is not None, "users are never removed"
     return user

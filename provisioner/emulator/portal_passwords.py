@@ -28,7 +28,7 @@ _ASKED: Final = {
 }
 
 
-@blueprint.route(portal.PASSWORD_PAGE, methods=["GET", "POST"])
+@blueprint.route(browser.PASSWORD_PAGE, methods=["GET", "POST"])
 def change_password() -> Response:
     """Choosing a password that the user keeps; its field names are a guess."""
     session = browser.session()
@@ -40,7 +40,7 @@ def change_password() -> Response:
     target = request.values.get("retURL", browser.PORTAL_HOME)
     error = ""
     if request.method == "POST":
-        if not browser.is_confirmed(session, portal.PASSWORD_PAGE):
+        if not browser.is_confirmed(session, browser.PASSWORD_PAGE):
             return browser.not_confirmed()
         error = _choose(org, session.user_id)
         if not error:
@@ -50,7 +50,7 @@ def change_password() -> Response:
         "portal_password.html",
         error=error,
         target=target,
-        token=browser.confirmation_token(session, portal.PASSWORD_PAGE),
+        token=browser.confirmation_token(session, browser.PASSWORD_PAGE),
         user=user,
         portal_name=portal.portal_name(org, user),
         asked=f"at least {policy.shortest} characters{_ASKED[policy.complexity]}",

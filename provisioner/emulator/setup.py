@@ -15,10 +15,8 @@ from provisioner.emulator import (
     browser,
     context,
     ids,
-    login_history,
-    logins,
     mails,
-    oauth_codes,
+    passwords,
     portal_forms,
     portal_rows,
     portals,
@@ -53,49 +51,6 @@ class Visit:
     @property
     def by(self) -> str:
         return self.session.user_id
-
-
-@blueprint.get("/")
-def login() -> Response:
-    """The login page of people of the company."""
-    return browser.page("login.html", start=request.args.get("startURL", browser.STAFF_HOME))
-
-
-@blueprint.post("/")
-def log_in() -> Response:
-    """Checks username and password, as any login does."""
-    org = context.org()
-    attempt = login_history.attempt(request.form.get("pw", ""), api=False)
-    for user in org.select("User", Username=request.form.get("un", "")):
-        with org.transaction():
-            status = logins.by_scope(org, user, attempt, in_org=False, portal=None)
-            login_history.log_in(org, user["Id"], status, login_type="Application")
-            logins.count(org, user, status)
-        if status == logins.SUCCESS:
-            session = org.start_session(user["Id"], "UI")
-            return browser.enter(session, request.form.get("startURL", browser.STAFF_HOME))
-    return browser.page(
-        "login.html", start=request.form.get("startURL", browser.STAFF_HOME), failed=True
-    )
-
-
-@blueprint.route("/secur/frontdoor.jsp", methods=["GET", "POST"])
-def front_door() -> Response:
-    """Turns a session id into the cookie of a browser, and goes to `retURL`."""
-    org, target = context.org(), request.values.get("retURL", browser.STAFF_HOME)
-    found = org.session(request.values.get("sid", ""))
-    asked = oauth_codes.take(org, "otp", request.values["otp"]) if "otp" in request.values else None
-    if asked is not None:  # once, from `singleaccess`
-        found, target = org.start_session(asked.user_id, "UI"), asked.redirect_uri
-    if found is None:
-        return browser.to_login()
-    return browser.enter(found, target)
-
-
-@blueprint.get("/secur/logout.jsp")
-def log_out() -> Response:
-    """Ends the session."""
-    return browser.leave("/")
 
 
 @blueprint.get(browser.STAFF_HOME)
@@ -158,6 +113,8 @@ def for_staff(answer: Callable[[Visit], Response]) -> Response:
     if session is None:
         return browser.to_login()
     org = context.org()
+    if session.kind == browser.UI_KIND and passwords.is_expired(org, session.user_id):
+        return browser.go(browser.password_page(request.path))
     if not profile_permissions.has_permission(org, session.user_id, "CustomizeApplication"):
         # the page people without a permission see, general knowledge [U]
         return browser.refusal(
