@@ -147,7 +147,11 @@ def _all(call: Call, writes: list[_Write], *, all_or_none: bool) -> Answer:
         )
     runs = sum(1 for i, name in enumerate(types) if i == 0 or types[i - 1] != name)
     if runs > _MOST_RUNS:
-        raise SalesforceError("LIMIT_EXCEEDED", f"at most {_MOST_RUNS} chunks of one type")
+        raise SalesforceError(  # the words as Apex has them [V], here [I]; the code: guess
+            "LIMIT_EXCEEDED",
+            f"Cannot have more than {_MOST_RUNS} chunks in a single operation. Please rearrange the"
+            " data to reduce chunking.",
+        )
     results: list[dict[str, Any]] = []
     try:
         with call.org.transaction(), call.org.attempt():

@@ -76,6 +76,7 @@ class Filter:
         if operator == "like":
             if not field.is_text:
                 raise self._wrong_operator(operand, field)
+            self._measure(operand, value)
             if _beyond_ascii(field, value.text):
                 self.params.append(texts.fold(value.text))
                 return f"COALESCE(fold({column}) LIKE ? ESCAPE '\\', 0)"
@@ -143,6 +144,7 @@ class Filter:
         for value in values:
             if value.kind != "string":
                 raise self._wrong_type(operand, field, quoted=True)
+            self._measure(operand, value)
             parts = value.text.split(";")
             self.params += [f";{part};" for part in parts]
             found.append(_joined("AND", [f"instr(';' || {column} || ';', ?) > 0" for _ in parts]))
@@ -176,9 +178,7 @@ class Filter:
 
     def _bind(self, operand: Ref | Call, field: Field, value: Value) -> Any:
         """The parameter for a literal, None for null; refuses a literal of another type."""
-        if len(value.text) > _LONGEST_STRING:  # the limit [V], its code and text: guess
-            message = f"string literals must be at most {_LONGEST_STRING} characters long"
-            raise self.scope.refuse(operand.at, message, code="MALFORMED_QUERY")
+        self._measure(operand, value)
         if value.kind == "null" or (value.kind == "string" and not value.text):
             return None
         wanted = _literal_kind(field)
@@ -200,6 +200,11 @@ class Filter:
                 return self._id(operand, value.text)
             case _:
                 return value.text
+
+    def _measure(self, operand: Ref | Call, value: Value) -> None:
+        if len(value.text) > _LONGEST_STRING:  # the limit [V], its code and text: guess
+            message = f"string literals must be at most {_LONGEST_STRING} characters long"
+            raise self.scope.refuse(operand.at, message, code="MALFORMED_QUERY")
 
     def _id(self, operand: Ref | Call, text: str) -> str:
         found = ids.normal(text)

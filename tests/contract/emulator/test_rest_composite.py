@@ -110,6 +110,18 @@ def test_too_many_calls(rest, requests, message):
     )
 
 
+def test_at_most_ten_runs_of_one_type(rest):
+    records = [
+        record("Account", Name=f"A{i}") if i % 2 else record("Contact", LastName=f"C{i}")
+        for i in range(11)
+    ]
+    assert rest("POST", "/composite/sobjects", {"records": records[:10]})[0] == 200
+    assert rest.refusal("POST", "/composite/sobjects", {"records": records})[2] == (
+        "Cannot have more than 10 chunks in a single operation. Please rearrange the data to reduce"
+        " chunking."
+    )
+
+
 @pytest.mark.parametrize("inner", [True, False])
 def test_all_or_none_of_the_whole_overrules_that_of_a_collection(rest, inner):
     answers = composite(

@@ -250,3 +250,12 @@ def test_the_tooling_api_knows_full_names_of_one_profile(rest):
     assert refusal[1] == "MALFORMED_QUERY"
     assert refusal[2].endswith("Result size: 11")
     assert rest.refusal("GET", "/query", params={"q": many})[1] == "INVALID_FIELD"
+
+
+@pytest.mark.parametrize("where", ["Name = '{}'", "Name LIKE '{}'", "Name IN ('a', '{}')"])
+def test_a_string_has_at_most_4000_characters(rest, where):
+    soql = f"SELECT Id FROM Account WHERE {where}"
+    assert rest.query(soql.format("x" * 4000))["records"] == []
+    assert rest.refusal("GET", "/query", params={"q": soql.format("x" * 4001)})[:2] == (
+        400, "MALFORMED_QUERY",
+    )  # fmt: skip
