@@ -14,6 +14,7 @@ from zipfile import BadZipFile, ZipFile
 
 from lxml import etree
 
+from provisioner.emulator import xml_text
 from provisioner.emulator.wsdl import NAMESPACE, InvalidXml, wsdl
 
 if TYPE_CHECKING:
@@ -106,10 +107,7 @@ def parse(text: bytes) -> Any:
         return etree.fromstring(text, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        message = "Content is not allowed in prolog."  # apex-mocks issue 85 [V]
-        if text.lstrip()[:1] == b"<":
-            message = str(error.msg).partition(", line ")[0]  # the parser's own words differ: guess
-        raise InvalidXml(message, line or 1, max(column, 1)) from None
+        raise InvalidXml(xml_text.words(error, text), line or 1, max(column, 1)) from None
 
 
 def place(text: bytes, node: Any) -> tuple[int, int]:

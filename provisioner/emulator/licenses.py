@@ -37,7 +37,7 @@ class StandardProfile:
 LICENSES: Final = (
     License("SFDC", "Salesforce", "Active", 20, "Standard"),
     License("AUL", "Salesforce Platform", "Active", 30, "Standard"),
-    License("PID_FDC_FREE", "Force.com - Free", "Active", 20, "Standard"),  # key: guess
+    License("PID_FDC_FREE", "Force.com - Free", "Active", 20, "Standard"),  # key: OBJ [V]
     License("PID_CHATTER", "Chatter Free", "Active", 5000, "CsnOnly"),  # key: guess
     License("PID_CHATTER_EXTERNAL", "Chatter External", "Active", 500, "CsnOnly"),  # key: guess
     License("PID_Customer_Portal_Standard", "Customer Portal Manager Custom", "Active", 50,

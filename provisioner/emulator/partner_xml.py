@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Response
 from lxml import etree
 
+from provisioner.emulator import xml_text
 from provisioner.emulator.wsdl import XSI, InvalidXml
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def read(data: bytes) -> tuple[Any, dict[str, Any]]:
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise InvalidXml(f"Content is not well-formed: {error}") from error  # guess
+        raise InvalidXml(xml_text.words(error, data)) from error
     body = root.find(f"{{{SOAP}}}Body")
     calls = [] if body is None else list(body.iterchildren(etree.Element))
     if root.tag != f"{{{SOAP}}}Envelope" or not calls:

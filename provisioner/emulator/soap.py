@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import Response
 from lxml import etree
 
+from provisioner.emulator import xml_text
 from provisioner.emulator.wsdl import NAMESPACE, XSI, InvalidXml
 
 _SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -32,7 +33,7 @@ def read(data: bytes) -> tuple[Any, dict[str, Any]]:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise InvalidXml(f"Content is not well-formed: {error.msg}") from error  # guess
+        raise InvalidXml(xml_text.words(error, data)) from error
     body = root.find(f"{{{_SOAP}}}Body")
     if root.tag != f"{{{_SOAP}}}Envelope" or body is None or len(body) == 0:
         raise InvalidXml("Envelope not found or without a body")  # guess

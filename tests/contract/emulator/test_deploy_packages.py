@@ -247,6 +247,19 @@ def test_what_does_not_fit_is_told(soap, files, told):
         ),
         ("no xml", "Error parsing file: Content is not allowed in prolog.", ("1", "1")),
         (
+            f"<OrgSettings {XMLNS}><!-- a -- b --></OrgSettings>",
+            'Error parsing file: The string "--" is not permitted within comments.',
+            ("1", "69"),
+        ),
+        (
+            f"<OrgSettings {XMLNS}>\n<description></OrgSettings>",
+            (
+                'Error parsing file: The element type "description" must be terminated by the'
+                ' matching end-tag "</description>".'
+            ),
+            ("2", "28"),
+        ),
+        (
             org_settings(("enableMakeDeploymentsMandatory", "perhaps")),
             "Error parsing file: 'perhaps' is not valid for the type xsd:boolean",
             ("2", "94"),

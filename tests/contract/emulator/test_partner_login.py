@@ -296,11 +296,22 @@ def test_no_session_and_no_such_call(anonymous, local, admin):
     assert (refused.status_code, fault(refused)[0]) == (500, "soapenv:Client")
 
 
-@pytest.mark.parametrize("data", ["", "x", "<a/>", "<?xml version='1.0'?><!DOCTYPE a><a/>"])
-def test_what_is_no_envelope(anonymous, data):
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("", "Premature end of file."),
+        ("x", "Content is not allowed in prolog."),
+        ("<a><b></a>", 'The element type "b" must be terminated by the matching end-tag "</b>".'),
+        ("<a/>", "Envelope not found or without a body"),
+        ("<?xml version='1.0'?><!DOCTYPE a><a/>", "Envelope not found or without a body"),
+    ],
+)
+def test_what_is_no_envelope(anonymous, data, told):
     answer = anonymous.session.post(f"{URL}/services/Soap/u/40.0", data=data)
     assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/xml;charset=UTF-8")
-    assert etree.fromstring(answer.content).findtext(".//faultcode") == "soapenv:Client"
+    fault_ = etree.fromstring(answer.content)
+    assert fault_.findtext(".//faultcode") == "soapenv:Client"
+    assert fault_.findtext(".//faultstring") == told
 
 
 def test_the_enterprise_address_logs_in_too(anonymous, secret, local):
