@@ -23,6 +23,7 @@ from provisioner.emulator import (
     refusals,
 )
 from provisioner.emulator.oauth_app import OAuthError
+from provisioner.emulator.sites import networks
 
 if TYPE_CHECKING:
     from provisioner.emulator.oauth_grants import Grant
@@ -33,10 +34,10 @@ blueprint = Blueprint("auth", __name__)
 
 # The kind of a session that may only choose a new password (platform reference 6.4 [V])
 EXPIRED_KIND: Final = "Expired"
-_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
-@blueprint.route("/services/oauth2/token", methods=_METHODS)
+@blueprint.route("/services/oauth2/token", methods=METHODS)
 def token() -> Response:
     """A token for one of the flows, or what a device shows to get one."""
     org = context.org()
@@ -153,9 +154,11 @@ def issue(org: Org, user_id: str, scope: str, *, kept: str = "", nonce: str = ""
     secret = (org.setting("consumer secret") or "").encode()
     signature = hmac.new(secret, (url + issued).encode(), hashlib.sha256).digest()
     identified = "openid" in scope.split()
+    site = context.site()
     return {
         "access_token": started.token,
         **({"refresh_token": made} if made else {}),
+        **({} if site is None else _of_site(site)),
         "signature": base64.b64encode(signature).decode(),
         "scope": scope,
         **({"id_token": oauth_keys.id_token(org, url, started.token, nonce)} if identified else {}),
@@ -164,6 +167,12 @@ def issue(org: Org, user_id: str, scope: str, *, kept: str = "", nonce: str = ""
         "token_type": "Bearer",
         "issued_at": issued,
     }
+
+
+def _of_site(site: dict[str, Any]) -> dict[str, str]:
+    """What the answer tells of the site that it was asked at, as a public tool shows it [V]."""
+    url = networks.address(context.instance_url(), site)
+    return {"sfdc_community_url": url, "sfdc_community_id": site["Id"]}
 
 
 def _forbidden(given: str) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g, has_request_context, request
 
@@ -54,6 +54,12 @@ def require_session() -> Session:
 def instance_url() -> str:
     """The URL the request came to, without a path."""
     return request.host_url.rstrip("/")
+
+
+def site() -> dict[str, Any] | None:
+    """The site whose address the request came to; None for the org's own."""
+    found: dict[str, Any] | None = g.get("site")
+    return found
 
 
 def here() -> str:

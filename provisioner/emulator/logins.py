@@ -92,14 +92,12 @@ def by_scope(
     return _admitted(org, user, attempt) if status == SUCCESS else status
 
 
-def by_site(org: Org, user: dict[str, Any], attempt: Attempt, *, live: bool, member: bool) -> str:
-    """`by_password`, and in between whether the site is live and the user one of its members."""
+def by_site(org: Org, user: dict[str, Any], attempt: Attempt, site: str) -> str:
+    """`by_password`, and in between the status that the site itself gives the user."""
     status = _known(org, user, attempt)
-    if status != SUCCESS:
-        return status
-    if not live:
-        return SITE_OFF
-    return _admitted(org, user, attempt) if member else NO_SITE
+    if status == SUCCESS:
+        status = site
+    return _admitted(org, user, attempt) if status == SUCCESS else status
 
 
 def by_link(org: Org, user: dict[str, Any], address: str, portal: Row | None) -> str:

@@ -20,9 +20,11 @@ from provisioner.emulator import (
     oauth_codes,
     oauth_keys,
     refresh_tokens,
+    site_login,
 )
 from provisioner.emulator.oauth_app import OAuthError
 from provisioner.emulator.rules import permissions
+from provisioner.emulator.sites import networks
 from provisioner.emulator.store import parse_timestamp, timestamp
 
 if TYPE_CHECKING:
@@ -154,7 +156,11 @@ def _by_password(org: Org) -> str:
     user = found[0]
     id_ = str(user["Id"])
     attempt = login_history.attempt(request.form.get("password", ""), api=True)
-    status = logins.by_password(org, user, attempt)
+    site = context.site()
+    if site is None:
+        status = logins.by_password(org, user, attempt)
+    else:
+        status = site_login.status_of(org, site, user, attempt)
     with org.transaction():
         logins.count(org, user, status)
         if status != logins.SUCCESS:
@@ -189,10 +195,7 @@ def _by_jwt(org: Org) -> str:
         )
     except jwt.PyJWTError:
         raise OAuthError("invalid_grant", "invalid assertion") from None
-    allowed = {*_PUBLIC_AUDIENCES, context.instance_url()}
-    if str(claims.get("aud", "")).rstrip("/") not in allowed | {
-        f"{scheme}://{request.host}" for scheme in ("http", "https")
-    }:
+    if str(claims.get("aud", "")).rstrip("/") not in _audiences():
         raise OAuthError("invalid_grant", "audience is invalid")
     # Within three minutes, says the guide (platform reference 7 [V]); a later one is taken, too, as
     # the Salesforce CLI asks with milliseconds for seconds (authInfo.js of @salesforce/core [V]).
@@ -206,6 +209,15 @@ def _by_jwt(org: Org) -> str:
         raise OAuthError("invalid_grant", "user hasn't approved this consumer")
     _may_log_in(org, found[0])
     return str(found[0]["Id"])
+
+
+def _audiences() -> set[str]:
+    """Whom an assertion may be meant for; at a site, that alone (platform reference 6.4 [V])."""
+    hosts = {context.instance_url(), f"http://{request.host}", f"https://{request.host}"}
+    site = context.site()
+    if site is None:
+        return {*_PUBLIC_AUDIENCES, *hosts}
+    return {networks.address(host, site) for host in hosts}
 
 
 def _instant(claim: Any) -> float | None:
@@ -232,6 +244,9 @@ def _may_log_in(org: Org, user: dict[str, Any]) -> None:
     status = logins.standing(org, user)
     if status in {logins.SUCCESS, logins.LOCKED}:  # no password is asked for: guess
         status = logins.by_limits(org, user, str(request.remote_addr))
+    site = context.site()
+    if status == logins.SUCCESS and site is not None:
+        status = site_login.admits(org, site, user)
     if logins.is_too_often(org, user):
         status = logins.TOO_OFTEN
     if status != logins.SUCCESS:

@@ -13,9 +13,11 @@ from provisioner.emulator import (
     partner_xml,
     passwords,
     portal_rows,
+    site_login,
 )
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.partner_xml import Nil
+from provisioner.emulator.sites import networks
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row
@@ -62,7 +64,11 @@ def login(call: Call) -> list[Any]:
     (user,) = users
     with org.transaction():
         attempt = login_history.attempt(partner_xml.text(call.body, "password"), api=True)
-        status = logins.by_scope(org, user, attempt, in_org=in_org, portal=portal)
+        site = context.site()
+        if site is None:
+            status = logins.by_scope(org, user, attempt, in_org=in_org, portal=portal)
+        else:
+            status = site_login.status_of(org, site, user, attempt)
         _record(call, user, status, by_portal=portal is not None)
         logins.count(org, user, status)
         if status == logins.SUCCESS:
@@ -74,6 +80,7 @@ def login(call: Call) -> list[Any]:
         # A lock-out, too, is told so (platform reference 6.4 [V]); the rest: guess
         raise _refused(in_org=in_org and portal is None)
     here, organization = context.instance_url(), auth.organization_id(org)
+    here = here if site is None else networks.address(here, site)
     tail = f"{call.version}.0/{organization[:15]}"
     return [
         {

@@ -29,7 +29,7 @@ _FAILED: Final = "Your login attempt has failed. Make sure the username and pass
 def login(prefix: str) -> Response:
     """The login form of one site."""
     org = context.org()
-    network = _site(org, prefix)
+    network = by_prefix(org, prefix)
     if network is None:
         # as Classic says for an address that is none, general knowledge [U]
         text = "You have attempted to reach a URL that no longer exists on salesforce.com."
@@ -39,13 +39,7 @@ def login(prefix: str) -> Response:
     attempt = login_history.attempt(request.form.get("pw", ""), api=False)
     for user in org.select("User", Username=request.form.get("un", "").strip()):
         with org.transaction():
-            status = logins.by_site(
-                org,
-                user,
-                attempt,
-                live=members.is_live(org, network["Id"]),
-                member=members.is_member(org, user["Id"], network["Id"]),
-            )
+            status = status_of(org, network, user, attempt)
             # the type of a login to a site, general knowledge [U]
             login_history.log_in(
                 org, user["Id"], status, login_type="Chatter Communities External User"
@@ -57,7 +51,22 @@ def login(prefix: str) -> Response:
     return _form(network, _FAILED)
 
 
-def _site(org: Org, prefix: str) -> dict[str, Any] | None:
+def status_of(
+    org: Org, network: dict[str, Any], user: dict[str, Any], attempt: logins.Attempt
+) -> str:
+    """What LoginHistory says of this login to a site."""
+    return logins.by_site(org, user, attempt, admits(org, network, user))
+
+
+def admits(org: Org, network: dict[str, Any], user: dict[str, Any]) -> str:
+    """Whether the site is live and has the user as a member, as LoginHistory says it."""
+    if not members.is_live(org, network["Id"]):
+        return logins.SITE_OFF
+    return logins.SUCCESS if members.is_member(org, user["Id"], network["Id"]) else logins.NO_SITE
+
+
+def by_prefix(org: Org, prefix: str) -> dict[str, Any] | None:
+    """The site at the address that begins so."""
     if not org.feature("Networks"):
         return None
     wanted = (row for row in networks.select(org) if (row["UrlPathPrefix"] or "") == prefix)
