@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from flask import Response, make_response, redirect, render_template, request
 
 from provisioner.emulator import context
+from provisioner.emulator.errors import not_served
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org, Session
@@ -101,6 +102,15 @@ def page(template: str, *, status: int = 200, **values: object) -> Response:
 def refusal(title: str, text: str) -> Response:
     """A page that only says what is wrong; Salesforce sends such pages with status 200."""
     return page("message.html", title=title, error_title=title, error_text=text)
+
+
+def no_saml() -> Response:
+    """The honest answer to a SAML response: Salesforce would log its user in, or record the try.
+
+    So the statuses `Failed: Invalid Portal Id` and `Failed: Missing Portal Id` are never in this
+    org's LoginHistory (platform reference 6.5); the page's title: guess.
+    """
+    return refusal("Single Sign-On Error", not_served("SAML logins").message)
 
 
 def not_confirmed() -> Response:

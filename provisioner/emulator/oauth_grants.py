@@ -22,6 +22,7 @@ from provisioner.emulator import (
     refresh_tokens,
     site_login,
 )
+from provisioner.emulator.errors import not_served
 from provisioner.emulator.oauth_app import OAuthError
 from provisioner.emulator.rules import permissions
 from provisioner.emulator.sites import networks
@@ -70,6 +71,9 @@ def granted(org: Org) -> Grant:
         case "device":
             oauth_app.known(org, request.form.get("client_id", ""))
             return _by_device(org)
+        case "assertion" | "urn:ietf:params:oauth:grant-type:saml2-bearer":
+            # the help's SAML flows: honest, and no text of Salesforce (guess)
+            raise OAuthError("unsupported_grant_type", not_served("SAML assertions").message)
         case _:
             raise OAuthError("unsupported_grant_type", "grant type not supported")
 

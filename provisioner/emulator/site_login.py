@@ -36,6 +36,8 @@ def login(prefix: str) -> Response:
         return browser.refusal("URL No Longer Exists", text)
     if request.method == "GET":
         return _form(network, "")
+    if "SAMLResponse" in request.form:
+        return browser.no_saml()
     attempt = login_history.attempt(request.form.get("pw", ""), api=False)
     for user in org.select("User", Username=request.form.get("un", "").strip()):
         with org.transaction():

@@ -34,6 +34,8 @@ def login() -> Response:
 @blueprint.post("/")
 def log_in() -> Response:
     """Checks username and password, as any login does."""
+    if "SAMLResponse" in request.form:
+        return browser.no_saml()
     org = context.org()
     attempt = login_history.attempt(request.form.get("pw", ""), api=False)
     for user in org.select("User", Username=request.form.get("un", "")):

@@ -165,3 +165,16 @@ def test_a_refusal_within_an_organisation_names_its_self_service_portal(outside,
         "INVALID_LOGIN",
         "Invalid username or password, locked out or Self-Service portal is not enabled",
     )
+
+
+def test_saml_logins_are_refused_by_name(anonymous, local):
+    """What the statuses about portal ids come of (6.5): no single sign-on here, and nothing faked."""
+    client = create_app(local).test_client()
+    page = client.post("/", data={"SAMLResponse": "PHNhbWxwOlJlc3BvbnNlLz4="})
+    assert "does not serve SAML logins" in page.text
+    for grant in ("assertion", "urn:ietf:params:oauth:grant-type:saml2-bearer"):
+        form = {"grant_type": grant, "assertion": "PHNhbWw6QXNzZXJ0aW9uLz4="}
+        answer = anonymous.session.post(f"{URL}/services/oauth2/token", data=form)
+        assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
+        assert "does not serve SAML" in answer.json()["error_description"]
+    assert local.select("LoginHistory") == []
