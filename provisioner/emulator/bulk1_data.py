@@ -160,7 +160,7 @@ def _query(org: Org, job: Job, text: str) -> dict[str, Any]:
 
 
 def _same_root(org: Org, job: Job, text: str) -> None:
-    """Refuses a query of another object than the job's, as real orgs do (simple-salesforce#502)."""
+    """Refuses a query of another object than the job's (simple-salesforce#502 [V])."""
     root = visible.catalog(org, job.created_by, job.version).get(soql.parse(text).source)
     if root is not None and root.name != job.sobject:
         raise SalesforceError(

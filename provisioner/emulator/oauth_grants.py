@@ -54,7 +54,7 @@ def granted(org: Org) -> Grant:
             if request.host.lower() in my_domain.SHARED_HOSTS:  # reported from real orgs [Q]
                 raise OAuthError("invalid_grant", "request not supported on this domain")
             oauth_app.check(org)
-            return Grant(org.setting("run as") or "", "api")
+            return Grant(_run_as(org), "api")
         case "password":
             oauth_app.check(org)
             return Grant(_by_password(org), _asked())
@@ -180,6 +180,13 @@ def _by_refresh_token(org: Org, given: str) -> str:
         raise OAuthError("invalid_grant", "expired access/refresh token")
     _may_log_in(org, _user(org, owner))
     return owner
+
+
+def _run_as(org: Org) -> str:
+    """The user that the app runs as (platform reference 7 [V]), who must be able to log in [I]."""
+    user = _user(org, org.setting("run as") or "")
+    _may_log_in(org, user)
+    return str(user["Id"])
 
 
 def _by_jwt(org: Org) -> str:

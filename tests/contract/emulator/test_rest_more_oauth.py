@@ -134,3 +134,14 @@ def test_a_token_got_with_an_expired_password_is_good_for_nothing_else(
     assert anonymous.refusal("GET", "/limits", headers=headers)[1] == (
         "INVALID_OPERATION_WITH_EXPIRED_PASSWORD"
     )
+
+
+def test_the_user_that_the_app_runs_as_must_be_let_in(ask, local, admin):
+    values = {"Username": "run@acme.example", "LastName": "Run", "IsActive": True}
+    run = local.insert("User", values, by=admin)
+    local.put_setting("run as", run)
+    assert ask("token", grant_type="client_credentials")[0] == 200
+    local.update("User", run, {"IsActive": False}, by=admin)
+    assert ask("token", grant_type="client_credentials") == (
+        400, {"error": "invalid_grant", "error_description": "inactive user"},
+    )  # fmt: skip
