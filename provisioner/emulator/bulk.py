@@ -71,7 +71,7 @@ def _create_ingest(call: Call) -> Answer:
     else:
         _expect(call, "application/json")
         body, content = call.json(), None
-    _known(body, _INGEST)
+    _known(body, _INGEST, call.text)
     operation = _one_of(body, "operation", _OPERATIONS)
     if operation == "hardDelete" and not permissions.has(call.org, call.by, "BulkApiHardDelete"):
         raise hard_delete_refused()
@@ -128,7 +128,7 @@ def _ingest(call: Call, job: Job, rest: list[str]) -> Answer:
 def _patched(call: Call, job: Job) -> Job:
     _expect(call, "application/json")
     body = call.json()
-    _known(body, frozenset({"state"}))
+    _known(body, frozenset({"state"}), call.text)
     match _one_of(body, "state", frozenset({UPLOADED, ABORTED})):
         case "Aborted":
             return bulk_info.aborted(call, job)
@@ -199,7 +199,7 @@ def _multipart(text: str, kind: str) -> tuple[dict[str, Any], str]:
 def _create_query(call: Call) -> Answer:
     _expect(call, "application/json")
     body = call.json()
-    _known(body, _QUERY)
+    _known(body, _QUERY, call.text)
     operation = _one_of(body, "operation", frozenset({"query", "queryAll"}))
     text = body.get("query")
     if not isinstance(text, str) or not text.strip():
@@ -303,10 +303,10 @@ def _expect(call: Call, kind: str) -> None:
         raise media_type(given)
 
 
-def _known(body: Mapping[str, Any], names: frozenset[str]) -> None:
+def _known(body: Mapping[str, Any], names: frozenset[str], text: str) -> None:
     for name in body:
         if name not in names:
-            raise SalesforceError("JSON_PARSER_ERROR", f'Unrecognized field "{name}"')  # guess
+            raise json_text.unrecognized(name, text)
 
 
 def _one_of(body: Mapping[str, Any], name: str, values: frozenset[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import ids
+from provisioner.emulator import ids, json_text
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.rules import permissions
@@ -155,7 +155,7 @@ def _create(call: Call) -> Answer:
     given = call.json()
     for name in given:
         if name not in _TAKEN_IN:  # these five and no more [V]; code and text as remembered [U]
-            raise SalesforceError("JSON_PARSER_ERROR", f'Unrecognized field "{name}"')
+            raise json_text.unrecognized(name, call.text)
     name, prefix = _text(given, "name", 40), _text(given, "urlPathPrefix", 40)
     description = _text(given, "description", 255)
     template = templates.site_template(_text(given, "templateName", 255))

@@ -84,7 +84,7 @@ def check_policy(org: Org, user_id: str, password: str, *, own: bool = False) ->
     """Raises INVALID_NEW_PASSWORD when the org's policy refuses the password (6.1 [V], [U])."""
     policy = security.policy(org)
     if len(password) < policy.shortest:
-        # Wording as on the change-password page; HTTP 400 is a guess.
+        # Wording as on the change-password page [U]
         raise _refused(f"Your password must be at least {policy.shortest} characters long.")
     complaint = security.complaint(policy.complexity, password)
     if complaint is not None:
@@ -94,7 +94,8 @@ def check_policy(org: Org, user_id: str, password: str, *, own: bool = False) ->
     if password.lower() in {str(user["Username"]).lower(), str(user["LastName"]).lower()}:
         raise _refused("Your password cannot be easy to guess. Please choose a different one.")
     if _was_used(org, user_id, password, policy.history):
-        raise _refused("invalid repeated password")  # reuse is refused: 6.2 [V], text: guess
+        # text: public clients of POST .../password look for it, with 500 [V]
+        raise _refused("invalid repeated password")
     if own and policy.once_a_day and not is_expired(org, user_id) and _age(org, user) < _DAY:
         # "can't change a password more than once in a 24-hour period" (META [V]); text: guess
         raise _refused("You can change your password only once in 24 hours.")
@@ -130,4 +131,5 @@ def _digest(salt: str, password: str) -> str:
 
 
 def _refused(message: str) -> SalesforceError:
-    return SalesforceError("INVALID_NEW_PASSWORD", message)  # code: 6.1 [V]
+    # code: 6.1; 500: what public clients of POST .../password look for [V]
+    return SalesforceError("INVALID_NEW_PASSWORD", message, status=500)

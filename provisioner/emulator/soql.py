@@ -315,9 +315,11 @@ def _unescaped(found: re.Match[str]) -> str:
         return chr(int(found[1], 16))
     letter = found[2]
     if letter not in _ESCAPES and letter not in _ESCAPABLE:
-        # the words of the Apex compiler, which reads the same literals: guess
+        # the Apex compiler's messages [V], which reads the same literals: [I]
         raise SalesforceError(
-            "MALFORMED_QUERY", f"Illegal character sequence '\\{letter}' in string literal."
+            "MALFORMED_QUERY",
+            f"Invalid string literal '{found.string}'."
+            f" Illegal character sequence '\\{letter}' in string literal.",
         )
     return _ESCAPES.get(letter, letter)
 

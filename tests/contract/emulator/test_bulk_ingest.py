@@ -420,7 +420,8 @@ def test_all_jobs_are_listed(bulk2, rest, monkeypatch):
          "InvalidJob : Field name provided, Phone does not match an External ID for Account"),
         ({"operation": ["insert"]}, "API_ERROR",
          "Invalid value: '['insert']' supplied for property: 'operation'"),
-        ({"color": "red"}, "JSON_PARSER_ERROR", 'Unrecognized field "color"'),
+        ({"color": "red"}, "JSON_PARSER_ERROR",
+         'Unrecognized field "color" at [line:1, column:56]'),
     ],
 )  # fmt: skip
 def test_jobs_that_can_not_be(rest, body, code, message):

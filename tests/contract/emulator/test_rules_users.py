@@ -310,7 +310,7 @@ def test_passwords(rest, local, jane):
         ("lettersonly", "Your password must have a mix of letters and numbers."),
     ):
         assert rest.refusal("POST", path, {"NewPassword": bad}) == (
-            400, "INVALID_NEW_PASSWORD", message, None,
+            500, "INVALID_NEW_PASSWORD", message, None,
         )  # fmt: skip
     assert rest("POST", path, {"NewPassword": "correct1horse"}) == (204, None)
     # no org made since Spring '12 has Self-Service users

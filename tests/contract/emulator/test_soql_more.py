@@ -193,7 +193,7 @@ def rows_org(rest):
          "INVALID_QUERY_FILTER_OPERATOR",
          "date or time is outside the calendar: LAST_N_DAYS:999999999"),
         ("SELECT Id FROM Case WHERE Subject = '\\x'", "MALFORMED_QUERY",
-         "Illegal character sequence '\\x' in string literal."),
+         "Invalid string literal '\\x'. Illegal character sequence '\\x' in string literal."),
         ("SELECT Id FROM Case WHERE AccountId IN (SELECT Id FROM Account) OR Subject = 'a'",
          "MALFORMED_QUERY", NESTED),
         ("SELECT Id FROM Account WHERE Id IN (SELECT ParentId FROM Account)", "MALFORMED_QUERY",
