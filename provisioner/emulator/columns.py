@@ -53,6 +53,11 @@ CREATE TABLE IF NOT EXISTS password_history (
 CREATE INDEX IF NOT EXISTS password_history_user ON password_history (user_id);
 CREATE TABLE IF NOT EXISTS security_token (
   user_id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS challenge (
+  ticket TEXT PRIMARY KEY, user_id TEXT NOT NULL, code TEXT NOT NULL, tries INTEGER NOT NULL,
+  until TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS activation (
+  user_id TEXT NOT NULL, browser TEXT NOT NULL, PRIMARY KEY (user_id, browser)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reset_link (
   user_id TEXT PRIMARY KEY, digest TEXT NOT NULL, until TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lockout (

@@ -35,6 +35,7 @@ BAD_ADDRESS: Final = "Restricted IP"
 BAD_HOST: Final = "Restricted domain"
 TOO_OFTEN: Final = "Login rate exceeded"
 NO_TOKEN: Final = "Failed: API security token required"  # noqa: S105 - a status
+CHALLENGED: Final = "Failed: Computer activation required"  # object reference, LOGIN_STATUS [V]
 TOO_OLD: Final = "Failed: API Version Removed"
 
 _HOUR: Final = timedelta(hours=1)

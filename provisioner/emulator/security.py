@@ -1,7 +1,8 @@
 """The org's security settings: the password policy, and the ranges of trusted addresses.
 
 They are the block `SecuritySettings` of the Metadata API. Trusted ranges keep nobody out: from
-elsewhere, people of the company add their security token to the password they give an API.
+elsewhere, people of the company add their security token to the password they give an API, and
+prove with a code that a new browser is theirs.
 """
 
 from __future__ import annotations

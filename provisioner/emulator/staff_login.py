@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from provisioner.emulator import (
     browser,
     context,
+    identity_page,
     login_history,
     logins,
     mails,
@@ -38,15 +39,19 @@ def log_in() -> Response:
         return browser.no_saml()
     org = context.org()
     attempt = login_history.attempt(request.form.get("pw", ""), api=False)
+    start = request.form.get("startURL", browser.STAFF_HOME)
     for user in org.select("User", Username=request.form.get("un", "")):
         with org.transaction():
             status = logins.by_scope(org, user, attempt, in_org=False, portal=None)
+            if status == logins.SUCCESS and identity_page.is_needed(org, user):
+                status = logins.CHALLENGED
             login_history.log_in(org, user["Id"], status, login_type="Application")
             logins.count(org, user, status)
+        if status == logins.CHALLENGED:
+            return identity_page.ask(org, user, start)
         if status == logins.SUCCESS:
-            session = org.start_session(user["Id"], browser.UI_KIND)
-            return browser.enter(session, request.form.get("startURL", browser.STAFF_HOME))
-    return _refused(request.form.get("startURL", browser.STAFF_HOME))
+            return browser.enter(org.start_session(user["Id"], browser.UI_KIND), start)
+    return _refused(start)
 
 
 @blueprint.route("/secur/frontdoor.jsp", methods=["GET", "POST"])

@@ -53,6 +53,10 @@ _ELSE = {
         "an API login from an address that the org does not trust, without the security token",
         "add the token that Settings > Reset My Security Token mails, or trust the address",
     ),
+    "Failed: Computer activation required": (
+        "a browser that the org does not know, from an address that it does not trust",
+        "enter the code that was mailed, or trust the address: Setup > Network Access",
+    ),
     "Restricted domain": (
         "the login came to the wrong host",
         "log in at the org's My Domain, or allow the other: Setup > My Domain > Policies",

@@ -189,6 +189,7 @@ def test_statuses_of_no_check_are_translated_too():
     ("status", "words"),
     [
         ("Failed: API security token required", "Reset My Security Token"),
+        ("Failed: Computer activation required", "code that was mailed"),
         ("Restricted domain", "My Domain"),
         ("Failed: API Version Removed", "update the client"),
         ("Login rate exceeded", "wait an hour"),
