@@ -73,7 +73,7 @@ def serve(version: str, _rest: str = "") -> Response:
         body, headers = soap.read(transport.unpacked())
         operation = _operation(body)
         call = _authorise(version, headers, counted=operation not in _FREE)
-        values = wsdl().read(body, operation) if operation in _UNTYPED else {}
+        values = metadata_files.read(body, operation) if operation in _UNTYPED else {}
         answer = _OPERATIONS[operation](call, body, values)
     except Fault as fault:
         return soap.fault(fault.code, fault.message)
@@ -265,6 +265,7 @@ _OPERATIONS: Final[dict[str, Callable[[_Call, Any, Value], Value]]] = {
     "describeMetadata": _describe,
     "deploy": _of_files(metadata_files.start_deploy),
     "checkDeployStatus": _of_files(metadata_files.check_deploy),
+    "checkStatus": _of_files(metadata_files.check_status),
     "cancelDeploy": _of_files(metadata_files.cancel_deploy),
     "retrieve": _of_files(metadata_files.start_retrieve),
     "checkRetrieveStatus": _of_files(metadata_files.check_retrieve),

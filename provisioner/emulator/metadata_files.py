@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from provisioner.emulator.wsdl import Value
 
 _DEEPEST: Final = 4  # nesting that describeValueType spells out: guess, real ones end somewhere too
+_STATES: Final = {"Pending": "Queued", "Succeeded": "Completed"}
 _MOST_BYTES: Final = 52_428_800  # of a SOAP request, platform reference 4.5 [V]
 
 
 def start_deploy(org: Org, by: str, body: Any) -> Value:
     """deploy: queues the zip."""
-    values = _read(body, "deploy")
+    values = read(body, "deploy")
     for needed in ("ZipFile", "DeployOptions"):
         if needed not in values:
             raise InvalidXml(f"Required field is missing: {needed}")  # guess
@@ -37,9 +38,21 @@ def start_deploy(org: Org, by: str, body: Any) -> Value:
 
 def check_deploy(org: Org, _: str, body: Any) -> Value:
     """checkDeployStatus: the DeployResult, with its details when they are asked for."""
-    values = _read(body, "checkDeployStatus")
+    values = read(body, "checkDeployStatus")
     job = deploy.check(org, values.get("asyncProcessId", ""))
     return {"result": deploy.result(org, job, details=values.get("includeDetails", False))}
+
+
+def check_status(org: Org, _: str, body: Any) -> Value:
+    """checkStatus: how far deployments and retrieves are, as before checkDeployStatus was."""
+    ids = read(body, "checkStatus").get("asyncProcessId", [])
+    return {"result": [_async_result(_of_either(org, id_)) for id_ in ids]}
+
+
+def _of_either(org: Org, id_: str) -> Job:
+    if metadata_jobs.get(org, "deploy", id_) is not None:
+        return deploy.check(org, id_)
+    return retrieve.check(org, id_)
 
 
 def cancel_deploy(org: Org, by: str, body: Any) -> Value:
@@ -62,12 +75,12 @@ def _only(body: Any, operation: str, name: str) -> Any:
     """
     for child in body.iterchildren(etree.Element):
         child.tag = f"{{{NAMESPACE}}}{name}"
-    return _read(body, operation).get(name)
+    return read(body, operation).get(name)
 
 
 def check_retrieve(org: Org, _: str, body: Any) -> Value:
     """checkRetrieveStatus: the RetrieveResult, with the zip when it is asked for and done."""
-    values = _read(body, "checkRetrieveStatus")
+    values = read(body, "checkRetrieveStatus")
     job = retrieve.check(org, values.get("asyncProcessId", ""))
     wanted = job.done and values.get("includeZip", True)
     result: Value = {
@@ -82,7 +95,7 @@ def check_retrieve(org: Org, _: str, body: Any) -> Value:
 
 def describe_value_type(org: Org, _: str, body: Any) -> Value:
     """describeValueType: the elements of a type, which is written as `{namespace}Name`."""
-    written = _read(body, "describeValueType").get("type", "")
+    written = read(body, "describeValueType").get("type", "")
     name = etree.QName(written) if written.startswith("{") else None
     if name is None or name.namespace != NAMESPACE or not wsdl().is_component(name.localname):
         raise SalesforceError("INVALID_TYPE", f"Unknown type:{written}")  # guess
@@ -131,10 +144,11 @@ def _fields(type_name: str, depth: int) -> list[Value]:
     return found
 
 
-def _read(body: Any, operation: str) -> Value:
-    """The values of a call, with the liberties that simple-salesforce takes with real orgs.
+def read(body: Any, operation: str) -> Value:
+    """The values of a call, with the liberties that clients take with real orgs.
 
-    It writes booleans as Python does, and the types of a retrieve without their namespace [V].
+    simple-salesforce writes booleans as Python does, and the types of a retrieve without their
+    namespace; CumulusCI the version of a describe [V].
     """
     for node in body.iter(etree.Element):
         if etree.QName(node).namespace is None:
@@ -159,4 +173,5 @@ def _decoded(text: str) -> bytes:
 
 
 def _async_result(job: Job) -> Value:
-    return {"done": False, "id": job.id, "state": "Queued"}
+    state = _STATES.get(job.status, "Error" if job.done else "InProgress")
+    return {"done": job.done, "id": job.id, "state": state}

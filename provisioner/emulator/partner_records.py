@@ -155,7 +155,7 @@ def _saved(
 ) -> list[dict[str, Any]]:
     known = visible.catalog(call.org, call.by, call.version)
     given = [
-        (sobject_in(known, partner_xml.text(node, "type").strip()), node)
+        (sobject_in(known, _type(node)), node)
         for node in call.body.iterchildren(etree.Element)
         if etree.QName(node).localname == "sObjects"
     ]
@@ -166,6 +166,12 @@ def _saved(
         return save(sobject, id_, values)
 
     return _all(call, [partial(one, sobject, node) for sobject, node in given])
+
+
+def _type(node: Any) -> str:
+    """What an sObject says it is, by its element or, as CumulusCI does it [V], by `xsi:type`."""
+    said = partner_xml.text(node, "type").strip()
+    return said or str(node.get(partner_xml.TYPE, "")).rpartition(":")[2]
 
 
 def _all(call: Call, writes: Sequence[Callable[[], dict[str, Any]]]) -> list[dict[str, Any]]:

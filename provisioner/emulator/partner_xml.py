@@ -21,7 +21,7 @@ ENTERPRISE: Final = "urn:enterprise.soap.sforce.com"
 _OBJECTS: Final = "urn:sobject.partner.soap.sforce.com"
 _FAULTS: Final = "urn:fault.partner.soap.sforce.com"
 NIL: Final = f"{{{XSI}}}nil"
-_TYPE: Final = f"{{{XSI}}}type"
+TYPE: Final = f"{{{XSI}}}type"
 _PLACE: Final = re.compile(r"ERROR at Row:(\d+):Column:(\d+)")
 # Control characters that XML 1.0 has no way to write.
 _UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -127,7 +127,7 @@ def fault(code: str, message: str) -> Response:
     etree.SubElement(node, "faultcode").text = f"sf:{known}"
     etree.SubElement(node, "faultstring").text = _written(f"{known}: {message}")
     detail = etree.SubElement(etree.SubElement(node, "detail"), f"{{{_FAULTS}}}{kind}")
-    detail.set(_TYPE, f"sf:{kind}")
+    detail.set(TYPE, f"sf:{kind}")
     etree.SubElement(detail, f"{{{_FAULTS}}}exceptionCode").text = known
     etree.SubElement(detail, f"{{{_FAULTS}}}exceptionMessage").text = _written(message)
     if kind in _PLACED:
@@ -170,7 +170,7 @@ def _add(parent: Any, space: str, name: str, value: Any) -> None:
         case Nil():
             node.set(NIL, "true")
         case Typed(kind, written):
-            node.set(_TYPE, kind)
+            node.set(TYPE, kind)
             node.text = _written(written)
         case _Record(row):
             _fill(node, row)
@@ -184,7 +184,7 @@ def _add(parent: Any, space: str, name: str, value: Any) -> None:
 
 
 def _fill(node: Any, row: Mapping[str, Any]) -> None:
-    node.set(_TYPE, "sf:sObject")
+    node.set(TYPE, "sf:sObject")
     _add(node, _OBJECTS, "type", row["attributes"]["type"])
     # The Id has a place of its own, empty when it was not asked for, and comes again among the
     # fields when it was: seen in many public answers [U].
@@ -197,7 +197,7 @@ def _fill(node: Any, row: Mapping[str, Any]) -> None:
                 _fill(etree.SubElement(node, f"{{{_OBJECTS}}}{name}"), value)
             case {"records": list() as records}:
                 inner = etree.SubElement(node, f"{{{_OBJECTS}}}{name}")
-                inner.set(_TYPE, "QueryResult")
+                inner.set(TYPE, "QueryResult")
                 for key, part in query_result(records, len(records)).items():
                     _add(inner, PARTNER, key, part)
             case dict():
@@ -218,7 +218,7 @@ _ADDRESS: Final = (
 
 
 def _address(node: Any, value: Mapping[str, Any]) -> None:
-    node.set(_TYPE, "address")
+    node.set(TYPE, "address")
     for name in _ADDRESS:
         part = value.get(name)
         _add(node, PARTNER, name, Nil() if part is None else part)

@@ -67,6 +67,21 @@ class Component:
     values: Value
 
 
+# What the WSDLs of older versions declare and orgs take in every version: CumulusCI 4 deploys with
+# the one and waits for retrieves with the other, at version 62 [V].
+_OLDER_OPTIONS = {
+    "DeployOptions": (Element("runAllTests", "xsd:boolean", required=False, many=False),)
+}
+_OLDER_MESSAGES = """<schema xmlns="http://www.w3.org/2001/XMLSchema">
+<element name="checkStatus"><complexType><sequence>
+  <element name="asyncProcessId" type="tns:ID" minOccurs="0" maxOccurs="unbounded"/>
+</sequence></complexType></element>
+<element name="checkStatusResponse"><complexType><sequence>
+  <element name="result" type="tns:AsyncResult" minOccurs="0" maxOccurs="unbounded"/>
+</sequence></complexType></element>
+</schema>"""
+
+
 class Wsdl:
     """The schema part of one WSDL; a type is parsed when it is first asked for."""
 
@@ -78,11 +93,11 @@ class Wsdl:
         assert port is not None, "a WSDL without a portType"
         self.operations = frozenset(
             str(operation.get("name")) for operation in port.iterfind(f"{_WSDL}operation")
-        )
+        ) | {"checkStatus"}
         self._types: dict[str, Any] = {}
         self._enums: dict[str, Any] = {}
         self._messages: dict[str, Any] = {}
-        for node in schema:
+        for node in [*schema, *etree.fromstring(_OLDER_MESSAGES)]:
             name = str(node.get("name"))
             match str(node.tag).removeprefix(_XSD):
                 case "complexType":
@@ -114,7 +129,8 @@ class Wsdl:
                 )
                 for child in node.iterfind(f"{_XSD}sequence/{_XSD}element")
             )
-            found = self._elements[type_name] = inherited + own
+            older = _OLDER_OPTIONS.get(type_name, ())
+            found = self._elements[type_name] = inherited + own + older
         return found
 
     def enum(self, type_name: str) -> tuple[str, ...] | None:

@@ -1,8 +1,10 @@
 """Deployments over SOAP: what a zip does to the org, and how each of its components is told of."""
 
+import base64
 from datetime import timedelta
 
 import pytest
+from lxml import etree
 
 from provisioner.emulator import deploy, seed
 from provisioner.emulator.store import Org
@@ -403,6 +405,47 @@ def test_an_unknown_deployment_is_refused(soap):
     id_ = "0AfLo0000000009KAA"
     inner = f"<asyncProcessId>{id_}</asyncProcessId><includeDetails>true</includeDetails>"
     assert soap.refusal("checkDeployStatus", inner)[0] == "sf:INVALID_CROSS_REFERENCE_KEY"
+
+
+def test_what_older_wsdls_have_is_still_taken(soap):
+    # CumulusCI says `runAllTests`, and asks for the state by `checkStatus`
+    data = base64.b64encode(zipped(INVOICE).read()).decode()
+    options = "<runAllTests>false</runAllTests><singlePackage>true</singlePackage>"
+    inner = f"<ZipFile>{data}</ZipFile><DeployOptions>{options}</DeployOptions>"
+    id_ = soap("deploy", inner)["id"]
+    wanted = "<types><members>Contact</members><name>CustomObject</name></types>"
+    retrieve = (
+        f"<retrieveRequest><apiVersion>62.0</apiVersion><unpackaged>{wanted}"
+        "<version>62.0</version></unpackaged></retrieveRequest>"
+    )
+    ids = (id_, soap("retrieve", retrieve)["id"])
+    for asked in ids:
+        states = [_state(soap, asked) for _ in range(4)]
+        assert states == ["Queued", "InProgress", "Completed", "Completed"]
+    assert soap.status(id_)["status"] == "Succeeded"
+    nowhere = "<asyncProcessId>0AfLo0000000009KAA</asyncProcessId>"
+    assert soap.refusal("checkStatus", nowhere)[0] == "sf:INVALID_CROSS_REFERENCE_KEY"
+
+
+def test_a_failed_deployment_ends_in_an_error_for_older_clients(soap):
+    id_ = soap.start({"package.xml": manifest(CustomObject=["Nope__c"])})
+    assert [_state(soap, id_) for _ in range(3)] == ["Queued", "InProgress", "Error"]
+
+
+def _state(soap, id_):
+    answer = soap.send("checkStatus", f"<asyncProcessId>{id_}</asyncProcessId>")
+    (result,) = etree.fromstring(answer.content).iterfind(".//{*}result")
+    assert result.findtext("{*}id") == id_
+    assert (result.findtext("{*}done") == "true") == (
+        result.findtext("{*}state") in {"Completed", "Error"}
+    )
+    return result.findtext("{*}state")
+
+
+def test_the_version_of_a_describe_may_have_no_namespace(soap):
+    # as CumulusCI writes it
+    inner = '<asOfVersion xmlns="">62.0</asOfVersion>'
+    assert soap.send("describeMetadata", inner).status_code == 200
 
 
 def test_asking_for_the_status_costs_no_api_call(soap, local):

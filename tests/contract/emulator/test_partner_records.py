@@ -81,6 +81,19 @@ def test_a_call_that_is_not_packed_as_it_says_is_refused(anonymous, local, admin
     assert fault(answer)[0] == "soapenv:Client"
 
 
+def test_an_sobject_may_say_what_it_is_by_xsi_type(anonymous, local, admin):
+    # as CumulusCI makes a profile
+    sfdc = local.select("UserLicense", LicenseDefinitionKey="SFDC")[0]["Id"]
+    body = (
+        f'<create><sObjects xmlns:o="{OBJECTS}" xsi:type="o:Profile"><Name>Blank</Name>'
+        f"<UserLicenseId>{sfdc}</UserLicenseId></sObjects></create>"
+    )
+    about = header(local.start_session(admin).token)
+    made = call(anonymous.session, body, headers=about, version="62.0", checked=False)
+    assert results(made) == [("true", None)]
+    assert local.find("Profile", Name="Blank")
+
+
 def test_what_beatbox_writes_is_understood(raw, local, admin):
     account = local.insert("Account", {"Name": "Acme"}, by=admin)
     assert results(raw(f"<delete><id>{account}</id></delete>")) == [("true", None)]
