@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, request
 from provisioner.emulator import (
     auth,
     bulk,
+    bulk1_chunks,
     bulk1_data,
     bulk_age,
     bulk_jobs,
@@ -144,6 +145,9 @@ def _create(org: Org, version: int) -> tuple[str, dict[str, Any]]:
         raise AsyncError("InvalidJob", error.message.removeprefix("InvalidJob : ")) from None
     # simple-salesforce sends the number of the mode, others its name.
     serial = str(body.get("concurrencyMode")) in {"Serial", "1"}
+    chunking = None
+    if operation in {"query", "queryAll"}:
+        chunking = bulk1_chunks.asked(request.headers.get("Sforce-Enable-PKChunking", ""), version)
     job = bulk_jobs.create(
         org,
         g.session.user_id,
@@ -155,6 +159,8 @@ def _create(org: Org, version: int) -> tuple[str, dict[str, Any]]:
         content_type=content,
         external_id=key.name if key else None,
         concurrency="Serial" if serial else "Parallel",
+        chunk_size=chunking.size if chunking else 0,
+        chunk_start=chunking.start if chunking else "",
     )
     return "jobInfo", _job_info(job, [])
 
@@ -169,7 +175,7 @@ def _end(org: Org, job: Job) -> Job:
     if state == "Aborted":
         for batch in bulk_jobs.batches(org, job):
             if batch.state == "Queued":
-                bulk_jobs.end_batch(org, batch, None, state="Not Processed")
+                bulk_jobs.end_batch(org, batch, None, state="NotProcessed")
     return bulk_jobs.change(org, job, state=state)
 
 
@@ -191,7 +197,12 @@ def _add(org: Org, job: Job) -> Batch:
         raise AsyncError(
             "ClientInputError", f"Failed to read request. Exceeded max size limit of {_MOST_BYTES}"
         )
-    return bulk_jobs.add_batch(org, job, raw.decode(errors="replace"))
+    text = raw.decode(errors="replace")
+    with org.transaction():
+        batch = bulk_jobs.add_batch(org, job, text)
+        if job.chunk_size:
+            bulk1_chunks.split(org, job, batch, text)
+    return batch
 
 
 def _job(org: Org, id_: str) -> Job:

@@ -43,6 +43,8 @@ class Job:
     processed: int = 0
     failed: int = 0
     milliseconds: int = 0
+    chunk_size: int = 0  # ids in one batch of a chunked query of Bulk 1.0
+    chunk_start: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,19 @@ def normal(text: object) -> str | None:
     return _normal(text) if isinstance(text, str) else None
 
 
+def after(id15: str, count: int) -> str:
+    """The 15-character id that many after this one, of the same kind."""
+    number = 0
+    for char in id15[3:]:
+        number = number * len(_DIGITS) + _DIGITS.index(char)
+    digits = ""
+    number += count
+    for _ in id15[3:]:
+        number, digit = divmod(number, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return id15[:3] + digits
+
+
 @lru_cache(maxsize=16)
 def _seven(number: int) -> str:
     digits = ""

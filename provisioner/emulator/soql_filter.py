@@ -87,7 +87,8 @@ class Filter:
         bound = self._bind(operand, field, value)
         if bound is None:
             return f"{column} IS {'NOT ' if operator == '!=' else ''}NULL"
-        if operator in {"<", ">", "<=", ">="} and field.type in {"id", "reference"}:
+        # Ids of their own are in an order: Bulk API guide, "PK Chunking Header" [V]
+        if operator in {"<", ">", "<=", ">="} and field.type == "reference":
             raise self._wrong_operator(operand, field)
         if field.is_text and operator not in {"=", "!="}:
             self.params.append(texts.sortkey(bound))
@@ -97,7 +98,8 @@ class Filter:
         self.params.append(bound)
         if operator == "!=":
             return f"{column} IS NOT ?"
-        return f"COALESCE({column} {operator} ?, 0)" if operator != "=" else f"{column} = ?"
+        plain = operator == "=" or column == f'{self.scope.root}."Id"'  # so that its index is used
+        return f"{column} {operator} ?" if plain else f"COALESCE({column} {operator} ?, 0)"
 
     def _among(self, operand: Ref | Call, values: tuple[Value, ...], *, negated: bool) -> str:
         column, field = self._operand(operand)

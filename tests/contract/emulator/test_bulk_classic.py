@@ -203,7 +203,7 @@ def test_an_aborted_job_does_nothing_more(classic, rest):
     job = classic.job("insert")
     batch = classic.batch(job, "Name\nA\n")
     classic.xml("POST", f"/{job}", f'<jobInfo xmlns="{NAMESPACE}"><state>Aborted</state></jobInfo>')
-    assert text(classic.xml("GET", f"/{job}/batch/{batch}"), "state") == "Not Processed"
+    assert text(classic.xml("GET", f"/{job}/batch/{batch}"), "state") == "NotProcessed"
     assert rest.rows("SELECT Id FROM Account") == []
     body = f'<jobInfo xmlns="{NAMESPACE}"><state>Closed</state></jobInfo>'
     assert classic.refusal("POST", f"/{job}", body)[1] == "InvalidJobState"
@@ -236,3 +236,75 @@ def test_refusals_in_the_kind_of_the_request(classic, rest, anonymous):
         classic.refusal("POST", f"/{job}/batch", "Name\nA\n", "text/csv")[1] == "ClientInputError"
     )
     assert classic.refusal("GET", f"/{job}/batch/7510")[1] == "InvalidBatch"
+
+
+# -- PK chunking -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chunked(classic):
+    """Starts a query job with the header; gives its id and its batches after one query."""
+
+    def run(soql, header, sobject="Account"):
+        body = (
+            f'<jobInfo xmlns="{NAMESPACE}"><operation>query</operation>'
+            f"<object>{sobject}</object><contentType>CSV</contentType></jobInfo>"
+        )
+        made = classic.send("POST", "", body, **{"Sforce-Enable-PKChunking": header})
+        assert made.status_code == 201, made.text
+        job = text(ET.fromstring(made.text), "id")
+        first = classic.xml("POST", f"/{job}/batch", soql, "text/csv")
+        assert text(first, "state") == "Queued"
+        return job, list(classic.xml("GET", f"/{job}/batch"))
+
+    return run
+
+
+def names(classic, job, batch):
+    id_ = text(batch, "id")
+    (result,) = classic.xml("GET", f"/{job}/batch/{id_}/result")
+    found = classic.send("GET", f"/{job}/batch/{id_}/result/{result.text}").text
+    return [line.strip('"') for line in found.splitlines()[1:]]
+
+
+def test_a_query_is_split_by_ids(classic, chunked, rest):
+    made = [rest.create("Account", Name=f"A{n}") for n in range(5)]
+    job, (original, *chunks) = chunked("SELECT Name FROM Account", "chunkSize=2")
+    assert text(original, "state") == "NotProcessed"
+    assert [text(one, "state") for one in chunks] == ["Completed"] * 3
+    assert [names(classic, job, one) for one in chunks] == [["A0", "A1"], ["A2", "A3"], ["A4"]]
+    sent = classic.send("GET", f"/{job}/batch/{text(chunks[1], 'id')}/request").text
+    low, high = made[2][:15], made[4][:15]
+    assert sent == f"SELECT Name FROM Account WHERE Id >= '{low}' AND Id < '{high}'"
+    assert classic.refusal("GET", f"/{job}/batch/{text(original, 'id')}/result")[1] == (
+        "InvalidBatch"
+    )
+    info = classic.xml("GET", f"/{job}")
+    assert (text(info, "numberBatchesTotal"), text(info, "numberRecordsProcessed")) == ("4", "5")
+
+
+def test_a_chunked_query_keeps_its_condition_and_begins_where_it_is_told(classic, chunked, rest):
+    made = [rest.create("Account", Name=f"A{n}") for n in range(6)]
+    rest("DELETE", f"/sobjects/Account/{made[3]}")
+    soql = "SELECT Name FROM Account WHERE Name != 'A4' OR Name = 'A5'"
+    job, (_, *chunks) = chunked(soql, f"TRUE; chunkSize=3; startRow={made[2]}")
+    assert [names(classic, job, one) for one in chunks] == [["A2"], ["A5"]]
+    assert len(chunked("SELECT Id FROM Account", "true")[1]) == 2
+    assert len(chunked("SELECT Id FROM Account", "FALSE")[1]) == 1
+
+
+def test_what_can_not_be_split(classic, chunked, rest):
+    for n in range(3):
+        rest.create("Account", Name=f"A{n}")
+    job, (only,) = chunked("SELECT Name FROM Account ORDER BY Name DESC", "chunkSize=1")
+    assert names(classic, job, only) == ["A2", "A1", "A0"]
+    _, (wrong,) = chunked("SELECT Nope FROM Account WHERE", "chunkSize=1")
+    assert text(wrong, "state") == "Failed"
+    _, (other,) = chunked("SELECT Id FROM Profile", "chunkSize=1", "Profile")
+    assert (text(other, "state"), text(other, "stateMessage")) == (
+        "Failed", "InvalidBatch : PK chunking is not supported for Profile",
+    )  # fmt: skip
+    body = "<jobInfo><operation>query</operation><object>Account</object></jobInfo>"
+    for value in ("chunkSize=250001", "chunkSize=x", "startRow=1", "size=3"):
+        header = {"Sforce-Enable-PKChunking": value}
+        assert classic.refusal("POST", "", body, **header)[:2] == (400, "InvalidJob")

@@ -259,3 +259,14 @@ def test_a_string_has_at_most_4000_characters(rest, where):
     assert rest.refusal("GET", "/query", params={"q": soql.format("x" * 4001)})[:2] == (
         400, "MALFORMED_QUERY",
     )  # fmt: skip
+
+
+def test_ids_are_in_an_order(rest):
+    ids = [rest.create("Account", Name=f"A{n}") for n in range(4)]
+    for operator, found in (("<", ids[:2]), ("<=", ids[:3]), (">", ids[3:]), (">=", ids[2:])):
+        for shown in (ids[2], ids[2][:15]):
+            soql = f"SELECT Id FROM Account WHERE Id {operator} '{shown}' ORDER BY Id"
+            assert [row["Id"] for row in rest.rows(soql)] == found
+    contact = rest.create("Contact", LastName="Doe")
+    soql = f"SELECT Id FROM Contact WHERE NOT Account.Id > '{ids[0]}'"
+    assert [row["Id"] for row in rest.rows(soql)] == [contact]
