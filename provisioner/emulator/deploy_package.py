@@ -52,9 +52,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The components that a package.xml names, by type, in its order."""
+    """The components that a package.xml names, by type, in its order, and the version it is of."""
 
     types: Mapping[str, tuple[str, ...]]
+    version: float = 0.0
 
     def names(self, type_name: str) -> tuple[str, ...]:
         return self.types.get(type_name, ())
@@ -192,7 +193,14 @@ def _manifest(
         # guess
         message = "Required field is missing: version"
         problems.append(Problem(f"{root}{name}", message, name, line=1, column=1))
-    return Manifest(types)
+    return Manifest(types, _version(values.get("version", "")))
+
+
+def _version(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def placed(error: InvalidXml, text: bytes) -> InvalidXml:

@@ -16,6 +16,7 @@ from provisioner.emulator import (
     deploy_package,
     deploy_parts,
     describe,
+    type_versions,
 )
 from provisioner.emulator.deploy_package import MANIFEST, Problem
 from provisioner.emulator.deploy_parts import ORDER
@@ -96,8 +97,15 @@ def _steps(
     parts: list[Part] = []
     for package in packages:
         held, wrong = deploy_parts.parts(package, allow_missing=options.allow_missing_files)
-        parts += held
+        parts += [part for part in held if _is_known(package, part)]
         problems += wrong
+        problems += [
+            # words of many public logs of deployments [V]
+            Problem(part.file, "Not available for deploy for this API version", part.full_name,
+                    part.type)
+            for part in held
+            if not _is_known(package, part)
+        ]  # fmt: skip
     for name in deploy_package.DESTRUCTIVE[:2]:
         _delete_all(org, packages, name, by, done, problems)
     ordered = sorted(parts, key=lambda part: part.rank)
@@ -114,6 +122,11 @@ def _steps(
         Problem("", f"No ApexClass named {test} found", test, "ApexClass") for test in options.tests
     ]
     return done, problems
+
+
+def _is_known(package: Package, part: Part) -> bool:
+    """Whether the version that the manifest is of has the type (Metadata guide, "version")."""
+    return type_versions.knows(package.manifest.version, part.type)
 
 
 def _save_all(org: Org, parts: list[Part], by: str) -> tuple[list[_Done], list[Problem]]:

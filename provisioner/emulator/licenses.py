@@ -120,6 +120,10 @@ SITE_PROFILES: Final = (
     StandardProfile("Customer Community Plus User", "Customer Community Plus User",
                     "PID_Customer_Community_Plus"),
     StandardProfile("Partner Community User", "Partner Community User", "PID_Partner_Community"),
+    # Of licences that the org has from its first day; the names: platform reference 3.5 [V], that
+    # their profiles are there with Digital Experiences and not before: guess.
+    StandardProfile("Gold Partner User", "Gold Partner User", "PID_STRATEGIC_PRM"),
+    StandardProfile("Silver Partner User", "Silver Partner User", "PID_TACTICAL_PRM"),
 )  # fmt: skip
 SITE_SEATS: Final = 5
 

@@ -12,11 +12,26 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, request
 from lxml import etree
 
-from provisioner.emulator import components, context, limits, metadata_files, soap, transport
+from provisioner.emulator import (
+    components,
+    context,
+    limits,
+    metadata_files,
+    soap,
+    transport,
+    type_versions,
+)
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rest import NEWEST, OLDEST
 from provisioner.emulator.soap import Fault
-from provisioner.emulator.wsdl import NAMESPACE, Component, InvalidXml, Value, wsdl
+from provisioner.emulator.wsdl import (
+    NAMESPACE,
+    Component,
+    InvalidXml,
+    Value,
+    type_attribute,
+    wsdl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +42,9 @@ if TYPE_CHECKING:
 blueprint = Blueprint("metadata", __name__)
 
 _COMPONENTS_PER_CALL: Final = 10  # platform reference 4.4 [V]
+_MORE_PER_CALL: Final = dict.fromkeys(("CustomApplication", "CustomMetadata"), 200)  # as above
 _LISTS_PER_CALL: Final = 3  # platform reference 4.4 [V]
 _LARGEST: Final = 52_428_800  # bytes of a SOAP call, platform reference 4.5 [V]
-_SINCE: Final = {  # platform reference 1.4, 1.5 [V]; Metadata guide
-    "CommunitiesSettings": 47,
-    "DigitalExperience": 56,
-    "DigitalExperienceBundle": 56,
-    "DigitalExperienceConfig": 56,
-    "ExperienceBundle": 46,
-    "ExperienceBundleSettings": 46,
-    "SiteDotCom": 30,
-}
 _PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, platform reference 4.4 [V]
 
 
@@ -181,7 +188,7 @@ def _delete(call: _Call, _: Any, values: Value) -> Value:
         return {}
 
     names = values.get("fullNames", [])
-    _check_count(names)
+    _check_count(names, values["type"])
     kind = _kind(call, values["type"])
     parts = [(kind, Component(values["type"], {"fullName": name})) for name in names]
     return {"result": _saved(call, parts, delete)}
@@ -200,7 +207,7 @@ def _rename(call: _Call, _: Any, values: Value) -> Value:
 
 def _read(call: _Call, _: Any, values: Value) -> Value:
     names = values.get("fullNames", [])
-    _check_count(names)
+    _check_count(names, values["type"])
     kind = _kind(call, values["type"])
     found = [kind.read(call.org, name) for name in names]
     records = [None if one is None else Component(values["type"], one) for one in found]
@@ -286,7 +293,7 @@ def _parts(call: _Call, body: Any) -> list[tuple[components.Kind, Component]]:
         if node.tag != f"{{{NAMESPACE}}}metadata":
             name = etree.QName(body).localname
             raise InvalidXml(f"Element {node.tag} invalid at this location in type {name}")
-    _check_count(nodes)
+    _check_count(nodes, _type_of(nodes))
     read = [wsdl().read_component(node) for node in nodes]
     if len({component.type for component in read}) > 1:
         # platform reference 4.4: one type per call [V], text guess
@@ -296,6 +303,12 @@ def _parts(call: _Call, body: Any) -> list[tuple[components.Kind, Component]]:
             # certinia/apex-mdapi issue 41 [V]
             raise Fault("sf:UNKNOWN_EXCEPTION", "null: Required field is missing: fullName")
     return [(_kind(call, component.type), component) for component in read]
+
+
+def _type_of(nodes: list[Any]) -> str:
+    """The type that the first component says it is of, without its prefix."""
+    written = str(nodes[0].get(type_attribute, "")) if nodes else ""
+    return written.rpartition(":")[2]
 
 
 def _saved(
@@ -358,19 +371,20 @@ def _rolled_back(result: Value) -> Value:
     return {"errors": [problem], "fullName": result["fullName"], "success": False}
 
 
-def _check_count(items: list[Any]) -> None:
-    if len(items) > _COMPONENTS_PER_CALL:
+def _check_count(items: list[Any], type_name: str) -> None:
+    most = _MORE_PER_CALL.get(type_name, _COMPONENTS_PER_CALL)
+    if len(items) > most:
         # text quoted in a public Java client of this API [V]
         raise Fault(
             "sf:EXCEEDED_ID_LIMIT",
             "EXCEEDED_ID_LIMIT: record limit reached. cannot submit more than"
-            f" {_COMPONENTS_PER_CALL} records in this operation",
+            f" {most} records in this operation",
         )
 
 
 def _kind(call: _Call, type_name: str) -> components.Kind:
     kind = components.kind(call.org, type_name)
-    if kind is not None and call.version < _SINCE.get(type_name, 0):
+    if kind is not None and not type_versions.knows(call.version, type_name):
         # as a type that the version does not know, below [I]
         raise Fault("sf:INVALID_TYPE", f"INVALID_TYPE: Unknown type:{type_name}")
     if kind is None:

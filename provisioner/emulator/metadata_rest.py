@@ -10,6 +10,7 @@ from flask import request
 from provisioner.emulator import components, deploy
 from provisioner.emulator.api import Answer
 from provisioner.emulator.errors import SalesforceError, not_found
+from provisioner.emulator.wsdl import wsdl
 
 if TYPE_CHECKING:
     from provisioner.emulator.api import Call
@@ -82,6 +83,11 @@ def _options() -> dict[str, Any]:
     tests = options.get("runTests") or []
     if not isinstance(tests, list) or not all(isinstance(test, str) for test in tests):
         raise SalesforceError("JSON_PARSER_ERROR", "runTests must be a list of texts")  # guess
+    level, levels = options.get("testLevel"), wsdl().enum("TestLevel") or ()
+    if level is not None and level not in levels:
+        # the levels: platform reference 4.5 [V]; code and text: guess
+        message = f"testLevel must be one of {', '.join(levels)}: {level}"
+        raise SalesforceError("JSON_PARSER_ERROR", message)
     return {**options, "runTests": tests}
 
 

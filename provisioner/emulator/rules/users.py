@@ -41,7 +41,6 @@ _FEATURES: Final = ("CustomerPortal", "Networks", "PartnerPortal")
 
 def create(org: Org, by: str, row: dict[str, Any]) -> str:
     """A user of the company or of the portal, as its profile's licence says."""
-    row["Username"] = usernames.normal(row["Username"])
     _allowed_domain(org, row)
     license_ = license_of(org, row["ProfileId"])
     _not_a_guest(license_)
@@ -81,8 +80,6 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
     if merged["ProfileId"] != current["ProfileId"]:
         _may_give(org, by, current["ProfileId"], merged["ProfileId"])
     _allowed_domain(org, row)
-    if "Username" in row:
-        merged["Username"] = row["Username"] = usernames.normal(row["Username"])
     _same_contact(current, merged)
     _portal_switch(current, row)
     merged |= row

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator import columns, describe, ids
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import field_values
+from provisioner.emulator.rules import field_values, usernames
 from provisioner.emulator.rules.field_values import malformed_id
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def checked(
         row[name] = known(field, row[name])
     for field in shape.emails:
         row[field.name] = field_values.email(field, row[field.name])
+    if shape.has_username:
+        row["Username"] = usernames.normal(row["Username"])
     _references(org, sobject, shape.references, row, current)
     _unique_keys(org, sobject, shape.unique, row, current)
     return row
@@ -88,6 +90,7 @@ class _Shape:
         self.references = [f for f in fields if f.type == "reference"]
         self.sized = [(f.name, f, fits) for f in fields if (fits := field_values.bound(f))]
         self.restricted = [(f.name, f, field_values.choice(f)) for f in fields if f.restricted]
+        self.has_username = sobject.name == "User" and "Username" in found
         self.emails = [f for f in fields if f.type == "email"]
         self.unique = [f for f in fields if f.custom and "unique" in f.flags]
         self.needed = [f.name for f in sobject.fields.values() if _is_needed(f, creating=creating)]

@@ -176,6 +176,24 @@ def test_a_profile_merges(soap, rest):
     ]  # fmt: skip
 
 
+def test_a_type_younger_than_the_version_of_the_package_is_refused(soap, rest):
+    """Platform reference 1.4 [V]: CommunitiesSettings are there since 47."""
+    settings = (
+        f"{DECLARATION}<CommunitiesSettings {XMLNS}><enableNetworksEnabled>true"
+        "</enableNetworksEnabled></CommunitiesSettings>"
+    )
+    files = {"settings/Communities.settings": settings}
+    old = {"package.xml": manifest("46.0", Settings=["Communities"])} | files
+    assert problems(soap.deploy(old)) == [
+        ("settings/Communities.settings", "Communities",
+         "Not available for deploy for this API version"),
+    ]  # fmt: skip
+    assert rest("GET", "/sobjects/Network/describe")[0] == 404
+    new = {"package.xml": manifest("47.0", Settings=["Communities"])} | files
+    assert problems(soap.deploy(new)) == []
+    assert rest("GET", "/sobjects/Network/describe")[0] == 200
+
+
 def test_a_user_of_a_new_profile_sees_what_the_standard_one_shows(soap, rest, local, person):
     """Metadata API guide, "Special Behavior in Deployments" [V]; empty ones are made by REST."""
     profile = (

@@ -84,6 +84,8 @@ def test_what_is_no_deployment_is_refused(rest):
     assert post(rest, body="{")[0] == 400
     assert post(rest, body="[]")[0] == 400
     assert post(rest, body={"deployOptions": {"runTests": 1}})[0] == 400
+    assert post(rest, body={"deployOptions": {"testLevel": "RunSomeTests"}})[0] == 400
+    assert post(rest, body={"deployOptions": {"testLevel": "RunLocalTests"}})[0] == 201
     assert rest("POST", "/metadata/deployRequest", files={"other": b"x"})[0] == 400
     assert rest("POST", "/sobjects/Account", files={"other": b"x"})[0] == 415
 

@@ -191,6 +191,12 @@ READ = "<readMetadata><type>{}</type><fullNames>Org</fullNames></readMetadata>"
                 ),
             ),
         ),
+        (  # 200 of these in one call, which this org has none of
+            "<readMetadata><type>CustomMetadata</type>"
+            + "<fullNames>x</fullNames>" * 200
+            + "</readMetadata>",
+            ("sf:INVALID_TYPE", "INVALID_TYPE: Cannot use: CustomMetadata in this organization"),
+        ),
         (
             create("Profile", "<custom>true</custom>"),
             ("sf:UNKNOWN_EXCEPTION", "null: Required field is missing: fullName"),

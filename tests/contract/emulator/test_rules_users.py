@@ -162,14 +162,46 @@ def test_a_wrong_user_is_refused_and_nothing_is_left(rest, person, profiles, cha
     assert rest.rows("SELECT IsCustomerPortal FROM Account") == [{"IsCustomerPortal": False}]
 
 
-def test_refusals_come_in_order(rest, person):
-    """Several mistakes at once: an unknown field is told before anything else."""
-    values = {**person, "Nope": 1, "ProfileId": "BadValue", "Email": "bad"}
-    codes = []
-    for name in ("Nope", "ProfileId", None):
-        codes.append(rest.refusal("POST", "/sobjects/User", values)[1])
-        values.pop(name, None)
-    assert codes == ["INVALID_FIELD", "MALFORMED_ID", "REQUIRED_FIELD_MISSING"]
+def test_refusals_come_in_order(rest, local, person, profiles, jane):
+    """Platform reference 11.3: every mistake at once, then one less each time."""
+    (account,) = rest.rows("SELECT Id FROM Account")
+    new = rest.create("Contact", LastName="New", AccountId=account["Id"])
+    names = {"Username": "norole@acme.example", "ProfileId": profiles["System Administrator"]}
+    owner = rest.create("User", **{k: v for k, v in person.items() if k != "ContactId"} | names)
+    of_norole = rest.create("Account", Name="Owned without a role", OwnerId=owner)
+    steps = (
+        ({"Nope": None}, "INVALID_FIELD"),
+        ({"UserType": None}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        ({"ProfileId": "00eLo0000009999"}, "MALFORMED_ID"),
+        ({"LastName": "Doe"}, "REQUIRED_FIELD_MISSING"),
+        ({"Alias": "jdoe"}, "STRING_TOO_LONG"),
+        ({"LocaleSidKey": "en_US"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
+        ({"Email": "jane@acme.example"}, "INVALID_EMAIL_ADDRESS"),
+        ({"Username": "norole@acme.example"}, "FIELD_INTEGRITY_EXCEPTION"),
+        ({"ProfileId": profiles[HIGH_VOLUME]}, "INVALID_CROSS_REFERENCE_KEY"),
+        ({"ContactId": person["ContactId"]}, "INVALID_CROSS_REFERENCE_KEY"),
+        ({"ContactId": rest.create("Contact", LastName="Poor", AccountId=of_norole)},
+         "PORTAL_USER_ALREADY_EXISTS_FOR_CONTACT"),
+        ({"ContactId": new}, "UNKNOWN_EXCEPTION"),
+        ({"PortalRole": None}, "FIELD_INTEGRITY_EXCEPTION"),
+        ({}, "LICENSE_LIMIT_EXCEEDED"),
+        ({"Username": "fresh@acme.example"}, "DUPLICATE_USERNAME"),
+    )  # fmt: skip
+    values = {
+        **person, "Nope": 1, "UserType": "Standard", "ProfileId": "BadValue", "LastName": None,
+        "Alias": "jdoe56789", "LocaleSidKey": "xx", "Email": "bad", "Username": "bad",
+        "ContactId": None, "PortalRole": "Worker",
+    }  # fmt: skip
+    seats = 'UPDATE "UserLicense" SET "TotalLicenses" = ? WHERE "LicenseDefinitionKey" LIKE ?'
+    local.execute(seats, (1, "PID_High_Volume%"))
+    for change, code in steps:
+        given = {name: value for name, value in values.items() if value is not None}
+        assert rest.refusal("POST", "/sobjects/User", given)[1] == code
+        values |= change
+        if code == "LICENSE_LIMIT_EXCEEDED":
+            local.execute(seats, (100, "PID_High_Volume%"))
+    given = {name: value for name, value in values.items() if value is not None}
+    assert rest("POST", "/sobjects/User", given)[0] == 201
 
 
 def test_one_portal_user_for_a_contact(rest, person, profiles, jane):

@@ -399,3 +399,12 @@ def test_a_username_of_another_org_is_free_for_customers_of_sites_only(
     assert rest.refusal("POST", "/sobjects/User", wanted)[1] == "DUPLICATE_USERNAME"
     saved_setting("enableUsernameUniqForOrgPref")
     assert rest("POST", "/sobjects/User", wanted)[0] == 201
+
+
+def test_the_old_partner_licences_have_their_profiles(rest, sites_on):
+    """Platform reference 3.5 [V]: licences that the org has, their profiles and what they make."""
+    for name in ("Gold Partner", "Silver Partner"):
+        (profile,) = rest.rows(
+            f"SELECT Id, UserType, UserLicense.Name FROM Profile WHERE Name = '{name} User'"
+        )
+        assert (profile["UserType"], profile["UserLicense"]["Name"]) == ("PowerPartner", name)
