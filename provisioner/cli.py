@@ -7,11 +7,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from provisioner.formats import ENDINGS, GRAPHS, REPORTS, SHELLS
+from provisioner import option_groups, option_values
+from provisioner.formats import GRAPHS, REPORTS, SHELLS
 from provisioner.status import DONE, WRONG
 
 _EPILOG = """\
@@ -107,13 +107,13 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 
 def _validate(parser: argparse.ArgumentParser) -> None:
-    _spec(parser)
-    _format(parser, *REPORTS)
-    _report(parser)
+    option_groups.spec(parser)
+    option_groups.formats(parser, *REPORTS)
+    option_groups.report(parser)
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
-    _folder(parser)
+    option_groups.folder(parser)
     parser.add_argument(
         "--env",
         metavar="NAME",
@@ -122,14 +122,14 @@ def _plan(parser: argparse.ArgumentParser) -> None:
         help="environments/NAME.yaml of the spec (default: local); more than one are planned "
         "side by side",
     )
-    _parts(parser)
-    _format(parser, *REPORTS)
-    _report(parser)
-    _bounds(parser)
-    _no_email(parser)
-    _log(parser)
+    option_groups.parts(parser)
+    option_groups.formats(parser, *REPORTS)
+    option_groups.report(parser)
+    option_groups.bounds(parser)
+    option_groups.no_email(parser)
+    option_groups.log(parser)
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
-    _valid_for(parser)
+    option_groups.valid_for(parser)
     parser.add_argument(
         "--detailed-exitcode", action="store_true", help="exit with 2 when there are changes"
     )
@@ -139,9 +139,9 @@ def _apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "spec", nargs="?", metavar="SPEC or PLAN", help="the spec's folder, or a saved plan"
     )
-    _environment(parser)
-    _parts(parser)
-    _bounds(parser)
+    option_groups.environment(parser)
+    option_groups.parts(parser)
+    option_groups.bounds(parser)
     parser.add_argument(
         "--approval",
         metavar="LABEL",
@@ -150,17 +150,17 @@ def _apply(parser: argparse.ArgumentParser) -> None:
         help="what the plan was approved as, where the policy asks for it; repeatable",
     )
     parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
-    _no_email(parser)
+    option_groups.no_email(parser)
     parser.add_argument(
         "--verify-real-org",
         action="store_true",
         help="log the canaries under `verify:` in to an org that is not a local one, too",
     )
-    _report(parser)
-    _log(parser)
+    option_groups.report(parser)
+    option_groups.log(parser)
     parser.add_argument(
         "--lease-wait",
-        type=_seconds,
+        type=option_values.seconds,
         default=0.0,
         metavar="SECONDS",
         help="wait so long for another apply to this org to end (default 0: do not wait)",
@@ -180,7 +180,10 @@ def _revert(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reason", metavar="TEXT", help="why `--ignore` leaves it alone")
     parser.add_argument(
-        "--until", metavar="DAY", type=_day, help="through which day, such as 2026-12-31"
+        "--until",
+        metavar="DAY",
+        type=option_values.day,
+        help="through which day, such as 2026-12-31",
     )
     parser.add_argument(
         "--adopt",
@@ -190,100 +193,33 @@ def _revert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--revert", metavar="FILE", help="save the plan that takes the differences back"
     )
-    _valid_for(parser)
+    option_groups.valid_for(parser)
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", help="a file that `plan --out` wrote")
-    _format(parser, *REPORTS)
-    _report(parser)
-
-
-def _parts(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--target",
-        metavar="ADDRESS",
-        action="append",
-        default=[],
-        help="only this resource and what it needs, such as `contact/jane` or `user/*`; repeatable",
-    )
-    parser.add_argument(
-        "--exclude",
-        metavar="ADDRESS",
-        action="append",
-        default=[],
-        help="all but this resource and what can not be without it; repeatable",
-    )
-
-
-def _bounds(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--policy",
-        metavar="RULE=VALUE",
-        action="append",
-        default=[],
-        help="a rule of the environment's policy for this run, such as `max_changes=20`, "
-        "`frozen=settings` or `windows=off`; repeatable",
-    )
-    _org_id(parser)
-
-
-def _org_id(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--pin",
-        action="store_true",
-        help="write the org's Id into the environment's file, which is for no other from then on",
-    )
-    parser.add_argument(
-        "--allow-org", metavar="ID", help="go on with this org, whatever the environment is for"
-    )
-
-
-def _valid_for(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--valid-for",
-        metavar="TIME",
-        type=_duration,
-        default=timedelta(days=7),
-        help="how long the saved plan can be applied: 30m, 12h, 7d (the default)",
-    )
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a day such as 2026-12-31") from None
-
-
-def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a time such as 30m, 12h or 7d")
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
-
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    option_groups.formats(parser, *REPORTS)
+    option_groups.report(parser)
 
 
 def _drift(parser: argparse.ArgumentParser) -> None:
-    _spec(parser)
-    _parts(parser)
-    _org_id(parser)
+    option_groups.spec(parser)
+    option_groups.parts(parser)
+    option_groups.org_id(parser)
     _revert(parser)
     # Nothing is changed by it, so that no rule speaks.
     parser.set_defaults(policy=[])
-    _format(parser, *REPORTS)
-    _report(parser)
-    _log(parser)
+    option_groups.formats(parser, *REPORTS)
+    option_groups.report(parser)
+    option_groups.log(parser)
 
 
 def _graph(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "spec", nargs="?", metavar="SPEC or PLAN", help="the spec's folder, or a saved plan"
     )
-    _environment(parser)
-    _format(parser, *GRAPHS)
+    option_groups.environment(parser)
+    option_groups.formats(parser, *GRAPHS)
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
@@ -296,21 +232,24 @@ to have it in every new shell:
 
 
 def _url(parser: argparse.ArgumentParser) -> None:
-    _spec(parser)
-    _format(parser, "text", "json")
+    option_groups.spec(parser)
+    option_groups.formats(parser, "text", "json")
     parser.add_argument("--qr", action="store_true", help="draw each address as a QR code, too")
 
 
 def _explain(parser: argparse.ArgumentParser) -> None:
     login = _only(parser, "login", "every thing a login needs, and whether it is there")
     login.add_argument("user", metavar="USER", help="a username, or a key under `users:`")
-    _spec_option(login)
+    option_groups.spec_option(login)
     login.add_argument("--portal", metavar="NAME", help="the portal or site to log in to")
     login.add_argument("--error", metavar="TEXT", help="what the user saw: start from that")
     login.add_argument(
-        "--ip", metavar="ADDRESS", type=_address, help="the address that the user logs in from"
+        "--ip",
+        metavar="ADDRESS",
+        type=option_values.address,
+        help="the address that the user logs in from",
     )
-    _format(login, "text", "json", "markdown")
+    option_groups.formats(login, "text", "json", "markdown")
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:
@@ -321,7 +260,7 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         metavar="USER",
         help="usernames, or keys under `users:` (default: the canaries under `verify:`)",
     )
-    _spec_option(login)
+    option_groups.spec_option(login)
     login.add_argument("--portal", metavar="NAME", help="the portal or site to log in to")
     given = login.add_mutually_exclusive_group()
     given.add_argument("--password-env", metavar="NAME", help="the variable with the password")
@@ -329,21 +268,15 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     login.add_argument(
         "--real-org", action="store_true", help="log in to an org that is not a local one, too"
     )
-    _format(login, "text", "json")
+    option_groups.formats(login, "text", "json")
 
 
 def _password(parser: argparse.ArgumentParser) -> None:
     reset = _only(parser, "reset", "end the passwords of users, and have new ones mailed")
     reset.add_argument("users", nargs="+", metavar="USER", help="usernames, or keys under `users:`")
-    _spec_option(reset)
+    option_groups.spec_option(reset)
     reset.add_argument("--unlock", action="store_true", help="end a lock-out, too")
     reset.add_argument("--auto-approve", action="store_true", help="do not ask before sending")
-
-
-def _no_email(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--no-email", action="store_true", help="hold back what sends mail: it stays due"
-    )
 
 
 def _only(parser: argparse.ArgumentParser, name: str, text: str) -> argparse.ArgumentParser:
@@ -353,26 +286,12 @@ def _only(parser: argparse.ArgumentParser, name: str, text: str) -> argparse.Arg
     return _command(commands, name, text)
 
 
-def _spec_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--spec", metavar="SPEC", help="the spec's folder (default: the one in specs/)"
-    )
-    _environment(parser)
-
-
-def _address(text: str) -> str:
-    import ipaddress
-
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"`{text}` is no IP address") from None
-
-
 def _org(parser: argparse.ArgumentParser) -> None:
     commands = _commands(parser, "org_command")
     serve = _command(commands, "serve", "serve the local org on loopback")
-    serve.add_argument("--port", type=_port, default=8787, help="the port (default 8787)")
+    serve.add_argument(
+        "--port", type=option_values.port, default=8787, help="the port (default 8787)"
+    )
     serve.add_argument(
         "--control", action="store_true", help="open /emulator/: reset, clock, faults, outbox"
     )
@@ -380,10 +299,10 @@ def _org(parser: argparse.ArgumentParser) -> None:
         "--https", action="store_true", help="speak https, with a certificate made for it"
     )
     show = _command(commands, "show", "print how to log in to the local org")
-    _format(show, "text", "json")
+    option_groups.formats(show, "text", "json")
     _command(commands, "reset", "start over with a new local org")
     coverage = _command(commands, "coverage", "print what the local org serves, by its code")
-    _format(coverage, "text", "json")
+    option_groups.formats(coverage, "text", "json")
 
 
 def _commands(parser: argparse.ArgumentParser, dest: str) -> Any:
@@ -398,92 +317,25 @@ def _journal(parser: argparse.ArgumentParser) -> None:
     )
     commands.required = True
     listed = _command(commands, "list", "list the runs of apply that have a journal here")
-    _format(listed, "text", "json")
+    option_groups.formats(listed, "text", "json")
     show = _command(commands, "show", "show what one run wrote, write by write")
     show.add_argument("run", nargs="?", metavar="RUN", help="the run (default: the newest)")
-    _format(show, "text", "json")
+    option_groups.formats(show, "text", "json")
     tidy = _command(commands, "tidy", "delete old journals; those in doubt stay")
     tidy.add_argument(
-        "--keep", type=_count, default=100, metavar="N", help="how many to keep (default 100)"
+        "--keep",
+        type=option_values.count,
+        default=100,
+        metavar="N",
+        help="how many to keep (default 100)",
     )
 
 
 def _lease(parser: argparse.ArgumentParser) -> None:
     commands = _commands(parser, "lease_command")
     show = _command(commands, "show", "show who is applying to the org")
-    _spec(show)
-    _format(show, "text", "json")
-    _spec(_command(commands, "break", "take the lease away from a run that is no more"))
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1_000_000:
-        raise argparse.ArgumentTypeError(f"`{text}` is no number of seconds")
-    return seconds
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"`{text}` is not a number")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a port: 0 (any) to 65535")
-    return int(text)
-
-
-def _spec(parser: argparse.ArgumentParser) -> None:
-    _folder(parser)
-    _environment(parser)
-
-
-def _folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "spec", nargs="?", metavar="SPEC", help="the spec's folder (default: the one in specs/)"
+    option_groups.spec(show)
+    option_groups.formats(show, "text", "json")
+    option_groups.spec(
+        _command(commands, "break", "take the lease away from a run that is no more")
     )
-
-
-def _environment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--env", metavar="NAME", help="environments/NAME.yaml of the spec (default: local)"
-    )
-
-
-def _format(parser: argparse.ArgumentParser, *formats: str) -> None:
-    parser.add_argument(
-        "--format", choices=formats, default=formats[0], help=f"{', '.join(formats)}"
-    )
-
-
-def _report(parser: argparse.ArgumentParser) -> None:
-    endings = ", ".join(f"{ending} ({what})" for ending, what in ENDINGS.items())
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        action="append",
-        default=[],
-        type=_report_file,
-        help=f"also write it to a file, in the format of its ending: {endings}; may be repeated",
-    )
-
-
-def _log(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--log-format",
-        choices=("text", "json"),
-        default="text",
-        help="what stderr gets: text for people, or one JSON event per step and request",
-    )
-    parser.add_argument("--log-file", metavar="FILE", help="add the JSON events to a file, too")
-
-
-def _report_file(name: str) -> str:
-    if not name.endswith(tuple(ENDINGS)):
-        raise argparse.ArgumentTypeError(f"`{name}` ends with none of {', '.join(ENDINGS)}")
-    return name
