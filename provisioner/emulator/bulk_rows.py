@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import ids, recycle_bin, rules
+from provisioner.emulator import ids, recycle_bin, repeats, rules
 from provisioner.emulator.errors import SalesforceError, ambiguous
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from provisioner.emulator.describe import Field, SObject
     from provisioner.emulator.store import Org
@@ -41,14 +41,32 @@ class Work:
 
         A record that is an error already stays one.
         """
-        seen: set[str] = set()
+        rows = list(records)
+        twice = self._twice(rows)
         with self.org.transaction():
-            return [self._one(record, seen) for record in records]
+            return [self._one(record, twice) for record in rows]
 
-    def _one(self, record: Mapping[str, Any] | SalesforceError, seen: set[str]) -> Outcome:
+    def _twice(self, rows: Sequence[Mapping[str, Any] | SalesforceError]) -> frozenset[str]:
+        if self.operation not in {"update", "upsert"}:
+            return repeats.NONE
+        name = self._named()
+        wanted = name.lower()
+        return repeats.of(
+            (
+                row[name] if name in row else _value(row, wanted)
+                for row in rows
+                if not isinstance(row, SalesforceError)
+            ),
+            name,
+        )
+
+    def _named(self) -> str:
+        return self.key.name if self.key is not None and self.operation == "upsert" else "Id"
+
+    def _one(self, record: Mapping[str, Any] | SalesforceError, twice: frozenset[str]) -> Outcome:
         if isinstance(record, SalesforceError):
             return Outcome(None, error=record)
-        given = next((v for name, v in record.items() if name.lower() == "id"), None)
+        given = _value(record, "id")
         try:
             match self.operation:
                 case "insert":
@@ -60,9 +78,10 @@ class Work:
                         )
                     return self._create(record)
                 case "update":
+                    repeats.check(given, "Id", twice)
                     return self._update(given, record)
                 case "upsert":
-                    return self._upsert(record, given, seen)
+                    return self._upsert(record, given, twice)
                 case _:
                     return self._delete(given)
         except SalesforceError as error:
@@ -90,21 +109,18 @@ class Work:
             recycle_bin.remove(self.org, id_)
         return Outcome(id_)
 
-    def _upsert(self, record: Mapping[str, Any], given: Any, seen: set[str]) -> Outcome:
+    def _upsert(self, record: Mapping[str, Any], given: Any, twice: frozenset[str]) -> Outcome:
         key = self.key
         assert key is not None, "an upsert has a key"
         if key.type == "id":
             if given is not None:
+                repeats.check(given, "Id", twice)
                 return self._update(given, record)
             return self._create({n: v for n, v in record.items() if n.lower() != "id"})
-        value = next((v for name, v in record.items() if name.lower() == key.name.lower()), None)
+        value = _value(record, key.name.lower())
         if value is None:  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
-        if str(value).lower() in seen:
-            raise SalesforceError(  # public tools that match it, simple-salesforce's notes [V]
-                "DUPLICATE_VALUE", f"Duplicate external id specified: {value}", (key.name,)
-            )
-        seen.add(str(value).lower())
+        repeats.check(value, key.name, twice)
         found = self.org.find(self.sobject.name, **{key.name: value})
         if len(found) > 1:
             raise ambiguous(key.label, key.name, found)
@@ -122,6 +138,10 @@ class Work:
         if id_ is None or id_[:3] != self.sobject.prefix:
             raise SalesforceError("MALFORMED_ID", f"bad id {given}", ())  # real jobs [Q]
         return id_
+
+
+def _value(record: Mapping[str, Any], wanted: str) -> Any:
+    return next((value for name, value in record.items() if name.lower() == wanted), None)
 
 
 def _article(word: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, ids, records, rules
+from provisioner.emulator import describe, ids, records, repeats, rules
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, ambiguous, not_found
 from provisioner.emulator.rules import visible
@@ -48,15 +48,23 @@ def _collection(call: Call) -> Answer:
         writes = [_deletion(call, name) for name in names]
         return _all(call, writes, all_or_none=call.params.get("allOrNone", "").lower() == "true")
     body = call.json()
+    given = list(_list_of_records(body))
+    twice = repeats.NONE
+    if call.method == "PATCH":
+        twice = repeats.of((_value(record, "id") for record in given), "Id")
     with call.org.transaction():  # so that the schema is read once
-        writes = [_write(call, record) for record in _list_of_records(body)]
+        writes = [_write(call, record, twice) for record in given]
     return _all(call, writes, all_or_none=bool(body.get("allOrNone")))
 
 
-def _write(call: Call, record: dict[str, Any]) -> _Write:
+def _value(record: Mapping[str, Any], wanted: str) -> Any:
+    return next((v for name, v in record.items() if name.lower() == wanted), None)
+
+
+def _write(call: Call, record: dict[str, Any], twice: frozenset[str]) -> _Write:
     sobject = _typed(call, record)
     values = {name: v for name, v in record.items() if name.lower() not in {"attributes", "id"}}
-    given = next((v for name, v in record.items() if name.lower() == "id"), None)
+    given = _value(record, "id")
 
     def create() -> dict[str, Any]:
         if given is not None:
@@ -69,6 +77,7 @@ def _write(call: Call, record: dict[str, Any]) -> _Write:
         if given is None:  # recorded: amp-labs/connectors, err-each-no-ids.json [V]
             raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
         id_ = _checked_id(sobject, str(given))
+        repeats.check(given, "Id", twice)
         rules.update(call.org, call.by, sobject, id_, values)
         return _success(id_)
 
@@ -97,26 +106,22 @@ def _deletion(call: Call, text: str) -> _Write:
 def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
     key = records.key_field(sobject, name)
     body = call.json()
-    seen: set[str] = set()
+    wanted = key.name.lower()
+    rows = list(_list_of_records(body))
+    twice = repeats.of((_value(record, wanted) for record in rows), key.name)
 
     def one(record: dict[str, Any]) -> _Write:
         if _typed(call, record).name != sobject.name:
             raise SalesforceError(  # guess
                 "INVALID_TYPE", f"every record must be of type {sobject.name}"
             )
-        value = next((v for n, v in record.items() if n.lower() == key.name.lower()), None)
-        values = {
-            n: v for n, v in record.items() if n.lower() not in {"attributes", key.name.lower()}
-        }
+        value = _value(record, wanted)
+        values = {n: v for n, v in record.items() if n.lower() not in {"attributes", wanted}}
 
         def write() -> dict[str, Any]:
             if value is None and key.type != "id":  # as remembered of real orgs [U]
                 raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
-            if value is not None and str(value).lower() in seen:
-                raise SalesforceError(  # public tools that match it, simple-salesforce's notes [V]
-                    "DUPLICATE_VALUE", f"Duplicate external id specified: {value}", (key.name,)
-                )
-            seen.add(str(value).lower())
+            repeats.check(value, key.name, twice)
             found = records.matching(call, sobject, key, value)
             if len(found) > 1:
                 raise ambiguous(key.label, key.name, found)
@@ -126,7 +131,7 @@ def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
         return sobject, write
 
     with call.org.transaction():  # so that the schema is read once
-        writes = [one(record) for record in _list_of_records(body)]
+        writes = [one(record) for record in rows]
     return _all(call, writes, all_or_none=bool(body.get("allOrNone")))
 
 

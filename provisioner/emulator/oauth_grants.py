@@ -124,21 +124,23 @@ def _by_code(org: Org) -> Grant:
 def _by_device(org: Org) -> Grant:
     """The code of a device, as often as its interval allows, until somebody has answered.
 
-    The words for it are those of RFC 8628, as the help says [V]; the descriptions: guess.
+    The words for it are those of RFC 8628, as the help says; "polling too quickly", "token exchange
+    failed": what the CLI was told (salesforcedx-docker 18, code-builder-feedback 61) [V]. Of a code
+    that is not approved yet, the description: guess.
     """
     code, now = request.form.get("code", ""), timestamp(org.now())
     found = oauth_codes.find(org, "device", code)
     if found is None:
-        raise OAuthError("invalid_grant", "expired or unknown device code")
+        raise OAuthError("invalid_grant", "token exchange failed")
     if found.user_id == oauth_codes.DENIED:
         raise OAuthError("access_denied", "end-user denied authorization")
     if found.user_id == oauth_codes.PENDING:
         oauth_codes.change(org, code, polled=now)
         if found.polled and _seconds(found.polled, now) < _POLLING - 1:
-            raise OAuthError("slow_down", "polling too quickly")
+            raise OAuthError("slow_down", "polling too quickly for the token endpoint")
         raise OAuthError("authorization_pending", "the user has not approved yet")
     if oauth_codes.take(org, "device", code) is None:
-        raise OAuthError("invalid_grant", "expired or unknown device code")
+        raise OAuthError("invalid_grant", "token exchange failed")
     _may_log_in(org, _user(org, found.user_id))
     return Grant(found.user_id, found.scope)
 

@@ -17,6 +17,7 @@ from provisioner.emulator import (
     passwords,
     records,
     recycle_bin,
+    repeats,
     rules,
 )
 from provisioner.emulator.errors import SalesforceError, ambiguous
@@ -51,18 +52,34 @@ def _create(call: Call) -> list[Any]:
 
 
 def _update(call: Call) -> list[Any]:
+    twice = _twice(call, "Id")
+
     def update(sobject: SObject, id_: str | None, values: dict[str, Any]) -> dict[str, Any]:
         if id_ is None:  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
         found = _id(sobject, id_)
+        repeats.check(id_, "Id", twice)
         rules.update(call.org, call.by, sobject, found, values)
         return {"id": found, "success": True}
 
     return _saved(call, update)
 
 
+def _twice(call: Call, name: str) -> frozenset[str]:
+    """The values of the key `name` that several records of the call have."""
+    wanted = name.lower()
+    values = (
+        (node.text or "").strip()
+        for record in call.body.iterchildren(etree.Element)
+        for node in record.iterchildren(etree.Element)
+        if etree.QName(node).localname.lower() == wanted
+    )
+    return repeats.of(values, "Id" if wanted == "id" else name)
+
+
 def _upsert(call: Call) -> list[Any]:
     name = partner_xml.text(call.body, "externalIDFieldName")
+    twice = _twice(call, name)
 
     def upsert(sobject: SObject, id_: str | None, values: dict[str, Any]) -> dict[str, Any]:
         key = sobject.field(name)
@@ -77,6 +94,7 @@ def _upsert(call: Call) -> list[Any]:
         value = next((v for n, v in values.items() if n.lower() == key.name.lower()), id_)
         if value is None and key.type != "id":  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
+        repeats.check(value, key.name, twice)
         found = records.matching(call.rest(), sobject, key, value)
         if len(found) > 1:
             raise ambiguous(key.label, key.name, found)

@@ -260,11 +260,26 @@ def test_upsert_by_a_key(bulk2, rest):
     lines = bulk2.text(info["id"], "successfulResults").splitlines()[1:]
     assert [line.split(",")[1:] for line in lines] == [
         ['"false"', "a@acme.example", "New"],
-        ['"true"', "b@acme.example", "B"],
     ]
-    assert [error.split(":")[0] for error in bulk2.failures(info["id"])] == [
-        "DUPLICATE_VALUE", "DUPLICATE_EXTERNAL_ID", "MISSING_ARGUMENT"
-    ]  # fmt: skip
+    assert [error.split(":")[:2] for error in bulk2.failures(info["id"])] == [
+        ["DUPLICATE_VALUE", "Duplicate external id specified"],
+        ["DUPLICATE_VALUE", "Duplicate external id specified"],
+        ["DUPLICATE_EXTERNAL_ID", "Email"],
+        ["MISSING_ARGUMENT", "Email not specified"],
+    ]
+
+
+def test_rows_of_one_record_fail_together_but_not_in_two_chunks(bulk2, rest):
+    id_ = rest.create("Account", Name="A")
+    info = bulk2.run(f"Id,Name\n{id_},B\n{id_[:15]},C\n", operation="update")
+    assert bulk2.failures(info["id"]) == [
+        f"DUPLICATE_VALUE:Duplicate id specified: {id_}:Id --",
+        f"DUPLICATE_VALUE:Duplicate id specified: {id_[:15]}:Id --",
+    ]
+    others = "".join(f"{rest.create('Account', Name='O')},O\n" for _ in range(199))
+    info = bulk2.run(f"Id,Name\n{id_},B\n{others}{id_},C\n", operation="update")
+    assert (info["numberRecordsProcessed"], info["numberRecordsFailed"]) == (201, 0)
+    assert rest.rows(f"SELECT Name FROM Account WHERE Id = '{id_}'") == [{"Name": "C"}]
 
 
 def test_delete_and_ids_that_nothing_has(bulk2, rest):

@@ -255,18 +255,38 @@ def test_records_are_changed_and_deleted_by_id(rest):
     assert (body[0], body[1]["Name"]) == (None, "X")
 
 
+def test_records_that_are_named_twice_are_refused_each_time(rest):
+    first, second = (
+        rest.create("Contact", LastName=name, Email=f"{name}@x.example") for name in "ab"
+    )
+    records = [record("Contact", id=id_, LastName="X") for id_ in (first, second, first[:15])]
+    _, body = rest("PATCH", "/composite/sobjects", {"records": records})
+    assert [r["success"] for r in body] == [False, True, False]
+    assert body[0]["errors"] == [
+        {"statusCode": "DUPLICATE_VALUE", "message": f"Duplicate id specified: {first}",
+         "fields": ["Id"]}
+    ]  # fmt: skip
+    records = [
+        record("Contact", LastName="Y", Email=mail) for mail in ("a@x.example", "A@x.example")
+    ]
+    _, body = rest("PATCH", "/composite/sobjects/Contact/Email", {"records": records})
+    assert [r["errors"][0]["message"] for r in body] == [
+        "Duplicate external id specified: a@x.example",
+        "Duplicate external id specified: A@x.example",
+    ]
+    found = rest.rows("SELECT LastName FROM Contact ORDER BY LastName")
+    assert found == [{"LastName": "a"}, {"LastName": "X"}]
+
+
 def test_upserting_many(rest):
     first = rest.create("Contact", LastName="Doe", Email="jane@acme.example")
     records = [
         record("Contact", LastName="Dow", Email="Jane@acme.example"),
         record("Contact", LastName="Roe", Email="rick@acme.example"),
-        record("Contact", LastName="Roe", Email="rick@acme.example"),
     ]
     status, body = rest("PATCH", "/composite/sobjects/Contact/Email", {"records": records})
     assert status == 200
-    assert [(r["success"], r.get("created")) for r in body] == [
-        (True, False), (True, True), (False, None),
-    ]  # fmt: skip
+    assert [(r["success"], r["created"]) for r in body] == [(True, False), (True, True)]
     assert body[0]["id"] == first
     _, body = rest(
         "PATCH",
