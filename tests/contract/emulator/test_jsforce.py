@@ -229,3 +229,54 @@ def test_composite_calls(jsforce):
     answer = jsforce("composite")["compositeResponse"]
     assert [one["httpStatusCode"] for one in answer] == [201, 200]
     assert answer[1]["body"]["Name"] == "A"
+
+
+def test_records_are_searched(jsforce):
+    assert jsforce("searching") == {
+        "found": ["Acme"], "recent": ["Account"], "refused": "MALFORMED_SEARCH",
+    }  # fmt: skip
+
+
+def test_what_changed_lately(jsforce):
+    assert jsforce("changed") == {"updated": 2, "deleted": [True]}
+
+
+def test_many_records_at_once(jsforce):
+    assert jsforce("many") == {
+        "changed": [True] * 3,
+        "site": "Account 11, here",
+        "removed": [True] * 3,
+        "retrieved": 9,
+        "upserted": [True, True, False],
+        "whole": [["ALL_OR_NONE_OPERATION_ROLLED_BACK"], ["REQUIRED_FIELD_MISSING"]],
+    }
+
+
+def test_tokens_are_refreshed_and_revoked(jsforce):
+    assert jsforce("tokens") == {
+        "again": "Bearer",
+        "refreshed": [True],
+        "rows": 1,
+        "revoked": {"name": "invalid_grant", "message": "expired access/refresh token"},
+    }
+
+
+def test_tooling_records(jsforce):
+    assert jsforce("toolingRecords") == {
+        "knows": True, "profile": "System Administrator", "fields": True,
+    }  # fmt: skip
+
+
+def test_bulk_1_queries_and_upserts(jsforce):
+    assert jsforce("bulk1Queries") == {
+        "names": [f"Account {n}" for n in range(4)],
+        "done": [True],
+        "state": "Closed",
+        "failed": True,
+    }
+
+
+def test_bulk_2_jobs_step_by_step(jsforce):
+    answer = jsforce("bulk2Jobs")
+    assert (answer["made"], answer["state"]) == (2, "Aborted")
+    assert (answer["gone"]["errorCode"], answer["wrong"]["errorCode"]) == ("NOT_FOUND", "API_ERROR")

@@ -253,6 +253,125 @@ const scenarios = {
     return found.records.map((record) => record.FullName);
   },
 
+  async searching() {
+    const conn = connection();
+    const [one] = await conn.sobject("Account").create([{ Name: "Acme" }, { Name: "Bolt" }]);
+    const found = await conn.search("FIND {Acme} IN NAME FIELDS RETURNING Account(Id, Name)");
+    await conn.query(`SELECT Id FROM Account WHERE Id = '${one.id}' FOR VIEW`);
+    const recent = await conn.recent("Account", 5);
+    return {
+      found: found.searchRecords.map((record) => record.Name),
+      recent: recent.map((record) => record.attributes.type),
+      refused: (await refused(conn.search("FIND {A"))).errorCode,
+    };
+  },
+
+  async changed() {
+    const conn = connection();
+    const Account = conn.sobject("Account");
+    const made = await Account.create(accounts(3));
+    await Account.destroy(made[0].id);
+    const start = new Date(Date.now() - 3600e3).toISOString();
+    const end = new Date(Date.now() + 120e3).toISOString();
+    const updated = await Account.updated(start, end);
+    const deleted = await Account.deleted(start, end);
+    return { updated: updated.ids.length, deleted: deleted.deletedRecords.map((row) => row.id === made[0].id) };
+  },
+
+  async many() {
+    const conn = connection();
+    const Account = conn.sobject("Account");
+    await Account.create(accounts(12));
+    const changed = await Account.find({ Name: { $like: "Account 1%" } }).update({ Site: "${Name}, here" });
+    const site = await Account.findOne({ Name: "Account 11" }, "Site");
+    const removed = await Account.find({ Name: { $like: "Account 1%" } }).destroy();
+    const retrieved = await Account.retrieve((await Account.find()).map((row) => row.Id));
+    const upserted = await conn.sobject("Contact").upsert(
+      [{ LastName: "Doe", Email: "a@acme.example" }, { LastName: "Roe", Email: "b@acme.example" }, { Email: "c@acme.example" }],
+      "Email",
+    );
+    const whole = await conn.sobject("Contact").create([{ LastName: "A" }, {}], { allOrNone: true });
+    return {
+      changed: changed.map((one) => one.success),
+      site: site.Site,
+      removed: removed.map((one) => one.success),
+      retrieved: retrieved.length,
+      upserted: upserted.map((one) => one.success),
+      whole: whole.map((one) => one.errors.map((error) => error.statusCode ?? error.errorCode)),
+    };
+  },
+
+  async tokens() {
+    const oauth2 = new jsforce.OAuth2({ loginUrl: ORG_URL, clientId: ORG_KEY, clientSecret: ORG_SECRET });
+    const form = { grant_type: "password", username: ORG_USERNAME, password: ORG_PASSWORD };
+    const first = await oauth2._postParams({
+      ...form, client_id: ORG_KEY, client_secret: ORG_SECRET, scope: "api refresh_token",
+    });
+    const again = await oauth2.refreshToken(first.refresh_token);
+    const conn = new jsforce.Connection({
+      oauth2, instanceUrl: ORG_URL, accessToken: "gone", refreshToken: first.refresh_token, version: "60.0",
+    });
+    const refreshed = [];
+    conn.on("refresh", (token) => refreshed.push(token.length > 50));
+    const rows = await conn.query("SELECT Id FROM Organization");
+    await oauth2.revokeToken(first.refresh_token);
+    return {
+      again: again.token_type,
+      refreshed,
+      rows: rows.totalSize,
+      revoked: await refused(oauth2.refreshToken(first.refresh_token)),
+    };
+  },
+
+  async toolingRecords() {
+    const conn = connection();
+    const described = await conn.tooling.describeGlobal();
+    const profile = await conn.tooling.sobject("Profile").findOne({ Name: "System Administrator" }, "Id, Name");
+    const whole = await conn.tooling.describe("Profile");
+    return {
+      knows: described.sobjects.some((one) => one.name === "Profile"),
+      profile: profile.Name,
+      fields: whole.fields.some((field) => field.name === "FullName"),
+    };
+  },
+
+  async bulk1Queries() {
+    const conn = connection();
+    await conn.sobject("Account").create(accounts(4));
+    const rows = await (await conn.bulk.query("SELECT Name FROM Account ORDER BY Name")).toArray();
+    const job = conn.bulk.createJob("Account", "upsert", { extIdField: "Id", concurrencyMode: "Serial" });
+    const batch = job.createBatch();
+    const done = await new Promise((resolve, reject) => {
+      batch.on("error", reject);
+      batch.on("queue", () => batch.poll(50, 10000));
+      batch.on("response", resolve);
+      batch.execute([{ Name: "New" }]);
+    });
+    const info = await job.close();
+    const failed = await refused(conn.bulk.query("SELECT Nope FROM Account").then((stream) => stream.toArray()));
+    return { names: rows.map((row) => row.Name), done: done.map((one) => one.success), state: info.state, failed: failed !== "not refused" };
+  },
+
+  async bulk2Jobs() {
+    const conn = connection();
+    const job = conn.bulk2.createJob({ object: "Account", operation: "insert" });
+    await job.open();
+    await job.uploadData("Name\nA\nB\n");
+    await job.close();
+    await job.poll(50, 20000);
+    const results = await job.getAllResults();
+    await job.delete();
+    const aborted = conn.bulk2.createJob({ object: "Account", operation: "insert" });
+    await aborted.open();
+    await aborted.abort();
+    return {
+      made: results.successfulResults.length,
+      gone: await refused(job.check()),
+      state: (await aborted.check()).state,
+      wrong: await refused(conn.bulk2.query("SELECT COUNT() FROM Account")),
+    };
+  },
+
   async composite() {
     const conn = connection();
     return conn.requestPost("/services/data/v60.0/composite", {
