@@ -147,7 +147,10 @@ def count(org: Org, user: dict[str, Any], status: str) -> None:
 
 
 def unlock(org: Org, user_id: str, by: str) -> None:
-    """Ends a lock-out, and forgets the wrong passwords."""
+    """Ends a lock-out, and forgets the wrong passwords.
+
+    A reset password does, too (Salesforce help, "Reset Passwords for Your Users" [V]).
+    """
     org.execute("DELETE FROM lockout WHERE user_id = ?", (user_id,))
     org.execute('UPDATE "User" SET "NumberOfFailedLogins" = 0 WHERE "Id" = ?', (user_id,))
     for login in org.select("UserLogin", UserId=user_id, IsPasswordLocked=True):

@@ -22,6 +22,7 @@ from provisioner.emulator import (
     duplicates,
     ids,
     limits,
+    logins,
     mails,
     partner_call,
     partner_login,
@@ -80,7 +81,7 @@ def serve(kind: str, version: str, _rest: str = "") -> Response:
     except (InvalidXml, transport.BadEncodingError) as error:
         return partner_xml.client_fault(str(error))
     except SalesforceError as error:
-        return partner_xml.fault(error.code, error.message)
+        return partner_xml.fault(error.code, error.message, enterprise=kind == "c")
 
 
 def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Response:
@@ -195,6 +196,7 @@ def _reset_password(call: Call) -> list[Any]:
     new = passwords.temporary()
     with org.transaction():
         passwords.keep(org, user["Id"], new, expired=True)
+        logins.unlock(org, user["Id"], call.by)
         org.audit(
             call.by, "resetpassword", "Manage Users", f"Reset password for user {user['Name']}"
         )
@@ -227,7 +229,7 @@ def _user(call: Call) -> dict[str, Any]:
     except SalesforceError:
         # "A specified ID was invalid" (platform reference 6.2 [V]); the text: guess
         raise SalesforceError("INVALID_ID_FIELD", f"invalid user id: {asked}") from None
-    if id_ != call.by and not permissions.has(call.org, call.by, "ResetPasswords"):
+    if not permissions.may_set_password(call.org, call.by, id_):
         raise SalesforceError("INSUFFICIENT_ACCESS", "insufficient access rights on object id")
     return user
 

@@ -20,6 +20,7 @@ PARTNER: Final = "urn:partner.soap.sforce.com"
 ENTERPRISE: Final = "urn:enterprise.soap.sforce.com"
 _OBJECTS: Final = "urn:sobject.partner.soap.sforce.com"
 _FAULTS: Final = "urn:fault.partner.soap.sforce.com"
+_ENTERPRISE_FAULTS: Final = "urn:fault.enterprise.soap.sforce.com"
 NIL: Final = f"{{{XSI}}}nil"
 TYPE: Final = f"{{{XSI}}}type"
 _PLACE: Final = re.compile(r"ERROR at Row:(\d+):Column:(\d+)")
@@ -119,23 +120,27 @@ def answer(
     return _envelope(200, content, names, head)
 
 
-def fault(code: str, message: str) -> Response:
-    """A fault of Salesforce, HTTP 500; clients look for the literal prefix `sf:` [V]."""
+def fault(code: str, message: str, *, enterprise: bool = False) -> Response:
+    """A fault of Salesforce, HTTP 500; clients look for the literal prefix `sf:` [V].
+
+    Each API has a namespace of its own for them: public clients of both [V].
+    """
+    space = _ENTERPRISE_FAULTS if enterprise else _FAULTS
     known = code if code in _KNOWN else "UNKNOWN_EXCEPTION"
     kind = _KINDS.get(known, "UnexpectedErrorFault")
-    node = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soapenv": SOAP, "sf": _FAULTS})
+    node = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soapenv": SOAP, "sf": space})
     etree.SubElement(node, "faultcode").text = f"sf:{known}"
     etree.SubElement(node, "faultstring").text = _written(f"{known}: {message}")
-    detail = etree.SubElement(etree.SubElement(node, "detail"), f"{{{_FAULTS}}}{kind}")
+    detail = etree.SubElement(etree.SubElement(node, "detail"), f"{{{space}}}{kind}")
     detail.set(TYPE, f"sf:{kind}")
-    etree.SubElement(detail, f"{{{_FAULTS}}}exceptionCode").text = known
-    etree.SubElement(detail, f"{{{_FAULTS}}}exceptionMessage").text = _written(message)
+    etree.SubElement(detail, f"{{{space}}}exceptionCode").text = known
+    etree.SubElement(detail, f"{{{space}}}exceptionMessage").text = _written(message)
     if kind in _PLACED:
         # -1 where nothing in the text is to blame, as in public logs [U]
         place = _PLACE.search(message)
-        etree.SubElement(detail, f"{{{_FAULTS}}}row").text = place[1] if place else "-1"
-        etree.SubElement(detail, f"{{{_FAULTS}}}column").text = place[2] if place else "-1"
-    return _envelope(500, node, {"sf": _FAULTS})
+        etree.SubElement(detail, f"{{{space}}}row").text = place[1] if place else "-1"
+        etree.SubElement(detail, f"{{{space}}}column").text = place[2] if place else "-1"
+    return _envelope(500, node, {"sf": space})
 
 
 def client_fault(message: str) -> Response:

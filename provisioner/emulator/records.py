@@ -8,6 +8,7 @@ from provisioner.emulator import (
     describe,
     describe_json,
     ids,
+    logins,
     mails,
     passwords,
     recent,
@@ -127,7 +128,7 @@ def password(call: Call, user_id: str) -> Answer:
     org = call.org
     user = existing(org, describe.tables()["user"], ids.normal(user_id) or user_id)
     id_ = user["Id"]
-    if id_ != call.by and not permissions.has(org, call.by, "ResetPasswords"):
+    if not permissions.may_set_password(org, call.by, id_):
         # An object here, not an array: platform reference 6.1 [V].
         message = "You do not have permission to view this record."
         return Answer(403, {"message": message, "errorCode": "INSUFFICIENT_ACCESS"})
@@ -145,6 +146,7 @@ def password(call: Call, user_id: str) -> Answer:
             new = passwords.temporary()
             with org.transaction():
                 passwords.keep(org, id_, new, expired=True)
+                logins.unlock(org, id_, call.by)
                 mails.mail_password(org, call.instance, id_, new)
                 display = f"Reset password for user {user['Name']}"
                 org.audit(call.by, "resetpassword", "Manage Users", display)

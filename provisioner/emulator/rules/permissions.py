@@ -30,6 +30,15 @@ def has(org: Org, user_id: str, permission: str) -> bool:
     )
 
 
+def may_set_password(org: Org, by: str, user_id: str) -> bool:
+    """Whether `by` may set and reset that user's password: its own, or with a permission.
+
+    There is one for it, and the one to edit users is as good (Salesforce help, "Reset Passwords for
+    Your Users" [V]).
+    """
+    return by == user_id or has(org, by, "ResetPasswords") or has(org, by, "ManageUsers")
+
+
 def no_access() -> SalesforceError:
     """The refusal of a write; stands for sharing and permissions not modelled: guess."""
     return SalesforceError(

@@ -314,6 +314,14 @@ def test_what_is_no_envelope(anonymous, data, told):
     assert fault_.findtext(".//faultstring") == told
 
 
+def test_the_enterprise_address_has_faults_of_its_own(anonymous):
+    body = f"<login><username>{ADMIN}</username><password>wrong</password></login>"
+    answer = call(anonymous.session, body, kind="c", checked=False)
+    (detail,) = etree.fromstring(answer.content).iter("detail")
+    assert detail[0].tag == "{urn:fault.enterprise.soap.sforce.com}LoginFault"
+    assert b"<sf:exceptionCode>INVALID_LOGIN</sf:exceptionCode>" in answer.content
+
+
 def test_the_enterprise_address_logs_in_too(anonymous, secret, local):
     organization = local.select("Organization")[0]["Id"][:15]
     assert login(anonymous, ADMIN, secret, kind="c").ok

@@ -77,6 +77,29 @@ def test_whoever_may_not_log_in_may_not_by_a_link(rest, local, client, ann):
     assert local.select("LoginHistory", UserId=ann)[-1]["Status"] == "User is inactive"
 
 
+def test_a_reset_password_unlocks_its_user(rest, local, client, ann):
+    """Salesforce help, "Reset Passwords for Your Users"."""
+    reset(rest, ann)
+    for _ in range(10):
+        client.post("/", data={"un": ANN, "pw": "wrong"})
+    locked = f"SELECT IsPasswordLocked FROM UserLogin WHERE UserId = '{ann}'"
+    assert rest.rows(locked) == [{"IsPasswordLocked": True}]
+    temporary = reset(rest, ann)
+    assert rest.rows(locked) == [{"IsPasswordLocked": False}]
+    assert client.post("/", data={"un": ANN, "pw": temporary}).status_code == 302
+
+
+def test_who_may_edit_users_may_set_their_passwords(rest, local, admin, ann, profiles):
+    body = {"Name": "Editors", "Label": "Editors", "PermissionsManageUsers": True}
+    editors = rest.create("PermissionSet", **body, PermissionsApiEnabled=True)
+    rest("PATCH", f"/sobjects/User/{ann}", {"ProfileId": profiles["Standard User"]})
+    path = f"/sobjects/User/{admin}/password"
+    bearer = {"Authorization": f"Bearer {local.start_session(ann).token}"}
+    assert rest("GET", path, headers=bearer)[0] == 403
+    rest.create("PermissionSetAssignment", AssigneeId=ann, PermissionSetId=editors)
+    assert rest("GET", path, headers=bearer) == (200, {"isExpired": False})
+
+
 def test_without_the_link_the_temporary_password_of_the_answer_does(rest, local, client, ann):
     """REST guide: "they can finish resetting their password by logging in with" it."""
     temporary = reset(rest, ann)
