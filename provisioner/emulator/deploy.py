@@ -41,11 +41,15 @@ def start(org: Org, by: str, data: bytes, given: Value) -> Job:
     }
     tests = list(given.get("runTests", []))
     level = given.get("testLevel")
-    if (level == _SPECIFIED) != bool(tests):
-        # the guide: a list of tests belongs to RunSpecifiedTests and to it alone; text: guess
+    # a list of tests belongs to RunSpecifiedTests (the guide); texts: the CLI's tests, plugins [V]
+    if level == _SPECIFIED and not tests:
         raise SalesforceError(
             "INVALID_OPERATION",
-            f"testLevel of {_SPECIFIED} requires runTests, and no other testLevel takes any",
+            f"runTests must not be empty when a testLevel of {_SPECIFIED} is used.",
+        )
+    if tests and level != _SPECIFIED:
+        raise SalesforceError(
+            "INVALID_OPERATION", f"runTests can be used only with a testLevel of {_SPECIFIED}."
         )
     options |= {"runTests": tests} | ({"testLevel": level} if level else {})
     return metadata_jobs.add(org, "deploy", by, options, data)

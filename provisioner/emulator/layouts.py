@@ -207,7 +207,8 @@ def _check_items(sobject: SObject, items: list[Value]) -> None:
             )
         behavior = used[name] = item.get("behavior", "Edit")
         if behavior != "Readonly" and _is_read_only(field):
-            raise _refused("FIELD_INTEGRITY_EXCEPTION", f"Field:{name} must be Readonly")  # guess
+            # as "Field:Status must be Required", public notes of deployments [V]; here [I]
+            raise _refused("FIELD_INTEGRITY_EXCEPTION", f"Field:{name} must be Readonly")
     required = _REQUIRED_FIELDS.get(sobject.name, ())
     name_field = sobject.name_field
     if sobject.name.endswith("__c") and name_field is not None and name_field.createable:

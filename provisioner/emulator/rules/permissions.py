@@ -40,7 +40,7 @@ def may_set_password(org: Org, by: str, user_id: str) -> bool:
 
 
 def no_access() -> SalesforceError:
-    """The refusal of a write; stands for sharing and permissions not modelled: guess."""
+    """The refusal of a write to who may not: logs of real orgs [V]."""
     return SalesforceError(
         "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", (), status=403
     )

@@ -55,8 +55,8 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]
     name = row.get("Name", current["Name"])
     if name != current["Name"]:
         if is_standard(org, id_):
-            raise SalesforceError(  # guess
-                "FIELD_INTEGRITY_EXCEPTION", "A standard profile cannot be renamed: Name", ("Name",)
+            raise SalesforceError(  # text: a public deployment tool quotes it [Q]; code: guess
+                "FIELD_INTEGRITY_EXCEPTION", "Cannot rename standard profile", ("Name",)
             )
         _free_name(org, name, id_)
     _licensed(row, license_of(org, id_))
@@ -82,7 +82,7 @@ def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
     holders = org.select("User", ProfileId=current["Id"])
     if holders:
         names = ", ".join(user["Name"] for user in holders[:10])
-        raise SalesforceError(  # code and text: guess
+        raise SalesforceError(  # as of a contact with cases: public recordings [V], here [I]
             "DELETE_FAILED",
             f"Your attempt to delete {current['Name']} could not be completed because it is"
             f" associated with the following users.: {names}\n",

@@ -407,13 +407,20 @@ def test_a_deployment_survives_a_restart(tmp_path):
 
 
 def test_tests_are_asked_for_as_their_level_allows(soap):
-    assert (
-        soap.refusal(
-            "deploy",
-            "<ZipFile></ZipFile><DeployOptions><testLevel>RunSpecifiedTests</testLevel></DeployOptions>",
-        )[0]
-        == "sf:INVALID_OPERATION"
-    )
+    for options, told in (
+        (
+            "<testLevel>RunSpecifiedTests</testLevel>",
+            "runTests must not be empty when a testLevel of RunSpecifiedTests is used.",
+        ),
+        (
+            "<runTests>A</runTests><testLevel>RunLocalTests</testLevel>",
+            "runTests can be used only with a testLevel of RunSpecifiedTests.",
+        ),
+    ):
+        asked = f"<ZipFile></ZipFile><DeployOptions>{options}</DeployOptions>"
+        assert soap.refusal("deploy", asked) == (
+            "sf:INVALID_OPERATION", f"INVALID_OPERATION: {told}",
+        )  # fmt: skip
     result = soap.deploy(INVOICE, testLevel="RunSpecifiedTests", runTests=["Nothing"])
     assert problems(result) == [("", "Nothing", "No ApexClass named Nothing found")]
     assert soap.deploy(INVOICE, testLevel="RunLocalTests")["runTestsEnabled"] == "true"
