@@ -72,3 +72,21 @@ def test_bulk_2_through_simple_salesforce(sf, tmp_path):
         assert file.readline() == '"Id","Name"\n'
     with pytest.raises(exceptions.SalesforceOperationError, match="Field name not found : Nope"):
         sf.bulk2.Account.insert(records=[{"Nope": "x"}], wait=0.01)
+
+
+def test_more_of_bulk_through_simple_salesforce(sf, tmp_path):
+    made = sf.bulk.submit_dml("Account", "insert", [{"Name": f"A{i}"} for i in range(5)])
+    assert all(one["success"] for one in made)
+    pages = sf.bulk.Account.query("SELECT Name FROM Account", lazy_operation=True, wait=0)
+    assert sorted(row["Name"] for page in pages for row in page) == [f"A{i}" for i in range(5)]
+    data = tmp_path / "accounts.csv"
+    data.write_text("Name\nB0\nB1\n")
+    (done,) = sf.bulk2.Account.insert(str(data), wait=0.01)
+    assert done["numberRecordsProcessed"] == 2
+    assert sf.bulk2.Account.get_successful_records(done["job_id"]).count("\n") == 3
+    assert sf.bulk2.Account.get_failed_records(done["job_id"]) == '"sf__Id","sf__Error",Name\n'
+    assert sf.bulk2.Account.get_unprocessed_records(done["job_id"]) == "Name\n"
+    with pytest.raises(exceptions.SalesforceMalformedRequest) as caught:
+        sf.bulk2.Account.hard_delete(records=[{"Id": made[0]["id"]}], wait=0.01)
+    assert caught.value.content[0]["errorCode"] == "FEATURENOTENABLED"
+    assert len(list(sf.bulk2.Account.query_all("SELECT Id FROM Account", wait=0.01))) == 1

@@ -1,5 +1,7 @@
 """Clients that nobody here wrote can not tell the local org from Salesforce."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from simple_salesforce import Salesforce, exceptions, format_soql
 
@@ -92,3 +94,27 @@ def test_logging_in_with_simple_salesforce(anonymous, local, tmp_path):
         domain="acme.my", session=session, version="62.0",
     )  # fmt: skip
     assert by_client.query("SELECT Id FROM User")["totalSize"] == 1
+
+
+def test_looking_around_with_simple_salesforce(sf, admin):
+    made = [sf.Account.create({"Name": name})["id"] for name in ("Acme", "Bolt")]
+    sf.Account.delete(made[1])
+    assert sf.is_sandbox() is False
+    assert made[0] in [row["Id"] for row in sf.quick_search("Acme")["searchRecords"]]
+    found = sf.search("FIND {Acme} RETURNING Account(Name)")["searchRecords"]
+    assert [row["Name"] for row in found] == ["Acme"]
+    now = datetime.now(UTC)
+    start, end = now - timedelta(hours=1), now + timedelta(minutes=2)
+    assert sf.Account.updated(start, end)["ids"] == made[:1]
+    assert [row["id"] for row in sf.Account.deleted(start, end)["deletedRecords"]] == made[1:]
+    assert sf.Account.metadata()["objectDescribe"]["name"] == "Account"
+    assert sf.toolingexecute("sobjects")["sobjects"]
+    assert sf.oauth2("userinfo")["user_id"] == admin
+    every = sf.query_all("SELECT Id FROM Account", include_deleted=True)["records"]
+    assert [row["Id"] for row in every] == made
+    with pytest.raises(exceptions.SalesforceRefusedRequest) as caught:
+        sf.Account.describe_layout("012000000000000AAA")  # said so by the local org itself
+    assert caught.value.content[0]["errorCode"] == "FUNCTIONALITY_NOT_ENABLED"
+    with pytest.raises(exceptions.SalesforceGeneralError) as unchanged:
+        sf.Account.describe(headers={"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"})
+    assert unchanged.value.status == 304
