@@ -36,12 +36,12 @@ _MANY: Final = 500  # literals of one list; more are handed over in one paramete
 class Filter:
     """Conditions as SQL; `params` grows in the order of the question marks.
 
-    `inner` gives the SQL of a query inside IN (...). `groups` is None in WHERE, in HAVING what
-    the rows are grouped by; `shown` is what a row of subtotals shows of an operand.
+    `inner` gives the SQL of a query inside IN (...) behind a field. `groups` is None in WHERE, in
+    HAVING what the rows are grouped by; `shown` is what a row of subtotals shows of an operand.
     """
 
     scope: Scope
-    inner: Callable[[Scope, Query], tuple[str, list[Any]]]
+    inner: Callable[[Scope, Query, Ref | Call], tuple[str, list[Any]]]
     params: list[Any]
     groups: list[str] | None = None
     shown: Callable[[Ref | Call, str], str] | None = None
@@ -62,7 +62,7 @@ class Filter:
                 column, field = self._operand(operand)
                 if field.type not in {"id", "reference"}:
                     raise self._wrong_operator(operand, field)
-                inner_sql, params = self.inner(self.scope, query)
+                inner_sql, params = self.inner(self.scope, query, operand)
                 self.params += params
                 if negated:
                     return f"({column} IS NULL OR {column} NOT IN ({inner_sql}))"

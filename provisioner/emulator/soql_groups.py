@@ -100,6 +100,8 @@ def _columns(
             case _:  # text: guess
                 raise SalesforceError("MALFORMED_QUERY", "Grouped query cannot have child queries")
         whole = isinstance(what, Call) and (what.aggregates or what.name == "grouping")
+        if isinstance(what, Call) and what.aggregates and not query.subtotals:
+            _not_grouped(scope, what, groups)
         if not whole and sql not in groups:
             raise scope.ungrouped(what)
         name = alias
@@ -112,6 +114,14 @@ def _columns(
         columns.append(sql)
         shown.append((name, field, isinstance(what, Call) and what.name == "format"))
     return columns, shown
+
+
+def _not_grouped(scope: Scope, call: Call, groups: list[str]) -> None:
+    of = call.of
+    if isinstance(of, Ref) and scope.resolve(of).sql in groups:  # notes of real queries [V]
+        raise SalesforceError(
+            "MALFORMED_QUERY", f"Grouped field should not be aggregated: {'.'.join(of.path)}"
+        )
 
 
 def _grouped(scope: Scope, operand: Ref | Call) -> str:

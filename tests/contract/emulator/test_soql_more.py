@@ -177,6 +177,8 @@ def rows_org(rest):
          "Field must be grouped or aggregated: Subject"),
         ("SELECT Status FROM Case GROUP BY Status ORDER BY Subject", "MALFORMED_QUERY",
          "Ordered field must be grouped or aggregated: Subject"),
+        ("SELECT Status, COUNT(Status) FROM Case GROUP BY Status", "MALFORMED_QUERY",
+         "Grouped field should not be aggregated: Status"),
         ("SELECT Id FROM Case HAVING Status = 'New'", "MALFORMED_QUERY", "HAVING needs GROUP BY"),
         ("SELECT CALENDAR_YEAR(CreatedDate) FROM Case", "MALFORMED_QUERY",
          "CALENDAR_YEAR needs GROUP BY"),
@@ -204,6 +206,9 @@ def rows_org(rest):
          "INVALID_QUERY_FILTER_OPERATOR", "invalid operator on string field"),
         ("SELECT Id, (SELECT COUNT(Id) FROM Cases) FROM Account", "MALFORMED_QUERY",
          "only root queries support aggregate expressions"),
+        ("SELECT Id FROM Case WHERE AccountId IN (SELECT Id FROM Contact)", "MALFORMED_QUERY",
+         ("The selected field 'Id' in the subquery and the left operand field in the where"
+          " expression in the outer query 'AccountId' should point to the same object type")),
         ("SELECT Id FROM Account WHERE Id IN (SELECT Subject FROM Case)", "MALFORMED_QUERY",
          "semi join sub selects can only query id fields, cannot use: 'Subject'"),
         ("SELECT Id FROM Case LIMIT 1.5", "MALFORMED_QUERY", "unexpected token: '.'"),
