@@ -12,7 +12,8 @@ from provisioner.emulator.errors import SalesforceError, method_not_allowed, not
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.store import Org, Session
+    from provisioner.emulator.state import Session
+    from provisioner.emulator.store import Org
 
 _MISSING_BODY = "The HTTP entity body is required, but this request has no entity body."
 

@@ -14,7 +14,8 @@ from provisioner.emulator import context
 from provisioner.emulator.errors import not_served
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org, Session
+    from provisioner.emulator.state import Session
+    from provisioner.emulator.store import Org
 
 COOKIE: Final = "sid"
 PORTAL_KIND: Final = "Portal"

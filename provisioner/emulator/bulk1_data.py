@@ -12,8 +12,8 @@ from provisioner.emulator import bulk_csv, bulk_jobs, bulk_query, faults, soql
 from provisioner.emulator.bulk_csv import BatchError
 from provisioner.emulator.bulk_rows import CHUNK, Work
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.moments import parse_timestamp
 from provisioner.emulator.rules import visible
-from provisioner.emulator.store import parse_timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.bulk_jobs import Batch, Job

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.emulator import bulk1_data, bulk_jobs
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, OPEN
-from provisioner.emulator.store import parse_timestamp
+from provisioner.emulator.moments import parse_timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.bulk_jobs import Job

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import ids
-from provisioner.emulator.store import timestamp
+from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.moments import timestamp
 from provisioner.emulator.rules import visible
 from provisioner.emulator.soql_sql import parse_moment
-from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject

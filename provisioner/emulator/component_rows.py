@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from provisioner.emulator.store import timestamp
+from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org

@@ -9,7 +9,8 @@ from flask import current_app, g, has_request_context, request
 from provisioner.emulator.errors import SalesforceError, session_invalid
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org, Session
+    from provisioner.emulator.state import Session
+    from provisioner.emulator.store import Org
 
 EXTENSION = "local org"
 

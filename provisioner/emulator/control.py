@@ -47,8 +47,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from provisioner.emulator import context, describe, duplicates, faults, refusals, seed, watched
+from provisioner.emulator.moments import timestamp
 from provisioner.emulator.rules.users import EMAIL_DOMAINS
-from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import request
 
 from provisioner.emulator.logins import SUCCESS, TOO_OFTEN, Attempt
-from provisioner.emulator.store import timestamp
+from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

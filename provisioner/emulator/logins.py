@@ -14,7 +14,7 @@ from provisioner.emulator import (
     security,
     security_tokens,
 )
-from provisioner.emulator.store import timestamp
+from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row

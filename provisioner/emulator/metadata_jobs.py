@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import component_rows, ids
-from provisioner.emulator.store import timestamp
+from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org

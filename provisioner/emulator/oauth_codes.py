@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator.store import timestamp
+from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org

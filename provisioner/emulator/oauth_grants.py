@@ -23,10 +23,10 @@ from provisioner.emulator import (
     site_login,
 )
 from provisioner.emulator.errors import not_served
+from provisioner.emulator.moments import parse_timestamp, timestamp
 from provisioner.emulator.oauth_app import OAuthError
 from provisioner.emulator.rules import permissions
 from provisioner.emulator.sites import networks
-from provisioner.emulator.store import parse_timestamp, timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org

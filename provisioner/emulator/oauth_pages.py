@@ -18,7 +18,8 @@ from provisioner.emulator.oauth_app import OAuthError
 from provisioner.emulator.oauth_codes import Request
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org, Session
+    from provisioner.emulator.state import Session
+    from provisioner.emulator.store import Org
 
 blueprint = Blueprint("oauth_pages", __name__)
 

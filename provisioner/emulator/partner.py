@@ -33,18 +33,19 @@ from provisioner.emulator import (
     transport,
 )
 from provisioner.emulator.errors import SalesforceError, not_served
+from provisioner.emulator.moments import timestamp
 from provisioner.emulator.partner_call import Call
 from provisioner.emulator.partner_xml import ENTERPRISE, PARTNER
 from provisioner.emulator.rest import DAILY_CALLS, NEWEST, OLDEST
 from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.values import existing
-from provisioner.emulator.store import timestamp
 from provisioner.emulator.wsdl import InvalidXml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from provisioner.emulator.store import Org, Session
+    from provisioner.emulator.state import Session
+    from provisioner.emulator.store import Org
 
 blueprint = Blueprint("partner", __name__)
 

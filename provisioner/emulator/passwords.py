@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import reset_links, security, security_tokens
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.store import parse_timestamp, timestamp
+from provisioner.emulator.moments import parse_timestamp, timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org

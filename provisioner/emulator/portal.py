@@ -29,7 +29,8 @@ from provisioner.emulator.component_rows import display_name
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row
-    from provisioner.emulator.store import Org, Session
+    from provisioner.emulator.state import Session
+    from provisioner.emulator.store import Org
 
 blueprint = Blueprint("portal", __name__)
 

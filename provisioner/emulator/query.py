@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import soql, soql_clauses, soql_groups, soql_records
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.moments import timestamp
 from provisioner.emulator.soql_sql import Context, Scope
 from provisioner.emulator.soql_tree import Query
-from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -98,7 +98,7 @@ def remove(org: Org, id_: str) -> None:
 
 def expire(org: Org) -> None:
     """Removes what has been deleted for long enough by the org's clock."""
-    from provisioner.emulator.store import timestamp
+    from provisioner.emulator.moments import timestamp
 
     now = timestamp(org.now())
     if not org.execute("SELECT 1 FROM recycled WHERE gone <= ? LIMIT 1", (now,)):
@@ -135,6 +135,6 @@ def _still_unique(org: Org, sobject: SObject, id_: str) -> None:
 
 
 def _in(org: Org, span: timedelta) -> str:
-    from provisioner.emulator.store import timestamp
+    from provisioner.emulator.moments import timestamp
 
     return timestamp(org.now() + span)

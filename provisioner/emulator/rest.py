@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
     from werkzeug.datastructures import Headers
 
-    from provisioner.emulator.store import Org, Session
+    from provisioner.emulator.state import Session
+    from provisioner.emulator.store import Org
 
 blueprint = Blueprint("rest", __name__)
 

@@ -6,8 +6,8 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe, ids, licenses, passwords
+from provisioner.emulator.moments import timestamp
 from provisioner.emulator.sites import guests, templates
-from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.licenses import StandardProfile

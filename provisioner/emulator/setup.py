@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provisioner.emulator.component_rows import Row
-    from provisioner.emulator.store import Org, Session
+    from provisioner.emulator.state import Session
+    from provisioner.emulator.store import Org
 
 blueprint = Blueprint("setup", __name__)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator import changes, describe_json, ids, records, related, transport
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found, not_served
+from provisioner.emulator.moments import parse_timestamp
 from provisioner.emulator.rules import visible
-from provisioner.emulator.store import parse_timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator import ids, soql_dates, texts
 from provisioner.emulator.describe import NUMBER_TYPES, Field
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.moments import timestamp
 from provisioner.emulator.soql_sql import Scope, parse_moment
 from provisioner.emulator.soql_tree import (
     Among,
@@ -23,7 +24,6 @@ from provisioner.emulator.soql_tree import (
     Ref,
     Value,
 )
-from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

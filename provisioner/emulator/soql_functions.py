@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import soql_dates
 from provisioner.emulator.describe import Field
-from provisioner.emulator.store import parse_timestamp
+from provisioner.emulator.moments import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

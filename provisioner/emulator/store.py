@@ -1,4 +1,4 @@
-"""One local org in one SQLite file: rows, ids, transactions, clock, settings, sessions, mail.
+"""One local org in one SQLite file: its records, beside what `state` and `custom_schema` keep.
 
 Nothing another process could change is kept in memory, so any number of threads and processes may
 share the file.
@@ -6,47 +6,23 @@ share the file.
 
 from __future__ import annotations
 
-import json
 import re
-import secrets
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from provisioner.emulator import columns, describe, ids, recycle_bin, texts
-from provisioner.emulator.database import Database
+from provisioner.emulator import columns, describe, ids, owned_sets, recycle_bin, texts
+from provisioner.emulator.custom_schema import Schema
+from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from provisioner.emulator.describe import Field, SObject
 
-_SESSION_HOURS: Final = 2  # sessionSecondsValid 7200, platform reference 6.4 [V]
 
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Somebody is logged in; `kind` is `API`, `UI` or `Portal`."""
-
-    token: str
-    user_id: str
-    kind: str
-    expires: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """An e-mail the org would have sent."""
-
-    sent: str
-    recipient: str
-    subject: str
-    body: str
-
-
-class Org(Database):
+class Org(Schema):
     """One local org. Safe to use from several threads; several processes may open one file.
 
     `path` is a file, made and filled when it is not there, or ":memory:".
@@ -141,9 +117,9 @@ class Org(Database):
             write = self.execute_quietly if quietly else self._writer(table)
             write(insertion.sql, insertion.cells(row.values()))
             if table.name == "Profile":
-                self._profile_permission_set(self._defaults(table, by) | row, by=by)
+                owned_sets.make(self, self._defaults(table, by) | row, by=by)
             if table.name == "User":
-                self._assign_new(row["Id"], row.get("ProfileId"), by=by)
+                owned_sets.assign_first(self, row["Id"], row.get("ProfileId"), by=by)
         return str(row["Id"])
 
     def update(self, sobject: str, id_: str, values: Mapping[str, Any], *, by: str) -> None:
@@ -170,9 +146,9 @@ class Org(Database):
                 ],
             )
             if table.name == "Profile":
-                self._copy_permissions(ids.normal(id_) or id_, row, by=by)
+                owned_sets.follow(self, ids.normal(id_) or id_, row, by=by)
             if table.name == "User" and "ProfileId" in row:
-                self._assign_profile(ids.normal(id_) or id_, row["ProfileId"], by=by)
+                owned_sets.assign(self, ids.normal(id_) or id_, row["ProfileId"], by=by)
 
     def delete(self, sobject: str, id_: str, *, by: str) -> None:
         """Marks a row `IsDeleted`, or removes it where the object has no such field."""
@@ -183,165 +159,11 @@ class Org(Database):
             return
         with self.transaction():
             if table.name == "Profile":
-                for owned in self.select("PermissionSet", ProfileId=ids.normal(id_)):
-                    for kind in ("ObjectPermissions", "FieldPermissions"):
-                        self.execute(
-                            f'DELETE FROM "{kind}" WHERE "ParentId" = ?',  # noqa: S608 - our names
-                            (owned["Id"],),
-                        )
-                    self.execute('DELETE FROM "PermissionSet" WHERE "Id" = ?', (owned["Id"],))
+                owned_sets.remove(self, ids.normal(id_) or id_)
             self.execute(
                 f'DELETE FROM "{table.name}" WHERE "Id" = ?',  # noqa: S608 - our names
                 (ids.normal(id_),),
             )
-
-    def new_id(self, prefix: str) -> str:
-        """The next unused id behind a three-character prefix."""
-        return ids.make(prefix, self.next_number(prefix))
-
-    # -- what the org is ---------------------------------------------------------------------
-
-    def now(self) -> datetime:
-        """The org's clock, in UTC; `set_clock` moves it."""
-        offset = self.setting("clock offset")
-        return datetime.now(UTC) + timedelta(seconds=float(offset or 0))
-
-    def set_clock(self, now: datetime) -> None:
-        """Moves the org's clock, which goes on running from there."""
-        self.put_setting("clock offset", str((now - datetime.now(UTC)).total_seconds()))
-
-    def feature(self, name: str) -> bool:
-        """Whether a feature of the org is on: `CustomerPortal`, `Networks`, ..."""
-        return self.setting(f"feature {name}") == "on"
-
-    def set_feature(self, name: str, on: bool) -> None:  # noqa: FBT001 - the agreed signature
-        """Switches a feature on or off; fields that depend on it come or go."""
-        self.put_setting(f"feature {name}", "on" if on else "off")
-        self.put_setting("schema changed", timestamp(self.now()))
-
-    def features(self) -> frozenset[str]:
-        """The features that are on."""
-        sql = "SELECT name FROM setting WHERE name LIKE 'feature %' AND value = 'on'"
-        return self.remember(
-            "features",
-            lambda: frozenset(row[0].removeprefix("feature ") for row in self.execute(sql)),
-        )
-
-    def setting(self, name: str) -> str | None:
-        """A value kept under a name, or None."""
-        sql = "SELECT value FROM setting WHERE name = ?"
-        rows = self.remember(("setting", name), lambda: self.execute(sql, (name,)))
-        return rows[0][0] if rows else None
-
-    def put_setting(self, name: str, value: str) -> None:
-        """Keeps a value under a name."""
-        self.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
-
-    def custom_field_lines(self) -> tuple[tuple[str, str], ...]:
-        """The custom fields, as pairs of object and line of `describe.parse_field`."""
-        sql = "SELECT sobject, line FROM custom_field ORDER BY sobject, rowid"
-        return self.remember(
-            "custom fields", lambda: tuple((row[0], row[1]) for row in self.execute(sql))
-        )
-
-    def custom_objects(self) -> tuple[str, ...]:
-        """The custom objects as JSON, each in the form of the files in `data/` and with a name."""
-        sql = "SELECT data FROM custom_object ORDER BY name"
-        return self.remember("custom objects", lambda: tuple(row[0] for row in self.execute(sql)))
-
-    def put_custom_object(self, data: Mapping[str, Any]) -> None:
-        """Adds a custom object and its table, or changes what is told of one."""
-        name = data["name"]
-        with self.transaction():
-            self.execute(
-                "INSERT INTO custom_object VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET data = excluded.data",
-                (name, json.dumps(data)),
-            )
-            fields = describe.stored(name, self.custom_objects(), ()).fields.values()
-            listed = ", ".join(columns.column(field) for field in fields)
-            self.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({listed})')
-            self.put_setting("schema changed", timestamp(self.now()))
-
-    def remove_custom_object(self, name: str) -> None:
-        """Forgets a custom object, its fields and its records."""
-        with self.transaction():
-            self.execute("DELETE FROM custom_field WHERE sobject = ?", (name,))
-            self.execute("DELETE FROM custom_object WHERE name = ?", (name,))
-            self.execute(f'DROP TABLE "{name}"')
-            self.put_setting("schema changed", timestamp(self.now()))
-
-    def change_custom_field(self, sobject: str, line: str) -> None:
-        """Changes what is told of a custom field; its column stays as it was made."""
-        field = describe.parse_field(line)
-        self.execute(
-            "UPDATE custom_field SET line = ? WHERE sobject = ? AND name = ?",
-            (line, sobject, field.name),
-        )
-        if "unique" in field.flags or field.is_key:
-            self._index((sobject, field.name))
-        self.put_setting("schema changed", timestamp(self.now()))
-
-    def remove_custom_field(self, sobject: str, name: str) -> None:
-        """Forgets a custom field and its values."""
-        with self.transaction():
-            self.execute("DELETE FROM custom_field WHERE sobject = ? AND name = ?", (sobject, name))
-            self.execute(f'DROP INDEX IF EXISTS "{sobject}_{name}"')
-            self.execute(f'ALTER TABLE "{sobject}" DROP COLUMN "{name}"')
-            self.put_setting("schema changed", timestamp(self.now()))
-
-    def add_custom_field(self, sobject: str, line: str) -> None:
-        """Adds a field ending in `__c`; `line` is in the form of `describe.parse_field`."""
-        table = self._table(sobject)
-        field = describe.parse_field(line)
-        assert field.name.endswith("__c"), "a custom field's name ends in __c"
-        with self.transaction():
-            self.execute(
-                "INSERT INTO custom_field VALUES (?, ?, ?)", (table.name, field.name, line)
-            )
-            self.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {columns.column(field)}')
-            if "unique" in field.flags or field.is_key:
-                self._index((table.name, field.name))
-            self.put_setting("schema changed", timestamp(self.now()))
-
-    def api_calls(self) -> int:
-        """How many API calls there were today."""
-        return int(self.setting(f"api calls {self.now():%Y-%m-%d}") or 0)
-
-    def api_call(self) -> int:
-        """Counts an API call; returns how many there were today."""
-        name = f"api calls {self.now():%Y-%m-%d}"
-        rows = self.execute(
-            "INSERT INTO setting VALUES (?, '1')"
-            " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-            (name,),
-        )
-        return int(rows[0][0])
-
-    # -- people ------------------------------------------------------------------------------
-
-    def start_session(self, user_id: str, kind: str = "API") -> Session:
-        """Logs a user in for two hours by the org's clock."""
-        organization = self.execute('SELECT "Id" FROM "Organization"')[0][0]
-        token = f"{organization[:15]}!AQ{secrets.token_urlsafe(72)}"
-        expires = self.now() + timedelta(hours=_SESSION_HOURS)
-        self.execute(
-            "INSERT INTO session VALUES (?, ?, ?, ?)",
-            (token, user_id, kind, timestamp(expires)),
-        )
-        return Session(token, user_id, kind, expires)
-
-    def session(self, token: str) -> Session | None:
-        """The session of a token, or None when there is none or it has expired."""
-        rows = self.execute("SELECT user_id, kind, expires FROM session WHERE token = ?", (token,))
-        for user_id, kind, expires in rows:
-            if expires > timestamp(self.now()):
-                return Session(token, user_id, kind, parse_timestamp(expires))
-        return None
-
-    def end_sessions(self, *, token: str | None = None, user_id: str | None = None) -> None:
-        """Ends one session, or all of one user."""
-        self.execute("DELETE FROM session WHERE token = ? OR user_id = ?", (token, user_id))
 
     def audit(self, by: str, action: str, section: str, display: str) -> None:
         """Adds a row to the setup audit trail."""
@@ -350,18 +172,6 @@ class Org(Database):
             {"Action": action, "Section": section, "Display": display},
             by=by,
         )
-
-    def mail(self, recipient: str, subject: str, body: str) -> None:
-        """Puts an e-mail into the outbox; nothing is ever sent."""
-        self.execute(
-            "INSERT INTO outbox (sent, recipient, subject, body) VALUES (?, ?, ?, ?)",
-            (timestamp(self.now()), recipient, subject, body),
-        )
-
-    def outbox(self) -> list[Mail]:
-        """The e-mails the org would have sent, oldest first."""
-        rows = self.execute("SELECT sent, recipient, subject, body FROM outbox ORDER BY id")
-        return [Mail(*row) for row in rows]
 
     # -- below -------------------------------------------------------------------------------
 
@@ -397,25 +207,9 @@ class Org(Database):
 
             seed.fill(self)
 
-    def _table(self, sobject: str) -> SObject:
-        return self.remember(
-            ("table", sobject), lambda: describe.stored(sobject.lower(), *self._custom(sobject))
-        )
-
-    def _custom(self, sobject: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-        """What may make an object more than our tables say: custom objects and fields."""
-        objects = () if sobject.lower() in describe.tables() else self.custom_objects()
-        return objects, self.custom_field_lines()
-
     def _writer(self, table: SObject) -> Callable[[str, Any], Any]:
         """How rows are written: permissions may be remembered, records of customers never are."""
         return self.execute if table.name in columns.REMEMBERED else self.execute_quietly
-
-    def _index(self, index: tuple[str, ...]) -> None:
-        table, *names = index
-        name = f"{table}_{'_'.join(names)}"
-        quoted = ", ".join(f'"{column}"' for column in names)
-        self.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON "{table}" ({quoted})')
 
     def _read(self, table: SObject, where: str, params: list[Any]) -> list[dict[str, Any]]:
         custom = self._custom(table.name)
@@ -462,55 +256,6 @@ class Org(Database):
                     row[field.name] = _default(field.default, now)
         return row
 
-    def _profile_permission_set(self, profile: Mapping[str, Any], *, by: str) -> None:
-        # Each profile owns a permission set that tells its permissions (4.1 [V]). Its name is the
-        # key prefix and id of the profile as seen in real orgs: X00e...
-        values = {
-            "Name": f"X{profile['Id'][:15]}",
-            "Label": profile["Name"],
-            "ProfileId": profile["Id"],
-            "LicenseId": profile["UserLicenseId"],
-            "IsOwnedByProfile": True,
-            "IsCustom": True,
-            "Type": "Profile",
-        }
-        self.insert("PermissionSet", values | _permissions(profile), by=by)
-
-    def _assign_new(self, user_id: str, profile_id: str | None, *, by: str) -> None:
-        # Quietly: nobody can have asked yet what a new user may do.
-        sql = 'SELECT "Id" FROM "PermissionSet" WHERE "ProfileId" = ?'
-        sets = self.remember(("owned set", profile_id), lambda: self.execute(sql, (profile_id,)))
-        for owned in sets:
-            values = {"AssigneeId": user_id, "PermissionSetId": owned[0]}
-            self.insert("PermissionSetAssignment", values, by=by, quietly=True)
-
-    def _assign_profile(self, user_id: str, profile_id: str | None, *, by: str) -> None:
-        # A user is assigned the permission set of the profile, as one of any other set.
-        self.execute(
-            'DELETE FROM "PermissionSetAssignment" WHERE "AssigneeId" = ? AND "PermissionSetId" IN'
-            ' (SELECT "Id" FROM "PermissionSet" WHERE "IsOwnedByProfile" = 1)',
-            (user_id,),
-        )
-        for owned in self.find("PermissionSet", ProfileId=profile_id) if profile_id else ():
-            values = {"AssigneeId": user_id, "PermissionSetId": owned}
-            self.insert("PermissionSetAssignment", values, by=by)
-
-    def _copy_permissions(self, id_: str, changed: Mapping[str, Any], *, by: str) -> None:
-        values = _permissions(changed)
-        owned = self.execute('SELECT "Id" FROM "PermissionSet" WHERE "ProfileId" = ?', (id_,))
-        if values and owned:
-            self.update("PermissionSet", owned[0][0], values, by=by)
-
-
-def timestamp(moment: datetime) -> str:
-    """A moment as Salesforce writes it: `2026-05-01T10:00:00.000+0000` (11.2 [V])."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
-
-
-def parse_timestamp(text: str) -> datetime:
-    """The moment that `timestamp` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
-
 
 def _field(table: SObject, name: str) -> Field:
     found = table.field(name)
@@ -552,7 +297,3 @@ def _name_profile(table: SObject, row: dict[str, Any]) -> None:
     # A custom profile's full name is its name, percent-encoded except for spaces (4.2 [V]).
     if table.name == "Profile" and "Name" in row and "FullName" not in row:
         row["FullName"] = quote(row["Name"], safe=" ").replace(".", "%2E")
-
-
-def _permissions(profile: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in profile.items() if name.startswith("Permissions")}

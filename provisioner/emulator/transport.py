@@ -13,7 +13,7 @@ from flask import request
 
 from provisioner.emulator.api import Answer
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.store import parse_timestamp
+from provisioner.emulator.moments import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

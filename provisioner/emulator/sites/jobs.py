@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator import ids
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.metadata_jobs import PATIENCE
+from provisioner.emulator.moments import timestamp
 from provisioner.emulator.sites import mails, members, networks, templates
-from provisioner.emulator.store import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,8 +4,9 @@ import pytest
 
 from provisioner.emulator import components, describe
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.moments import parse_timestamp
 from provisioner.emulator.seed import admin_id
-from provisioner.emulator.store import Org, parse_timestamp
+from provisioner.emulator.store import Org
 
 VALUES = {
     "valueSetDefinition": {
