@@ -80,6 +80,8 @@ def _create_ingest(call: Call) -> Answer:
     key = None
     if operation == "upsert":
         key = find_key(sobject, body.get("externalIdFieldName"))
+    elif body.get("externalIdFieldName") is not None:
+        raise no_key()
     with call.org.transaction():
         job = bulk_jobs.create(
             call.org,
@@ -252,6 +254,11 @@ def find_key(sobject: SObject, name: object) -> Field:
     return key
 
 
+def no_key() -> SalesforceError:
+    """A key of a job that is no upsert (guide, "Job external ID" [V]); text: guess."""
+    return SalesforceError("INVALIDJOB", "InvalidJob : External ID is only for upsert")
+
+
 def hard_delete_refused() -> SalesforceError:
     """No permission to delete without the recycle bin; the text is that of real orgs."""
     return SalesforceError(
@@ -272,11 +279,13 @@ def _job(call: Call, id_: str, kind: str) -> Job:
 def _list(call: Call, kind: str) -> Answer:
     kinds = (kind, "Classic")
     wanted = call.params.get("jobType", "")
+    chunked = call.params.get("isPkChunkingEnabled", "").lower()
     found = [
         job
         for one in bulk_jobs.every(call.org, *kinds)
         if (job := bulk_age.today(call.org, one)) is not None
         and wanted in {"", job.kind}
+        and chunked in {"", str(job.chunk_size > 0).lower()}
         and (job.operation in {"query", "queryAll"}) == (kind == "V2Query")
     ]
     _, _, place = call.params.get("queryLocator", "").rpartition("-")

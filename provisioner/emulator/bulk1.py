@@ -136,11 +136,11 @@ def _create(org: Org, version: int) -> tuple[str, dict[str, Any]]:
         raise AsyncError("FeatureNotEnabled", bulk.hard_delete_refused().message)
     try:
         sobject = bulk.find_object(org, g.session.user_id, version, str(body.get("object", "")))
-        key = (
-            bulk.find_key(sobject, body.get("externalIdFieldName"))
-            if operation == "upsert"
-            else None
-        )
+        key = None
+        if operation == "upsert":
+            key = bulk.find_key(sobject, body.get("externalIdFieldName"))
+        elif body.get("externalIdFieldName") is not None:
+            raise bulk.no_key()
     except SalesforceError as error:
         raise AsyncError("InvalidJob", error.message.removeprefix("InvalidJob : ")) from None
     # simple-salesforce sends the number of the mode, others its name.

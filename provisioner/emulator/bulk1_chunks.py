@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 _SIZE: Final = 100_000
 _MOST: Final = 250_000
 _SINCE: Final = 28  # the guide has it for API versions from 28.0 [V]
-# Of the standard objects in the guide's list, those that are here; custom objects are, too.
-_STANDARD: Final = frozenset(
-    {"Account", "Asset", "Campaign", "CampaignMember", "Case", "Contact", "Event", "Lead",
-     "LoginHistory", "Opportunity", "Task", "User"}
-)  # fmt: skip
 _SPLIT: Final = "NotProcessed"  # as answers of real orgs spell it (salesforce-bulk#75 [V])
 
 
@@ -78,7 +73,7 @@ def split(org: Org, job: Job, batch: Batch, text: str) -> None:
     sobject = visible.catalog(org, job.created_by, job.version).get(query.source)
     if sobject is None or sobject.name != job.sobject or not _is_plain(query):
         return
-    if sobject.name not in _STANDARD and not sobject.name.endswith("__c"):
+    if not bulk_jobs.can_be_split(sobject.name):
         # the rule: the guide's list [V]; the text: guess
         message = f"InvalidBatch : PK chunking is not supported for {sobject.name}"
         bulk_jobs.end_batch(org, batch, None, state="Failed", message=message)

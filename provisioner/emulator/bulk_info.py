@@ -51,6 +51,8 @@ def counted(job: Job) -> dict[str, Any]:
     body |= {"retries": 0, "totalProcessingTime": job.milliseconds}
     if job.kind == "V2Ingest":
         body |= {"apiActiveProcessingTime": job.milliseconds, "apexProcessingTime": 0}
+    else:  # guide, "Get Information About a Query Job" [V]
+        body["isPkChunkingSupported"] = bulk_jobs.can_be_split(job.sobject)
     return body
 
 

@@ -20,6 +20,18 @@ FAILED: Final = "Failed"
 ABORTED: Final = "Aborted"
 
 
+# Of the standard objects that the guides list, "PK Chunking Header", those that are here [V].
+_SPLIT: Final = frozenset(
+    {"Account", "Asset", "Campaign", "CampaignMember", "Case", "Contact", "Event", "Lead",
+     "LoginHistory", "Opportunity", "Task", "User"}
+)  # fmt: skip
+
+
+def can_be_split(sobject: str) -> bool:
+    """Whether queries of the object can be split by ids; those of custom objects can."""
+    return sobject in _SPLIT or sobject.endswith("__c")
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job; `kind` is `V2Ingest`, `V2Query` or `Classic` (Bulk 1.0)."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Limits: platform reference 8.2 [V]; codes and texts of their refusals: guess.
 _MOST_RECORDS: Final = 200
 _MOST_RUNS: Final = 10
+_UPSERT_SINCE: Final = 46  # platform reference 8.2 [V]
 
 
 class _Undo(Exception):  # noqa: N818 - leaves the transaction, never this module
@@ -104,6 +105,8 @@ def _deletion(call: Call, text: str) -> _Write:
 
 
 def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
+    if call.version < _UPSERT_SINCE:
+        raise not_found()  # as one that never was: guess
     key = records.key_field(sobject, name)
     body = call.json()
     wanted = key.name.lower()

@@ -32,6 +32,7 @@ from provisioner.emulator import (
     tooling,
     tooling_tables,
     transport,
+    versions,
 )
 from provisioner.emulator.api import Answer, Call, JsonKindError
 from provisioner.emulator.errors import SalesforceError, media_type, not_found, not_served
@@ -64,7 +65,7 @@ def run_forgotten_jobs() -> None:
 
 
 @blueprint.get("/services/data")
-def versions() -> Response:
+def every_version() -> Response:
     """Every version, without a login."""
     found = [
         {"label": _label(v), "url": f"/services/data/v{v}.0", "version": f"{v}.0"}
@@ -127,13 +128,16 @@ def answer_to(call: Call) -> Answer:
 
 
 def _route(call: Call) -> Answer:
+    if call.version < versions.RESOURCES.get(call.parts[:2], 0):
+        raise not_found()  # as one that never was: guess
     in_xml = rest_xml.shows(call.parts) and rest_xml.wanted(call.headers.get("accept", ""))
     if call.parts[:1] not in {("jobs",), ("metadata",)} and not in_xml:
         transport.require_json(call)
     match call.parts:
         case ():
             call.allow("GET", "HEAD")
-            names = {name: f"{call.base}/{name}" for name in _RESOURCES}
+            known = [name for name in _RESOURCES if call.version >= versions.NAMED.get(name, 0)]
+            names = {name: f"{call.base}/{name}" for name in known}
             identity = f"{call.instance}/id/{auth.organization_id(call.org)}/{call.by}"
             return Answer(200, {**names, "identity": identity})
         case ("sobjects", *names):

@@ -65,7 +65,9 @@ def pack(response: Response) -> Response:
     if response.is_streamed or "Content-Encoding" in response.headers:
         return response
     data = response.get_data()
-    if len(data) >= _WORTH_IT and request.accept_encodings["gzip"] > 0:
+    # results of a query job always are (Bulk API 2.0 guide, "Understanding Query" [V])
+    worth_it = len(data) >= _WORTH_IT or "Sforce-Locator" in response.headers
+    if worth_it and request.accept_encodings["gzip"] > 0:
         response.set_data(gzip.compress(data, _LEVEL, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
         response.headers["Vary"] = "Accept-Encoding"

@@ -1,7 +1,8 @@
-"""What objects and fields were not yet in an older version of the API, or no longer are in a newer.
+"""What was not yet in an older version of the API, or no longer is in a newer.
 
-The tables in `data/` tell what the newest version has. A number beside a property says since which
-version it is so; between two such numbers every version is the same, which is called an era here.
+Of objects and fields, the tables in `data/` tell what the newest version has. A number beside a
+property says since which version it is so; between two such numbers every version is the same,
+which is called an era here.
 """
 
 from __future__ import annotations
@@ -11,12 +12,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.emulator.describe import Field, SObject
 
 # `User.PortalRole` can be updated (platform reference 2.1 [V]), profiles can be created (object
 # reference 192 to 232 against later ones [V]), `UserLicense.UsedLicenses` is no more for WHERE
 # (platform reference 3.5 [V]).
 CHANGES: Final = (43, 53, 64)
+
+# Since when the REST API has a resource, by the first two parts of its path ("Available since
+# release" in the REST guide, "Availability" in the Bulk API 2.0 guide [V]).
+RESOURCES: Final[Mapping[tuple[str, ...], int]] = {
+    ("composite",): 38,
+    ("composite", "batch"): 34,
+    ("composite", "graph"): 50,
+    ("composite", "sobjects"): 42,
+    ("composite", "tree"): 34,
+    ("jobs", "ingest"): 41,
+    ("jobs", "query"): 47,
+    ("limits", "recordCount"): 40,
+    ("parameterizedSearch",): 36,
+}
+# Since when the list of resources names the first part.
+NAMED: Final[Mapping[str, int]] = {"composite": 34, "jobs": 41, "parameterizedSearch": 36}
 
 
 def era(version: int | None) -> int:

@@ -290,7 +290,12 @@ def test_a_chunked_query_keeps_its_condition_and_begins_where_it_is_told(classic
     job, (_, *chunks) = chunked(soql, f"TRUE; chunkSize=3; startRow={made[2]}")
     assert [names(classic, job, one) for one in chunks] == [["A2"], ["A5"]]
     assert len(chunked("SELECT Id FROM Account", "true")[1]) == 2
-    assert len(chunked("SELECT Id FROM Account", "FALSE")[1]) == 1
+    other, (only,) = chunked("SELECT Id FROM Account", "FALSE")
+    assert text(only, "state") == "Completed"
+    for wanted, found in (("true", False), ("false", True)):
+        _, jobs = rest("GET", f"/jobs/query?isPkChunkingEnabled={wanted}")
+        assert (other in [one["id"] for one in jobs["records"]]) is found
+        assert (job in [one["id"] for one in jobs["records"]]) is not found
 
 
 def test_what_can_not_be_split(classic, chunked, rest):

@@ -431,6 +431,7 @@ def test_all_jobs_are_listed(bulk2, rest, monkeypatch):
         ({"operation": "upsert"}, "INVALIDJOB",
          ("InvalidJob : External ID was blank for Account. An External ID must be specified for"
          " upsert.")),
+        ({"externalIdFieldName": "Id"}, "INVALIDJOB", "InvalidJob : External ID is only for upsert"),
         ({"operation": "upsert", "externalIdFieldName": "Phone"}, "INVALIDJOB",
          "InvalidJob : Field name provided, Phone does not match an External ID for Account"),
         ({"operation": ["insert"]}, "API_ERROR",

@@ -103,6 +103,27 @@ def test_a_bulk_job_is_of_the_version_it_was_made_with(rest, manager):
         assert info["numberRecordsFailed"] == failed
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "since"),
+    [
+        ("POST", "/composite", {"compositeRequest": []}, 38),
+        ("POST", "/composite/batch", {"batchRequests": []}, 34),
+        ("POST", "/composite/tree/Account", {"records": []}, 34),
+        ("POST", "/composite/sobjects", {"records": []}, 42),
+        ("PATCH", "/composite/sobjects/Contact/Email", {"records": []}, 46),
+        ("POST", "/composite/graph", {"graphs": []}, 50),
+        ("POST", "/jobs/ingest", {"object": "Account", "operation": "insert"}, 41),
+        ("POST", "/jobs/query", {"operation": "query", "query": "SELECT Id FROM Account"}, 47),
+        ("GET", "/limits/recordCount", None, 40),
+    ],
+)
+def test_resources_came_with_their_version(rest, method, path, body, since):
+    assert rest.refusal(method, of(since - 1, path), body)[:2] == (404, "NOT_FOUND")
+    assert rest(method, of(since, path), body)[0] != 404
+    _, first, *_ = path.split("/")
+    assert (first in rest("GET", of(33, "/"))[1]) is (first == "limits")
+
+
 def test_every_change_of_the_tables_begins_an_era():
     told = set()
     for sobject in describe.tables().values():
