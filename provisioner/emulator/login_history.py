@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
+from provisioner.emulator import context
 from provisioner.emulator.logins import SUCCESS, TOO_OFTEN, Attempt
 from provisioner.emulator.moments import timestamp
 
@@ -37,6 +38,7 @@ def log_in(
     at least" [V], this org means one an hour (guess).
     """
     now = timestamp(org.now())
+    site = context.site()
     if status == TOO_OFTEN and _is_noted(org, user_id):
         return
     org.insert(
@@ -54,6 +56,7 @@ def log_in(
             "ClientVersion": "N/A",
             "ApiType": "N/A",
             "ApiVersion": "N/A",
+            **({} if site is None else {"NetworkId": site["Id"]}),
             **(more or {}),
         },
         by=user_id,

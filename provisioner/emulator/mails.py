@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import deliverability, portal_rows, reset_links, security_tokens
 from provisioner.emulator.component_rows import display_name
+from provisioner.emulator.sites import networks
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row
@@ -36,10 +37,7 @@ def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool
     """
     user = org.get("User", user_id)
     assert user is not None, "users are never removed"
-    portal = portal_of(org, user)
-    (organization,) = org.select("Organization")
-    at = base if portal is None else login_url(base, organization["Id"], portal.id)
-    name = "Salesforce" if portal is None else display_name(portal.full_name)
+    name, at = _place(org, user, base)
     subject = f"Your new {name} password" if not new else f"Welcome to {name}"
     told = "" if user["UserType"] in security_tokens.STAFF else f"Password: {password}\n"
     text = (
@@ -50,3 +48,16 @@ def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool
     )
     kind = deliverability.Mail.SYSTEM if new else deliverability.Mail.LOGIN
     deliverability.send(org, kind, user["Email"], subject, text)
+
+
+def _place(org: Org, user: dict[str, Any], base: str) -> tuple[str, str]:
+    """What the user logs in to, and where: portal, site or org; the first of several (guess)."""
+    portal = portal_of(org, user)
+    if portal is not None:
+        (organization,) = org.select("Organization")
+        return display_name(portal.full_name), login_url(base, organization["Id"], portal.id)
+    joined = org.select("NetworkMember", MemberId=user["Id"])
+    site = org.get("Network", joined[0]["NetworkId"]) if joined else None
+    if site is None or user["UserType"] in security_tokens.STAFF:
+        return "Salesforce", base
+    return site["Name"], networks.login_address(base, site)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from provisioner.emulator import browser, context, login_history, logins
 from provisioner.emulator.sites import members, networks
@@ -36,6 +36,7 @@ def login(prefix: str) -> Response:
         return browser.refusal("URL No Longer Exists", text)
     if request.method == "GET":
         return _form(network, "")
+    g.site = network
     if "SAMLResponse" in request.form:
         return browser.no_saml()
     attempt = login_history.attempt(request.form.get("pw", ""), api=False)

@@ -178,3 +178,22 @@ def test_saml_logins_are_refused_by_name(anonymous, local):
         assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
         assert "does not serve SAML" in answer.json()["error_description"]
     assert local.select("LoginHistory") == []
+
+
+def test_others_see_their_own_logins_only(rest, local, admin, profiles, secret):
+    """Object reference, LoginHistory, "Special Access Rules"."""
+    ann = rest.create(
+        "User", Username="ann@acme.example", Email="ann@acme.example", LastName="Ott", Alias="ann",
+        TimeZoneSidKey="Europe/Berlin", LocaleSidKey="en_GB", EmailEncodingKey="UTF-8",
+        LanguageLocaleKey="en_US", ProfileId=profiles["Standard User"],
+    )  # fmt: skip
+    for username, password in ((ADMIN, secret), ("ann@acme.example", "wrong")):
+        login(rest, username, password)
+    everyone = rest.rows("SELECT Id, UserId FROM LoginHistory")
+    assert [row["UserId"] for row in everyone] == [admin, ann]
+    rest.session.headers["Authorization"] = f"Bearer {local.start_session(ann).token}"
+    assert rest.rows("SELECT Status, UserId FROM LoginHistory") == [
+        {"Status": "Invalid password", "UserId": ann}
+    ]
+    theirs, own = (f"/sobjects/LoginHistory/{row['Id']}" for row in everyone)
+    assert (rest("GET", theirs)[0], rest("GET", own)[0]) == (404, 200)

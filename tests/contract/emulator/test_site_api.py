@@ -73,7 +73,22 @@ def test_a_member_logs_in_by_soap_at_the_site(rest, local, jane, help_site):
     )
     info = etree.fromstring(rest.session.post(server, data=body).content)
     assert info.findtext(".//{*}userName") == jane["Username"].lower()
-    assert statuses(local, jane["Id"]) == ["No Experience Cloud site access", "Success"]
+    rows = rest.rows(f"SELECT Status, NetworkId FROM LoginHistory WHERE UserId = '{jane['Id']}'")
+    assert rows == [
+        {"Status": "No Experience Cloud site access", "NetworkId": help_site},
+        {"Status": "Success", "NetworkId": help_site},
+    ]
+
+
+def test_a_members_new_password_is_mailed_with_the_way_to_the_site(rest, local, jane, help_site):
+    join(rest, help_site, jane["ProfileId"])
+    rest("DELETE", f"/sobjects/User/{jane['Id']}/password")
+    mail = local.outbox()[-1]
+    assert mail.subject == "Your new Acme Help password"
+    assert f"Log in at {SITE}/s/login\n" in mail.body
+    client = create_app(local).test_client()
+    link = mail.body.partition("within 24 hours: http://127.0.0.1:8787")[2].strip()
+    assert client.get(link).location.startswith("/_ui/system/security/ChangePassword")
 
 
 def test_a_site_that_is_offline_lets_nobody_in(rest, local, admin, help_site):
@@ -129,13 +144,15 @@ def test_an_assertion_for_a_site_names_the_site(rest, local, help_site, audience
 
 
 @pytest.mark.parametrize("status", ["Invalid - Experience Cloud site offline", "Success"])
-def test_the_sites_page_and_its_login_history(rest, local, admin, site, status):
+def test_the_sites_page_and_its_login_history(rest, local, site, status):
     id_ = site()
     if status == "Success":
         rest("PATCH", f"/sobjects/Network/{id_}", {"Status": "Live"})
     client = create_app(local).test_client()
     client.post("/help/login", data={"un": ADMIN, "pw": local.setting("admin password")})
-    assert statuses(local, admin) == [status]
+    rows = rest.rows("SELECT Status, NetworkId, LoginType FROM LoginHistory")
+    kind = "Chatter Communities External User"
+    assert rows == [{"Status": status, "NetworkId": id_, "LoginType": kind}]
 
 
 def test_there_is_no_api_below_an_address_that_is_no_sites(rest, help_site):
