@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from provisioner.emulator import component_rows, describe
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.profiles import license_of
 from provisioner.emulator.stored_kind import StoredKind, no_such
 from provisioner.emulator.stored_kind import refused as _refused
@@ -50,6 +51,13 @@ class SharingSets(StoredKind):
     prefix = "0H2"  # as listed of a real org [Q]
     noun = "sharing set"
     section = "Sharing Settings"
+
+    def _may_write(self, org: Org, by: str) -> None:
+        # "Customize Application (+ Manage Sharing to edit)": platform reference 3.6 [V]; the
+        # refusal is that of a record: guess
+        for name in ("CustomizeApplication", "ManageSharing"):
+            if not permissions.has(org, by, name):
+                raise permissions.no_access()
 
     def _shown(self, org: Org, row: Row) -> Value:
         return _shown(org, row)

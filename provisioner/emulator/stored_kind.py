@@ -65,6 +65,7 @@ class StoredKind(Listing):
 
     def create(self, org: Org, values: Value, by: str) -> None:
         """Makes a component; DUPLICATE_VALUE when its name is taken."""
+        self._may_write(org, by)
         name = values["fullName"]
         if not self.pattern.fullmatch(name):
             raise refused(f"{name} is not a valid name of a {self.noun}", "fullName")
@@ -79,12 +80,14 @@ class StoredKind(Listing):
 
     def update(self, org: Org, values: Value, by: str) -> None:
         """Replaces a component: an element left out becomes empty (guess, as of portals)."""
+        self._may_write(org, by)
         row = self.existing(org, values["fullName"])
         self._replace(org, by, row, row.full_name, self._checked(org, values, row))
         self._audit(org, by, "Changed", row.full_name)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
         """Removes a component."""
+        self._may_write(org, by)
         row = self.existing(org, full_name)
         self._check_free(org, row)
         self._remove(org, by, row)
@@ -92,6 +95,7 @@ class StoredKind(Listing):
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
         """Gives a component another full name."""
+        self._may_write(org, by)
         row = self.existing(org, old)
         self._check_free(org, row)
         taken = component_rows.by_name(org, self.name, new)
@@ -102,6 +106,9 @@ class StoredKind(Listing):
     def _checked(self, _org: Org, values: Value, _row: Row | None) -> Value:
         """What is kept of a component's values; raises for the first rule that is broken."""
         return {name: value for name, value in values.items() if name != "fullName"}
+
+    def _may_write(self, org: Org, by: str) -> None:
+        """Refuses whom "Modify Metadata Through Metadata API Functions" alone is not enough for."""
 
     def _check_free(self, org: Org, row: Row) -> None:
         """Refuses to remove or rename what something else needs."""

@@ -14,9 +14,18 @@ if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
     from provisioner.emulator.store import Org
 
-# Since Summer '20 only "Manage Roles" may edit roles (platform reference 3.4 [V]); that a site's
-# or the org's other setup takes "Manage Users", and all else "Modify All Data": guess.
-_BY_OBJECT: Final = {"UserRole": "ManageRoles"}
+_PROFILES: Final = "ManageProfilesPermissionsets"
+# Since Summer '20 only "Manage Roles" may edit roles (platform reference 3.4 [V]); "To create
+# profiles: Manage Profiles and Permission Sets" (help, "Create or Clone Profiles" [V]), what they
+# and permission sets hold, too [I]; "Assign Permission Sets" is for what it says [I]. That a
+# site's or the org's other setup takes "Manage Users", and all else "Modify All Data": guess.
+_BY_OBJECT: Final = {
+    "UserRole": "ManageRoles",
+    **dict.fromkeys(
+        ("Profile", "PermissionSet", "ObjectPermissions", "FieldPermissions"), _PROFILES
+    ),
+    "PermissionSetAssignment": "AssignPermissionSets",
+}
 
 
 def check(org: Org, by: str, sobject: SObject, right: str) -> bool:

@@ -138,9 +138,20 @@ def _after_update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[st
 
 
 def _manages(org: Org, by: str, license_: License) -> bool:
-    """External users need "Manage Customer Users" (2.1 [V]), or that of partners (guess)."""
-    wanted = ("ManageCssUsers", "ManagePartners") if license_.portal else ("ManageUsers",)
-    return any(permissions.has(org, by, name) for name in wanted)
+    """Whether one may create and change users of a licence (object reference, User [V]).
+
+    "Manage Internal Users", which "Manage Users" brings along, for those of the company; "Manage
+    Customer Users" for customers and "Manage External Users" for partners; with Digital
+    Experiences on "you must also have the Manage External Users permission".
+    """
+    if not license_.portal:
+        return any(
+            permissions.has(org, by, name) for name in ("ManageUsers", "ManageInternalUsers")
+        )
+    wanted = {"ManagePartners" if license_.portal == "Partner" else "ManageCssUsers"}
+    if org.feature("Networks"):
+        wanted.add("ManagePartners")
+    return all(permissions.has(org, by, name) for name in wanted)
 
 
 def _may_give(org: Org, by: str, *profile_ids: str) -> None:

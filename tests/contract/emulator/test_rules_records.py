@@ -137,7 +137,8 @@ def test_the_portal_administrator_keeps_the_permission(rest, local, admin, porta
     portals.make_default(local, admin)
     staff = rest.rows("SELECT Id FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")[0]["Id"]
     allowed = {"PermissionsManageCssUsers": True, "PermissionsManageUsers": True,
-               "PermissionsModifyAllData": True, "PermissionsApiEnabled": True}  # fmt: skip
+               "PermissionsModifyAllData": True, "PermissionsApiEnabled": True,
+               "PermissionsManageProfilesPermissionsets": True}  # fmt: skip
     keeper = rest.create("Profile", Name="Keeper", UserLicenseId=staff, **allowed)
     path = f"/sobjects/User/{admin}"
     refusal = (

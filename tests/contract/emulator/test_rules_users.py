@@ -475,6 +475,7 @@ def test_who_may_make_which_users(rest, person, profiles, clerk):
     staff |= {"Username": "staff@acme.example", "ProfileId": profiles["Standard User"]}
     jane = {**person, "ProfileId": profiles[HIGH_VOLUME]}
     _, users = clerk("ManageUsers")
+    _, internal = clerk("ManageInternalUsers")
     _, customers = clerk("ManageCssUsers")
     refusal = (
         403,
@@ -485,11 +486,39 @@ def test_who_may_make_which_users(rest, person, profiles, clerk):
     assert rest.refusal("POST", "/sobjects/User", jane, headers=users) == refusal
     assert rest.refusal("POST", "/sobjects/User", staff, headers=customers) == refusal
     assert rest("POST", "/sobjects/User", staff, headers=users)[0] == 201
+    another = staff | {"Username": "another@acme.example"}
+    assert rest("POST", "/sobjects/User", another, headers=internal)[0] == 201
     status, made = rest("POST", "/sobjects/User", jane, headers=customers)
     assert status == 201
     change = ("PATCH", f"/sobjects/User/{made['id']}", {"Title": "x"})
     assert rest.refusal(*change, headers=users) == refusal
     assert rest(*change, headers=customers) == (204, None)
+
+
+def test_with_sites_one_must_manage_external_users_too(rest, person, profiles, clerk, sites_on):
+    """Object reference, User, "Special Access Rules" [V]; partners need no more than that."""
+    (high_volume,) = rest.rows(
+        f"SELECT UserLicenseId FROM Profile WHERE Id = '{profiles[HIGH_VOLUME]}'"
+    )
+    profile = rest.create("Profile", Name="Own", UserLicenseId=high_volume["UserLicenseId"])
+    jane = {**person, "ProfileId": profile}
+    _, customers = clerk("ManageCssUsers")
+    _, partners = clerk("ManagePartners")
+    _, both = clerk("ManageUsers", "ManageCssUsers", "ManagePartners")
+    for headers in (customers, partners):
+        refused = rest.refusal("POST", "/sobjects/User", jane, headers=headers)
+        assert refused[:2] == (403, "INSUFFICIENT_ACCESS_OR_READONLY")
+    assert rest("POST", "/sobjects/User", jane, headers=both)[0] == 201
+    account = rest.create("Account", Name="Partner")
+    rest("PATCH", f"/sobjects/Account/{account}", {"IsPartner": True})
+    contact = rest.create("Contact", LastName="Roe", AccountId=account)
+    (gold,) = rest.rows("SELECT Id FROM UserLicense WHERE Name = 'Gold Partner'")
+    roe = {
+        **person, "ContactId": contact, "Username": "roe@acme.example",
+        "ProfileId": rest.create("Profile", Name="Gold", UserLicenseId=gold["Id"]),
+    }  # fmt: skip
+    assert rest.refusal("POST", "/sobjects/User", roe, headers=customers)[0] == 403
+    assert rest("POST", "/sobjects/User", roe, headers=partners)[0] == 201
 
 
 def test_nobody_gives_more_power_than_he_has(rest, person, profiles, admin, clerk):

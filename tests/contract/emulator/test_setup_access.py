@@ -100,3 +100,66 @@ def test_roles_are_read_by_those_who_may_view_them(rest, clerk):
     assert refused[:2] == (400, "INVALID_TYPE")
     above = {"q": "SELECT UserRole.Name FROM User"}
     assert rest.refusal("GET", "/query", params=above, headers=other)[1] == "INVALID_FIELD"
+
+
+# -- profiles, permission sets, sharing sets ----------------------------------------------------
+
+
+def test_profiles_are_made_by_those_who_manage_them(rest, clerk):
+    """Help, "Create or Clone Profiles" [V]; permission sets alike."""
+    (license_,) = rest.rows("SELECT Id FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")
+    _, manager = clerk("ManageProfilesPermissionsets")
+    assigner_id, assigner = clerk("AssignPermissionSets")
+    _, other = clerk("ManageUsers")
+    new = {
+        "Profile": {"Name": "Sellers", "UserLicenseId": license_["Id"]},
+        "PermissionSet": {"Name": "Extra", "Label": "Extra"},
+    }
+    for sobject, values in new.items():
+        path = f"/sobjects/{sobject}"
+        assert rest.refusal("POST", path, values, headers=other) == READ_ONLY
+        status, made = rest("POST", path, values, headers=manager)
+        assert status == 201
+        new[sobject] = made["id"]
+    rights = {"SobjectType": "Case", "ParentId": new["PermissionSet"], "PermissionsRead": True}
+    assert rest.refusal("POST", "/sobjects/ObjectPermissions", rights, headers=other) == READ_ONLY
+    assert rest("POST", "/sobjects/ObjectPermissions", rights, headers=manager)[0] == 201
+    assigned = {"AssigneeId": assigner_id, "PermissionSetId": new["PermissionSet"]}
+    path = "/sobjects/PermissionSetAssignment"
+    assert rest.refusal("POST", path, assigned, headers=other) == READ_ONLY
+    assert rest("POST", path, assigned, headers=assigner)[0] == 201
+    assert rest.refusal("DELETE", f"/sobjects/Profile/{new['Profile']}", headers=other) == READ_ONLY
+    assert rest("DELETE", f"/sobjects/Profile/{new['Profile']}", headers=manager) == (204, None)
+
+
+def test_sharing_sets_ask_for_more_than_to_modify_metadata(rest, clerk):
+    """Platform reference 3.6 [V]: Customize Application, and Manage Sharing to edit."""
+    meta = "http://soap.sforce.com/2006/04/metadata"
+    values = (
+        "<fullName>Cases</fullName><accessMappings><accessLevel>Edit</accessLevel><object>Case"
+        "</object><objectField>Contact</objectField><userField>Contact</userField>"
+        "</accessMappings><name>Cases</name><profiles>highvolumeportal</profiles>"
+    )
+
+    def send(headers, body):
+        token = headers["Authorization"].removeprefix("Bearer ")
+        soap = "http://schemas.xmlsoap.org/soap/envelope/"
+        text = (
+            f'<e:Envelope xmlns:e="{soap}" xmlns="{meta}"'
+            ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><e:Header><SessionHeader>'
+            f"<sessionId>{token}</sessionId></SessionHeader></e:Header><e:Body>{body}</e:Body>"
+            "</e:Envelope>"
+        )
+        url = f"{rest.base.partition('/services')[0]}/services/Soap/m/62.0"
+        answer = rest.session.post(url, data=text, headers={"Content-Type": "text/xml"})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    _, modifier = clerk("ModifyMetadata", "CustomizeApplication")
+    _, sharer = clerk("ManageSharing", "CustomizeApplication", "ModifyMetadata")
+    create = f'<createMetadata><metadata xsi:type="SharingSet">{values}</metadata></createMetadata>'
+    update = create.replace("createM", "updateM")
+    delete = "<deleteMetadata><type>SharingSet</type><fullNames>Cases</fullNames></deleteMetadata>"
+    for body in (create, update, delete):
+        assert "<statusCode>INSUFFICIENT_ACCESS_OR_READONLY</statusCode>" in send(modifier, body)
+        assert "<success>true</success>" in send(sharer, body)
