@@ -57,6 +57,7 @@ class Job:
     milliseconds: int = 0
     chunk_size: int = 0  # ids in one batch of a chunked query of Bulk 1.0
     chunk_start: str = ""
+    size: int = 0  # bytes of the results of a query of Bulk 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,9 +169,11 @@ def _queried(org: Org, job: Job) -> Job:
             message = f"InvalidBatch : Failed to process query: {error.code}: {error.message}"
             return bulk_jobs.change(org, job, state=FAILED, error=message)
         writer = bulk_csv.Writer(job.delimiter, job.line_ending)
+        size = 0
         for start in range(0, len(records), _PART):
             part = records[start : start + _PART]
             lines = json.dumps([writer.quoted(cells(found, record)) for record in part])
+            size += len(lines)
             bulk_jobs.put_results(org, job, start, len(part), lines)
         bulk_jobs.put_data(org, job.id, writer.quoted(header(found)))
         return bulk_jobs.change(
@@ -179,6 +181,7 @@ def _queried(org: Org, job: Job) -> Job:
             job,
             state=COMPLETE,
             processed=len(records),
+            size=size,
             milliseconds=int((time.perf_counter() - started) * 1000),
         )
 

@@ -30,8 +30,8 @@ def bearer_token() -> str | None:
 def require_session() -> Session:
     """The session of the request's Authorization header.
 
-    Raises INVALID_SESSION_ID (401) when there is none that is valid, INVALID_AUTH_HEADER for a
-    header of another kind, and
+    Raises INVALID_SESSION_ID (401) when there is none that is valid, or one of a portal's pages,
+    INVALID_AUTH_HEADER for a header of another kind, and
     INVALID_OPERATION_WITH_EXPIRED_PASSWORD when its user must choose a new password first.
     """
     token = bearer_token()
@@ -47,6 +47,14 @@ def require_session() -> Session:
             "The users password has expired, you must call SetPassword before attempting any other"
             " API operations",
             status=403,
+        )
+    if found.kind == "Portal":
+        # text and status: 2.4 [V], of sessions that a policy keeps from the API; that those of
+        # portals and sites are such: guess
+        raise SalesforceError(
+            "INVALID_SESSION_ID",
+            "This session is not valid for use with the REST API",
+            status=401,
         )
     g.session = found
     return found

@@ -25,6 +25,7 @@ DAILY_CALLS: Final = 15_000  # of a Developer org (platform reference 8.4 [U])
 _DAILY_BATCHES: Final = 15_000  # platform reference 8.3 [V]
 _BATCH: Final = 10_000  # rows; platform reference 8.3 [V]
 _DAILY_QUERY_JOBS: Final = 10_000  # platform reference 8.3 [V]
+_DAILY_RESULTS: Final = 976_562  # megabytes, of 1 TB; platform reference 8.3 [V]
 _BATCHES_SINCE: Final = 49  # "DailyBulkApiRequests" before (REST guide, "Limits")
 _COUNTED_SINCE: Final = 40  # REST guide, "Record Count" [V]
 _STORAGE: Final = 1_024  # megabytes; a Developer org has 5, and no use for rosters of people
@@ -79,7 +80,8 @@ def _used(call: Call) -> dict[str, Any]:
     batches = "DailyBulkApiBatches" if call.version >= _BATCHES_SINCE else "DailyBulkApiRequests"
     found: dict[str, Any] = {name: _left(most, 0) for name, most in UNUSED.items()} | {
         "DailyApiRequests": _left(DAILY_CALLS, org.api_calls()),
-        batches: _left(_DAILY_BATCHES, jobs["V2Ingest"]),
+        batches: _left(_DAILY_BATCHES, jobs["V2Ingest"] + _classic_batches(org)),
+        "DailyBulkV2QueryFileStorageMB": _left(_DAILY_RESULTS, _results(org)),
         "DailyBulkV2QueryJobs": _left(_DAILY_QUERY_JOBS, jobs["V2Query"]),
         "DataStorageMB": _left(_STORAGE, _stored(org)),
         "PermissionSets": _left(1500, sets) | {"CreateCustom": _left(1000, sets)},
@@ -112,6 +114,25 @@ def _bulk_jobs(org: Org) -> Counter[str]:
     for kind, processed in rows:
         found[kind] += 1 if kind == "V2Query" else -(-processed // _BATCH)
     return found
+
+
+def _classic_batches(org: Org) -> int:
+    """Those of Bulk 1.0, which has its allocation together with 2.0 ("Limits and Allocations")."""
+    rows = org.execute(
+        "SELECT COUNT(*) FROM bulk_batch WHERE json_extract(info, '$.created') >= ?",
+        (f"{org.now():%Y-%m-%d}",),
+    )
+    return int(rows[0][0])
+
+
+def _results(org: Org) -> int:
+    """Megabytes of what the query jobs of today found."""
+    rows = org.execute(
+        "SELECT SUM(json_extract(info, '$.size')) FROM bulk_job"
+        " WHERE kind = 'V2Query' AND json_extract(info, '$.created') >= ?",
+        (f"{org.now():%Y-%m-%d}",),
+    )
+    return int(rows[0][0] or 0) // 1_048_576
 
 
 def _stored(org: Org) -> int:

@@ -17,7 +17,6 @@ UNUSED: Final = {
     "DailyAnalyticsUploadedFilesSizeMB": 51_200,
     "DailyAsyncApexExecutions": 250_000,
     "DailyAsyncApexTests": 500,
-    "DailyBulkV2QueryFileStorageMB": 976_562,
     "DailyDeliveredPlatformEvents": 10_000,
     "DailyDurableGenericStreamingApiEvents": 10_000,
     "DailyDurableStreamingApiEvents": 10_000,

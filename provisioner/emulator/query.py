@@ -57,9 +57,11 @@ def _run(context: Context, query: Query, text: str, page: int) -> dict[str, Any]
     tail = where + soql_clauses.order(query, scope)
     bounds = soql_clauses.limits(query, page + 1)
     first = soql_clauses.rows(scope, plan.sql, tail + bounds, params)
-    _viewed(query, scope, [row[0] for row in first[:page]])
-    if len(first) <= page:
-        return _page(context, None, len(first), len(first), soql_records.made(scope, plan, first))
+    records = soql_records.made(scope, plan, first[:page])
+    kept = soql_records.fitting(plan, records, page)
+    _viewed(query, scope, [row[0] for row in first[:kept]])
+    if len(first) <= kept:
+        return _page(context, None, kept, kept, records)
     bounds = soql_clauses.limits(query)
     every = soql_clauses.rows(scope, [f'{scope.root}."Id"'], tail + bounds, params)
     locator = context.org.new_id(_LOCATOR)
@@ -68,7 +70,7 @@ def _run(context: Context, query: Query, text: str, page: int) -> dict[str, Any]
         (locator, text, int(context.deleted), page, " ".join(row[0] for row in every),
          timestamp(context.org.now())),
     )  # fmt: skip
-    return _page(context, locator, page, len(every), soql_records.made(scope, plan, first[:page]))
+    return _page(context, locator, kept, len(every), records[:kept])
 
 
 def more(context: Context, locator: str) -> dict[str, Any]:
@@ -94,8 +96,15 @@ def more(context: Context, locator: str) -> dict[str, Any]:
     )
     place = {id_: i for i, id_ in enumerate(wanted)}
     rows.sort(key=lambda row: place[row[0]])
-    end = int(start) + batch
-    return _page(context, id_, min(end, len(ids)), len(ids), soql_records.made(scope, plan, rows))
+    records = soql_records.made(scope, plan, rows)
+    kept = len(wanted)
+    if plan.children:
+        kept = soql_records.fitting(plan, records, batch)
+        if kept < len(records):  # rows that are gone leave gaps
+            kept, records = place[rows[kept][0]], records[:kept]
+        else:
+            kept = len(wanted)
+    return _page(context, id_, int(start) + kept, len(ids), records)
 
 
 def _no_locator() -> SalesforceError:

@@ -193,6 +193,23 @@ def made(scope: Scope, plan: Plan, rows: list[Any]) -> list[Record]:
     return [_record(scope.context, plan, row, children, zone) for row in rows]
 
 
+def fitting(plan: Plan, records: Sequence[Record], most: int) -> int:
+    """How many of the records make one page: their children count, too, but one fits always.
+
+    REST guide, "Query Options Header" [V].
+    """
+    if not plan.children:
+        return len(records)
+    names = [str(reference.child) for _, _, reference, _ in plan.children]
+    count = 0
+    for number, record in enumerate(records):
+        below = (record[name] for name in names)
+        count += 1 + sum(len(found["records"]) for found in below if found)
+        if count > most and number:
+            return number
+    return len(records)
+
+
 def _record(
     context: Context,
     plan: Plan,

@@ -190,3 +190,11 @@ def test_the_identity_url_and_userinfo_tell_who_it_is(anonymous, app, local, adm
     assert " ".join(known) == USERINFO
     assert (known["sub"], known["preferred_username"]) == (told["id"], told["username"])
     assert known["urls"] == told["urls"]
+
+
+def test_a_session_of_a_portal_is_not_for_the_rest_api(rest, local, admin):
+    token = local.start_session(admin, "Portal").token
+    headers = {"Authorization": f"Bearer {token}"}
+    assert rest.refusal("GET", "/limits", headers=headers) == (
+        401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API", None,
+    )  # fmt: skip

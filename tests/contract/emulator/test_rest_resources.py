@@ -64,6 +64,7 @@ def test_every_limit_has_a_maximum_and_what_remains(rest):
     rest("POST", "/jobs/query", {"operation": "query", "query": "SELECT Id FROM Account"})
     after = rest("GET", "/limits")[1]
     assert after["DailyBulkV2QueryJobs"]["Remaining"] == 9999
+    assert after["DailyBulkV2QueryFileStorageMB"] == {"Max": 976_562, "Remaining": 976_562}
     assert after["DailyApiRequests"]["Remaining"] == before["DailyApiRequests"]["Remaining"] - 2
     rest.base = rest.base.replace("62.0", "48.0")
     assert "DailyBulkApiRequests" in rest("GET", "/limits")[1]

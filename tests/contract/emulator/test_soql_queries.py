@@ -270,3 +270,22 @@ def test_ids_are_in_an_order(rest):
     contact = rest.create("Contact", LastName="Doe")
     soql = f"SELECT Id FROM Contact WHERE NOT Account.Id > '{ids[0]}'"
     assert [row["Id"] for row in rest.rows(soql)] == [contact]
+
+
+def test_children_count_for_the_size_of_a_page(rest, local, admin):
+    few = {"Sforce-Query-Options": "batchSize=200"}
+    for n in range(5):
+        account = local.insert("Account", {"Name": f"A{n}"}, by=admin)
+        for _ in range(70 if n else 210):
+            local.insert("Contact", {"LastName": "Doe", "AccountId": account}, by=admin)
+    soql = "SELECT Name, (SELECT Id FROM Contacts) FROM Account ORDER BY Name"
+    body, pages = rest.query(soql, headers=few), []
+    while True:
+        pages.append([row["Name"] for row in body["records"]])
+        assert body["totalSize"] == 5
+        if body["done"]:
+            break
+        path = body["nextRecordsUrl"].removeprefix("/services/data/v62.0")
+        body = rest("GET", path)[1]
+    assert pages == [["A0"], ["A1", "A2"], ["A3", "A4"]]  # one record fits always
+    assert len(rest.query("SELECT Name FROM Account", headers=few)["records"]) == 5
