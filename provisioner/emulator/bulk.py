@@ -290,7 +290,7 @@ def _list(call: Call, kind: str) -> Answer:
     ]
     _, _, place = call.params.get("queryLocator", "").rpartition("-")
     if "queryLocator" in call.params and not (place.isdecimal() and len(place) < _DIGITS):
-        # the code: 2.4 [V]; text as remembered of real orgs [U]
+        # the code: 2.4; text: public logs of real orgs [V]
         raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
     start = int(place or 0)
     end = start + _LIST_PAGE

@@ -151,7 +151,8 @@ def _refuse(context: soql_sql.Context, text: str, parsed: Query) -> None:
 
 
 def _unsupported(message: str) -> SalesforceError:
-    return SalesforceError("API_ERROR", message)  # which: 8.3 [V]; code and text: guess
+    # which: 8.3; code: recorded in public code, of compound data [V]
+    return SalesforceError("API_ERROR", message)
 
 
 def _queried(org: Org, job: Job) -> Job:

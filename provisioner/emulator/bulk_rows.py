@@ -131,7 +131,7 @@ class Work:
 
     def _id(self, given: Any, verb: str) -> str:
         if given is None:
-            raise SalesforceError(  # as remembered of real orgs [U]
+            raise SalesforceError(  # of an update: recorded, amp-labs/connectors [V]; else [I]
                 "MISSING_ARGUMENT", f"Id not specified in {_article(verb)} {verb} call", ()
             )
         id_ = ids.normal(str(given).strip())

@@ -93,7 +93,7 @@ def _deletion(call: Call, text: str) -> _Write:
         assert account is not None
 
         def refuse() -> dict[str, Any]:
-            raise SalesforceError("MALFORMED_ID", f"malformed id {text}", ())  # text: [U]
+            raise SalesforceError("MALFORMED_ID", f"malformed id {text}", ())  # [Q]
 
         return account, refuse
 

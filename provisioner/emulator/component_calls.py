@@ -240,7 +240,7 @@ class _RolledBack(Exception):  # noqa: N818 - leaves the transaction, never the 
 
 
 def _rolled_back(result: Value) -> Value:
-    # platform reference 8.2: the code [V], the text [U]
+    # platform reference 8.2: the code; text: recorded of collections, amp-labs/connectors [V]
     problem = {
         "message": "Record rolled back because not all records were valid and the request was"
         " using AllOrNone header",

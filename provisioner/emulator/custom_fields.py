@@ -228,7 +228,7 @@ def _picklist(given: Value) -> tuple[tuple[PicklistValue, ...], str | None]:
 def _parent(known: Catalog, written: str) -> str:
     parent = known.get(written)
     if parent is None or "queryable" not in parent.flags:
-        # general knowledge [U]
+        # a recorded answer in a public test [V]
         raise _refused(f"referenceTo value of '{written}' does not resolve to a valid sObject type")
     return parent.name
 
@@ -241,7 +241,7 @@ def _child(known: Catalog, sobject: SObject, name: str, values: Value) -> str | 
     for other, reference in known.children(_parent(known, values["referenceTo"])):
         same = (other.name, reference.name.lower()) == (sobject.name, name.lower())
         if reference.child and reference.child.lower() == child.lower() and not same:
-            raise SalesforceError(  # general knowledge [U]
+            raise SalesforceError(  # text: public deployment logs [V]; code: that of objects [I]
                 "DUPLICATE_DEVELOPER_NAME",
                 "There is already a Child Relationship named"
                 f" {values['relationshipName']} on {values['referenceTo']}.",
@@ -258,4 +258,5 @@ def _order(sobject: SObject, name: str) -> int:
 
 
 def _refused(message: str) -> SalesforceError:
-    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())  # code: guess
+    # code: a recorded answer in a public test, of a wrong referenceTo [V]; of the others [I]
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())

@@ -223,4 +223,5 @@ def _in_use(by: str) -> SalesforceError:
 
 
 def _refused(message: str) -> SalesforceError:
-    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())  # code: guess
+    # code: as that of a field in a recorded answer, see custom_fields [I]
+    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, ())

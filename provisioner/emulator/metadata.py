@@ -73,7 +73,6 @@ def serve(version: str, _rest: str = "") -> Response:
 def _operation(body: Any) -> str:
     name = etree.QName(body)
     if name.namespace != NAMESPACE or name.localname not in wsdl().operations:
-        # what the SOAP endpoints answer to an unknown call, general knowledge [U]
         # text: stubs of a real org's answers [V]
         raise InvalidXml(
             f"No operation available for request {body.tag}, please check the WSDL for the service."
@@ -115,7 +114,7 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
     if counted:
         limits.check(org, org.api_call(), request.environ)
     if not components.may_modify_metadata(org, session.user_id):
-        # platform reference 4.4: needs one of the two permissions [V], text general knowledge [U]
+        # platform reference 4.4: needs one of the two permissions; text: public logs [V]
         raise Fault(
             "sf:INSUFFICIENT_ACCESS",
             "INSUFFICIENT_ACCESS: use of the Metadata API requires a user with the"

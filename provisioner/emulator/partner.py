@@ -116,7 +116,7 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     if not permissions.has(org, session.user_id, "ApiEnabled") and (
         name.localname not in {"setPassword", "logout", "changeOwnPassword", "getUserInfo"}
     ):
-        raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # [U]
+        raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # logs [V]
     bulk_run.catch_up(org)
     call = Call(org, space, number, session, body, headers, kind)
     saves = partner_xml.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()

@@ -41,7 +41,7 @@ _MOST_RECORDS: Final = 200
 def _create(call: Call) -> list[Any]:
     def create(sobject: SObject, id_: str | None, values: dict[str, Any]) -> dict[str, Any]:
         if id_ is not None:
-            raise SalesforceError(  # as remembered of real orgs [U]
+            raise SalesforceError(  # public logs of real orgs [V]
                 "INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ("Id",)
             )
         made = rules.create(call.org, call.by, sobject, values)
@@ -55,7 +55,7 @@ def _update(call: Call) -> list[Any]:
     twice = _twice(call, "Id")
 
     def update(sobject: SObject, id_: str | None, values: dict[str, Any]) -> dict[str, Any]:
-        if id_ is None:  # as remembered of real orgs [U]
+        if id_ is None:  # recorded of collections: amp-labs/connectors [V]
             raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
         found = _id(sobject, id_)
         repeats.check(id_, "Id", twice)
@@ -235,7 +235,7 @@ def _failed(error: SalesforceError) -> dict[str, Any]:
 
 def _rolled_back() -> dict[str, Any]:
     return _failed(
-        SalesforceError(  # code [V], text [U]: platform reference 8.2
+        SalesforceError(  # code: 8.2; text: recorded of collections, amp-labs/connectors [V]
             "ALL_OR_NONE_OPERATION_ROLLED_BACK",
             "Record rolled back because not all records were valid and the request was using"
             " AllOrNone header",

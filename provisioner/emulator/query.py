@@ -108,7 +108,7 @@ def more(context: Context, locator: str) -> dict[str, Any]:
 
 
 def _no_locator() -> SalesforceError:
-    # the code: platform reference 2.4 [V]; text as remembered of real orgs [U]
+    # platform reference 2.4; text: public logs of real orgs [V]
     return SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
 
 

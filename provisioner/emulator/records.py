@@ -108,7 +108,7 @@ def upsert(
         )
     given = {name: v for name, v in values.items() if name.lower() != key.name.lower()}
     if len(given) < len(values):
-        # page one, 24: without the key field [V]; text as remembered of real orgs [U]
+        # page one, 24: without the key field; text: REST guide's example [V]
         raise SalesforceError(
             "INVALID_FIELD", f"The {key.name} field should not be specified in the sobject data."
         )

@@ -280,7 +280,7 @@ def _version(text: str) -> int:
 def _guarded(org: Org, session: Session, used: int) -> Answer | None:
     """What refuses every call alike: the day's calls are used up, or the user has no API access."""
     limits.check(org, used, request.environ)
-    if not permissions.has(org, session.user_id, "ApiEnabled"):  # platform reference 2.4 [U]
+    if not permissions.has(org, session.user_id, "ApiEnabled"):  # logs of real orgs [V]
         raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User", status=403)
     return None
 

@@ -77,7 +77,7 @@ def finish(org: Org, job: Job) -> None:
 def _run(org: Org, job: Job) -> Job:
     request = job.options
     if request.get("packageNames"):
-        # this org has no packages; the wording of forcedotcom/cli issues [U]
+        # this org has no packages; the words: public notes of real answers [V]
         names = ", ".join(request["packageNames"])
         message = f"INVALID_CROSS_REFERENCE_KEY: No package named '{names}' found"
         wrong = {"errorMessage": message, "errorStatusCode": "INVALID_CROSS_REFERENCE_KEY"}

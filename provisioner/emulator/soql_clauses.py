@@ -117,7 +117,7 @@ def order(query: Query, scope: Scope, groups: list[str] | None = None) -> str:
 def limits(query: Query, most: int | None = None) -> str:
     """The LIMIT clause, of at most `most` rows."""
     if query.offset > _MOST_OFFSET:
-        raise SalesforceError(  # code: platform reference 8.1 [V]; text: remembered [U]
+        raise SalesforceError(  # code: platform reference 8.1; text: recorded in a public test [V]
             "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {_MOST_OFFSET}"
         )
     given = [limit for limit in (query.limit, most) if limit is not None]
@@ -146,7 +146,7 @@ def _using(name: str, scope: Scope, params: list[Any]) -> list[str]:
 
 
 def _semi_joins(query: Query) -> None:
-    """Refuses semi-joins where SOQL has none; words as remembered [U]."""
+    """Refuses semi-joins where SOQL has none; the words: public notes of real answers [V]."""
     if sum(1 for _ in _subqueries(query.where)) > _MOST_SEMI_JOINS:
         raise SalesforceError(
             "MALFORMED_QUERY", f"Maximum {_MOST_SEMI_JOINS} semi join sub-selects are allowed"

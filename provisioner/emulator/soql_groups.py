@@ -38,7 +38,7 @@ def aggregate(query: Query, scope: Scope, *, most: int) -> dict[str, Any]:
     """The answer to a query with groups, which has no further pages."""
     groups = [_grouped(scope, operand) for operand in query.group]
     columns, shown = _columns(query, scope, groups)
-    if not query.group and query.limit is not None:  # words as remembered [U]
+    if not query.group and query.limit is not None:  # public tests of what real orgs said [V]
         raise SalesforceError(
             "MALFORMED_QUERY",
             "Non-grouped query that uses overall aggregate functions cannot also use LIMIT",
@@ -64,7 +64,7 @@ def _answered(
     scope: Scope, shown: list[tuple[str, Field, bool]], rows: list[Any], most: int
 ) -> dict[str, Any]:
     if len(rows) > most:
-        raise SalesforceError(  # the limit: platform reference 8.1 [V]; words as remembered [U]
+        raise SalesforceError(  # the limit: platform reference 8.1; words: public notes, logs [V]
             "EXCEEDED_ID_LIMIT",
             "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a"
             " single batch",

@@ -190,7 +190,7 @@ def _unhindered(org: Org, row: Mapping[str, Any], kind: str, *, named: str | Non
     )
     for what, names in hindrances:
         if names:
-            raise SalesforceError(  # as remembered of real orgs [U]
+            raise SalesforceError(  # recorded in a comment of a public client [V]
                 "DELETE_FAILED",
                 f"Your attempt to delete {named or row['Name']} could not be completed because it"
                 f" is associated with the following {what}.: {', '.join(names)}\n",

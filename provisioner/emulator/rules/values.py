@@ -112,7 +112,7 @@ def _named(org: Org, shape: _Shape, values: Mapping[str, Any]) -> dict[str, Any]
             named[field.name] = value
             continue
         if parent is None or not isinstance(value, dict):
-            raise SalesforceError(  # text: platform reference 2.3 [U]
+            raise SalesforceError(  # recorded: amp-labs/connectors, partial-but-allOrNone.json [V]
                 "INVALID_FIELD", f"No such column '{name}' on sobject of type {shape.sobject.name}"
             )
         named[parent.name] = _foreign_key(org, parent, value)
@@ -232,7 +232,7 @@ def _unique_keys(
     row: Mapping[str, Any],
     current: Mapping[str, Any] | None,
 ) -> None:
-    """Custom fields marked unique; the text is platform reference 9 [U]."""
+    """Custom fields marked unique; the text as public logs of real orgs have it [V]."""
     for field in fields:
         if row[field.name] is None:
             continue
