@@ -33,6 +33,14 @@ _CLOSED: Final = frozenset(
      "PermissionSetAssignment", "PersonAccountOwnerPowerUser", "Profile", "SetupAuditTrail",
      "UserLicense", "UserLogin"}
 )  # fmt: skip
+# Any of these permissions opens an object: "View Roles and Role Hierarchy" roles (3.4 [V]), the
+# others as their pages say (object reference, "Special Access Rules" [V]).
+_OPENED_BY: Final = {
+    "UserRole": ("ViewRoles",),
+    "FieldPermissions": ("ViewSetup",),
+    "ObjectPermissions": ("ViewSetup",),
+    "PermissionSetAssignment": ("ViewSetup", "AssignPermissionSets", "ManageUsers"),
+}
 _FLAGS: Final = {
     "createable": "Create", "updateable": "Edit", "deletable": "Delete", "undeletable": "Delete",
 }  # fmt: skip
@@ -136,11 +144,14 @@ def _narrowed(org: Org, user_id: str, whole: Catalog) -> Catalog:
         if access.governed(sobject.name):
             if access.may(org, user_id, sobject.name, "Read"):
                 found[key] = _permitted(org, user_id, sobject)
-        elif sobject.name == "UserRole" and not permissions.has(org, user_id, "ViewRoles"):
-            continue  # "View Roles and Role Hierarchy" may read (platform reference 3.4 [V])
-        elif not (external and sobject.name in _CLOSED):
+        elif _is_open(org, user_id, sobject.name) and not (external and sobject.name in _CLOSED):
             found[key] = sobject
     return Catalog(found)
+
+
+def _is_open(org: Org, user_id: str, name: str) -> bool:
+    wanted = _OPENED_BY.get(name)
+    return wanted is None or any(permissions.has(org, user_id, one) for one in wanted)
 
 
 def _permitted(org: Org, user_id: str, sobject: SObject) -> SObject:

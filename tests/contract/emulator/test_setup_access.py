@@ -68,6 +68,26 @@ def test_who_does_not_view_the_setup_has_no_layouts(rest, clerk):
         assert ask(rest, f"SELECT Id FROM {name}", other)[0] == found
 
 
+@pytest.mark.parametrize(
+    ("name", "openers"),
+    [
+        ("FieldPermissions", ["ViewSetup"]),
+        ("ObjectPermissions", ["ViewSetup"]),
+        ("PermissionSetAssignment", ["ViewSetup", "AssignPermissionSets", "ManageUsers"]),
+    ],
+)
+def test_what_profiles_hold_is_for_those_who_may_see_it(rest, clerk, name, openers):
+    """Object reference, "Special Access Rules" of each [V]."""
+    soql = {"q": f"SELECT Id FROM {name}"}
+    for opener in openers:
+        _, headers = clerk(opener)
+        assert rest("GET", "/query", params=soql, headers=headers)[0] == 200
+    _, other = clerk("RunReports")
+    refused = rest.refusal("GET", "/query", params=soql, headers=other)
+    assert refused[:2] == (400, "INVALID_TYPE")
+    assert rest.refusal("GET", f"/sobjects/{name}/describe", headers=other)[0] == 404
+
+
 # -- roles --------------------------------------------------------------------------------------
 
 
@@ -108,7 +128,7 @@ def test_roles_are_read_by_those_who_may_view_them(rest, clerk):
 def test_profiles_are_made_by_those_who_manage_them(rest, clerk):
     """Help, "Create or Clone Profiles" [V]; permission sets alike."""
     (license_,) = rest.rows("SELECT Id FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")
-    _, manager = clerk("ManageProfilesPermissionsets")
+    _, manager = clerk("ManageProfilesPermissionsets", "ViewSetup")
     assigner_id, assigner = clerk("AssignPermissionSets")
     _, other = clerk("ManageUsers")
     new = {
@@ -122,7 +142,8 @@ def test_profiles_are_made_by_those_who_manage_them(rest, clerk):
         assert status == 201
         new[sobject] = made["id"]
     rights = {"SobjectType": "Case", "ParentId": new["PermissionSet"], "PermissionsRead": True}
-    assert rest.refusal("POST", "/sobjects/ObjectPermissions", rights, headers=other) == READ_ONLY
+    refused = rest.refusal("POST", "/sobjects/ObjectPermissions", rights, headers=other)
+    assert refused[:2] == (404, "NOT_FOUND")
     assert rest("POST", "/sobjects/ObjectPermissions", rights, headers=manager)[0] == 201
     assigned = {"AssigneeId": assigner_id, "PermissionSetId": new["PermissionSet"]}
     path = "/sobjects/PermissionSetAssignment"
