@@ -43,14 +43,16 @@ _NEW_LOCATION: Final = (
 )
 # Real orgs say so: theswamis/dataloadercliq issue 84, joeferraro/MavensMate-SublimeText issue 797
 # [V]. "Login Rate Exceeded": knowledge article 000233559 [V], its code: guess. An inactive portal's
-# code: WSDL [V]; its text: guess.
+# code: WSDL [V]; that the text is the guide's description of it: guess.
 _FAULTS: Final = {
     logins.BAD_TIME: ("LOGIN_DURING_RESTRICTED_TIME", "cannot log in during restricted time"),
     logins.BAD_ADDRESS: ("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain"),
     logins.NO_TOKEN: ("LOGIN_MUST_USE_SECURITY_TOKEN", _NEW_LOCATION),
     logins.TOO_OFTEN: ("INVALID_LOGIN", "Login Rate Exceeded"),
-    logins.PORTAL_OFF: ("INACTIVE_PORTAL", "portal is not active"),
+    logins.PORTAL_OFF: ("INACTIVE_PORTAL", "The referenced portal is inactive."),
 }
+# The SOAP guide has the code for it; that the text is the guide's description: guess
+_NO_ACCESS: Final = ("PORTAL_NO_ACCESS", "Access to the specified portal is not available.")
 
 
 def login(call: Call) -> list[Any]:
@@ -74,6 +76,8 @@ def login(call: Call) -> list[Any]:
         if status == logins.SUCCESS:
             expired = passwords.is_expired(org, user["Id"])
             session = org.start_session(user["Id"], auth.EXPIRED_KIND if expired else "API")
+    if status == logins.NOT_MEMBER and portal is not None:
+        raise SalesforceError(*_NO_ACCESS)
     if status in _FAULTS:
         raise SalesforceError(*_FAULTS[status])
     if status != logins.SUCCESS:

@@ -98,6 +98,8 @@ _TEXTS: tuple[tuple[str, tuple[Cause, ...]], ...] = (
     ("user is locked", (Cause.LOCKED,)),
     ("inactive user", (Cause.ACTIVE,)),
     ("portal is not active", (Cause.OPEN,)),
+    ("referenced portal is inactive", (Cause.OPEN,)),
+    ("access to the specified portal is not available", (Cause.MEMBER, Cause.PROFILE)),
 )  # fmt: skip
 
 

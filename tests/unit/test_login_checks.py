@@ -157,6 +157,8 @@ def test_hours_begin_at_their_start_and_end_before_their_end(hours, verdict):
          (Cause.HISTORY,)),
         ("LOGIN_DURING_RESTRICTED_DOMAIN: cannot log in from current domain", (Cause.ADDRESS,)),
         ("cannot log in during restricted time", (Cause.HOURS,)),
+        ("PORTAL_NO_ACCESS: Access to the specified portal is not available.",
+         (Cause.MEMBER, Cause.PROFILE)),
         ("Password lockout", (Cause.LOCKED,)),
         ("the printer is on fire", ()),
     ],

@@ -153,7 +153,10 @@ def test_a_portal_user_names_organisation_and_portal(anonymous, local, admin, po
 
 def test_a_profile_outside_the_portal(anonymous, local, portal, jane):
     there = scope(local.select("Organization")[0]["Id"], portal.id)
-    assert fault(login(anonymous, jane["Username"], "secret99", scope=there))[3] == NO_LOGIN
+    found = fault(login(anonymous, jane["Username"], "secret99", scope=there))
+    assert found[1:] == (
+        "LoginFault", "PORTAL_NO_ACCESS", "Access to the specified portal is not available.",
+    )  # fmt: skip
     assert statuses(local, jane["Id"]) == ["Invalid profile association"]
 
 
