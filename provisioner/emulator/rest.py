@@ -202,8 +202,8 @@ def _tooling_query(call: Call) -> Answer:
     base = f"{call.base}/tooling"
     # The first look at the layouts makes those of a new org: not so when the query is refused.
     with call.org.transaction():
-        sources = tooling_tables.sources(call.org, call.by, call.version)
-        sources |= visible.sources(call.org, call.by)
+        made = tooling_tables.sources(call.org, call.by, call.version)
+        sources = {**made, **visible.sources(call.org, call.by)}
         here = soql_sql.Context(call.org, known, base, call.by, sources=sources)
         if _columns_only(call):
             return Answer(200, soql_columns.columns(here, text))

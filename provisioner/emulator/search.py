@@ -99,9 +99,8 @@ def _matching(here: Context, sobject: SObject, search: Search) -> list[str]:
     if not fields:
         return []
     live = '"IsDeleted" = 0' if sobject.soft_delete else "1"
-    source = here.sources.get(sobject.name, f'"{sobject.name}"')
     rows = here.org.execute(
-        f'SELECT "Id", {", ".join(fields)} FROM {source} AS t'  # noqa: S608 - our names
+        f'SELECT "Id", {", ".join(fields)} FROM {here.rows(sobject)} AS t'  # noqa: S608 - our names
         f' WHERE {live} ORDER BY "Id"'
     )
     found = []

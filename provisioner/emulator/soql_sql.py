@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.describe import Catalog, SObject
     from provisioner.emulator.store import Org
+    from provisioner.emulator.virtual import Rows
 
 _MOST_PARENTS: Final = 5  # levels of child-to-parent (SOQL guide)
 _ADVICE: Final = " Please reference your WSDL or the describe call for the appropriate names."
@@ -36,7 +37,7 @@ class Context:
     """Where queries run: the org and what it shows, the base of URLs, the user asking.
 
     `base` is `/services/data/vXX.0`; `deleted` includes deleted rows; `sources` is the SQL of the
-    rows of objects that have no table.
+    rows of objects that have no table or whose rows are not all shown, or what makes it.
     """
 
     org: Org
@@ -44,7 +45,12 @@ class Context:
     base: str
     user_id: str
     deleted: bool = False
-    sources: Mapping[str, str] = default(default_factory=dict)
+    sources: Mapping[str, Rows] = default(default_factory=dict)
+
+    def rows(self, sobject: SObject) -> str:
+        """The SQL of the rows of an object."""
+        found = self.sources.get(sobject.name)
+        return found() if callable(found) else found or f'"{sobject.name}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Scope:
 
     def tables(self) -> str:
         """The FROM clause; complete once every path has been resolved."""
-        return " ".join([f"FROM {self._rows(self.sobject)} AS {self.root}", *self._joins])
+        return " ".join([f"FROM {self.context.rows(self.sobject)} AS {self.root}", *self._joins])
 
     def resolve(self, ref: Ref) -> Resolved:
         """What a path means; raises INVALID_FIELD that points at it."""
@@ -109,9 +115,6 @@ class Scope:
                 + _ADVICE,
             )
         return Resolved((*names, found.name), found, table, alias)
-
-    def _rows(self, sobject: SObject) -> str:
-        return self.context.sources.get(sobject.name) or f'"{sobject.name}"'
 
     def parent(self, names: tuple[str, ...]) -> tuple[str, SObject]:
         """The alias and object of a parent that a resolved path goes through."""
@@ -234,7 +237,7 @@ class Scope:
             joined = f"t{len(self._parents)}"
             self._parents[here] = (joined, parent)
             several = parent.name == soql_names.NAME
-            rows = soql_names.table(known, field) if several else self._rows(parent)
+            rows = soql_names.table(known, field) if several else self.context.rows(parent)
             self._joins.append(
                 f'LEFT JOIN {rows} AS {joined} ON {joined}."Id" = {alias}."{field.name}"'
             )

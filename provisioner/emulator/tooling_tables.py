@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from provisioner.emulator import component_rows, describe, layouts
-from provisioner.emulator.describe import Catalog, SObject, parse_field
+from provisioner.emulator import component_rows, definitions, describe, layouts, virtual
+from provisioner.emulator.describe import Catalog
 from provisioner.emulator.rules import permissions, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from provisioner.emulator.describe import SObject
     from provisioner.emulator.store import Org
+    from provisioner.emulator.virtual import Rows
 
 # Objects of both APIs that this org has (Tooling API reference); data objects are not among them.
 _SHARED: Final = frozenset(
@@ -35,30 +34,6 @@ _ENTITIES: Final[Mapping[str, tuple[str | None, str, tuple[str, ...]]]] = {
         "NamespacePrefix | string 15 | Namespace Prefix | n",
         "FullName | string 255 | Full Name | n nofilter nosort nogroup",
         *_STAMPED,
-    )),
-    "EntityDefinition": (None, "queryable", (
-        "Id | id | Entity Definition ID | d",
-        "DurableId | string 255 | Durable ID | -",
-        "QualifiedApiName | string 70 | Qualified API Name | n",
-        "DeveloperName | string 40 | Developer Name | n",
-        "Label | string 70 | Label | n",
-        "PluralLabel | string 70 | Plural Label | n",
-        "KeyPrefix | string 3 | Key Prefix | n",
-        "IsQueryable | boolean | Queryable | d",
-        "IsCustomizable | boolean | Customizable | d",
-        "IsLayoutable | boolean | Layoutable | d",
-    )),
-    "FieldDefinition": (None, "queryable", (
-        "Id | id | Field Definition ID | d",
-        "DurableId | string 255 | Durable ID | -",
-        "QualifiedApiName | string 70 | Qualified API Name | n",
-        "DeveloperName | string 40 | Developer Name | n",
-        "EntityDefinitionId | string 255 | Entity Definition ID | n rel=EntityDefinition",
-        "Label | string 255 | Label | n",
-        "Length | int 8 | Length | n",
-        "DataType | string 255 | Data Type | n",
-        "IsNillable | boolean | Nillable | d",
-        "IsIndexed | boolean | Indexed | d",
     )),
     "Layout": ("00h", "queryable", (
         "Id | id | Layout ID | d",
@@ -83,17 +58,16 @@ def catalog(org: Org, by: str, version: int) -> Catalog:
     seen = visible.catalog(org, by, version).sobjects.keys() & _SHARED
     setup = permissions.has(org, by, "ViewSetup")
     own = {name.lower(): _entity(name) for name in _ENTITIES if setup or name not in _SETUP}
-    return Catalog({name: known[name] for name in known if name in seen} | own)
+    shared = {name: known[name] for name in known if name in seen}
+    return definitions.added(Catalog(shared | own))
 
 
-def sources(org: Org, by: str, version: int) -> dict[str, str]:
-    """The SQL of the rows of those that have no table, by name: what is there for the user."""
-    seen = visible.catalog(org, by, version)
+def sources(org: Org, by: str, version: int) -> dict[str, Rows]:
+    """What makes the SQL of the rows that have no table, by name: what is there for the user."""
     return {
-        "CustomField": _table("CustomField", _custom_fields(org)),
-        "EntityDefinition": _table("EntityDefinition", _entities(seen)),
-        "FieldDefinition": _table("FieldDefinition", _fields(seen)),
-        "Layout": _table("Layout", _layouts(org)),
+        "CustomField": lambda: virtual.rows(_entity("CustomField"), _custom_fields(org)),
+        "Layout": lambda: virtual.rows(_entity("Layout"), _layouts(org)),
+        **definitions.sources(org, visible.catalog(org, by, version)),
     }
 
 
@@ -102,24 +76,8 @@ def custom_fields(org: Org) -> list[tuple[str, str]]:
     return [(row.id, unquote(row.full_name)) for row in component_rows.rows(org, "CustomField")]
 
 
-@lru_cache(maxsize=8)
 def _entity(name: str) -> SObject:
-    prefix, flags, lines = _ENTITIES[name]
-    fields = [parse_field(line) for line in lines]
-    # a reference by name, not by an id: only its kind tells that it leads somewhere
-    fields = [
-        replace(field, references=(field.relationship,)) if field.relationship else field
-        for field in fields
-    ]
-    return SObject(
-        name=name,
-        label=name,
-        plural=f"{name}s",
-        prefix=prefix,
-        flags=frozenset(flags.split()),
-        scopes=(),
-        fields={field.name.lower(): field for field in fields},
-    )
+    return virtual.entity(name, *_ENTITIES[name])
 
 
 def _custom_fields(org: Org) -> Iterable[dict[str, Any]]:
@@ -147,51 +105,3 @@ def _layouts(org: Org) -> Iterable[dict[str, Any]]:
             "CreatedDate": row.stamp.created_date,
             "LastModifiedDate": row.stamp.modified_date,
         }
-
-
-def _entities(seen: Catalog) -> Iterable[dict[str, Any]]:
-    for sobject in seen.sobjects.values():
-        yield {
-            "Id": sobject.name,
-            "DurableId": sobject.name,
-            "QualifiedApiName": sobject.name,
-            "DeveloperName": sobject.name.removesuffix("__c"),
-            "Label": sobject.label,
-            "PluralLabel": sobject.plural,
-            "KeyPrefix": sobject.prefix,
-            "IsQueryable": "queryable" in sobject.flags,
-            "IsCustomizable": "layoutable" in sobject.flags,
-            "IsLayoutable": "layoutable" in sobject.flags,
-        }
-
-
-def _fields(seen: Catalog) -> Iterable[dict[str, Any]]:
-    for sobject in seen.sobjects.values():
-        for field in sobject.fields.values():
-            durable = f"{sobject.name}.{field.name.removesuffix('__c')}"
-            yield {
-                "Id": durable,
-                "DurableId": durable,
-                "QualifiedApiName": field.name,
-                "DeveloperName": field.name.removesuffix("__c"),
-                "EntityDefinitionId": sobject.name,
-                "Label": field.label,
-                "Length": field.length,
-                # its words ("Text(255)", "Lookup(User)") are those of Setup: the API's type here
-                "DataType": field.type,
-                "IsNillable": field.nillable,
-                "IsIndexed": field.is_key,
-            }
-
-
-def _table(name: str, rows: Iterable[Mapping[str, Any]]) -> str:
-    columns = [
-        f"""json_extract(value, '$.{field.name}') {_collation(field.type)} AS "{field.name}\""""
-        for field in _entity(name).fields.values()
-    ]
-    text = json.dumps(list(rows)).replace("'", "''")
-    return f"(SELECT {', '.join(columns)} FROM json_each('{text}'))"  # noqa: S608 - quoted above
-
-
-def _collation(kind: str) -> str:
-    return "" if kind in {"boolean", "int"} else "COLLATE NOCASE"

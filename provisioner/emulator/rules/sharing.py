@@ -72,7 +72,7 @@ def condition(org: Org, who: Person, name: str, way: Way) -> str | None:
 
     The condition names the columns of the object's own table and has no parameters.
     """
-    default = _default(org, who, name)
+    default = _default(org, name, external=who.external)
     if way in _GIVEN.get(default, ()):
         return None
     parts = [_owned(who, name)]
@@ -121,28 +121,33 @@ def users(org: Org, who: Person) -> str | None:
 # -- defaults ----------------------------------------------------------------------------------
 
 
-def _default(org: Org, who: Person, name: str) -> str:
-    """The organization-wide default for the person.
+def defaults(org: Org, name: str) -> tuple[str, str]:
+    """The organization-wide defaults of an object: for people of the company, and for others."""
+    return _default(org, name, external=False), _default(org, name, external=True)
+
+
+def _default(org: Org, name: str, *, external: bool) -> str:
+    """The organization-wide default for somebody of the company, or for another.
 
     Orgs made after Spring '20: external access is Private for all objects, unless the internal
     access is Controlled by Parent (help, "Default Organization-Wide Access Levels" [V]).
     """
     if name.endswith("__c"):
-        return _custom_default(org, who, name)
+        return _custom_default(org, name, external=external)
     internal = _organization(org)[f"Default{name}Access"] or "None"
-    return internal if internal == _PARENT or not who.external else "Private"
+    return internal if internal == _PARENT or not external else "Private"
 
 
 def _organization(org: Org) -> Mapping[str, Any]:
     return org.remember(("row", "Organization"), lambda: org.select("Organization")[0])
 
 
-def _custom_default(org: Org, who: Person, name: str) -> str:
+def _custom_default(org: Org, name: str, *, external: bool) -> str:
     if master(org, name) is not None:
         return _PARENT
     row = component_rows.by_name(org, "CustomObject", name)
     body = {} if row is None else json.loads(row.body)
-    given = "externalSharingModel" if who.external else "sharingModel"
+    given = "externalSharingModel" if external else "sharingModel"
     return str(body.get(given, "Private"))
 
 

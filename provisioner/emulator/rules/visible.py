@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import component_rows, describe, versions
+from provisioner.emulator import component_rows, definitions, describe, versions
 from provisioner.emulator.describe import Catalog
 from provisioner.emulator.rules import access, permissions, sharing
 from provisioner.emulator.soql_sql import Context
@@ -17,6 +17,7 @@ from provisioner.emulator.soql_sql import Context
 if TYPE_CHECKING:
     from provisioner.emulator.describe import Field, SObject
     from provisioner.emulator.store import Org
+    from provisioner.emulator.virtual import Rows
 
 SETTINGS: Final = "UserManagementSettings"
 SETTINGS_NAME: Final = "UserManagement"
@@ -59,9 +60,11 @@ def catalog(org: Org, user_id: str, version: int | None = None) -> Catalog:
     return org.remember(key, lambda: _narrowed(org, user_id, whole))
 
 
-def sources(org: Org, user_id: str) -> dict[str, str]:
+def sources(org: Org, user_id: str) -> dict[str, Rows]:
     """The SQL of the rows of objects of which a user does not see every row."""
-    found = {name: _rows(name, rows) for name, rows in _conditions(org, user_id).items()}
+    found: dict[str, Rows] = {
+        name: _rows(name, rows) for name, rows in _conditions(org, user_id).items()
+    }
     if _filtered(org, user_id):
         own = org.some("User", user_id, "ProfileId")
         # An id, so that nothing in it needs a quote.
@@ -74,8 +77,9 @@ def sources(org: Org, user_id: str) -> dict[str, str]:
 
 def context(org: Org, user_id: str, version: int, *, deleted: bool = False) -> Context:
     """Where the queries of a user run: on the objects, fields and rows that the user sees."""
-    known, base = catalog(org, user_id, version), f"/services/data/v{version}.0"
-    return Context(org, known, base, user_id, deleted, sources(org, user_id))
+    seen, base = catalog(org, user_id, version), f"/services/data/v{version}.0"
+    made = {**sources(org, user_id), **definitions.sources(org, seen)}
+    return Context(org, definitions.added(seen), base, user_id, deleted, made)
 
 
 def sees(org: Org, user_id: str, sobject: str, id_: str) -> bool:

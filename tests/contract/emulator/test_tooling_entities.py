@@ -35,6 +35,24 @@ def test_layouts_objects_and_fields(tooling):
     assert tooling("SELECT Name FROM Organization")[1]["size"] == 1
 
 
+def test_objects_and_fields_are_rows_for_the_other_apis_too(rest):
+    # CumulusCI asks so for the organization-wide defaults
+    asked = (
+        "SELECT QualifiedApiName, InternalSharingModel, ExternalSharingModel FROM EntityDefinition"
+        " WHERE QualifiedApiName IN ('Account', 'Contact', 'Lead') ORDER BY QualifiedApiName"
+    )
+    found = [tuple(row.values()) for row in rest.rows(asked)]
+    assert found == [
+        ("Account", "ReadWrite", "Private"),
+        ("Contact", "ControlledByParent", "ControlledByParent"),
+        ("Lead", "ReadWriteTransfer", "Private"),
+    ]
+    fields = "SELECT COUNT() FROM FieldDefinition WHERE EntityDefinition.QualifiedApiName = 'Case'"
+    assert rest("GET", "/query", params={"q": fields})[1]["totalSize"] > 10
+    _, refused = rest("GET", "/query", params={"q": "SELECT Id FROM Layout"})
+    assert refused[0]["errorCode"] == "INVALID_TYPE"
+
+
 def test_data_objects_are_not_there(tooling, rest):
     assert tooling("SELECT Id FROM Account")[1][0]["errorCode"] == "INVALID_TYPE"
     assert rest.refusal("GET", "/tooling/sobjects/Account")[:2] == (404, "NOT_FOUND")
