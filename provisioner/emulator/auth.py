@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from provisioner.emulator import (
     context,
+    editions,
     identities,
     ids,
     limits,
@@ -41,7 +42,7 @@ METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 def token() -> Response:
     """A token for one of the flows, or what a device shows to get one."""
     org = context.org()
-    if org.api_calls() >= limits.DAILY_CALLS:  # here, too, as REST says it: 7 and 2.4 [V]
+    if org.api_calls() >= editions.daily_calls(org):  # here, too, as REST says it: 7 and 2.4 [V]
         return refusals.refusal(request.path, limits.exceeded())
     try:
         if request.method != "POST":

@@ -25,6 +25,7 @@ to all others it is not there (404). What it can do:
 | | `{"UsernamesElsewhere": ["jane@acme.example"]}`: what users of other orgs are called; |
 | | `{"SoapLogin": false}`: no SOAP `login`, as in orgs made in Winter '26 and later; |
 | | `{"LoopbackTrusted": false}`: an API login from this machine needs a security token; |
+| | `{"Edition": "Enterprise Edition"}`, or `Unlimited Edition`: how many API calls it has |
 | | `{"Deliverability": "System email only"}`, or `No access`, `All email`: what it mails |
 | `GET outbox`, `DELETE outbox` | the e-mails the org would have sent; forgets them |
 | `GET requests`, `DELETE requests` | the request log, `?after=<seq>`; empties it |

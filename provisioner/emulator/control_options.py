@@ -11,6 +11,7 @@ from flask import request
 from provisioner.emulator import (
     context,
     deliverability,
+    editions,
     oauth_app,
     partner_login,
     security,
@@ -110,6 +111,12 @@ _OPTIONS: Final = {
     ),
     "SoapLogin": _switch(partner_login.SWITCH),
     "LoopbackTrusted": _switch(security.LOOPBACK),
+    "Edition": _Option(
+        f"one of {', '.join(editions.NAMES)}",
+        lambda value: value in editions.NAMES,
+        editions.edition,
+        lambda org, value: editions.change(org, value, seed.admin_id(org)),
+    ),
     "Deliverability": _Option(
         f"one of {', '.join(deliverability.LEVELS)}",
         lambda value: value in deliverability.LEVELS,

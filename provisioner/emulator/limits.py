@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, long_running
+from provisioner.emulator import describe, editions, long_running
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.limits_table import UNUSED
@@ -21,7 +21,6 @@ OLDEST: Final = 31  # API versions; 7 to 30 are retired (platform reference 6.4 
 # The newest that the references describe: 65 has no SOAP `login` (6.4 [V]). That nothing else which
 # is served here differs from 63, whose metadata WSDL is at hand: [I].
 NEWEST: Final = 65
-DAILY_CALLS: Final = 15_000  # of a Developer org (platform reference 8.4 [U])
 _DAILY_BATCHES: Final = 15_000  # platform reference 8.3 [V]
 _BATCH: Final = 10_000  # rows; platform reference 8.3 [V]
 _DAILY_QUERY_JOBS: Final = 10_000  # platform reference 8.3 [V]
@@ -38,7 +37,7 @@ def exceeded() -> SalesforceError:
 
 def check(org: Org, used: int, environ: WSGIEnvironment) -> None:
     """Refuses one API call in excess: of the `used` ones of the day, or of those that run now."""
-    if used > DAILY_CALLS:
+    if used > editions.daily_calls(org):
         raise exceeded()
     long_running.check(org, environ)
 
@@ -79,7 +78,7 @@ def _used(call: Call) -> dict[str, Any]:
     sets = len(org.find("PermissionSet", IsOwnedByProfile=False))
     batches = "DailyBulkApiBatches" if call.version >= _BATCHES_SINCE else "DailyBulkApiRequests"
     found: dict[str, Any] = {name: _left(most, 0) for name, most in UNUSED.items()} | {
-        "DailyApiRequests": _left(DAILY_CALLS, org.api_calls()),
+        "DailyApiRequests": _left(editions.daily_calls(org), org.api_calls()),
         batches: _left(_DAILY_BATCHES, jobs["V2Ingest"] + _classic_batches(org)),
         "DailyBulkV2QueryFileStorageMB": _left(_DAILY_RESULTS, _results(org)),
         "DailyBulkV2QueryJobs": _left(_DAILY_QUERY_JOBS, jobs["V2Query"]),

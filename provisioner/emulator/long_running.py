@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from provisioner.emulator import editions
 from provisioner.emulator.errors import SalesforceError
 
 if TYPE_CHECKING:
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.store import Org
 
-# Requests of 20 seconds or more count, and an org of the Developer edition or a trial has five of
-# them (platform reference 8.4 [V]); by the org's clock, so that nobody need wait.
+# Requests of 20 seconds or more count (platform reference 8.4 [V]), by the org's clock, so that
+# nobody need wait.
 _LONG: Final = timedelta(seconds=20)
-_MOST: Final = 5
 _API: Final = re.compile(r"/services/(data/v|async/|Soap/)")
 _KEY: Final = "local org.running"
 
@@ -45,10 +45,10 @@ class Counted:
 def check(org: Org, environ: WSGIEnvironment) -> None:
     """Raises REQUEST_LIMIT_EXCEEDED when as many as may be run for long beside this request."""
     running: dict[int, datetime] = environ.get(_KEY, {})
-    if len(running) <= _MOST:
+    if len(running) <= editions.FEWEST_LONG:
         return
-    since = org.now() - _LONG
-    if sum(begun <= since for begun in list(running.values())) >= _MOST:
+    most, since = editions.long_calls(org), org.now() - _LONG
+    if sum(begun <= since for begun in list(running.values())) >= most:
         # platform reference 2.4 [V]
         raise SalesforceError(
             "REQUEST_LIMIT_EXCEEDED",

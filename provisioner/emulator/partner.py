@@ -20,6 +20,7 @@ from provisioner.emulator import (
     context,
     describe,
     duplicates,
+    editions,
     ids,
     limits,
     logins,
@@ -36,7 +37,7 @@ from provisioner.emulator.errors import SalesforceError, not_served
 from provisioner.emulator.moments import timestamp
 from provisioner.emulator.partner_call import Call
 from provisioner.emulator.partner_xml import ENTERPRISE, PARTNER
-from provisioner.emulator.rest import DAILY_CALLS, NEWEST, OLDEST
+from provisioner.emulator.rest import NEWEST, OLDEST
 from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.values import existing
 from provisioner.emulator.wsdl import InvalidXml
@@ -122,7 +123,7 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     saves = partner_xml.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
     with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
         result = known[name.localname](call)
-    return partner_xml.answer(space, answered, result, usage=(used, DAILY_CALLS))
+    return partner_xml.answer(space, answered, result, usage=(used, editions.daily_calls(org)))
 
 
 def _no_operation(body: Any) -> str:

@@ -18,6 +18,7 @@ from provisioner.emulator import (
     connect,
     context,
     duplicates,
+    editions,
     limits,
     metadata_rest,
     query,
@@ -52,7 +53,6 @@ blueprint = Blueprint("rest", __name__)
 
 OLDEST: Final = limits.OLDEST
 NEWEST: Final = limits.NEWEST
-DAILY_CALLS: Final = limits.DAILY_CALLS
 _LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ASKED: Final = (*_METHODS, "OPTIONS")  # which no resource takes
@@ -106,7 +106,9 @@ def serve(version: str, path: str) -> Response:
     parts = tuple(part for part in path.split("/") if part)
     response = _xml(answer, parts) or _response(answer)
     if used is not None:
-        response.headers["Sforce-Limit-Info"] = f"api-usage={used}/{DAILY_CALLS}"
+        response.headers["Sforce-Limit-Info"] = (
+            f"api-usage={used}/{editions.daily_calls(context.org())}"
+        )
     # An answer and the dates in it are of one clock.
     response.headers["Date"] = format_datetime(context.org().now(), usegmt=True)
     return response

@@ -87,3 +87,22 @@ def test_nobody_gets_a_token_once_the_calls_of_the_day_are_used_up(rest, local):
     )
     local.set_clock(local.now() + timedelta(days=1))
     assert rest.session.post(token, data=form).status_code == 200
+
+
+def test_the_edition_says_how_many_calls_there_are(rest, local):
+    door = "http://127.0.0.1:8787/emulator/options"
+
+    def usage():
+        return rest.send("GET", "/limits").headers["Sforce-Limit-Info"].partition("/")[2]
+
+    assert (rest("GET", door)[1]["Edition"], usage()) == ("Developer Edition", "15000")
+    (salesforce,) = local.select("UserLicense", Name="Salesforce")
+    rest("PUT", "http://127.0.0.1:8787/emulator/licenses", {salesforce["LicenseDefinitionKey"]: 30})
+    for edition, calls in (("Enterprise Edition", 130_000), ("Unlimited Edition", 250_000)):
+        assert rest("PATCH", door, {"Edition": edition})[0] == 200
+        assert rest.rows("SELECT OrganizationType FROM Organization") == [
+            {"OrganizationType": edition}
+        ]
+        assert rest("GET", "/limits")[1]["DailyApiRequests"]["Max"] == calls
+        assert usage() == str(calls)
+    assert rest("PATCH", door, {"Edition": "Pocket Edition"})[0] == 400
