@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from provisioner.emulator import portal_rows, profile_permissions
+from provisioner.emulator import portal_rows
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.custom_field_metadata import CustomFields
 from provisioner.emulator.custom_metadata import CustomObjects
 from provisioner.emulator.layouts import Layouts
 from provisioner.emulator.portals import Portals
 from provisioner.emulator.profiles_metadata import Profiles
+from provisioner.emulator.rules import permissions
 from provisioner.emulator.settings_metadata import (
     CUSTOMER_PORTAL,
     NETWORKS,
@@ -150,10 +151,7 @@ def folder(org: Org, type_name: str) -> Folder | None:
 
 def may_modify_metadata(org: Org, user_id: str) -> bool:
     """Whether a user may use the Metadata API at all (platform reference 4.4 [V])."""
-    return any(
-        profile_permissions.has_permission(org, user_id, name)
-        for name in ("ModifyAllData", "ModifyMetadata")
-    )
+    return any(permissions.has(org, user_id, name) for name in ("ModifyAllData", "ModifyMetadata"))
 
 
 def portal_admins(org: Org) -> set[str]:

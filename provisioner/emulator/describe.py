@@ -146,8 +146,8 @@ class Field:
 class SObject:
     """One object with the fields that this org has now, by lower-case name.
 
-    `when` is the feature without which an org has no such object, `createable_since` the version of
-    the API before which no record of it can be made.
+    `when` is the feature without which an org has no such object, `since` the version of the API
+    before which there is none, `createable_since` that before which no record of it can be made.
     """
 
     name: str
@@ -158,6 +158,7 @@ class SObject:
     scopes: tuple[Value, ...]
     fields: Mapping[str, Field]
     when: str | None = None
+    since: int = 0
     createable_since: int = 0
 
     def field(self, name: str) -> Field | None:
@@ -237,7 +238,7 @@ def _catalog(
     found = {}
     made = {sobject.name.lower(): sobject for sobject in map(_custom_object, objects)}
     for name, whole in {**tables(), **made}.items():
-        if whole.when and whole.when not in features:
+        if (whole.when and whole.when not in features) or era < whole.since:
             continue
         fields = {
             key: field
@@ -356,6 +357,7 @@ def _sobject(name: str, data: Mapping[str, Any]) -> SObject:
         scopes=tuple(_value(text) for text in data["scopes"]),
         fields={field.name.lower(): field for field in fields},
         when=data.get("when"),
+        since=data.get("since", 0),
         createable_since=data.get("createableSince", 0),
     )
 

@@ -15,10 +15,10 @@ from provisioner.emulator import (
     component_rows,
     describe,
     portal_rows,
-    profile_permissions,
     profiles_metadata,
 )
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import access, permissions
 from provisioner.emulator.stored_kind import Listing, no_such
 from provisioner.emulator.wsdl import Value, wsdl
 
@@ -146,11 +146,11 @@ def make_default(org: Org, by: str) -> None:
 def may_administer(org: Org, user: dict[str, Any]) -> bool:
     """Whether a user may be a portal administrator.
 
-    Manage Customer Users and edit on contacts, platform reference 1.2 [V].
+    Manage Customer Users and edit on contacts, by profile or permission set: platform reference
+    1.2 [V].
     """
-    return profile_permissions.has_permission(
-        org, user["Id"], "ManageCssUsers"
-    ) and profile_permissions.may_edit(org, user["Id"], "Contact")
+    manages = permissions.has(org, user["Id"], "ManageCssUsers")
+    return manages and access.may(org, user["Id"], "Contact", "Edit")
 
 
 def find_user(org: Org, written: str) -> dict[str, Any] | None:

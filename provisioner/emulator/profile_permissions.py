@@ -12,22 +12,6 @@ if TYPE_CHECKING:
     from provisioner.emulator.wsdl import Value
 
 
-def has_permission(org: Org, user_id: str, name: str) -> bool:
-    """Whether a user's profile has a user permission, such as `ManageCssUsers`."""
-    user = org.get("User", user_id)
-    profile = None if user is None else org.get("Profile", user["ProfileId"])
-    return profile is not None and bool(profile[f"Permissions{name}"])
-
-
-def may_edit(org: Org, user_id: str, sobject: str) -> bool:
-    """Whether a user's profile may edit records of an object."""
-    user = org.get("User", user_id)
-    if user is None:
-        return False
-    held = object_permissions(org, user["ProfileId"]).get(sobject, {})
-    return held.get("allowEdit", False) or has_permission(org, user_id, "ModifyAllData")
-
-
 def object_permissions(org: Org, profile_id: str) -> dict[str, dict[str, bool]]:
     rows = org.select("ObjectPermissions", ParentId=_permission_set(org, profile_id))
     return {

@@ -20,11 +20,11 @@ from provisioner.emulator import (
     portal_forms,
     portal_rows,
     portals,
-    profile_permissions,
     seed,
 )
 from provisioner.emulator.component_rows import display_name
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ def for_staff(answer: Callable[[Visit], Response]) -> Response:
     org = context.org()
     if session.kind == browser.UI_KIND and passwords.is_expired(org, session.user_id):
         return browser.go(browser.password_page(request.path))
-    if not profile_permissions.has_permission(org, session.user_id, "CustomizeApplication"):
+    if not permissions.has(org, session.user_id, "CustomizeApplication"):
         # the page people without a permission see, general knowledge [U]
         return browser.refusal(
             "Insufficient Privileges",

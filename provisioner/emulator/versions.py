@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from provisioner.emulator.describe import Field, SObject
 
 # `User.PortalRole` can be updated (platform reference 2.1 [V]), profiles can be created (object
-# reference 192 to 232 against later ones [V]), `UserLicense.UsedLicenses` is no more for WHERE
-# (platform reference 3.5 [V]).
-CHANGES: Final = (43, 53, 64)
+# reference 192 to 232 against later ones [V]), there is `PersonAccountOwnerPowerUser` (platform
+# reference 3.3 [V]), `UserLicense.UsedLicenses` is no more for WHERE (3.5 [V]).
+CHANGES: Final = (43, 53, 57, 64)
 
 # Since when the REST API has a resource, by the first two parts of its path ("Available since
 # release" in the REST guide, "Availability" in the Bulk API 2.0 guide [V]).

@@ -96,17 +96,28 @@ def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
 def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
     """Refuses that the administrator of a portal loses `ManageCssUsers` (1.2 [V]).
 
-    `manages` is whether the profile that the user is to have grants it.
+    `manages` is whether the profile that the user is to have grants it; a permission set does as
+    well, as it does for a new administrator [I].
     """
     from provisioner.emulator.components import portal_admins
 
-    if not manages and user_id in portal_admins(org):
+    if not manages and user_id in portal_admins(org) and not _by_set(org, user_id):
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
             "This user is a portal administrator and must have a profile with the"
             ' "Edit Self-Service Users" permission.',
             ("ProfileId",),
         )
+
+
+def _by_set(org: Org, user_id: str) -> bool:
+    """Whether a permission set that no profile owns gives a user `ManageCssUsers`."""
+    sql = (
+        'SELECT 1 FROM "PermissionSetAssignment" AS a JOIN "PermissionSet" AS s'
+        ' ON s."Id" = a."PermissionSetId" AND s."PermissionsManageCssUsers" = 1'
+        ' WHERE a."AssigneeId" = ? AND s."IsOwnedByProfile" = 0 LIMIT 1'
+    )
+    return bool(org.execute(sql, (user_id,)))
 
 
 def _free_name(org: Org, name: str, own_id: str | None) -> None:

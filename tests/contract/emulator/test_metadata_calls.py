@@ -429,6 +429,24 @@ def test_an_administrator_needs_the_permission_and_must_be_active(api, org, chan
 
 
 @pytest.mark.usefixtures("portal_on")
+def test_a_permission_set_makes_a_portal_administrator(api, org):
+    """Browserforce's own test assigns one (platform reference 1.2 [V])."""
+    by = seed.admin_id(org)
+    standard = org.select("Profile", Name="Standard User")[0]["Id"]
+    user = {"LastName": "Other", "Username": "other@acme.example", "ProfileId": standard}
+    other = org.insert("User", user | {"Email": "o@acme.example", "Alias": "o"}, by=by)
+    values = {"Name": "Portals", "Label": "Portals", "PermissionsManageCssUsers": True}
+    set_ = org.insert("PermissionSet", values, by=by)
+    made = create("Portal", ACME.format("<admin>other@acme.example</admin>"))
+    assert api.saved(made)[0][0][1] == (
+        "This user has insufficient permissions to be a portal administrator"
+    )
+    org.insert("PermissionSetAssignment", {"AssigneeId": other, "PermissionSetId": set_}, by=by)
+    assert api.saved(made) == [[]]
+    assert api.read("Portal", "Acme")["admin"] == "other@acme.example"
+
+
+@pytest.mark.usefixtures("portal_on")
 def test_an_update_replaces_a_portal(api):
     api.saved(create("Portal", ACME.format("<description>Old</description>")))
     assert api.saved(update("Portal", ACME.format(""))) == [[]]

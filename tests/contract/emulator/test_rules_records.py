@@ -153,6 +153,11 @@ def test_the_portal_administrator_keeps_the_permission(rest, local, admin, porta
     assert rest("PATCH", path, {"ProfileId": keeper}) == (204, None)
     change = {"PermissionsManageCssUsers": False}
     assert rest.refusal("PATCH", f"/sobjects/Profile/{keeper}", change)[:3] == refusal
+    values = {"Name": "Extra", "Label": "Extra", "PermissionsManageCssUsers": True}
+    extra = rest.create("PermissionSet", **values)
+    assignment = {"AssigneeId": admin, "PermissionSetId": extra}
+    local.insert("PermissionSetAssignment", assignment, by=admin)
+    assert rest("PATCH", f"/sobjects/Profile/{keeper}", change) == (204, None)
 
 
 def test_a_portal_licence_is_of_no_use_before_the_portal_is_on(rest, license_id):

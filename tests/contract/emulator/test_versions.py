@@ -124,10 +124,24 @@ def test_resources_came_with_their_version(rest, method, path, body, since):
     assert (first in rest("GET", of(33, "/"))[1]) is (first == "limits")
 
 
+def test_there_are_power_users_since_57(rest):
+    assert (
+        rest("PATCH", "http://127.0.0.1:8787/emulator/options", {"PersonAccounts": True})[0] == 200
+    )
+    path = "/sobjects/PersonAccountOwnerPowerUser/describe"
+    assert rest.refusal("GET", of(56, path))[:2] == (404, "NOT_FOUND")
+    assert rest("GET", of(57, path))[0] == 200
+    names = [
+        {one["name"] for one in rest("GET", of(version, "/sobjects"))[1]["sobjects"]}
+        for version in (56, 57)
+    ]
+    assert names[1] - names[0] == {"PersonAccountOwnerPowerUser"}
+
+
 def test_every_change_of_the_tables_begins_an_era():
     told = set()
     for sobject in describe.tables().values():
-        told |= {sobject.createable_since}
+        told |= {sobject.since, sobject.createable_since}
         for field in sobject.fields.values():
             told |= {field.updateable_since, field.unfilterable_since}
     assert told - {0} == set(versions.CHANGES)
