@@ -63,6 +63,7 @@ def _span(org: Org, sobject: SObject, start: str, end: str) -> tuple[str, str]:
     if first >= last:
         raise SalesforceError("INVALID_REPLICATION_DATE", "startDate must be before endDate")
     if first < now - _OLDEST:
+        # text: jsforce issue 406 [V]; that it comes then: guess
         raise SalesforceError(
             "INVALID_REPLICATION_DATE", "startDate before org replication enabled date"
         )

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from provisioner.emulator import soql
 from provisioner.emulator.errors import SalesforceError, not_served
 
 if TYPE_CHECKING:
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
 
 GROUPS: Final = ("all", "email", "name", "phone", "sidebar")
 _LONGEST: Final = 100_000  # as SOQL's: platform reference 8.1 [V]; of SOSL: guess
-_FIND: Final = re.compile(r"\s*find\s*\{((?:[^{}\\]|\\.)*)\}", re.IGNORECASE | re.DOTALL)
-_IN: Final = re.compile(r"\s*in\s+(all|name|email|phone|sidebar)\s+fields\b", re.IGNORECASE)
+_FIND: Final = re.compile(
+    r"\s*find\s*\{((?:[^\\{}&|!\[\]^~:'+-]|\\.)*)\}", re.IGNORECASE | re.DOTALL
+)
+_IN: Final = re.compile(r"\s*in\s+(all|name|email|phone|sidebar)\s+(\w+)", re.IGNORECASE)
+# What needs no backslash, between quotation marks neither; `"`, `(`, `*` and `?` say something.
+_PLAIN: Final = re.compile(r"(?:\\.|[^\\{}&|!\[\]^~:'+-])*", re.DOTALL)
 _RETURNING: Final = re.compile(r"\s*returning\b", re.IGNORECASE)
 _NAME: Final = re.compile(r"\s*([a-z]\w*)", re.IGNORECASE)
 _LIMIT: Final = re.compile(r"\s*limit\s+(\d{1,9})\b", re.IGNORECASE)
@@ -66,15 +71,22 @@ class Search:
 
 
 def parse(text: str) -> Search:
-    """The search that `text` means; raises MALFORMED_SEARCH, in words that are a guess."""
+    """The search that `text` means; raises MALFORMED_SEARCH.
+
+    Where no source is named, its words are a guess.
+    """
     if len(text) > _LONGEST:
         raise malformed(f"SOSL statement cannot be longer than {_LONGEST} characters.")
     found = _FIND.match(text)
     if not found:
-        raise malformed(_unexpected(text, 0))
+        raise _no_words(text)
     at, group, returned = found.end(), "all", []
     within = _IN.match(text, at)
     if within:
+        if within[2].lower() != "fields":
+            # a log of force-rest-api's tests against a real org [V]
+            message = f"Malformed search token: {within[2]}"
+            raise soql.refusal("MALFORMED_SEARCH", text, within.start(2) - 1, message)
         at, group = within.end(), within[1].lower()
     opened = _RETURNING.match(text, at)
     if opened:
@@ -94,6 +106,24 @@ def parse(text: str) -> Search:
         raise malformed(_unexpected(text, at))
     limit = int(limited[1]) if limited else None
     return Search(condition(found[1]), group, tuple(returned), limit)
+
+
+def _no_words(text: str) -> SalesforceError:
+    """Why there is no `FIND {words}`: texts and place as real orgs answered public clients [V].
+
+    Which letters have to be escaped, and that an error occurs where one is not: SOSL guide [V].
+    """
+    begun = re.match(r"\s*find\b\s*(\{)?", text, re.IGNORECASE)
+    if not begun:
+        return malformed(_unexpected(text, 0))
+    if not begun[1]:
+        return malformed("No search term found. The search term must be enclosed in braces.")
+    plain = _PLAIN.match(text, begun.end())
+    at = plain.end() if plain else begun.end()
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at) - 1
+    letter = text[at : at + 1] or "<EOF>"
+    message = f"line {line}:{column} mismatched character '{letter}' expecting '}}'"
+    return soql.refusal("MALFORMED_SEARCH", text, at - (column > 0), message)
 
 
 def condition(text: str) -> Condition:
@@ -129,6 +159,7 @@ def _phrase(text: str) -> Phrase:
     plain = _ESCAPED.sub(lambda m: " " if m[1] in "*?" else m[1], text)
     words = _WORD.findall(plain.lower())
     if len("".join(words).replace("*", "").replace("?", "")) < 2:
+        # a log of SalesforceLabs' Milestones PM [V]
         raise malformed(f"search term must be longer than one character: {text}")
     forms = (re.escape(word).replace(r"\*", r"\w*").replace(r"\?", r"\w") for word in words)
     return Phrase(tuple(re.compile(form) for form in forms), plain.strip())

@@ -99,6 +99,50 @@ def test_what_a_search_is_refused_for(rest, people, sosl, code):
     assert rest.refusal("GET", "/search", params={"q": sosl})[1] == code
 
 
+@pytest.mark.parametrize(
+    ("sosl", "message"),
+    [
+        (
+            "FIND {John|jane_gray@uoa.example} RETURNING Contact",
+            (
+                "\nFIND {John|jane_gray@uoa.example} RETURNING Contact\n         ^\n"
+                "ERROR at Row:1:Column:10\nline 1:10 mismatched character '|' expecting '}'"
+            ),
+        ),
+        (
+            "FIND {name} IN ALL TYPE RETURNING Account(name)",
+            (
+                "\nFIND {name} IN ALL TYPE RETURNING Account(name)\n                  ^\n"
+                "ERROR at Row:1:Column:19\nMalformed search token: TYPE"
+            ),
+        ),
+        (
+            "FIND {acme",
+            (
+                "\nFIND {acme\n         ^\n"
+                "ERROR at Row:1:Column:10\nline 1:10 mismatched character '<EOF>' expecting '}'"
+            ),
+        ),
+        ("FIND {a}", "search term must be longer than one character: a"),
+        (
+            "FIND 'Jones' IN ALL FIELDS",
+            "No search term found. The search term must be enclosed in braces.",
+        ),
+    ],
+)
+def test_the_words_of_a_refusal(rest, sosl, message):
+    _, body = rest("GET", "/search", params={"q": sosl})
+    assert body == [{"message": message, "errorCode": "MALFORMED_SEARCH"}]
+
+
+@pytest.mark.parametrize("letter", "&|![]^~:'+-{")
+def test_a_letter_that_has_to_be_escaped(rest, found, letter):
+    for words in (f"ac{letter}me", f'"ac{letter}me"'):
+        _, (error,) = rest("GET", "/search", params={"q": f"FIND {{{words}}} RETURNING Account"})
+        assert f"mismatched character '{letter}' expecting '}}'" in error["message"]
+    assert found(f"FIND {{ac\\{letter}me}} RETURNING Account") == []
+
+
 def test_a_search_by_its_parts(rest, people):
     params = {
         "q": "acme",
