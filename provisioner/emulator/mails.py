@@ -50,6 +50,20 @@ def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool
     deliverability.send(org, kind, user["Email"], subject, text)
 
 
+def mail_link(org: Org, base: str, user_id: str) -> None:
+    """Sends a user who forgot the password the link to a new one; subject: a public page [Q]."""
+    user = org.get("User", user_id)
+    assert user is not None, "users are never removed"
+    name, _ = _place(org, user, base)
+    text = (
+        f"Dear {user['Name']},\n\nSomebody asked for a new {name} password.\n\n"
+        f"Username: {user['Username']}\n\n"
+        f"To choose it, go within 24 hours to {reset_links.link(org, base, user_id)}\n"
+    )
+    subject = f"Finish resetting your {name} password"
+    deliverability.send(org, deliverability.Mail.LOGIN, user["Email"], subject, text)
+
+
 def _place(org: Org, user: dict[str, Any], base: str) -> tuple[str, str]:
     """What the user logs in to, and where: portal, site or org; the first of several (guess)."""
     portal = portal_of(org, user)

@@ -81,6 +81,7 @@ def _form(network: dict[str, Any], error: str) -> Response:
         "site_login.html",
         action=request.path,
         error=error,
+        forgot=f"{networks.address('', network)}/secur/forgotpassword.jsp",
         name=network["Name"],
         username=request.form.get("un", ""),
     )

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from lxml import html
 
-from provisioner.emulator import component_rows, portal_rows, portals
+from provisioner.emulator import component_rows, passwords, portal_rows, portals
 from provisioner.emulator.app import create_app
 
 ANN = "ann@acme.example"
@@ -124,3 +124,50 @@ def test_a_customers_link_leads_into_the_portal(rest, local, admin, client, pers
     assert choose(client, link(local), "chosen12x").location == "/home/home.jsp"
     home = html.fromstring(client.get("/home/home.jsp").text)
     assert home.get_element_by_id("userFullName").text == "Jane Doe"
+
+
+# -- Forgot Your Password ----------------------------------------------------------------------
+
+
+def forgot(client, page, username):
+    (form,) = html.fromstring(client.get(page).text).forms
+    return client.post(form.action, data=dict(form.form_values()) | {"un": username})
+
+
+def test_who_forgot_a_password_is_mailed_a_link_and_keeps_the_old_one(rest, local, client, ann):
+    passwords.set_password(local, ann, "chosen12x")
+    page = (
+        html.fromstring(client.get("/").text).get_element_by_id("forgot_password_link").get("href")
+    )
+    for username in (ANN, "nobody@acme.example"):
+        assert "is on its way" in forgot(client, page, username).text
+    (mail,) = local.outbox()
+    assert (mail.recipient, mail.subject) == (ANN, "Finish resetting your Salesforce password")
+    assert client.post("/", data={"un": ANN, "pw": "chosen12x"}).status_code == 302
+    assert choose(client, link(local), "another3x").location == "/setup/forcecomHomepage.apexp"
+    assert "check your username" in client.post("/", data={"un": ANN, "pw": "chosen12x"}).text
+
+
+def test_a_password_is_forgotten_ten_times_an_hour(local, client, ann):
+    for _ in range(11):
+        forgot(client, "/secur/forgotpassword.jsp", ANN)
+    assert len(local.outbox()) == 10
+    local.set_clock(local.now() + timedelta(hours=1, seconds=1))
+    forgot(client, "/secur/forgotpassword.jsp", ANN)
+    assert len(local.outbox()) == 11
+
+
+def test_a_site_has_a_page_of_its_own_for_its_members(rest, local, client, site, ann):
+    id_ = site()
+    rest("PATCH", f"/sobjects/Network/{id_}", {"Status": "Live"})
+    local.execute("DELETE FROM outbox")
+    page = html.fromstring(client.get("/help/login").text).xpath(
+        '//a[contains(., "Forgot")]/@href'
+    )[0]
+    assert page == "/help/secur/forgotpassword.jsp"
+    assert "is on its way to" in forgot(client, page, ANN).text
+    assert [mail.recipient for mail in local.outbox()] == [ANN], "administrators are members"
+    rest("PATCH", f"/sobjects/Network/{id_}", {"Status": "DownForMaintenance"})
+    forgot(client, page, ANN)
+    assert len(local.outbox()) == 1
+    assert client.get("/nothing/secur/forgotpassword.jsp").status_code == 404
