@@ -137,6 +137,7 @@ def _patched(call: Call, job: Job) -> Job:
         case _ if job.state != OPEN:  # reported from real orgs
             raise bulk_info.wrong_state("Closing already Completed Job not allowed")
         case _:
+            bulk_info.only_its_own(call.by, job)
             return bulk_jobs.change(call.org, job, state=UPLOADED)
 
 

@@ -172,6 +172,9 @@ def _end(org: Org, job: Job) -> Job:
     if job.state != bulk_jobs.OPEN:  # text reported from real orgs
         done = "Closing" if state == "Closed" else "Aborting"
         raise AsyncError("InvalidJobState", f"{done} already {job.state} Job not allowed")
+    if state == "Closed" and job.created_by != g.session.user_id:
+        # who may: "Limits", "Job close" [V]; code: guide, "Errors" [V]; text: guess
+        raise AsyncError("InvalidUser", "The job was created by another user.", status=403)
     if state == "Aborted":
         for batch in bulk_jobs.batches(org, job):
             if batch.state == "Queued":

@@ -238,6 +238,23 @@ def test_refusals_in_the_kind_of_the_request(classic, rest, anonymous):
     assert classic.refusal("GET", f"/{job}/batch/7510")[1] == "InvalidBatch"
 
 
+def test_nobody_else_closes_a_job(classic, local, admin):
+    job = classic.job("insert")
+    (profile,) = local.select("Profile", Name="System Administrator")
+    values = {"Username": "other@acme.example", "LastName": "Other", "IsActive": True}
+    other = local.insert("User", values | {"ProfileId": profile["Id"]}, by=admin)
+    token = {"X-SFDC-Session": local.start_session(other).token}
+
+    def end(state):
+        body = f"<jobInfo xmlns='{NAMESPACE}'><state>{state}</state></jobInfo>"
+        return classic.send("POST", f"/{job}", body, **token)
+
+    closed = end("Closed")
+    assert closed.status_code == 403
+    assert text(ET.fromstring(closed.text), "exceptionCode") == "InvalidUser"
+    assert end("Aborted").status_code == 200
+
+
 # -- PK chunking -------------------------------------------------------------------------------
 
 

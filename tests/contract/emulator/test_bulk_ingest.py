@@ -508,3 +508,14 @@ def test_quotes_and_blank_rows_that_are_well(bulk2, rest):
     assert rows == [
         {"Name": 'A, "B"', "Description": '"C"'}, {"Name": "D\nE", "Description": 'F"'},
     ]  # fmt: skip
+
+
+def test_nobody_else_closes_a_job(bulk2, rest, local, admin):
+    values = {"Username": "other@acme.example", "LastName": "Other", "IsActive": True}
+    (profile,) = rest.rows("SELECT Id FROM Profile WHERE Name = 'System Administrator'")
+    other = local.insert("User", values | {"ProfileId": profile["Id"]}, by=admin)
+    headers = {"Authorization": f"Bearer {local.start_session(other).token}"}
+    path = f"/jobs/ingest/{bulk2.create()}"
+    refused = rest.refusal("PATCH", path, {"state": "UploadComplete"}, headers=headers)
+    assert refused[:2] == (403, "INVALIDUSER")
+    assert rest("PATCH", path, {"state": "Aborted"}, headers=headers)[0] == 200
