@@ -27,10 +27,10 @@ SETTINGS_NAME: Final = "UserManagement"
 # not served; before that version: the same (guess)
 _HISTORY: Final = "LoginHistory"
 # "Customer Portal and Partner Portal users can't access this object" (object reference, Profile
-# [V]); that it is so of what else tells of an org's setup: guess.
+# [V], and Group [V]); that it is so of what else tells of an org's setup: guess.
 _CLOSED: Final = frozenset(
-    {"BackgroundOperation", "EmailTemplate", "FieldPermissions",
-     "NetworkMemberGroup", "NetworkSelfRegistration", "ObjectPermissions", "PermissionSet",
+    {"BackgroundOperation", "EmailTemplate", "FieldPermissions", "Group", "NetworkMemberGroup",
+     "NetworkSelfRegistration", "ObjectPermissions", "PermissionSet",
      "PermissionSetAssignment", "PersonAccountOwnerPowerUser", "Profile", "SetupAuditTrail",
      "UserLicense", "UserLogin"}
 )  # fmt: skip

@@ -132,7 +132,7 @@ def test_an_object_that_may_not_be_read_is_not_there(rest, jane):
     _, listed = jane("GET", "/sobjects")
     names = {one["name"] for one in listed["sobjects"]}
     assert {"Account", "Case", "Contact", "User"} <= names
-    assert not {"Lead", "Opportunity", "Profile", "PermissionSet", "UserRole"} & names
+    assert not {"Group", "Lead", "Opportunity", "Profile", "PermissionSet", "UserRole"} & names
 
 
 def test_the_describe_tells_what_a_user_may_do(jane):
