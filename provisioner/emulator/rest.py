@@ -64,14 +64,16 @@ def run_forgotten_jobs() -> None:
     jobs.run_forgotten(context.org())
 
 
-@blueprint.get("/services/data")
-def every_version() -> Response:
+@blueprint.get("/services/data", defaults={"suffix": ""})
+@blueprint.get("/services/data.<any(json, xml):suffix>")
+def every_version(suffix: str) -> Response:
     """Every version, without a login."""
+    _, accept = rest_xml.accepted(f".{suffix}", request.headers.get("Accept", ""))
     found = [
         {"label": _label(v), "url": f"/services/data/v{v}.0", "version": f"{v}.0"}
         for v in range(OLDEST, NEWEST + 1)
     ]
-    return _xml(Answer(200, found), ()) or _response(Answer(200, found))
+    return _xml(Answer(200, found), (), accept) or _response(Answer(200, found))
 
 
 @blueprint.route("/services/data/<version>", defaults={"path": ""}, methods=_ASKED)
@@ -82,6 +84,8 @@ def serve(version: str, path: str) -> Response:
     if refused is not None:
         return refused
     used = None
+    path, accept = rest_xml.accepted(path, request.headers.get("Accept", ""))
+    parts = tuple(part for part in path.split("/") if part)
     try:
         number = _version(version)
         session = context.require_session()
@@ -94,17 +98,16 @@ def serve(version: str, path: str) -> Response:
                 session,
                 number,
                 _method(),
-                tuple(part for part in path.split("/") if part),
+                parts,
                 request.args,
-                {name.lower(): value for name, value in request.headers},
-                _text(),
+                {name.lower(): value for name, value in request.headers} | {"accept": accept},
+                _text(path, parts),
                 context.instance_url(),
             )
         )
     except SalesforceError as error:
         answer = Answer(error.status, error.rest(), _error_headers(error))
-    parts = tuple(part for part in path.split("/") if part)
-    response = _xml(answer, parts) or _response(answer)
+    response = _xml(answer, parts, accept) or _response(answer)
     if used is not None:
         response.headers["Sforce-Limit-Info"] = (
             f"api-usage={used}/{editions.daily_calls(context.org())}"
@@ -287,23 +290,19 @@ def _guarded(org: Org, session: Session, used: int) -> Answer | None:
     return None
 
 
-def _text() -> str:
+def _text(path: str, parts: tuple[str, ...]) -> str:
     kind = request.mimetype
-    path = str((request.view_args or {}).get("path", ""))
     takes_text = bulk.takes_text(path) or metadata_rest.takes_parts(path)
     if request.content_length and rest_xml.is_xml(kind) and path.startswith("sobjects/"):
-        parts = tuple(part for part in path.split("/") if part)
         return rest_xml.as_json(context.org(), parts, transport.body())
     if request.content_length and kind != "application/json" and not takes_text:
         raise media_type(kind)
     return transport.body()
 
 
-def _xml(answer: Answer, parts: tuple[str, ...]) -> Response | None:
+def _xml(answer: Answer, parts: tuple[str, ...], accept: str) -> Response | None:
     """The answer in XML, if the client wants it so; None where JSON or no body is due."""
-    if not rest_xml.wanted(request.headers.get("Accept", "")) or isinstance(
-        answer.body, bytes | None
-    ):
+    if not rest_xml.wanted(accept) or isinstance(answer.body, bytes | None):
         return None
     if parts[:1] in {("jobs",), ("metadata",)}:
         return None

@@ -42,6 +42,17 @@ def wanted(accept: str) -> bool:
     return next((kind in _KINDS for kind in kinds if kind in (*_KINDS, *_JSON)), False)
 
 
+def accepted(path: str, accept: str) -> tuple[str, str]:
+    """A path without its `.json` or `.xml`, and the media types that the client takes by it.
+
+    "Append .json or .xml to the URI" (REST guide, "Response Format" [V]); the Bulk API has no XML.
+    """
+    if path.endswith((".json", ".xml")) and not path.startswith(("jobs/", "metadata/")):
+        path, _, kind = path.rpartition(".")
+        return path, f"application/{kind}"
+    return path, accept
+
+
 def shows(parts: Sequence[str]) -> bool:
     """Whether the answer to a call is written in XML ("Formats: JSON, XML" in the REST guide)."""
     match parts:

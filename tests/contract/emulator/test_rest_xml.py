@@ -153,3 +153,16 @@ def test_json_wins_where_both_are_taken(rest):
     for accept in ("application/json, application/xml", "*/*", "*/*, application/xml"):
         answer = rest.send("GET", "/query?q=SELECT Id FROM Account", headers={"Accept": accept})
         assert answer.headers["Content-Type"].startswith("application/json")
+
+
+def test_the_address_may_name_the_format(rest):
+    id_ = rest.create("Account", Name="Acme")
+    for path in (f"/sobjects/Account/{id_}", "/sobjects", "/sobjects/Nope"):
+        in_json, in_xml = rest.send("GET", path), rest.send("GET", path, headers=ASKS)
+        assert rest.send("GET", f"{path}.json", headers=ASKS).text == in_json.text
+        answer = rest.send("GET", f"{path}.xml")
+        assert (answer.status_code, answer.text) == (in_json.status_code, in_xml.text)
+        assert answer.headers["Content-Type"] == "application/xml;charset=UTF-8"
+    versions = rest.send("GET", f"{URL}/services/data.xml")
+    assert versions.text.startswith('<?xml version="1.0" encoding="UTF-8"?><Versions>')
+    assert rest.send("GET", f"{URL}/services/data.json").json()[0]["version"] == "31.0"
