@@ -15,6 +15,7 @@ from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.custom_field_metadata import CustomFields, no_such
 from provisioner.emulator.custom_fields import check_name
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.rules import sharing_defaults
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
@@ -41,7 +42,8 @@ _STANDARD: Final = (
 class CustomObjects:
     """The kind `CustomObject`; see `components.Kind` for the promises.
 
-    A standard object is one too: it can be read, and fields can be added to it.
+    A standard object is one too: it can be read, fields can be added to it, and its sharing
+    models be changed.
     """
 
     name = "CustomObject"
@@ -60,7 +62,8 @@ class CustomObjects:
         if sobject is None or "layoutable" not in sobject.flags:
             return None
         row = component_rows.by_name(org, self.name, sobject.name)
-        stored: Value = {"label": sobject.label} if row is None else json.loads(row.body)
+        standard: Value = {"label": sobject.label} | sharing_defaults.told(org, sobject.name)
+        stored = standard if row is None else json.loads(row.body)
         values = {"fullName": sobject.name} | stored
         fields = [
             json.loads(one.body) | {"fullName": unquote(one.full_name).partition(".")[2]}
@@ -102,6 +105,8 @@ class CustomObjects:
             component_rows.change(org, self.name, row.id, row.full_name, json.dumps(body), by)
             display = f"Changed custom object: {body['label']}"
             org.audit(by, "changedcustent", "Custom Objects", display)
+        else:
+            sharing_defaults.change(org, sobject.name, values, by)
         self._save_fields(org, sobject.name, values, by)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:

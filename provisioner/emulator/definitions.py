@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import virtual
 from provisioner.emulator.describe import Catalog
-from provisioner.emulator.rules import access, sharing
+from provisioner.emulator.rules import sharing_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,8 +49,6 @@ _FIELD: Final = virtual.entity("FieldDefinition", None, "queryable", (
     "IsIndexed | boolean | Indexed | d",
 ))  # fmt: skip
 OBJECTS: Final[Mapping[str, SObject]] = {one.name.lower(): one for one in (_ENTITY, _FIELD)}
-# Words of the object reference for the access that `Organization` tells of [V].
-_MODELS: Final = {"None": "Private", "Edit": "ReadWrite", "ReadEditTransfer": "ReadWriteTransfer"}
 
 
 def added(known: Catalog) -> Catalog:
@@ -108,8 +106,12 @@ def _fields(seen: Catalog) -> Iterable[dict[str, Any]]:
             }
 
 
-def _sharing(org: Org, name: str) -> dict[str, str | None]:
-    if not access.governed(name):
+def _sharing(org: Org, name: str) -> dict[str, str]:
+    told = sharing_defaults.told(org, name)
+    if not told:
         return {}
-    internal, external = (_MODELS.get(one, one) for one in sharing.defaults(org, name))
-    return {"InternalSharingModel": internal, "ExternalSharingModel": external}
+    # The words are those of metadata, too (object reference, "EntityDefinition" [V]).
+    return {
+        "InternalSharingModel": told["sharingModel"],
+        "ExternalSharingModel": told["externalSharingModel"],
+    }

@@ -7,30 +7,25 @@ teams are not modelled. Object permissions are the business of `access`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from provisioner.emulator import component_rows, describe
-from provisioner.emulator.rules import access, grants, permissions
+from provisioner.emulator.rules import access, grants, permissions, sharing_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import Field
     from provisioner.emulator.store import Org
 
 Way = Literal["Read", "Edit", "Delete"]
 
 _STAFF: Final = frozenset({"Standard", "CsnOnly"})
-# What the defaults of the describe and of metadata give whom does not own the record.
+# What the defaults give whom does not own the record.
 _GIVEN: Final[Mapping[str, frozenset[str]]] = {
     "Read": frozenset({"Read"}),
-    **dict.fromkeys(("Edit", "ReadEditTransfer", "ReadWrite", "ReadWriteTransfer"),
-                    frozenset({"Read", "Edit"})),
-    "FullAccess": frozenset({"Read", "Edit", "Delete"}),
-}  # fmt: skip
-_PARENT: Final = "ControlledByParent"
+    "ReadWrite": frozenset({"Read", "Edit"}),
+    "ReadWriteTransfer": frozenset({"Read", "Edit"}),
+}
 _BY_OWNER: Final = frozenset({"Case", "Lead", "Opportunity"})
 
 
@@ -72,11 +67,11 @@ def condition(org: Org, who: Person, name: str, way: Way) -> str | None:
 
     The condition names the columns of the object's own table and has no parameters.
     """
-    default = _default(org, name, external=who.external)
+    default = sharing_defaults.of(org, name, external=who.external)
     if way in _GIVEN.get(default, ()):
         return None
     parts = [_owned(who, name)]
-    if default == _PARENT:
+    if default == sharing_defaults.PARENT:
         above = _by_parent(org, who, name, way)
         if above is None:
             return None
@@ -118,44 +113,7 @@ def users(org: Org, who: Person) -> str | None:
     return " OR ".join([f'"Id" IN ({_people(who)})', *grants.of_sets(org, who, "User", "Read")])
 
 
-# -- defaults ----------------------------------------------------------------------------------
-
-
-def defaults(org: Org, name: str) -> tuple[str, str]:
-    """The organization-wide defaults of an object: for people of the company, and for others."""
-    return _default(org, name, external=False), _default(org, name, external=True)
-
-
-def _default(org: Org, name: str, *, external: bool) -> str:
-    """The organization-wide default for somebody of the company, or for another.
-
-    Orgs made after Spring '20: external access is Private for all objects, unless the internal
-    access is Controlled by Parent (help, "Default Organization-Wide Access Levels" [V]).
-    """
-    if name.endswith("__c"):
-        return _custom_default(org, name, external=external)
-    internal = _organization(org)[f"Default{name}Access"] or "None"
-    return internal if internal == _PARENT or not external else "Private"
-
-
-def _organization(org: Org) -> Mapping[str, Any]:
-    return org.remember(("row", "Organization"), lambda: org.select("Organization")[0])
-
-
-def _custom_default(org: Org, name: str, *, external: bool) -> str:
-    if master(org, name) is not None:
-        return _PARENT
-    row = component_rows.by_name(org, "CustomObject", name)
-    body = {} if row is None else json.loads(row.body)
-    given = "externalSharingModel" if external else "sharingModel"
-    return str(body.get(given, "Private"))
-
-
-def master(org: Org, name: str) -> Field | None:
-    """The field of a detail that leads to its master."""
-    sobject = describe.catalog(org).get(name)
-    assert sobject is not None, "asked for an object there is"
-    return next((field for field in sobject.fields.values() if "master" in field.flags), None)
+# -- below -------------------------------------------------------------------------------------
 
 
 def _by_parent(org: Org, who: Person, name: str, way: Way) -> str | None:
@@ -163,7 +121,7 @@ def _by_parent(org: Org, who: Person, name: str, way: Way) -> str | None:
 
     A contact without an account is its owner's alone (general knowledge [U]).
     """
-    field = None if name == "Contact" else master(org, name)
+    field = None if name == "Contact" else sharing_defaults.master(org, name)
     parent, column = (field.references[0], field.name) if field else ("Account", "AccountId")
     rows = condition(org, who, parent, way) if access.governed(parent) else None
     if rows is None:

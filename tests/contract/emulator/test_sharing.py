@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from provisioner.emulator.components import kind
+from provisioner.emulator.errors import SalesforceError
 
 from .partner_client import call, fault, header
 
@@ -390,14 +391,82 @@ def test_soap_sees_no_more(anonymous, rest, jane, beta):
     assert "INVALID_CROSS_REFERENCE_KEY" in saved
 
 
-def test_people_of_the_company_see_and_edit_all_but_delete_their_own(rest, local, person, acme):
-    values = {name: value for name, value in person.items() if name != "ContactId"}
-    standard = local.find("Profile", Name="Standard User")[0]
-    clerk = rest.create("User", **values, ProfileId=standard)
-    headers = {"Authorization": f"Bearer {local.start_session(clerk).token}"}
+def test_people_of_the_company_see_and_edit_all_but_delete_their_own(
+    rest, clerk_of_the_company, acme
+):
+    headers = clerk_of_the_company
     change = ("PATCH", f"/sobjects/Account/{acme}", {"Name": "Changed", "Phone": "3"})
     assert rest(*change, headers=headers) == (204, None)
     assert rest.refusal("DELETE", f"/sobjects/Account/{acme}", headers=headers) == READ_ONLY
     status, own = rest("POST", "/sobjects/Account", {"Name": "Own"}, headers=headers)
     assert status == 201
     assert rest("DELETE", f"/sobjects/Account/{own['id']}", headers=headers) == (204, None)
+
+
+# -- organization-wide defaults -----------------------------------------------------------------
+
+
+@pytest.fixture
+def defaults(local, admin):
+    """Changes the sharing models of a standard object, as a deployment of its metadata does."""
+
+    def change(name, **models):
+        kind(local, "CustomObject").update(local, {"fullName": name, **models}, admin)
+        return kind(local, "CustomObject").read(local, name)
+
+    return change
+
+
+def test_the_defaults_of_standard_objects_follow_their_metadata(
+    rest, local, defaults, jane, beta, clerk_of_the_company
+):
+    told = defaults("Account", sharingModel="Read", externalSharingModel="Read")
+    assert (told["sharingModel"], told["externalSharingModel"]) == ("Read", "Read")
+    assert rest.rows("SELECT DefaultAccountAccess FROM Organization")[0].popitem()[1] == "Read"
+    assert beta in jane.ids("Account")
+    clerk = {"headers": clerk_of_the_company}
+    change = ("PATCH", f"/sobjects/Account/{beta}", {"Phone": "3"})
+    assert rest.refusal(*change, **clerk) == READ_ONLY
+    defaults("Account", sharingModel="Private", externalSharingModel="Private")
+    assert rest.refusal("GET", f"/sobjects/Account/{beta}", **clerk)[0] == 404
+    assert beta not in jane.ids("Account")
+    asked = "SELECT InternalSharingModel FROM EntityDefinition WHERE QualifiedApiName = 'Account'"
+    assert [row["InternalSharingModel"] for row in rest.rows(asked)] == ["Private"]
+    # what says nothing of it changes nothing
+    assert defaults("Account")["sharingModel"] == "Private"
+    ((entry),) = local.select("SetupAuditTrail", Section="Sharing Defaults")[-1:]
+    assert "Account" in entry["Display"]
+
+
+@pytest.fixture
+def clerk_of_the_company(rest, local, person):
+    values = {name: value for name, value in person.items() if name != "ContactId"}
+    standard = local.find("Profile", Name="Standard User")[0]
+    clerk = rest.create("User", **values | {"Username": "clerk@acme.example"}, ProfileId=standard)
+    return {"Authorization": f"Bearer {local.start_session(clerk).token}"}
+
+
+@pytest.mark.parametrize(
+    ("name", "models"),
+    [
+        ("Account", {"externalSharingModel": "ReadWriteTransfer"}),
+        ("Account", {"sharingModel": "ControlledByParent"}),
+        ("Account", {"sharingModel": "Nonsense"}),
+        ("Account", {"sharingModel": "Read", "externalSharingModel": "ReadWrite"}),
+        ("Contact", {"externalSharingModel": "Private"}),
+    ],
+)
+def test_defaults_that_an_object_can_not_have_are_refused(local, defaults, name, models):
+    before = kind(local, "CustomObject").read(local, name)
+    with pytest.raises(SalesforceError):
+        defaults(name, **models)
+    assert kind(local, "CustomObject").read(local, name) == before
+
+
+def test_contacts_may_be_no_longer_controlled_by_their_accounts(defaults, jane, acme, rest):
+    other = rest.create("Contact", LastName="Roe", AccountId=acme)
+    assert other in jane.ids("Contact")
+    assert defaults("Contact", sharingModel="Private")["externalSharingModel"] == "Private"
+    assert jane.ids("Contact") == {jane.contact}
+    defaults("Contact", sharingModel="ControlledByParent")
+    assert other in jane.ids("Contact")
