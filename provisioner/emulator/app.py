@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from provisioner.emulator import logins, long_running, recycle_bin, refusals, transport
+from provisioner.emulator import logins, long_running, reasons, recycle_bin, refusals, transport
 from provisioner.emulator.context import EXTENSION
 
 if TYPE_CHECKING:
@@ -43,5 +43,6 @@ def create_app(org: Org, *, control: bool = False) -> Flask:
         from provisioner.emulator import control as door
 
         door.install(app)
-    app.wsgi_app = long_running.Counted(org, app.wsgi_app)  # type: ignore[assignment, method-assign]
+    counted = long_running.Counted(org, app.wsgi_app)
+    app.wsgi_app = reasons.Worded(counted)  # type: ignore[assignment, method-assign]
     return app

@@ -48,3 +48,18 @@ def test_soap_is_posted(anonymous, kind, method):
     answer = anonymous.send(method, f"http://127.0.0.1:8787/services/Soap/{kind}/62.0")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
     assert ("<title>Error 405 Only POST allowed</title>" in answer.text) == (method != "HEAD")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "reason"),
+    [
+        ("GET", "/limits", "OK"),
+        ("GET", "/nonsense", "Not Found"),
+        ("PUT", "/limits", "Method Not Allowed"),
+        ("GET", "/query", "Bad Request"),
+        ("GET", "/query?q=" + "x" * 17000, "URI Too Long"),
+        ("POST", "http://127.0.0.1:8787/services/Soap/u/62.0", "Server Error"),
+    ],
+)
+def test_the_status_line_gives_the_reason_in_words(rest, method, path, reason):
+    assert rest.send(method, path).reason == reason
