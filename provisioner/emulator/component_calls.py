@@ -128,7 +128,7 @@ def list_all(call: Call, _: Any, values: Value) -> Value:
         raise Fault(
             "sf:EXCEEDED_ID_LIMIT",
             "EXCEEDED_ID_LIMIT: record limit reached. cannot submit more than"
-            f" {_LISTS_PER_CALL} queries in this operation",  # guess
+            f" {_LISTS_PER_CALL} records in this operation",  # as of other calls below [I]
         )
     listed: list[Value] = []
     for query in queries:
@@ -252,7 +252,7 @@ def _rolled_back(result: Value) -> Value:
 def _check_count(items: list[Any], type_name: str) -> None:
     most = _MORE_PER_CALL.get(type_name, _COMPONENTS_PER_CALL)
     if len(items) > most:
-        # text quoted in a public Java client of this API [V]
+        # certinia/apex-mdapi issue 105 [V]
         raise Fault(
             "sf:EXCEEDED_ID_LIMIT",
             "EXCEEDED_ID_LIMIT: record limit reached. cannot submit more than"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.wsdl import Value
 
 _KEY_PREFIX: Final = "00N"
+_REFERENCES: Final = ("Lookup", "MasterDetail")
 
 
 class CustomFields:
@@ -82,11 +83,7 @@ class CustomFields:
             raise no_such(self.name, values["fullName"])
         before = json.loads(row.body)
         if values.get("type") != before["type"]:
-            raise SalesforceError(  # a real org allows some; wording general knowledge [U]
-                "FIELD_INTEGRITY_EXCEPTION",
-                f"Cannot change type from {before['type']} to {values.get('type')}",
-                (),
-            )
+            raise _other_type(before["type"], values.get("type", ""))
         field = custom_fields.described(describe.catalog(org), sobject, held.name, values)
         if field.references != held.references:
             raise SalesforceError(  # text: notes of refused deployments [V]; code: as the others
@@ -138,6 +135,16 @@ def _place(org: Org, full_name: str) -> tuple[SObject, str]:
             (),
         )
     return sobject, name
+
+
+def _other_type(before: str, wanted: str) -> SalesforceError:
+    if wanted in _REFERENCES and before not in _REFERENCES:
+        # trailheadapps/ebikes-lwc issue 457 [V]
+        return _refused(
+            "Cannot update a field to a Lookup, MasterDetail, or Hierarchy from something else"
+        )
+    # a real org allows some; wording general knowledge [U]
+    return _refused(f"Cannot change type from {before} to {wanted}")
 
 
 def _check_detail(org: Org, sobject: SObject) -> None:

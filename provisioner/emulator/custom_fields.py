@@ -143,17 +143,30 @@ def described(known: Catalog, sobject: SObject, name: str, values: Value) -> Fie
 
 def _check_properties(kind: _Type, type_name: str, values: Value) -> None:
     for needed in kind.needs:
+        if needed not in values and needed == "valueSet":
+            # salesforcer issue 7 [V]
+            raise _refused("You must specify either picklist, globalPicklist, or valueSet")
         if needed not in values:
             raise _refused(f"Must specify '{needed}' for a CustomField of type {type_name}")
     for given in sorted(_PARTICULAR.intersection(values)):
         idle = given in _IDLE and values[given] is False
-        # a TextArea may say its fixed length, forcedotcom/afv-library [V]
-        fixed = given == "length" and values[given] == kind.length
-        if given not in kind.needs + kind.takes and not idle and not fixed:
-            raise _refused(f"Can not specify '{given}' for a CustomField of type {type_name}")
+        # so of the fixed length of a TextArea, deployment logs of 2026 [V]
+        if given not in kind.needs + kind.takes and not idle:
+            raise _not_for(type_name, given)
     if type_name == "MasterDetail" and "required" in values:
         # forcedotcom/afv-library [V]
         raise _refused("Master-Detail Relationship Fields Cannot be Optional or Required")
+    if type_name == "LongTextArea" and values.get("required"):
+        # findings of a public project's deployments [V]
+        raise _not_for(type_name, "required")
+    _check_values(kind, type_name, values)
+
+
+def _not_for(type_name: str, given: str) -> SalesforceError:
+    return _refused(f"Can not specify '{given}' for a CustomField of type {type_name}")
+
+
+def _check_values(kind: _Type, type_name: str, values: Value) -> None:
     low, high = _LENGTHS.get(type_name, (0, 0))
     if high and not low <= values["length"] <= high:
         raise _refused(f"length must be between {low} and {high}")  # guess

@@ -28,6 +28,7 @@ _PARTS: Final = (
     "businessProcesses", "compactLayouts", "fieldSets", "indexes", "listViews", "recordTypes",
     "sharingReasons", "validationRules", "webLinks",
 )  # fmt: skip
+_PARENT: Final = "ControlledByParent"
 _FLAGS: Final = (
     "createable deletable layoutable queryable replicateable retrieveable triggerable"
     " undeletable updateable"
@@ -64,6 +65,8 @@ class CustomObjects:
         row = component_rows.by_name(org, self.name, sobject.name)
         standard: Value = {"label": sobject.label} | sharing_defaults.told(org, sobject.name)
         stored = standard if row is None else json.loads(row.body)
+        if row is not None and _has_master(sobject):
+            stored["sharingModel"] = _PARENT
         values = {"fullName": sobject.name} | stored
         fields = [
             json.loads(one.body) | {"fullName": unquote(one.full_name).partition(".")[2]}
@@ -83,6 +86,7 @@ class CustomObjects:
             )
         _check_parts(values)
         body = _checked(values)
+        _check_sharing(values, detail=False)
         prefix = _key_prefix(org.next_number("custom object"))
         org.put_custom_object(_data(name, prefix, body))
         id_ = org.new_id(_OBJECT_PREFIX)
@@ -100,6 +104,7 @@ class CustomObjects:
         row = component_rows.by_name(org, self.name, sobject.name)
         if row is not None:
             body = _checked(values)
+            _check_sharing(values, detail=_has_master(sobject))
             assert sobject.prefix is not None, "made with one"
             org.put_custom_object(_data(sobject.name, sobject.prefix, body))
             component_rows.change(org, self.name, row.id, row.full_name, json.dumps(body), by)
@@ -165,6 +170,29 @@ def _checked(values: Value) -> dict[str, Any]:
     if values.get("customSettingsType"):
         raise _refused("customSettingsType is not supported in this organization")
     return {k: v for k, v in values.items() if k not in {"fullName", "fields"}}
+
+
+def _has_master(sobject: describe.SObject) -> bool:
+    return any("master" in field.flags for field in sobject.fields.values())
+
+
+def _check_sharing(values: Value, *, detail: bool) -> None:
+    """Refuses a sharing model that does not fit; only the fields of the call count (salto 1648).
+
+    Texts: deployment logs, and what Gearset and AutoRABIT tell of them [V].
+    """
+    model = values["sharingModel"]
+    masters = any(field.get("type") == "MasterDetail" for field in values.get("fields", []))
+    if model == _PARENT and not masters:
+        raise _refused(
+            f"Cannot set sharingModel to {model} on a CustomObject without a MasterDetail"
+            " relationship field"
+        )
+    if model != _PARENT and (masters or detail):
+        raise _refused(
+            f"Cannot set sharingModel to {model} on a CustomObject with a MasterDetail"
+            " relationship field"
+        )
 
 
 def _data(name: str, prefix: str, body: Value) -> dict[str, Any]:

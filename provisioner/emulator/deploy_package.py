@@ -190,8 +190,8 @@ def _manifest(
         type_name = entry.get("name", "")
         types[type_name] = types.get(type_name, ()) + tuple(entry.get("members", ()))
     if name == MANIFEST and "version" not in values:
-        # guess
-        message = "Required field is missing: version"
+        # sfdx-git-packager issue 35, with its place IlluminatedCloud issue 275 [V]
+        message = "No version specified"
         problems.append(Problem(f"{root}{name}", message, name, line=1, column=1))
     return Manifest(types, _version(values.get("version", "")))
 

@@ -29,10 +29,13 @@ _MOST_BYTES: Final = 52_428_800  # of a SOAP request, platform reference 4.5 [V]
 def start_deploy(org: Org, by: str, body: Any) -> Value:
     """deploy: queues the zip."""
     values = read(body, "deploy")
-    for needed in ("ZipFile", "DeployOptions"):
-        if needed not in values:
-            raise InvalidXml(f"Required field is missing: {needed}")  # guess
-    job = deploy.start(org, by, _decoded(values["ZipFile"]), values["DeployOptions"])
+    zipped = values.get("ZipFile", "").strip()
+    if not zipped:
+        # forcedotcom/cli issue 284 [V]
+        raise SalesforceError("INVALID_OPERATION", "No zip file content passed in")
+    if "DeployOptions" not in values:
+        raise InvalidXml("Required field is missing: DeployOptions")  # guess
+    job = deploy.start(org, by, _decoded(zipped), values["DeployOptions"])
     return {"result": _async_result(job)}
 
 

@@ -18,6 +18,10 @@ VALUES = {
         ],
     }
 }
+MASTER = {
+    "fullName": "Account__c", "label": "Account", "type": "MasterDetail",
+    "referenceTo": "Account", "relationshipName": "Invoices",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -215,7 +219,7 @@ def test_names_are_numbered(make, rest):
 @pytest.fixture
 def line(make, invoice):
     """A detail of the invoice, which looks up an account."""
-    make_object(make, "Line__c", "Line", sharingModel="ControlledByParent")
+    make_object(make, "Line__c", "Line")
     make(
         "CustomField", "Line__c.Invoice__c", label="Invoice", type="MasterDetail",
         referenceTo="Invoice__c", relationshipName="Lines",
@@ -313,6 +317,8 @@ def test_a_field_changes_its_label_and_length(make, change, rest):
     assert (found["label"], found["length"], found["externalId"]) == ("Y", 20, True)
     with pytest.raises(SalesforceError, match="Cannot change type from Text to Date"):
         change("CustomField", "Account.X__c", label="Y", type="Date")
+    with pytest.raises(SalesforceError, match="to a Lookup, MasterDetail, or Hierarchy from"):
+        change("CustomField", "Account.X__c", label="Y", type="Lookup", referenceTo="Contact")
 
 
 @pytest.mark.parametrize(
@@ -332,6 +338,9 @@ def test_a_field_changes_its_label_and_length(make, change, rest):
         ("Account.X__c", {"type": "Location", "label": "X"}, "Field type Location is not supported"),
         ("Account.X__c", {"type": "Number", "label": "X", "precision": 19, "scale": 0}, "precision must be between"),
         ("Account.X__c", {"type": "Picklist", "label": "X", "valueSet": {"valueSetName": "G"}}, "no GlobalValueSet named G found"),
+        ("Account.X__c", {"type": "Picklist", "label": "X"}, "You must specify either picklist, globalPicklist, or valueSet"),
+        ("Account.X__c", {"type": "TextArea", "label": "X", "length": 255}, "Can not specify 'length' for a CustomField of type TextArea"),
+        ("Account.X__c", {"type": "LongTextArea", "label": "X", "length": 300, "visibleLines": 3, "required": True}, "Can not specify 'required' for a CustomField of type LongTextArea"),
         ("Account.X__c", {"type": "Text", "label": "X", "length": 9, "defaultValue": "Name & 1"}, "default value formula"),
     ],
 )  # fmt: skip
@@ -347,13 +356,29 @@ def test_a_field_that_can_not_be_is_refused(make, rest, name, values, refusal):
         ("Invoice", {}, "fullName must end with: __c"),
         ("Invoice__c", {"label": ""}, "Must specify a non-empty label for the CustomObject"),
         ("Invoice__c", {"nameField": {}}, "Must specify a nameField of type Text or AutoNumber"),
+        ("Invoice__c", {"sharingModel": "ControlledByParent"}, "without a MasterDetail relationship field"),
+        ("Invoice__c", {"fields": [MASTER]}, "Cannot set sharingModel to ReadWrite on a CustomObject with a"),
         ("Invoice__c", {"recordTypes": [{"fullName": "A"}]}, "recordTypes are not supported"),
     ],
-)
+)  # fmt: skip
 def test_an_object_that_can_not_be_is_refused(make, rest, name, values, refusal):
     with pytest.raises(SalesforceError, match=refusal):
         make_object(make, name, **{"label": "Invoice"} | values)
     assert rest("GET", "/sobjects/Invoice__c")[0] == 404
+
+
+def test_a_detail_is_controlled_by_its_parent(line, local, change):
+    read = components.kind(local, "CustomObject").read(local, "Line__c")
+    assert read["sharingModel"] == "ControlledByParent"
+    values = {name: value for name, value in read.items() if name != "fullName"}
+    change("CustomObject", "Line__c", **values)
+    with pytest.raises(SalesforceError, match="without a MasterDetail relationship field"):
+        change("CustomObject", "Line__c", **values | {"fields": []})
+    for fields in (values["fields"], []):
+        with pytest.raises(SalesforceError, match="to Private on a CustomObject with a Master"):
+            change(
+                "CustomObject", "Line__c", **values | {"sharingModel": "Private", "fields": fields}
+            )
 
 
 def test_a_name_is_taken_once(make, invoice):

@@ -248,7 +248,7 @@ def test_a_user_of_a_new_profile_sees_what_the_standard_one_shows(soap, rest, lo
         ),
         (
             {"package.xml": manifest(version=None)},
-            [("package.xml", "package.xml", "Required field is missing: version")],
+            [("package.xml", "package.xml", "No version specified")],
         ),
     ],
 )
@@ -417,13 +417,20 @@ def test_tests_are_asked_for_as_their_level_allows(soap):
             "runTests can be used only with a testLevel of RunSpecifiedTests.",
         ),
     ):
-        asked = f"<ZipFile></ZipFile><DeployOptions>{options}</DeployOptions>"
+        asked = f"<ZipFile>UEsF</ZipFile><DeployOptions>{options}</DeployOptions>"
         assert soap.refusal("deploy", asked) == (
             "sf:INVALID_OPERATION", f"INVALID_OPERATION: {told}",
         )  # fmt: skip
     result = soap.deploy(INVOICE, testLevel="RunSpecifiedTests", runTests=["Nothing"])
     assert problems(result) == [("", "Nothing", "No ApexClass named Nothing found")]
     assert soap.deploy(INVOICE, testLevel="RunLocalTests")["runTestsEnabled"] == "true"
+
+
+def test_a_deployment_of_nothing_is_refused(soap):
+    for nothing in ("", "<ZipFile/>", "<ZipFile> </ZipFile>"):
+        assert soap.refusal("deploy", f"{nothing}<DeployOptions/>") == (
+            "sf:INVALID_OPERATION", "INVALID_OPERATION: No zip file content passed in",
+        )  # fmt: skip
 
 
 def test_an_unknown_deployment_is_refused(soap):
