@@ -299,7 +299,7 @@ def _entered(version: str) -> Org:
     if session is None or session.kind == auth.EXPIRED_KIND:  # recorded: reference 2.4 [V]
         raise AsyncError("InvalidSessionId", "Invalid session id")
     try:
-        limits.check(org, org.api_call(), request.environ)
+        limits.check(org, limits.count(org), request.environ)
     except SalesforceError as error:  # the code: guide, "Errors"
         raise AsyncError("ExceededQuota", error.message, status=error.status) from None
     if not permissions.has(org, session.user_id, "ApiEnabled"):  # text: guess

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from provisioner.emulator import describe, editions, long_running
 from provisioner.emulator.api import Answer, Call
@@ -35,9 +35,21 @@ def exceeded() -> SalesforceError:
     return SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
 
 
-def check(org: Org, used: int, environ: WSGIEnvironment) -> None:
-    """Refuses one API call in excess: of the `used` ones of the day, or of those that run now."""
-    if used > editions.daily_calls(org):
+class Usage(NamedTuple):
+    """How many API calls of a day were used, this one among them, and how many there are."""
+
+    used: int
+    most: int
+
+
+def count(org: Org) -> Usage:
+    """Counts an API call."""
+    return Usage(org.api_call(), editions.daily_calls(org))
+
+
+def check(org: Org, usage: Usage, environ: WSGIEnvironment) -> None:
+    """Refuses one API call in excess: of those of the day, or of those that run now."""
+    if usage.used > usage.most:
         raise exceeded()
     long_running.check(org, environ)
 

@@ -112,7 +112,7 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
             " any other API operations",
         )
     if counted:
-        limits.check(org, org.api_call(), request.environ)
+        limits.check(org, limits.count(org), request.environ)
     if not components.may_modify_metadata(org, session.user_id):
         # platform reference 4.4: needs one of the two permissions; text: public logs [V]
         raise Fault(

@@ -20,7 +20,6 @@ from provisioner.emulator import (
     context,
     describe,
     duplicates,
-    editions,
     ids,
     limits,
     logins,
@@ -110,8 +109,8 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
         call = Call(org, space, number, None, body, headers, kind)
         return partner_xml.answer(space, answered, partner_login.login(call))
     session = _session(org, headers)
-    used = org.api_call()
-    limits.check(org, used, request.environ)
+    usage = limits.count(org)
+    limits.check(org, usage, request.environ)
     if session.kind == auth.EXPIRED_KIND and name.localname not in {"setPassword", "logout"}:
         raise SalesforceError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", _EXPIRED)
     if not permissions.has(org, session.user_id, "ApiEnabled") and (
@@ -123,7 +122,7 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     saves = partner_xml.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
     with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
         result = known[name.localname](call)
-    return partner_xml.answer(space, answered, result, usage=(used, editions.daily_calls(org)))
+    return partner_xml.answer(space, answered, result, usage=usage)
 
 
 def _no_operation(body: Any) -> str:

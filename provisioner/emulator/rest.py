@@ -18,7 +18,6 @@ from provisioner.emulator import (
     connect,
     context,
     duplicates,
-    editions,
     limits,
     metadata_rest,
     query,
@@ -83,16 +82,16 @@ def serve(version: str, path: str) -> Response:
     refused = _too_long() or refusals.preflight()
     if refused is not None:
         return refused
-    used = None
+    usage = None
     path, accept = rest_xml.accepted(path, request.headers.get("Accept", ""))
     parts = tuple(part for part in path.split("/") if part)
     try:
         number = _version(version)
         session = context.require_session()
-        used = context.org().api_call()
+        usage = limits.count(context.org())
         if not path.startswith("jobs/"):
             bulk_run.catch_up(context.org())
-        answer = _guarded(context.org(), session, used) or answer_to(
+        answer = _guarded(context.org(), session, usage) or answer_to(
             Call(
                 context.org(),
                 session,
@@ -108,10 +107,8 @@ def serve(version: str, path: str) -> Response:
     except SalesforceError as error:
         answer = Answer(error.status, error.rest(), _error_headers(error))
     response = _xml(answer, parts, accept) or _response(answer)
-    if used is not None:
-        response.headers["Sforce-Limit-Info"] = (
-            f"api-usage={used}/{editions.daily_calls(context.org())}"
-        )
+    if usage is not None:
+        response.headers["Sforce-Limit-Info"] = f"api-usage={usage.used}/{usage.most}"
     # An answer and the dates in it are of one clock.
     response.headers["Date"] = format_datetime(context.org().now(), usegmt=True)
     return response
@@ -282,9 +279,9 @@ def _version(text: str) -> int:
     return int(number)
 
 
-def _guarded(org: Org, session: Session, used: int) -> Answer | None:
+def _guarded(org: Org, session: Session, usage: limits.Usage) -> Answer | None:
     """What refuses every call alike: the day's calls are used up, or the user has no API access."""
-    limits.check(org, used, request.environ)
+    limits.check(org, usage, request.environ)
     if not permissions.has(org, session.user_id, "ApiEnabled"):  # logs of real orgs [V]
         raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User", status=403)
     return None

@@ -86,7 +86,7 @@ def _answered(work: Callable[[Org, str], tuple[Any, int]]) -> Response:
     try:
         session = context.require_session()
         org = context.org()
-        limits.check(org, org.api_call(), request.environ)
+        limits.check(org, limits.count(org), request.environ)
         if not permissions.has(org, session.user_id, "ManageUsers"):
             raise permissions.no_access()
         body, status = work(org, session.user_id)
