@@ -86,4 +86,5 @@ def _read_type(org: Org, owner_id: str) -> str:
 
 
 def _of_partners() -> SalesforceError:
+    # platform reference 2.3 [Q]
     return SalesforceError("UNKNOWN_EXCEPTION", "portal users cannot own partner accounts", ())

@@ -119,4 +119,4 @@ def _external(name: str) -> str:
 
 
 def _refused(message: str) -> SalesforceError:
-    return SalesforceError("INVALID_INPUT", message, ())
+    return SalesforceError("INVALID_INPUT", message, ())  # guess, as `change` says
