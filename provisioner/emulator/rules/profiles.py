@@ -110,6 +110,18 @@ def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
         )
 
 
+def runs_no_portal(org: Org, user_id: str) -> None:
+    """Refuses that the administrator of a portal is deactivated: help, article 000386638 [V]."""
+    from provisioner.emulator.components import portal_admins
+
+    if user_id in portal_admins(org):
+        raise SalesforceError(  # code: as that of the rule above [I]
+            "FIELD_INTEGRITY_EXCEPTION",
+            "You cannot deactivate a user who is a portal administrator",
+            ("IsActive",),
+        )
+
+
 def _by_set(org: Org, user_id: str) -> bool:
     """Whether a permission set that no profile owns gives a user `ManageCssUsers`."""
     sql = (

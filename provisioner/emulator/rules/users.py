@@ -21,7 +21,12 @@ from provisioner.emulator.rules.accounts import (
     needs_account,
     portal_users,
 )
-from provisioner.emulator.rules.profiles import is_standard, keeps_portal_admin, license_of
+from provisioner.emulator.rules.profiles import (
+    is_standard,
+    keeps_portal_admin,
+    license_of,
+    runs_no_portal,
+)
 from provisioner.emulator.sites import members
 
 if TYPE_CHECKING:
@@ -79,6 +84,13 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
         own_user.check(org, by, current, row)
     if merged["ProfileId"] != current["ProfileId"]:
         _may_give(org, by, current["ProfileId"], merged["ProfileId"])
+        if current["Id"] == by:
+            # salesforce-webhook-creator issue 2 [V]
+            raise SalesforceError(
+                "FIELD_INTEGRITY_EXCEPTION",
+                "Cannot change profile for current user",
+                ("ProfileId",),
+            )
     _allowed_domain(org, row)
     _same_contact(current, merged)
     _portal_switch(current, row)
@@ -89,6 +101,12 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
         _seat(org, license_)
     if not merged["IsActive"] and current["IsActive"]:
         _leaves_an_admin(org, current)
+        if current["Id"] == by:
+            # salesforce.stackexchange.com question 17389 [V]
+            raise SalesforceError(
+                "FIELD_INTEGRITY_EXCEPTION", "Cannot de-activate self: Active", ("IsActive",)
+            )
+        runs_no_portal(org, current["Id"])
     usernames.check_free(org, row, current, license_)
     if license_.key != held.key:
         row["UserType"] = license_.user_type
@@ -273,14 +291,21 @@ def _profile_change(
             "INVALID_CROSS_REFERENCE_KEY", "Cannot create a portal user without contact.", ()
         )
     if not license_.portal and merged["ContactId"]:
-        raise _not_a_portal_profile()
+        raise _other_license()
     if held.portal != license_.portal or _is_community(held) != _is_community(license_):
-        # Portal to Customer Community needs new user records (10 [V]); code and text: guess.
-        raise SalesforceError(
-            "FIELD_INTEGRITY_EXCEPTION",
-            "The user's license cannot be changed to that of this profile: Profile ID",
-            ("ProfileId",),
-        )
+        # Portal to Customer Community needs new user records (10 [V]).
+        raise _other_license()
+
+
+def _other_license() -> SalesforceError:
+    # so from a Customer Portal profile to one of Customer Community: life-improver.com, "Can't
+    # change a user's profile" [V]; between others [I]
+    return SalesforceError(
+        "FIELD_INTEGRITY_EXCEPTION",
+        "You can only assign profiles that are compatible with the user's license. For a list of"
+        " compatible licenses and profiles, see the Salesforce Help.",
+        ("ProfileId",),
+    )
 
 
 def _role_change(

@@ -131,16 +131,31 @@ def test_object_permissions_of_a_profile(rest, license_id):
     ) == [{"SobjectType": "Case", "PermissionsRead": True, "PermissionsEdit": False}]
 
 
-def test_the_portal_administrator_keeps_the_permission(rest, local, admin, portal_on, profiles):
+@pytest.fixture
+def runner(rest, local, person, profiles):
+    """A second administrator, who runs the portal."""
     from provisioner.emulator import portals
 
-    portals.make_default(local, admin)
+    staff = {name: value for name, value in person.items() if name != "ContactId"}
+    id_ = rest.create("User", **staff, ProfileId=profiles["System Administrator"])
+    portals.make_default(local, id_)
+    return id_
+
+
+def test_the_portal_administrator_stays_active(rest, runner):
+    assert rest.refusal("PATCH", f"/sobjects/User/{runner}", {"IsActive": False}) == (
+        400, "FIELD_INTEGRITY_EXCEPTION",
+        "You cannot deactivate a user who is a portal administrator", ["IsActive"],
+    )  # fmt: skip
+
+
+def test_the_portal_administrator_keeps_the_permission(rest, local, admin, runner, profiles):
     staff = rest.rows("SELECT Id FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")[0]["Id"]
     allowed = {"PermissionsManageCssUsers": True, "PermissionsManageUsers": True,
                "PermissionsModifyAllData": True, "PermissionsApiEnabled": True,
                "PermissionsManageProfilesPermissionsets": True}  # fmt: skip
     keeper = rest.create("Profile", Name="Keeper", UserLicenseId=staff, **allowed)
-    path = f"/sobjects/User/{admin}"
+    path = f"/sobjects/User/{runner}"
     refusal = (
         400,
         "FIELD_INTEGRITY_EXCEPTION",
@@ -155,7 +170,7 @@ def test_the_portal_administrator_keeps_the_permission(rest, local, admin, porta
     assert rest.refusal("PATCH", f"/sobjects/Profile/{keeper}", change)[:3] == refusal
     values = {"Name": "Extra", "Label": "Extra", "PermissionsManageCssUsers": True}
     extra = rest.create("PermissionSet", **values)
-    assignment = {"AssigneeId": admin, "PermissionSetId": extra}
+    assignment = {"AssigneeId": runner, "PermissionSetId": extra}
     local.insert("PermissionSetAssignment", assignment, by=admin)
     assert rest("PATCH", f"/sobjects/Profile/{keeper}", change) == (204, None)
 

@@ -323,6 +323,30 @@ def test_the_last_administrator_stays_active(rest, admin):
     )
 
 
+def test_nobody_deactivates_oneself_or_changes_ones_own_profile(rest, admin, person, profiles):
+    staff = {name: value for name, value in person.items() if name != "ContactId"}
+    rest.create("User", **staff, ProfileId=profiles["System Administrator"])
+    for change, message in (
+        ({"IsActive": False}, "Cannot de-activate self: Active"),
+        ({"ProfileId": profiles["Standard User"]}, "Cannot change profile for current user"),
+    ):
+        assert rest.refusal("PATCH", f"/sobjects/User/{admin}", change) == (
+            400, "FIELD_INTEGRITY_EXCEPTION", message, list(change),
+        )  # fmt: skip
+    assert rest("PATCH", f"/sobjects/User/{admin}", {"Title": "Boss", "IsActive": True})[0] == 204
+
+
+@pytest.mark.parametrize("name", ["Customer Community User", "Standard User"])
+def test_a_portal_user_gets_no_profile_of_another_family(rest, jane, sites_on, name):
+    (profile,) = rest.rows(f"SELECT Id FROM Profile WHERE Name = '{name}'")
+    change = {"ProfileId": profile["Id"]}
+    assert rest.refusal("PATCH", f"/sobjects/User/{jane}", change) == (
+        400, "FIELD_INTEGRITY_EXCEPTION",
+        ("You can only assign profiles that are compatible with the user's license. For a list of"
+         " compatible licenses and profiles, see the Salesforce Help."), ["ProfileId"],
+    )  # fmt: skip
+
+
 def test_a_deactivated_user_is_logged_out(rest, local, jane):
     token = local.start_session(jane).token
     rest("PATCH", f"/sobjects/User/{jane}", {"IsActive": False})
