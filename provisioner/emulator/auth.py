@@ -16,6 +16,7 @@ from provisioner.emulator import (
     ids,
     limits,
     login_history,
+    oauth_answers,
     oauth_app,
     oauth_grants,
     oauth_keys,
@@ -48,16 +49,10 @@ def token() -> Response:
         if request.method != "POST":
             raise OAuthError("invalid_request", "must use HTTP POST")  # general knowledge [U]
         if request.form.get("response_type") == "device_code":
-            answer = oauth_grants.device(org)
-        else:
-            answer = _issued(oauth_grants.granted(org))
+            return oauth_answers.answer(oauth_grants.device(org))
+        return oauth_answers.answer(_issued(oauth_grants.granted(org)))
     except OAuthError as refused:
-        response = jsonify(refused.answer)
-        response.status_code = refused.status
-    else:
-        response = jsonify(answer)
-    response.headers["Cache-Control"] = "no-cache, no-store"
-    return response
+        return oauth_answers.answer(refused.answer, refused.status)
 
 
 @blueprint.post("/services/oauth2/introspect")

@@ -3,6 +3,8 @@
 import re
 import time
 from datetime import timedelta
+from urllib.parse import parse_qsl
+from xml.etree import ElementTree as ET
 
 import jwt
 import pytest
@@ -145,3 +147,21 @@ def test_the_user_that_the_app_runs_as_must_be_let_in(ask, local, admin):
     assert ask("token", grant_type="client_credentials") == (
         400, {"error": "invalid_grant", "error_description": "inactive user"},
     )  # fmt: skip
+
+
+def test_a_token_comes_in_the_format_that_is_asked_for(anonymous, app):
+    def got(headers=None, **more):
+        form = app | {"grant_type": "client_credentials"} | more
+        answer = anonymous.session.post(f"{HERE}/token", data=form, headers=headers)
+        return answer.status_code, answer.headers["Content-Type"], answer.text
+
+    status, kind, text = got()
+    assert (status, kind, text[:16]) == (200, "application/json;charset=UTF-8", '{"access_token":')
+    for asked in ({"format": "xml"}, {"headers": {"Accept": "application/xml"}}):
+        status, kind, text = got(**asked)
+        assert (status, kind) == (200, "application/xml;charset=UTF-8")
+        assert ET.fromstring(text.encode()).findtext("token_type") == "Bearer"
+    status, kind, text = got(format="urlencoded")
+    assert (status, dict(parse_qsl(text))["token_type"]) == (200, "Bearer")
+    status, _, text = got(format="xml", client_secret="wrong")
+    assert (status, ET.fromstring(text.encode()).findtext("error")) == (400, "invalid_client")
