@@ -223,6 +223,7 @@ def _xml_values(row: ET.Element) -> dict[str, Any]:
 def _from_values(sobject: SObject, values: dict[str, Any]) -> _Record:
     """A record with the text of each value turned into its field's type."""
     record: dict[str, Any] = {}
+    bulk_csv.measure([str(value) for value in values.values()])
     for number, (name, value) in enumerate(values.items()):
         if name == "attributes":
             continue

@@ -125,10 +125,29 @@ def _quotes(text: str, separator: str) -> None:
 def _too_long(rows: list[list[str]]) -> BatchError:
     """The refusal of the first row that has too many characters, one of which has."""
     size = next(size for row in rows if (size := sum(map(len, row))) > _MOST_IN_RECORD)
-    return _unreadable(
+    return _unreadable(_beyond(size))
+
+
+def _beyond(size: int) -> str:
+    return (
         f"Exceeded max length for one record: {size}. Max length for one record should be less than"
         f" or equal to {_MOST_IN_RECORD}"
     )
+
+
+def measure(texts: Sequence[str]) -> None:
+    """Refuses a record of JSON or XML that is beyond the same limits; what words it has: guess."""
+    size = sum(map(len, texts))
+    longest = max(map(len, texts), default=0)
+    if len(texts) > _MOST_FIELDS:
+        words = f"Exceeded max number of columns per record : {_MOST_FIELDS}"
+    elif longest > csv.field_size_limit():
+        words = f"Exceeded max field size: {longest}"
+    elif size > _MOST_IN_RECORD:
+        words = _beyond(size)
+    else:
+        return
+    raise BatchError(f"InvalidBatch : {words}")
 
 
 class _Lines:

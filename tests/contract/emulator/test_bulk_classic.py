@@ -1,6 +1,7 @@
 """Bulk API 1.0 over raw requests, in XML, JSON and CSV."""
 
 import gzip
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -236,6 +237,28 @@ def test_refusals_in_the_kind_of_the_request(classic, rest, anonymous):
         classic.refusal("POST", f"/{job}/batch", "Name\nA\n", "text/csv")[1] == "ClientInputError"
     )
     assert classic.refusal("GET", f"/{job}/batch/7510")[1] == "InvalidBatch"
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"Name": "x" * 131_073}, "Exceeded max field size: 131073"),
+        (dict.fromkeys(("Name", "Phone", "Fax", "Site"), "x" * 100001),
+         ("Exceeded max length for one record: 400004. Max length for one record should be less than"
+          " or equal to 400000")),
+    ],
+)  # fmt: skip
+def test_records_beyond_the_limits_in_every_kind(classic, record, message):
+    job = classic.job("insert", "JSON")
+    made = classic.send("POST", f"/{job}/batch", json.dumps([record]), "application/json").json()
+    told = classic.send("GET", f"/{job}/batch/{made['id']}", kind="application/json").json()
+    assert (told["state"], told["stateMessage"]) == ("Failed", f"InvalidBatch : {message}")
+    job = classic.job("insert", "XML")
+    cells = "".join(f"<{name}>{value}</{name}>" for name, value in record.items())
+    body = f'<sObjects xmlns="{NAMESPACE}"><sObject>{cells}</sObject></sObjects>'
+    batch = classic.batch(job, body, "application/xml")
+    info = classic.xml("GET", f"/{job}/batch/{batch}")
+    assert text(info, "stateMessage") == f"InvalidBatch : {message}"
 
 
 def test_nobody_else_closes_a_job(classic, local, admin):
