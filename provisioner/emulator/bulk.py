@@ -153,7 +153,7 @@ def _upload(call: Call, job: Job) -> Answer:
                 " once on a given Job.",
             )
         if len(call.text) > _MOST_BYTES // 4 and len(call.text.encode()) > _MOST_BYTES:
-            raise SalesforceError(  # guess
+            raise SalesforceError(  # as of Bulk 1.0, jsforce issue 31 [I]
                 "CLIENTINPUTERROR",
                 f"Failed to read request. Exceeded max size limit of {_MOST_BYTES}",
             )

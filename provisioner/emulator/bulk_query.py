@@ -88,8 +88,11 @@ def checked(
                 found.append(scope.resolve(ref))
             case TypeOf():  # refused [V], platform reference 8.3; text: guess
                 raise _unsupported("TYPEOF clause not supported in Bulk Query")
-            case Fields():
-                raise _unsupported("FIELDS() not supported in Bulk Query")  # text: guess
+            case Fields():  # text: as Apex has it, IlluminatedCloud issue 2281 [I]
+                raise _unsupported(
+                    "The SOQL FIELDS function is not supported with an unbounded set of fields in"
+                    " this API."
+                )
             case Selected(what=Function() as call, alias=alias) if not call.aggregates:
                 found.append(_called(scope, call, alias))
             case _:  # a child query or an aggregate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from provisioner.emulator.describe import Field, SObject
 
 _ROOT_ONLY: Final = "only root queries support aggregate expressions"
+_VERSION: Final = re.compile(r"/v(\d+)\.")
+_SINCE_FIELDS: Final = 51  # SOQL guide, "FIELDS()"
 _MOST_ALL_FIELDS: Final = 200  # FIELDS() in a query without a bound set of fields (SOQL guide)
 
 Record = dict[str, Any]
@@ -89,6 +92,14 @@ def plan_of(query: Query, scope: Scope) -> Plan:
 def _add_fields(
     plan: Plan, scope: Scope, query: Query, item: Fields, seen: set[tuple[str, ...]]
 ) -> None:
+    version = _VERSION.search(scope.context.base)
+    if version and int(version[1]) < _SINCE_FIELDS:
+        # spark-salesforce issue 86 [V]
+        raise scope.refuse(
+            item.at,
+            "The SOQL FIELDS function is not supported in this version of the API",
+            code="UNSUPPORTED_API_VERSION",
+        )
     if item.which != "standard" and not 0 < (query.limit or 0) <= _MOST_ALL_FIELDS:
         # the limit: SOQL guide, "FIELDS()" [V]; the words as public posts have them [Q]
         raise SalesforceError(

@@ -186,12 +186,13 @@ def _may_give(org: Org, by: str, *profile_ids: str) -> None:
 
 
 def _not_a_guest(license_: License) -> None:
-    """The guest of a site is made with the site, by nobody's request: the refusal is a guess."""
+    """The guest of a site is made with the site, by nobody's request: azure-docs issue 43004 [V].
+
+    Who gets the profile later is refused alike [I].
+    """
     if license_.user_type == "Guest":
         raise SalesforceError(
-            "FIELD_INTEGRITY_EXCEPTION",
-            "A user can't have the profile of a site's guest: Profile ID",
-            ("ProfileId",),
+            "INSUFFICIENT_ACCESS_OR_READONLY", "Cannot insert a user of type guest.", ()
         )
 
 

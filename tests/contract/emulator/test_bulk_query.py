@@ -126,7 +126,8 @@ def test_no_rows_is_a_header(jobs):
         ("SELECT TYPEOF Owner WHEN User THEN Username END FROM Case", "API_ERROR",
          "TYPEOF clause not supported in Bulk Query"),
         ("SELECT FIELDS(ALL) FROM Account LIMIT 200", "API_ERROR",
-         "FIELDS() not supported in Bulk Query"),
+         ("The SOQL FIELDS function is not supported with an unbounded set of fields in this"
+          " API.")),
         ("SELECT Nope FROM Account", "INVALID_FIELD",
          ("\nSELECT Nope FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Nope' on"
          " entity 'Account'. If you are attempting to use a custom field, be sure to append the"

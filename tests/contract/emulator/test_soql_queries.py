@@ -119,6 +119,21 @@ def test_addresses_and_all_fields(rest, people):
     assert (row["TotalLicenses"], row["UsedLicenses"]) == (20, 1)
 
 
+def test_all_fields_are_asked_for_since_version_51(rest):
+    soql = "SELECT FIELDS(ALL) FROM Account LIMIT 1"
+    old = rest.base.replace("v62.0", "v50.0")
+    assert rest("GET", f"{old}/query", params={"q": soql}) == (
+        400,
+        [
+            {
+                "message": f"\n{soql}\n       ^\nERROR at Row:1:Column:8\nThe SOQL FIELDS function"
+                " is not supported in this version of the API",
+                "errorCode": "UNSUPPORTED_API_VERSION",
+            }
+        ],
+    )
+
+
 POINTS = {
     "SELECT Foo FROM Account": (
         "INVALID_FIELD",
