@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SURFACES: Final = (
     "auth", "oauth_pages", "rest", "scim", "bulk1", "metadata", "partner", "staff_login", "setup",
     "portal", "portal_passwords", "portal_registration", "site_login", "site_pages", "token_page",
-    "deliverability_page", "site_api", "identity_page", "forgot_page",
+    "custom_object_page", "deliverability_page", "site_api", "identity_page", "forgot_page",
 )  # fmt: skip
 
 

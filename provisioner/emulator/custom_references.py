@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.emulator import component_rows, layouts
+from provisioner.emulator.rules import portal_objects
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
@@ -21,5 +22,6 @@ def forget_object(org: Org, name: str) -> None:
     for row in layouts.rows(org):
         if row.full_name.partition("-")[0].lower() == name.lower():
             component_rows.remove(org, "Layout", row.id)
+    portal_objects.forget(org, name)
     for kind in ("FieldPermissions", "ObjectPermissions"):
         org.execute(f'DELETE FROM "{kind}" WHERE "SobjectType" = ?', (name,))  # noqa: S608 - our names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.rules import access, visible
+from provisioner.emulator.rules import access, portal_objects, visible
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject
@@ -26,11 +26,13 @@ class Tab:
 
 
 def tabs(org: Org, user: dict[str, Any]) -> list[Tab]:
-    """The objects that the user may read, by label."""
+    """The objects that the user may read and that are there for portals, by label."""
     found = []
     for name, held in access.rights(org, user["Id"]).items():
         sobject = visible.catalog(org, user["Id"]).get(name)
-        if sobject is not None and sobject.prefix:
+        if sobject is None or not portal_objects.is_available(org, sobject.name):
+            continue
+        if sobject.prefix:
             rights = tuple(right for right in _RIGHTS if right in held)
             found.append(Tab(sobject.name, sobject.plural, sobject.prefix, rights))
     return sorted(found, key=lambda one: one.label)

@@ -128,13 +128,15 @@ def for_staff(answer: Callable[[Visit], Response]) -> Response:
 
 def _of_portal(visit: Visit, portal_id: str, answer: Callable[[Visit, Row], Response]) -> Response:
     row = portal_rows.by_id(visit.org, ids.normal(portal_id) or "")
-    if row is None:
-        # what Classic shows for an id that leads nowhere, general knowledge [U]
-        return browser.refusal(
-            "URL No Longer Exists",
-            "You have attempted to reach a URL that no longer exists on this site.",
-        )
-    return answer(visit, row)
+    return no_longer_there() if row is None else answer(visit, row)
+
+
+def no_longer_there() -> Response:
+    """What Classic shows for an id that leads nowhere, general knowledge [U]."""
+    return browser.refusal(
+        "URL No Longer Exists",
+        "You have attempted to reach a URL that no longer exists on this site.",
+    )
 
 
 def _settings(visit: Visit) -> Response:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SHARED: Final = frozenset(
     {"organization", "permissionset", "permissionsetassignment", "profile", "user", "userrole"}
 )
-_SETUP: Final = frozenset({"CustomField", "Layout"})
+_SETUP: Final = frozenset({"CustomField", "CustomObject", "Layout"})
 _STAMPED: Final = (
     "CreatedDate | datetime | Created Date | d",
     "LastModifiedDate | datetime | Last Modified Date | d",
@@ -33,6 +33,12 @@ _ENTITIES: Final[Mapping[str, tuple[str | None, str, tuple[str, ...]]]] = {
         "TableEnumOrId | string 255 | Entity | -",
         "NamespacePrefix | string 15 | Namespace Prefix | n",
         "FullName | string 255 | Full Name | n nofilter nosort nogroup",
+        *_STAMPED,
+    )),
+    "CustomObject": ("01I", "queryable", (
+        "Id | id | Custom Object ID | d",
+        "DeveloperName | string 40 | Developer Name | -",
+        "NamespacePrefix | string 15 | Namespace Prefix | n",
         *_STAMPED,
     )),
     "Layout": ("00h", "queryable", (
@@ -66,6 +72,7 @@ def sources(org: Org, by: str, version: int) -> dict[str, Rows]:
     """What makes the SQL of the rows that have no table, by name: what is there for the user."""
     return {
         "CustomField": lambda: virtual.rows(_entity("CustomField"), _custom_fields(org)),
+        "CustomObject": lambda: virtual.rows(_entity("CustomObject"), _custom_objects(org)),
         "Layout": lambda: virtual.rows(_entity("Layout"), _layouts(org)),
         **definitions.sources(org, visible.catalog(org, by, version)),
     }
@@ -88,6 +95,16 @@ def _custom_fields(org: Org) -> Iterable[dict[str, Any]]:
             "DeveloperName": name.removesuffix("__c"),
             "TableEnumOrId": table,
             "FullName": f"{table}.{name}",
+            "CreatedDate": row.stamp.created_date,
+            "LastModifiedDate": row.stamp.modified_date,
+        }
+
+
+def _custom_objects(org: Org) -> Iterable[dict[str, Any]]:
+    for row in component_rows.rows(org, "CustomObject"):
+        yield {
+            "Id": row.id,
+            "DeveloperName": unquote(row.full_name).removesuffix("__c"),
             "CreatedDate": row.stamp.created_date,
             "LastModifiedDate": row.stamp.modified_date,
         }
