@@ -53,7 +53,7 @@ class Work:
         wanted = name.lower()
         return repeats.of(
             (
-                row[name] if name in row else _value(row, wanted)
+                row[name] if name in row else repeats.value(row, wanted)
                 for row in rows
                 if not isinstance(row, SalesforceError)
             ),
@@ -66,7 +66,7 @@ class Work:
     def _one(self, record: Mapping[str, Any] | SalesforceError, twice: frozenset[str]) -> Outcome:
         if isinstance(record, SalesforceError):
             return Outcome(None, error=record)
-        given = _value(record, "id")
+        given = repeats.value(record, "id")
         try:
             match self.operation:
                 case "insert":
@@ -117,7 +117,7 @@ class Work:
                 repeats.check(given, "Id", twice)
                 return self._update(given, record)
             return self._create({n: v for n, v in record.items() if n.lower() != "id"})
-        value = _value(record, key.name.lower())
+        value = repeats.value(record, key.name.lower())
         if value is None:  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
         repeats.check(value, key.name, twice)
@@ -138,10 +138,6 @@ class Work:
         if id_ is None or id_[:3] != self.sobject.prefix:
             raise SalesforceError("MALFORMED_ID", f"bad id {given}", ())  # real jobs [Q]
         return id_
-
-
-def _value(record: Mapping[str, Any], wanted: str) -> Any:
-    return next((value for name, value in record.items() if name.lower() == wanted), None)
 
 
 def _article(word: str) -> str:

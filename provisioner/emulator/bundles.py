@@ -52,20 +52,16 @@ def _collection(call: Call) -> Answer:
     given = list(_list_of_records(body))
     twice = repeats.NONE
     if call.method == "PATCH":
-        twice = repeats.of((_value(record, "id") for record in given), "Id")
+        twice = repeats.of((repeats.value(record, "id") for record in given), "Id")
     with call.org.transaction():  # so that the schema is read once
         writes = [_write(call, record, twice) for record in given]
     return _all(call, writes, all_or_none=bool(body.get("allOrNone")))
 
 
-def _value(record: Mapping[str, Any], wanted: str) -> Any:
-    return next((v for name, v in record.items() if name.lower() == wanted), None)
-
-
 def _write(call: Call, record: dict[str, Any], twice: frozenset[str]) -> _Write:
     sobject = _typed(call, record)
     values = {name: v for name, v in record.items() if name.lower() not in {"attributes", "id"}}
-    given = _value(record, "id")
+    given = repeats.value(record, "id")
 
     def create() -> dict[str, Any]:
         if given is not None:
@@ -111,14 +107,14 @@ def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
     body = call.json()
     wanted = key.name.lower()
     rows = list(_list_of_records(body))
-    twice = repeats.of((_value(record, wanted) for record in rows), key.name)
+    twice = repeats.of((repeats.value(record, wanted) for record in rows), key.name)
 
     def one(record: dict[str, Any]) -> _Write:
         if _typed(call, record).name != sobject.name:
             raise SalesforceError(  # guess
                 "INVALID_TYPE", f"every record must be of type {sobject.name}"
             )
-        value = _value(record, wanted)
+        value = repeats.value(record, wanted)
         values = {n: v for n, v in record.items() if n.lower() not in {"attributes", wanted}}
 
         def write() -> dict[str, Any]:

@@ -28,7 +28,6 @@ _PARTS: Final = (
     "businessProcesses", "compactLayouts", "fieldSets", "indexes", "listViews", "recordTypes",
     "sharingReasons", "validationRules", "webLinks",
 )  # fmt: skip
-_PARENT: Final = "ControlledByParent"
 _FLAGS: Final = (
     "createable deletable layoutable queryable replicateable retrieveable triggerable"
     " undeletable updateable"
@@ -65,8 +64,8 @@ class CustomObjects:
         row = component_rows.by_name(org, self.name, sobject.name)
         standard: Value = {"label": sobject.label} | sharing_defaults.told(org, sobject.name)
         stored = standard if row is None else json.loads(row.body)
-        if row is not None and _has_master(sobject):
-            stored["sharingModel"] = _PARENT
+        if row is not None and sharing_defaults.master(org, sobject.name):
+            stored["sharingModel"] = sharing_defaults.PARENT
         values = {"fullName": sobject.name} | stored
         fields = [
             json.loads(one.body) | {"fullName": unquote(one.full_name).partition(".")[2]}
@@ -104,7 +103,8 @@ class CustomObjects:
         row = component_rows.by_name(org, self.name, sobject.name)
         if row is not None:
             body = _checked(values)
-            _check_sharing(values, detail=_has_master(sobject))
+            detail = sharing_defaults.master(org, sobject.name) is not None
+            _check_sharing(values, detail=detail)
             assert sobject.prefix is not None, "made with one"
             org.put_custom_object(_data(sobject.name, sobject.prefix, body))
             component_rows.change(org, self.name, row.id, row.full_name, json.dumps(body), by)
@@ -172,10 +172,6 @@ def _checked(values: Value) -> dict[str, Any]:
     return {k: v for k, v in values.items() if k not in {"fullName", "fields"}}
 
 
-def _has_master(sobject: describe.SObject) -> bool:
-    return any("master" in field.flags for field in sobject.fields.values())
-
-
 def _check_sharing(values: Value, *, detail: bool) -> None:
     """Refuses a sharing model that does not fit; only the fields of the call count (salto 1648).
 
@@ -183,12 +179,12 @@ def _check_sharing(values: Value, *, detail: bool) -> None:
     """
     model = values["sharingModel"]
     masters = any(field.get("type") == "MasterDetail" for field in values.get("fields", []))
-    if model == _PARENT and not masters:
+    if model == sharing_defaults.PARENT and not masters:
         raise _refused(
             f"Cannot set sharingModel to {model} on a CustomObject without a MasterDetail"
             " relationship field"
         )
-    if model != _PARENT and (masters or detail):
+    if model != sharing_defaults.PARENT and (masters or detail):
         raise _refused(
             f"Cannot set sharingModel to {model} on a CustomObject with a MasterDetail"
             " relationship field"

@@ -74,7 +74,7 @@ def _edit(visit: Visit, id15: str, sobject: SObject) -> Response:
             ticked = _BOX in request.form
             with visit.org.transaction():
                 portal_objects.set_available(visit.org, sobject.name, ticked, visit.by)
-        return browser.go(browser.inside(request.form.get("retURL") or f"/{id15}"))
+        return browser.go(request.form.get("retURL") or f"/{id15}")
     ticked = portal_objects.is_available(visit.org, sobject.name)
     if _BOX in request.args:  # a parameter of the address sets it, as browserforce does [V]
         ticked = portal_forms.is_ticked(request.args[_BOX])

@@ -5,7 +5,6 @@ SOQL of the REST, SOAP and Tooling APIs has both (object reference and Tooling A
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import virtual
@@ -60,12 +59,8 @@ def sources(org: Org, seen: Catalog) -> dict[str, Rows]:
     """What makes the SQL of the rows, for a user who sees the objects of `seen`."""
     return {
         _ENTITY.name: lambda: virtual.rows(_ENTITY, _entities(org, seen)),
-        _FIELD.name: partial(_field_rows, seen),
+        _FIELD.name: lambda: virtual.rows(_FIELD, _fields(seen)),
     }
-
-
-def _field_rows(seen: Catalog) -> str:
-    return virtual.rows(_FIELD, _fields(seen))
 
 
 def _entities(org: Org, seen: Catalog) -> Iterable[dict[str, Any]]:

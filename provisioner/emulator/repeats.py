@@ -14,26 +14,31 @@ from provisioner.emulator import ids
 from provisioner.emulator.errors import SalesforceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 NONE: Final[frozenset[str]] = frozenset()
 
 
 def of(values: Iterable[Any], key: str) -> frozenset[str]:
     """Those values of the key that several records have, as `check` compares them."""
-    times = Counter(_plain(value, key) for value in values if value is not None and value != "")
-    return frozenset(value for value, n in times.items() if n > 1) if len(times) else NONE
+    times = Counter(_plain(one, key) for one in values if one is not None and one != "")
+    return frozenset(one for one, n in times.items() if n > 1)
 
 
-def check(value: Any, key: str, repeated: frozenset[str]) -> None:
+def check(given: Any, key: str, repeated: frozenset[str]) -> None:
     """Raises DUPLICATE_VALUE for a value that several records have."""
-    if repeated and _plain(value, key) in repeated:
+    if repeated and _plain(given, key) in repeated:
         # texts: as above; the code of an id: that of the other key [I]
         what = "id" if key == "Id" else "external id"
-        raise SalesforceError("DUPLICATE_VALUE", f"Duplicate {what} specified: {value}", (key,))
+        raise SalesforceError("DUPLICATE_VALUE", f"Duplicate {what} specified: {given}", (key,))
 
 
-def _plain(value: Any, key: str) -> str:
+def value(record: Mapping[str, Any], wanted: str) -> Any:
+    """What a record has for a field, whose name is given in lower case; None for nothing."""
+    return next((one for name, one in record.items() if name.lower() == wanted), None)
+
+
+def _plain(given: Any, key: str) -> str:
     if key == "Id":
-        return ids.normal(value) or str(value)
-    return str(value).lower()
+        return ids.normal(given) or str(given)
+    return str(given).lower()

@@ -1,6 +1,8 @@
 """A local org in memory, and ways to talk to it."""
 
+import contextlib
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import requests
 
 from provisioner.emulator import seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.server import InProcessAdapter
+from provisioner.emulator.server import InProcessAdapter, Server
 from provisioner.emulator.store import Org
 
 RECORDED = Path(__file__).parents[4] / "shared" / "reference" / "recorded"
@@ -63,6 +65,38 @@ def local():
 @pytest.fixture
 def admin(local):
     return seed.admin_id(local)
+
+
+@pytest.fixture
+def secret(local):
+    """The administrator's password."""
+    return local.setting("admin password")
+
+
+@pytest.fixture
+def outside(local):
+    """A requests session for which every Salesforce host is the local org."""
+    with requests.Session() as session:
+        adapter = InProcessAdapter(create_app(local))
+        for host in ("login.salesforce.com", "test.salesforce.com", "acme.my.salesforce.com"):
+            session.mount(f"https://{host}", adapter)
+        yield session
+
+
+@pytest.fixture
+def serve():
+    """Serves an org on a port of its own, with its door open, and gives the URL."""
+    with contextlib.ExitStack() as ending:
+
+        def start(org):
+            server = Server(create_app(org, control=True))
+            thread = threading.Thread(target=server.run)
+            thread.start()
+            ending.callback(thread.join)
+            ending.callback(server.close)
+            return server.url
+
+        yield start
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Calls in excess: of a day, and of those that run for long at once."""
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,8 +8,6 @@ import pytest
 import requests
 
 from provisioner.emulator import seed
-from provisioner.emulator.app import create_app
-from provisioner.emulator.server import Server
 from provisioner.emulator.store import Org
 
 CONCURRENT = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
@@ -29,13 +26,8 @@ def org(tmp_path):
 
 
 @pytest.fixture
-def url(org):
-    server = Server(create_app(org, control=True))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield server.url
-    server.close()
-    thread.join()
+def url(org, serve):
+    return serve(org)
 
 
 def test_five_long_calls_at_once_are_all_there_can_be(org, url):

@@ -1,7 +1,6 @@
 """Faults on demand, as the clients of each surface meet them."""
 
 import http.client
-import threading
 import time
 
 import pytest
@@ -10,9 +9,7 @@ from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceExpiredSession, SalesforceRefusedRequest
 
 from provisioner.emulator import control, refusals, seed
-from provisioner.emulator.app import create_app
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.server import Server
 
 URL = "http://127.0.0.1:8787"
 SOAP = (
@@ -360,13 +357,8 @@ def test_whole_request_locks_outside_of_rest():
 
 
 @pytest.fixture
-def served(local):
-    server = Server(create_app(local, control=True))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield server.url
-    server.close()
-    thread.join()
+def served(local, serve):
+    return serve(local)
 
 
 @pytest.mark.parametrize(("kind", "left"), [("drop", []), ("commit-then-drop", ["A"])])

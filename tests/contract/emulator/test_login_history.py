@@ -4,12 +4,10 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-import requests
 from simple_salesforce import SalesforceLogin
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 from provisioner.emulator.app import create_app
-from provisioner.emulator.server import InProcessAdapter
 
 from .partner_client import URL, call, configure, fault
 
@@ -20,24 +18,8 @@ ELSEWHERE = "<endAddress>10.0.0.9</endAddress><startAddress>10.0.0.1</startAddre
 
 
 @pytest.fixture
-def secret(local):
-    return local.setting("admin password")
-
-
-@pytest.fixture
 def token(local, admin):
     return local.start_session(admin).token
-
-
-@pytest.fixture
-def outside(local):
-    """A requests session for which every Salesforce host is the local org."""
-    with requests.Session() as session:
-        adapter = InProcessAdapter(create_app(local))
-        shared = ("https://login.salesforce.com", "https://test.salesforce.com")
-        for host in (*shared, "https://acme.my.salesforce.com"):
-            session.mount(host, adapter)
-        yield session
 
 
 def login(anonymous, username, password, *, scope="", version="40.0", kind="u"):

@@ -3,35 +3,17 @@
 import json
 
 import pytest
-import requests
 from lxml import etree
 from simple_salesforce import SalesforceLogin
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 from provisioner.emulator import component_rows, passwords, portal_rows, portals
-from provisioner.emulator.app import create_app
-from provisioner.emulator.server import InProcessAdapter
 
 from .partner_client import URL, call, fault, header, schema, wsdl_client
 
 ADMIN = "portal.admin@acme.example"
 NEW = "<newPassword>chosen12x</newPassword>"
 NO_LOGIN = "Invalid username, password, security token; or user locked out."
-
-
-@pytest.fixture
-def secret(local):
-    return local.setting("admin password")
-
-
-@pytest.fixture
-def outside(local):
-    """A requests session for which every Salesforce host is the local org."""
-    with requests.Session() as session:
-        adapter = InProcessAdapter(create_app(local))
-        for host in ("https://login.salesforce.com", "https://acme.my.salesforce.com"):
-            session.mount(host, adapter)
-        yield session
 
 
 def login(anonymous, username, password, *, scope="", version="40.0", kind="u"):

@@ -3,14 +3,12 @@
 import re
 
 import pytest
-import requests
 from lxml import html
 from simple_salesforce import Salesforce, SalesforceLogin
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 from provisioner.emulator import component_rows, passwords, portal_rows, portals
 from provisioner.emulator.app import create_app
-from provisioner.emulator.server import InProcessAdapter
 
 from .partner_client import URL, call, configure, fault, header, wsdl_client
 
@@ -27,11 +25,6 @@ TEXT = (
 
 
 @pytest.fixture
-def secret(local):
-    return local.setting("admin password")
-
-
-@pytest.fixture
 def token(local, admin):
     return local.start_session(admin).token
 
@@ -42,16 +35,6 @@ def untrusted(anonymous, token):
     ranges = "<ipRanges><end>10.0.0.9</end><start>10.0.0.1</start></ipRanges>"
     access = f"<fullName>Security</fullName><networkAccess>{ranges}</networkAccess>"
     configure(anonymous.session, token, "SecuritySettings", access)
-
-
-@pytest.fixture
-def outside(local):
-    """A requests session for which every Salesforce host is the local org."""
-    with requests.Session() as session:
-        adapter = InProcessAdapter(create_app(local))
-        for host in ("https://login.salesforce.com", "https://acme.my.salesforce.com"):
-            session.mount(host, adapter)
-        yield session
 
 
 def login(anonymous, password, *, username=ADMIN, scope=""):
