@@ -10,7 +10,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from provisioner.emulator import component_rows, custom_references, describe, layouts
+from provisioner.emulator import (
+    component_rows,
+    custom_references,
+    describe,
+    layouts,
+    owned_sets,
+)
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.custom_field_metadata import CustomFields, no_such
 from provisioner.emulator.custom_fields import check_name
@@ -235,7 +241,7 @@ def _key_prefix(number: int) -> str:
 def _grant(org: Org, name: str, by: str) -> None:
     """The administrator's profile may do all with a new object [U]; no other profile anything."""
     (profile,) = org.select("Profile", FullName="Admin")
-    (owned,) = org.find("PermissionSet", ProfileId=profile["Id"])
+    owned = owned_sets.of(org, profile["Id"])
     rights = ("Create", "Read", "Edit", "Delete", "ViewAllRecords", "ModifyAllRecords")
     values = {"ParentId": owned, "SobjectType": name}
     org.insert(

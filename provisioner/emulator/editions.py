@@ -20,20 +20,18 @@ _DEVELOPER_CALLS: Final = 15_000
 FEWEST_LONG: Final = 5
 _LONG: Final = 25
 NAMES: Final = (DEVELOPER, *_OF_A_LICENSE)
-_SETTING: Final = "edition"
 
 
 def edition(org: Org) -> str:
     """The edition, one of NAMES."""
-    return org.setting(_SETTING) or DEVELOPER
+    return str(org.execute('SELECT "OrganizationType" FROM "Organization"')[0][0])
 
 
 def change(org: Org, name: str, by: str) -> None:
     """Makes the org one of another edition."""
     assert name in NAMES, "an edition that is known"
-    org.put_setting(_SETTING, name)
-    for row in org.select("Organization"):
-        org.update("Organization", row["Id"], {"OrganizationType": name}, by=by)
+    (organization,) = org.find("Organization")
+    org.update("Organization", organization, {"OrganizationType": name}, by=by)
 
 
 def daily_calls(org: Org) -> int:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 
-from provisioner.emulator import refusals
+from provisioner.emulator import refusals, transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +36,9 @@ def _asked() -> str:
     given = request.form.get("format", "").lower()
     if given in _KINDS:
         return given
-    accept = request.headers.get("Accept", "")
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     named = {text.partition(";")[0]: kind for kind, text in _KINDS.items()}
-    return next((named[kind] for kind in kinds if kind in named), "json")
+    taken = transport.kinds(request.headers.get("Accept", ""))
+    return next((named[kind] for kind in taken if kind in named), "json")
 
 
 def _written(body: Mapping[str, Any], kind: str) -> bytes:

@@ -27,6 +27,12 @@ def make(org: Org, profile: Mapping[str, Any], *, by: str) -> None:
     org.insert("PermissionSet", values | _permissions(profile), by=by)
 
 
+def of(org: Org, profile_id: str) -> str:
+    """The id of the set of a profile."""
+    (owned,) = _of(org, profile_id)
+    return owned
+
+
 def follow(org: Org, profile_id: str, changed: Mapping[str, Any], *, by: str) -> None:
     """Changes the set as the permissions of its profile have changed."""
     values = _permissions(changed)
@@ -37,7 +43,7 @@ def follow(org: Org, profile_id: str, changed: Mapping[str, Any], *, by: str) ->
 
 def remove(org: Org, profile_id: str) -> None:
     """Removes the set of a profile that is no more, and all that it grants."""
-    for owned in org.find("PermissionSet", ProfileId=profile_id):
+    for owned in _of(org, profile_id):
         for kind in ("ObjectPermissions", "FieldPermissions"):
             org.execute(f'DELETE FROM "{kind}" WHERE "ParentId" = ?', (owned,))  # noqa: S608
         org.execute('DELETE FROM "PermissionSet" WHERE "Id" = ?', (owned,))

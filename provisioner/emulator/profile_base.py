@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import component_rows, describe, licenses
+from provisioner.emulator import component_rows, describe, licenses, owned_sets
 from provisioner.emulator.profile_rules import OBJECT_PERMISSIONS
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def copy(org: Org, standard: dict[str, Any], id_: str, by: str, *, but: set[str]
 
     Not the permissions of objects whose names, in lower case, are in `but`: those it specifies.
     """
-    source, target = (_permission_set(org, one) for one in (standard["Id"], id_))
+    source, target = (owned_sets.of(org, one) for one in (standard["Id"], id_))
     for row in org.select("ObjectPermissions", ParentId=source):
         given = {"ParentId": target, "SobjectType": row["SobjectType"]}
         if row["SobjectType"].lower() not in but:
@@ -81,8 +81,3 @@ def _open_fields(org: Org, sobject_name: str) -> list[tuple[str, bool]]:
         for field in sobject.fields.values()
         if field.permissionable and not field.custom
     ]
-
-
-def _permission_set(org: Org, profile_id: str) -> str:
-    (owned,) = org.find("PermissionSet", ProfileId=profile_id)
-    return owned

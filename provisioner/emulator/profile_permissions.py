@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import profile_rules
+from provisioner.emulator import owned_sets, profile_rules
 from provisioner.emulator.profile_rules import OBJECT_PERMISSIONS, refused
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def object_permissions(org: Org, profile_id: str) -> dict[str, dict[str, bool]]:
-    rows = org.select("ObjectPermissions", ParentId=_permission_set(org, profile_id))
+    rows = org.select("ObjectPermissions", ParentId=owned_sets.of(org, profile_id))
     return {
         row["SobjectType"]: {
             name: bool(row[field]) for name, (field, _) in OBJECT_PERMISSIONS.items()
@@ -23,7 +23,7 @@ def object_permissions(org: Org, profile_id: str) -> dict[str, dict[str, bool]]:
 
 
 def field_permissions(org: Org, profile_id: str) -> list[Value]:
-    rows = org.select("FieldPermissions", ParentId=_permission_set(org, profile_id))
+    rows = org.select("FieldPermissions", ParentId=owned_sets.of(org, profile_id))
     return [
         {
             "editable": row["PermissionsEdit"],
@@ -32,11 +32,6 @@ def field_permissions(org: Org, profile_id: str) -> list[Value]:
         }
         for row in sorted(rows, key=lambda row: str(row["Field"]))
     ]
-
-
-def _permission_set(org: Org, profile_id: str) -> str:
-    (owned,) = org.select("PermissionSet", ProfileId=profile_id)
-    return str(owned["Id"])
 
 
 def user_permissions(org: Org, entries: list[Value], license_key: str) -> dict[str, bool]:
@@ -71,7 +66,7 @@ def merge_object_permissions(
         held[sobject] = _with_all(held.get(sobject, {}) | named)
         changed.add(sobject)
     profile_rules.check_object_permissions(held, changed, license_key)
-    parent = _permission_set(org, row["Id"])
+    parent = owned_sets.of(org, row["Id"])
     for sobject in sorted(changed):
         flags = {OBJECT_PERMISSIONS[name][0]: on for name, on in held[sobject].items()}
         old = org.select("ObjectPermissions", ParentId=parent, SobjectType=sobject)
@@ -89,7 +84,7 @@ def _with_all(permissions: Value) -> dict[str, bool]:
 
 
 def merge_field_permissions(org: Org, row: dict[str, Any], entries: list[Value], by: str) -> None:
-    parent = _permission_set(org, row["Id"])
+    parent = owned_sets.of(org, row["Id"])
     for entry in entries:
         sobject, field = profile_rules.check_field(org, entry["field"])
         editable = entry["editable"]

@@ -98,12 +98,9 @@ def more(context: Context, locator: str) -> dict[str, Any]:
     rows.sort(key=lambda row: place[row[0]])
     records = soql_records.made(scope, plan, rows)
     kept = len(wanted)
-    if plan.children:
-        kept = soql_records.fitting(plan, records, batch)
-        if kept < len(records):  # rows that are gone leave gaps
-            kept, records = place[rows[kept][0]], records[:kept]
-        else:
-            kept = len(wanted)
+    fit = soql_records.fitting(plan, records, batch) if plan.children else len(records)
+    if fit < len(records):  # rows that are gone leave gaps
+        kept, records = place[rows[fit][0]], records[:fit]
     return _page(context, id_, int(start) + kept, len(ids), records)
 
 

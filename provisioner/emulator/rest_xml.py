@@ -15,7 +15,7 @@ import json
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, describe
+from provisioner.emulator import bulk_csv, describe, transport
 from provisioner.emulator.errors import SalesforceError
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def is_xml(kind: str) -> bool:
 
 def wanted(accept: str) -> bool:
     """Whether an `Accept` header takes XML and names no JSON before it."""
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    return next((kind in _KINDS for kind in kinds if kind in (*_KINDS, *_JSON)), False)
+    taken = transport.kinds(accept)
+    return next((kind in _KINDS for kind in taken if kind in (*_KINDS, *_JSON)), False)
 
 
 def accepted(path: str, accept: str) -> tuple[str, str]:

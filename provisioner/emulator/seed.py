@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, ids, licenses, passwords
+from provisioner.emulator import describe, ids, licenses, owned_sets, passwords
 from provisioner.emulator.moments import timestamp
 from provisioner.emulator.sites import guests, templates
 
@@ -175,7 +175,7 @@ def _standard_profile(org: Org, profile: StandardProfile, *, by: str) -> None:
     elif license_.user_type == "Standard":
         values |= {f"Permissions{name}": True for name in _STAFF}
     id_ = org.insert("Profile", values, by=by)
-    owned = org.select("PermissionSet", ProfileId=id_)[0]["Id"]
+    owned = owned_sets.of(org, id_)
     org.update("PermissionSet", owned, {"IsCustom": False}, by=by)
     for sobject, rights in _object_rights(profile).items():
         org.insert(

@@ -74,11 +74,16 @@ def pack(response: Response) -> Response:
     return response
 
 
+def kinds(accept: str) -> list[str]:
+    """The media types that an `Accept` header names, in its order and without their parameters."""
+    return [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+
+
 def require_json(call: Call) -> None:
     """Refuses a client that takes no JSON where no XML is written (406 NOT_ACCEPTABLE, [U])."""
     accept = call.headers.get("accept", "")
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    if any(kinds) and not any(kind in _JSON for kind in kinds):
+    taken = kinds(accept)
+    if any(taken) and not any(kind in _JSON for kind in taken):
         raise SalesforceError(
             "NOT_ACCEPTABLE",
             f"The local org answers this in JSON only, not in {accept}",

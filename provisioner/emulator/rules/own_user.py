@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe
-from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import permissions, reach
+from provisioner.emulator.rules.values import unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,13 +38,7 @@ def check(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any])
         name for name in row if name in _OF_ADMINISTRATORS or name.startswith(_PERMISSION)
     )
     if refused:
-        raise SalesforceError(
-            "INVALID_FIELD_FOR_INSERT_UPDATE",
-            f"Unable to create/update fields: {', '.join(refused)}. Please check the security"
-            " settings of this field and verify that it is read/write for your profile or"
-            " permission set.",
-            refused,
-        )
+        raise unwritable(refused)
     user = describe.catalog(org).get("User")
     assert user is not None, "every org has users"
     reach.check_references(org, by, user, row, current)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import licenses
+from provisioner.emulator import licenses, owned_sets
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.sites import members
 
@@ -65,7 +65,7 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]
             keeps_portal_admin(org, user, manages=False)
     org.update("Profile", id_, row, by=by)
     if name != current["Name"]:
-        owned = org.select("PermissionSet", ProfileId=id_)[0]["Id"]
+        owned = owned_sets.of(org, id_)
         org.update("PermissionSet", owned, {"Label": name}, by=by)
         display = f"Renamed profile {current['Name']} to {name}"
         org.audit(by, "renamedprofile", "Manage Users", display)

@@ -150,13 +150,17 @@ def _foreign_key(org: Org, field: Field, value: Mapping[str, Any]) -> str:
 
 def _writable(shape: _Shape) -> None:
     if shape.refused:
-        raise SalesforceError(  # platform reference 2.3 [V]
-            "INVALID_FIELD_FOR_INSERT_UPDATE",
-            f"Unable to create/update fields: {', '.join(shape.refused)}. Please check the security"
-            " settings of this field and verify that it is read/write for your profile or"
-            " permission set.",
-            shape.refused,
-        )
+        raise unwritable(shape.refused)
+
+
+def unwritable(fields: tuple[str, ...]) -> SalesforceError:
+    """The refusal of fields that may not be written (platform reference 2.3 [V])."""
+    return SalesforceError(
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        f"Unable to create/update fields: {', '.join(fields)}. Please check the security settings"
+        " of this field and verify that it is read/write for your profile or permission set.",
+        fields,
+    )
 
 
 def _well_formed_id(org: Org, field: Field, row: dict[str, Any]) -> None:
