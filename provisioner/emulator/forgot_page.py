@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, abort, request
 
-from provisioner.emulator import browser, context, logins, mails, security_tokens, site_login
+from provisioner.emulator import browser, context, licenses, logins, mails, site_login
 from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def forgot(prefix: str) -> Response:
     if request.method == "POST":
         for user in org.select("User", Username=username):
             with org.transaction():
-                staff = not prefix and user["UserType"] in security_tokens.STAFF
+                staff = not prefix and user["UserType"] in licenses.STAFF
                 if (staff or _is_member(org, user, site)) and _may_ask(org, user):
                     mails.mail_link(org, context.instance_url(), user["Id"])
     return browser.page(

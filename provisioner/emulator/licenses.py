@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+STAFF: Final = frozenset({"Standard", "CsnOnly"})
+"""The types of users who are people of the company."""
+
 
 @dataclass(frozen=True, slots=True)
 class License:

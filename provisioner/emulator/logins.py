@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import (
+    licenses,
     login_limits,
     my_domain,
     passwords,
@@ -219,7 +220,7 @@ def _has_token(org: Org, user: dict[str, Any], attempt: Attempt) -> bool:
 
 
 def _scope(org: Org, user: dict[str, Any], *, in_org: bool, portal: Row | None) -> str:
-    if user["UserType"] in security_tokens.STAFF:
+    if user["UserType"] in licenses.STAFF:
         return NOT_MEMBER if portal is not None else SUCCESS
     if not in_org or portal is None:
         return NOT_MEMBER

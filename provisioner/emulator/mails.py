@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import deliverability, portal_rows, reset_links, security_tokens
+from provisioner.emulator import deliverability, licenses, portal_rows, reset_links
 from provisioner.emulator.component_rows import display_name
 from provisioner.emulator.sites import networks
 
@@ -39,7 +39,7 @@ def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool
     assert user is not None, "users are never removed"
     name, at = _place(org, user, base)
     subject = f"Your new {name} password" if not new else f"Welcome to {name}"
-    told = "" if user["UserType"] in security_tokens.STAFF else f"Password: {password}\n"
+    told = "" if user["UserType"] in licenses.STAFF else f"Password: {password}\n"
     text = (
         f"Dear {user['Name']},\n\n{_WELCOME if new else _RESET}\n\n"
         f"Username: {user['Username']}\n{told}\n"
@@ -72,6 +72,6 @@ def _place(org: Org, user: dict[str, Any], base: str) -> tuple[str, str]:
         return display_name(portal.full_name), login_url(base, organization["Id"], portal.id)
     joined = org.select("NetworkMember", MemberId=user["Id"])
     site = org.get("Network", joined[0]["NetworkId"]) if joined else None
-    if site is None or user["UserType"] in security_tokens.STAFF:
+    if site is None or user["UserType"] in licenses.STAFF:
         return "Salesforce", base
     return site["Name"], networks.login_address(base, site)

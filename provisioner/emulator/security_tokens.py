@@ -14,7 +14,7 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import deliverability, login_limits, security
+from provisioner.emulator import deliverability, licenses, login_limits, security
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # "24 characters, alphanumeric", public tutorials [Q]; case counts: SOAP guide [V]
 _LENGTH: Final = 24
 _LETTERS: Final = string.ascii_letters + string.digits
-STAFF: Final = frozenset({"Standard", "CsnOnly"})
 
 
 def is_needed(org: Org, user: dict[str, Any], address: str) -> bool:
@@ -32,7 +31,9 @@ def is_needed(org: Org, user: dict[str, Any], address: str) -> bool:
 
 def has_one(org: Org, user: dict[str, Any]) -> bool:
     """Whether the user is one of those who have security tokens."""
-    return user["UserType"] in STAFF and not login_limits.has_ranges(org, user["ProfileId"])
+    return user["UserType"] in licenses.STAFF and not login_limits.has_ranges(
+        org, user["ProfileId"]
+    )
 
 
 def split(given: str) -> tuple[str, str]:

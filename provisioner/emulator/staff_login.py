@@ -10,12 +10,12 @@ from provisioner.emulator import (
     browser,
     context,
     identity_page,
+    licenses,
     login_history,
     logins,
     mails,
     oauth_codes,
     reset_links,
-    security_tokens,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _by_link(org: Org, code: str) -> Response:
     if user is None:
         text = "This link was used already, or it has expired. Ask for a new one."
         return browser.refusal("Link Expired", text)
-    staff = user["UserType"] in security_tokens.STAFF
+    staff = user["UserType"] in licenses.STAFF
     kind = "Application" if staff else "Customer Service Portal"
     portal = None if staff else mails.portal_of(org, user)
     status = logins.by_link(org, user, str(request.remote_addr), portal)

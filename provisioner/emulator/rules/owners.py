@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.emulator import licenses
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import access
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _USER: Final = "005"
 _CHATTER: Final = "CsnOnly"
 _HIGH_VOLUME: Final = "CspLitePortal"
-_STAFF: Final = frozenset({"Standard", _CHATTER})
 
 
 def check(
@@ -72,7 +72,7 @@ def check_contact(org: Org, by: str, row: Mapping[str, Any]) -> None:
 
 
 def _is_portal(org: Org, owner_id: str) -> bool:
-    return _type(org, owner_id) not in _STAFF
+    return _type(org, owner_id) not in licenses.STAFF
 
 
 def _type(org: Org, owner_id: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from provisioner.emulator import licenses
 from provisioner.emulator.rules import access, grants, permissions, sharing_defaults
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 Way = Literal["Read", "Edit", "Delete"]
 
-_STAFF: Final = frozenset({"Standard", "CsnOnly"})
 # What the defaults give whom does not own the record.
 _GIVEN: Final[Mapping[str, frozenset[str]]] = {
     "Read": frozenset({"Read"}),
@@ -50,7 +50,7 @@ def person(org: Org, user_id: str) -> Person:
         names = ("UserType", "AccountId", "ContactId", "ProfileId", "UserRoleId", "ManagerId")
         row = org.some("User", user_id, *names)
         assert row is not None, "users are never removed"
-        external = row["UserType"] not in _STAFF
+        external = row["UserType"] not in licenses.STAFF
         # For partners it takes a switch of the org, which is off (META SharingSettings [V])
         superior = external and row["UserType"] != "PowerPartner"
         return Person(
