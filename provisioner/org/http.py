@@ -7,7 +7,6 @@ request of a session.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from provisioner.org.errors import AuthenticationFailed
+from provisioner.org.timing import is_loopback
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 120.0
@@ -62,8 +62,8 @@ class _LoopbackOnly(_Patient):
 
     def check(self, url: str) -> None:
         """Raises AuthenticationFailed when `url` is not on this machine."""
-        host = urlsplit(url).hostname or ""
-        if not _is_loopback(host):
+        if not is_loopback(url):
+            host = urlsplit(url).hostname or ""
             raise AuthenticationFailed(
                 f"`{host}` would be talked to in plain http, for all the network to read",
                 remedy="write `https://`; plain http is only for an org on this machine",
@@ -98,17 +98,3 @@ def _checked(url: str) -> Any:
             remedy="write it as `https://name.my.salesforce.com`",
         )
     return parts
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is on this machine."""
-    return _is_loopback(urlsplit(url).hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
