@@ -293,7 +293,16 @@ def _org(parser: argparse.ArgumentParser) -> None:
         "--port", type=option_values.port, default=8787, help="the port (default 8787)"
     )
     serve.add_argument(
-        "--control", action="store_true", help="open /emulator/: reset, clock, faults, outbox"
+        "--control",
+        action="store_true",
+        help="open /emulator/, for tests: reset, clock, faults, outbox; it needs a token, which is "
+        "printed",
+    )
+    serve.add_argument(
+        "--control-token-file",
+        metavar="FILE",
+        help="take the token of /emulator/ from this file; if it does not exist, a new token is "
+        "written to it",
     )
     serve.add_argument(
         "--https", action="store_true", help="speak https, with a certificate made for it"

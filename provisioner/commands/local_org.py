@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import stat
 import sys
 from argparse import Namespace
 from dataclasses import asdict
+from pathlib import Path
 
 from provisioner.commands import output
 from provisioner.commands.online import home
+from provisioner.emulator import control
 from provisioner.emulator.local import LocalOrg, LocalOrgError
 from provisioner.status import DONE, WRONG
+
+_SHORTEST_TOKEN = 16  # characters
 
 
 def org(options: Namespace) -> int:
@@ -41,9 +47,32 @@ def _run(local: LocalOrg, options: Namespace) -> int:
 
 
 def _serve(local: LocalOrg, options: Namespace) -> int:
+    token = None
+    if options.control_token_file and not options.control:
+        output.say("`--control-token-file` needs `--control`")
+        return WRONG
+    if options.control:
+        try:
+            token = _control_token(options.control_token_file)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            output.say(f"the token file `{options.control_token_file}`: {reason}")
+            return WRONG
+
     def ready(url: str) -> None:
         output.talk(f"the local org answers at {url} until you press Ctrl-C")
         output.talk("`provisioner org show` prints how to log in")
+        if token is None:
+            return
+        output.warn(
+            f"{url}/emulator/ answers every user of this machine who has its token: it shows the "
+            "outbox, with temporary passwords, and resets the org",
+            f"send the token in the header `{control.HEADER}`, and share it with nobody",
+        )
+        if options.control_token_file is None:
+            # Not by `talk`, whose messages are also logged and traced.
+            sys.stderr.write(f"control token: {token}\n")
+            sys.stderr.flush()
 
     # A service manager stops what it started by SIGTERM, and that is no failure. What a script
     # starts in the background ignores SIGINT, unless it says otherwise.
@@ -51,13 +80,47 @@ def _serve(local: LocalOrg, options: Namespace) -> int:
         signal.signal(number, signal.default_int_handler)
     local.open()
     try:
-        local.serve(options.port, control=options.control, https=options.https, ready=ready)
+        local.serve(
+            options.port,
+            control=options.control,
+            control_token=token,
+            https=options.https,
+            ready=ready,
+        )
     except OSError as error:
         remedy = "choose another with `--port`"
         output.say(f"port {options.port} can not be served: {error.strerror}", remedy)
         return WRONG
     output.talk("stopped")
     return DONE
+
+
+def _control_token(file: str | None) -> str:
+    """The token in a file, or a new one, which is written to the file if there is no such file.
+
+    Raises OSError, and ValueError for a file that others may read or that holds no token.
+    """
+    if file is None:
+        return control.new_token()
+    path = Path(file)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) or mode & 0o077:
+            raise ValueError("must be a file that only you can read (`chmod 600`)") from None
+        token = path.read_text("utf-8", "replace").strip()
+        plain = token.isascii() and token.isprintable() and " " not in token
+        if len(token) < _SHORTEST_TOKEN or not plain:
+            raise ValueError(
+                f"must hold one word of {_SHORTEST_TOKEN} or more characters (ASCII); "
+                "if it is deleted, a new token is written to it"
+            ) from None
+        return token
+    token = control.new_token()
+    with os.fdopen(handle, "w", encoding="ascii") as stream:
+        stream.write(f"{token}\n")
+    return token
 
 
 def _coverage(local: LocalOrg, format_: str) -> int:

@@ -21,11 +21,11 @@ _SURFACES: Final = (
 )  # fmt: skip
 
 
-def create_app(org: Org, *, control: bool = False) -> Flask:
+def create_app(org: Org, *, control: bool = False, control_token: str | None = None) -> Flask:
     """The app that serves `org`.
 
-    With `control`, also `/emulator/` (see the module `control`), and requests are logged in
-    `app.extensions["request log"]`.
+    With `control`, also `/emulator/` (see the module `control`), which needs `control_token`, or
+    else a random token, and requests are logged in `app.extensions["request log"]`.
     """
     app = Flask(__name__, static_folder=None)
     app.extensions[EXTENSION] = org
@@ -42,7 +42,7 @@ def create_app(org: Org, *, control: bool = False) -> Flask:
     if control:
         from provisioner.emulator import control as door
 
-        door.install(app)
+        door.install(app, control_token)
     counted = long_running.Counted(org, app.wsgi_app)
     app.wsgi_app = reasons.Worded(counted)  # type: ignore[assignment, method-assign]
     return app

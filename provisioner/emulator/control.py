@@ -1,7 +1,9 @@
 """The door for tests and people, `/emulator/`; open only where the app was made with it.
 
 Answers requests from this machine only, and none that a page of another site makes a browser send;
-to all others it is not there (404). What it can do:
+to all others it is not there (404). Every request needs the door's token in the header
+`X-Control-Token` (otherwise 403): the outbox holds temporary passwords, and every user of a machine
+can reach its loopback ports. What it can do:
 
 | call | effect |
 | --- | --- |
@@ -39,6 +41,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import secrets
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -57,15 +60,17 @@ if TYPE_CHECKING:
 
 LOG: Final = "request log"
 STATE: Final = "control"
+HEADER: Final = "X-Control-Token"
 _YEARS: Final = range(2000, 4001)  # the last year of a Salesforce date
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, token: str | None = None) -> None:
     """Opens the door and puts faults and log before the app.
 
-    The log is `app.extensions["request log"]`, oldest first; the rest is `state(app)`.
+    Without a token, the door gets a random one: see `token`. The log is
+    `app.extensions["request log"]`, oldest first; the rest is `state(app)`.
     """
-    known = watched.State()
+    known = watched.State(token or new_token())
     app.extensions[STATE] = known
     app.extensions[LOG] = known.log
     import_module("provisioner.emulator.control_options")  # adds its routes to the blueprint
@@ -80,17 +85,35 @@ def state(app: Flask) -> watched.State:
     return found
 
 
+def token(app: Flask) -> str:
+    """The token that every request to the door of this app needs."""
+    return state(app).token
+
+
+def new_token() -> str:
+    """A random token of 256 bits."""
+    return secrets.token_urlsafe(32)
+
+
 # -- the door ----------------------------------------------------------------------------------
 
 blueprint = Blueprint("control", __name__, url_prefix="/emulator")
 
 
 @blueprint.before_request
-def keep_out() -> None:
-    """Not there for another host, nor for a page of another site in a browser of this one."""
+def keep_out() -> tuple[dict[str, str], int] | None:
+    """Not there for another host, nor for a page of another site in a browser of this one.
+
+    A request without the token is refused.
+    """
     sites = [f"//{request.host}", request.headers.get("Origin", f"//{request.host}")]
     if not _is_loopback(request.remote_addr) or not all(map(_is_loopback, map(_host, sites))):
         abort(404)
+    given = request.headers.get(HEADER, "")
+    if secrets.compare_digest(given.encode(), token(current_app).encode()):
+        return None
+    wrong = "is not the token" if given else "is missing"
+    return {"error": f"the header `{HEADER}` {wrong} of this server's `/emulator/`"}, 403
 
 
 def _host(url: str) -> str | None:

@@ -125,6 +125,7 @@ class LocalOrg:
         port: int = DEFAULT_PORT,
         *,
         control: bool = False,
+        control_token: str | None = None,
         https: bool = False,
         ready: Callable[[str], object] = lambda _: None,
     ) -> None:
@@ -146,7 +147,14 @@ class LocalOrg:
         try:
             with suppress(KeyboardInterrupt):
                 certificate = self._certificate() if https else None
-                serve(self.path, port=port, control=control, certificate=certificate, ready=answers)
+                serve(
+                    self.path,
+                    port=port,
+                    control=control,
+                    control_token=control_token,
+                    certificate=certificate,
+                    ready=answers,
+                )
         finally:
             # Where the port was taken, the file is that of the server which has it.
             if mine:

@@ -151,14 +151,16 @@ def serve(
     host: str = "127.0.0.1",
     port: int = DEFAULT_PORT,
     *,
-    control: bool = True,
+    control: bool = False,
+    control_token: str | None = None,
     certificate: Path | None = None,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Serves the org in a file until Ctrl-C; `ready` is told the URL once it answers."""
     org = Org(org_path)
     try:
-        server = Server(create_app(org, control=control), host, port, certificate)
+        app = create_app(org, control=control, control_token=control_token)
+        server = Server(app, host, port, certificate)
         try:
             if ready is not None:
                 ready(server.url)

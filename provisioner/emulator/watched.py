@@ -42,7 +42,8 @@ class Logged:
 class State:
     """What one server remembers for its door."""
 
-    def __init__(self) -> None:
+    def __init__(self, token: str) -> None:
+        self.token = token
         self.faults = faults.Faults()
         self.latency: dict[str, float] = {}
         self.snapshots: dict[str, tuple[str, sqlite3.Connection]] = {}

@@ -156,14 +156,17 @@ class Served:
 
     url: str
     token: str
+    control_token: str
 
     def delay(self, milliseconds: int) -> None:
         body = {"all": milliseconds} if milliseconds else {}
-        requests.put(f"{self.url}/emulator/latency", json=body, timeout=60).raise_for_status()
+        url, headers = f"{self.url}/emulator/latency", {"X-Control-Token": self.control_token}
+        requests.put(url, json=body, headers=headers, timeout=60).raise_for_status()
 
     def requests_since(self, seq: int = 0) -> list:
         url = f"{self.url}/emulator/requests"
-        return requests.get(url, params={"after": seq}, timeout=60).json()
+        headers = {"X-Control-Token": self.control_token}
+        return requests.get(url, params={"after": seq}, headers=headers, timeout=60).json()
 
 
 @contextlib.contextmanager
@@ -173,7 +176,9 @@ def serving(home: Path):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environ = {**os.environ, "PROVISIONER_HOME": str(home)}
-    arguments = [COMMAND, "org", "serve", "--control", "--port", str(port)]
+    key = home / "control-token"
+    arguments = [COMMAND, "org", "serve", "--control", "--control-token-file", str(key)]
+    arguments += ["--port", str(port)]
     process = subprocess.Popen(arguments, env=environ, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
@@ -188,7 +193,8 @@ def serving(home: Path):
             check=True,
             capture_output=True,
         )
-        yield Served(url, json.loads(shown.stdout)["access_token"])
+        token = json.loads(shown.stdout)["access_token"]
+        yield Served(url, token, key.read_text("ascii").strip())
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)

@@ -86,7 +86,7 @@ def served(people: int, latency: int):
             port = probe.getsockname()[1]
         plain = {"PATH": os.environ["PATH"], "HOME": folder, "PROVISIONER_HOME": f"{folder}/home"}
         serve = subprocess.Popen(
-            [COMMAND, "org", "serve", "--control", "--port", str(port)],
+            [COMMAND, "org", "serve", "--control", "--control-token-file", f"{folder}/token", "--port", str(port)],
             cwd=folder, env=plain, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -107,17 +107,19 @@ def served(people: int, latency: int):
                 [COMMAND, "apply", str(spec), "--env", "served", "--auto-approve"],
                 env=env, check=True, capture_output=True,
             )  # fmt: skip
-            control(url, "/licenses", {SEATS: people + 100})
+            key = Path(folder, "token").read_text("ascii").strip()
+            control(url, key, "/licenses", {SEATS: people + 100})
             if latency:
-                control(url, "/latency", {"all": latency})
+                control(url, key, "/latency", {"all": latency})
             yield url, token, env, spec
         finally:
             serve.terminate()
             serve.wait()
 
 
-def control(url: str, path: str, body: dict[str, object]) -> None:
-    reply = requests.put(f"{url}/emulator{path}", json=body, timeout=60)
+def control(url: str, key: str, path: str, body: dict[str, object]) -> None:
+    headers = {"X-Control-Token": key}
+    reply = requests.put(f"{url}/emulator{path}", json=body, headers=headers, timeout=60)
     assert reply.ok, reply.text
 
 

@@ -68,6 +68,10 @@ class Work:
     def home(self):
         return self.folder / ".provisioner"
 
+    @property
+    def control_token_file(self):
+        return self.folder / "control-token"
+
     def write(self, name, text):
         file = self.folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -306,6 +310,8 @@ def serving(work):
         "org",
         "serve",
         "--control",
+        "--control-token-file",
+        work.control_token_file,
         "--port",
         port,
         stdout=subprocess.DEVNULL,
@@ -317,6 +323,7 @@ def serving(work):
         shown = work.run("org", "show", "--format", "json", status=0).json
         assert shown["instance_url"] == url
         with requests.Session() as session:
+            session.headers["X-Control-Token"] = work.control_token_file.read_text("ascii").strip()
             yield Org(url, shown["access_token"], shown, session, work.folder)
     finally:
         process.terminate()

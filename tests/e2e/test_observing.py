@@ -100,11 +100,7 @@ def test_a_log_that_can_not_be_written_is_said(acme):
 def test_the_report_of_a_run_says_what_was_done_by_whom_and_where(acme):
     apply(acme, "--target", "settings/*", status=0)
     before = set((acme.home / "reports").iterdir())
-    acme.org.session.post(
-        f"{acme.org.url}/emulator/faults",
-        json={"action": "refuse", "match": {"path": "/sobjects/Account"}, "times": 9},
-        timeout=60,
-    )
+    acme.org.control("POST", "/faults", {"kind": "refuse", "path": "/sobjects/Account", "times": 9})
     told = apply(acme, "--report", "run.md", "--report", "run.html", "--report", "run.sarif")
     new = set((acme.home / "reports").iterdir()) - before
     (kept,) = [path for path in new if path.suffix == ".json"]

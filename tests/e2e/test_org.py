@@ -108,6 +108,92 @@ def test_a_folder_that_can_not_hold_the_org_is_named(spoiled, work):
     assert ".provisioner" in work.run("org", "show", status=1).err
 
 
+# -- the door for tests ---------------------------------------------------------------------------
+
+
+def serve_with_door(work, *options):
+    """Serve with the door open; the process, the door's URL and what was said before it."""
+    process = work.start(
+        "org", "serve", "--control", "--port", "0", *options, stdout=subprocess.DEVNULL, stderr=-1
+    )
+    said = ""
+    while "help: send the token" not in said:
+        assert process.poll() is None, said
+        said += process.stderr.readline()
+    (url,) = re.findall(r"answers at (http://127.0.0.1:[1-9]\d*)", said)
+    return process, f"{url}/emulator", said
+
+
+def stop(process):
+    process.send_signal(signal.SIGTERM)
+    _, rest = process.communicate(timeout=DEADLINE)
+    return rest
+
+
+def test_the_door_warns_and_opens_only_with_the_token_that_is_printed_once(work):
+    process, door, said = serve_with_door(work)
+    try:
+        token = process.stderr.readline().removeprefix("control token: ").strip()
+        assert "every user of this machine who has its token" in said
+        assert "the outbox, with temporary passwords" in said
+        for headers in ({}, {"X-Control-Token": "guessed"}):
+            refused = requests.get(f"{door}/outbox", headers=headers, timeout=DEADLINE)
+            assert refused.status_code == 403
+            assert "`X-Control-Token`" in refused.json()["error"]
+        reply = requests.get(f"{door}/outbox", headers={"X-Control-Token": token}, timeout=DEADLINE)
+        assert (reply.status_code, reply.json()) == (200, [])
+    finally:
+        rest = stop(process)
+    assert token not in said + rest
+    process, _, _ = serve_with_door(work)
+    second = process.stderr.readline().removeprefix("control token: ").strip()
+    stop(process)
+    assert len(token) == len(second) == 43
+    assert second != token
+
+
+def test_a_token_file_is_written_once_and_then_read(work):
+    file = work.control_token_file
+    for _ in range(2):
+        process, door, said = serve_with_door(work, "--control-token-file", file)
+        try:
+            token = file.read_text("ascii").strip()
+            assert file.stat().st_mode & 0o777 == 0o600
+            headers = {"X-Control-Token": token}
+            assert requests.get(f"{door}/outbox", headers=headers, timeout=DEADLINE).ok
+        finally:
+            said += stop(process)
+        assert "control token:" not in said
+        assert token not in said
+        file.write_text("a-token-of-my-own-choice\n", "ascii")
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "said"),
+    [
+        ("a-token-of-my-own-choice", 0o640, "only you can read"),
+        ("short", 0o600, "16 or more characters (ASCII)"),
+        ("two words of a good length", 0o600, "one word"),
+        ("", 0o600, "16 or more characters (ASCII)"),
+        ("пароль-по-русски-вот", 0o600, "one word"),
+    ],
+)
+def test_a_token_file_that_protects_nothing_is_refused(text, mode, said, work):
+    work.control_token_file.write_text(text, "utf-8")
+    work.control_token_file.chmod(mode)
+    ran = work.run(
+        "org", "serve", "--control", "--control-token-file", work.control_token_file, status=1
+    )
+    assert str(work.control_token_file) in ran.err
+    assert said in ran.err
+    assert not text or text not in ran.err
+
+
+def test_a_token_file_without_the_door_is_refused(work):
+    ran = work.run("org", "serve", "--control-token-file", "token", status=1)
+    assert "`--control-token-file` needs `--control`" in ran.err
+
+
 # -- https ---------------------------------------------------------------------------------------
 
 

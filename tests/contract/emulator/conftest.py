@@ -16,6 +16,7 @@ from provisioner.emulator.store import Org
 
 RECORDED = Path(__file__).parents[4] / "shared" / "reference" / "recorded"
 URL = "http://127.0.0.1:8787"
+CONTROL_TOKEN = "the-token-of-every-door-in-these-tests"
 
 
 @dataclass
@@ -89,7 +90,7 @@ def serve():
     with contextlib.ExitStack() as ending:
 
         def start(org):
-            server = Server(create_app(org, control=True))
+            server = Server(create_app(org, control=True, control_token=CONTROL_TOKEN))
             thread = threading.Thread(target=server.run)
             thread.start()
             ending.callback(thread.join)
@@ -97,6 +98,12 @@ def serve():
             return server.url
 
         yield start
+
+
+@pytest.fixture
+def control():
+    """The headers with which the door of a served org opens."""
+    return {"X-Control-Token": CONTROL_TOKEN}
 
 
 @pytest.fixture
@@ -132,7 +139,9 @@ def site(rest, sites_on):
 @pytest.fixture
 def anonymous(local):
     with requests.Session() as session:
-        adapter = InProcessAdapter(create_app(local, control=True))
+        app = create_app(local, control=True, control_token=CONTROL_TOKEN)
+        session.headers["X-Control-Token"] = CONTROL_TOKEN
+        adapter = InProcessAdapter(app)
         session.mount(URL, adapter)
         session.mount(URL.replace("http:", "https:"), adapter)
         yield Rest(session)

@@ -30,15 +30,16 @@ def url(org, serve):
     return serve(org)
 
 
-def test_five_long_calls_at_once_are_all_there_can_be(org, url):
+def test_five_long_calls_at_once_are_all_there_can_be(org, url, control):
     token = org.start_session(seed.admin_id(org)).token
     headers = {"Authorization": f"Bearer {token}"}
     limits = f"{url}/services/data/v62.0/limits"
     slow = {"kind": "slow", "path": "/sobjects", "milliseconds": 2000}
-    requests.post(f"{url}/emulator/faults", json=slow, timeout=9)
+    requests.post(f"{url}/emulator/faults", json=slow, headers=control, timeout=9)
 
     def fired():
-        return requests.get(f"{url}/emulator/faults", timeout=9).json()[0]["fired"]
+        armed = requests.get(f"{url}/emulator/faults", headers=control, timeout=9).json()
+        return armed[0]["fired"]
 
     with ThreadPoolExecutor(5) as pool:
         path = f"{url}/services/data/v62.0/sobjects"

@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from provisioner.emulator import watched
+from provisioner.emulator import control, watched
 from provisioner.emulator.app import create_app
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.emulator.store import Org
@@ -56,11 +56,33 @@ def test_there_is_no_door_without_control(local):
     ],
 )
 def test_the_door_is_for_this_machine_only(local, peer, headers, status):
-    client = create_app(local, control=True).test_client()
+    app = create_app(local, control=True)
     environ = {"REMOTE_ADDR": peer}
-    assert client.get("/emulator/outbox", environ_base=environ, headers=headers).status_code == (
-        status
-    )
+    headers |= {"X-Control-Token": control.token(app)}
+    found = app.test_client().get("/emulator/outbox", environ_base=environ, headers=headers)
+    assert found.status_code == status
+
+
+def test_every_request_to_the_door_needs_its_token(local):
+    app, other = create_app(local, control=True), create_app(local, control=True)
+    client = app.test_client()
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/emulator/"):
+            path = rule.rule.replace("<name>", "a").replace("<int:id_>", "1")
+            for method in rule.methods - {"OPTIONS", "HEAD"}:
+                for headers, wrong in (
+                    ({}, "is missing"),
+                    ({"X-Control-Token": control.token(other)}, "is not the token"),
+                    ({"X-Control-Token": "gu\xe9"}, "is not the token"),
+                    ({"Authorization": f"Bearer {control.token(app)}"}, "is missing"),
+                ):
+                    refused = client.open(path, method=method, headers=headers)
+                    assert (refused.status_code, refused.json) == (
+                        403,
+                        {
+                            "error": f"the header `X-Control-Token` {wrong} of this server's `/emulator/`"
+                        },
+                    )
 
 
 def test_a_snapshot_is_put_back_whole(rest, door, local):
@@ -90,11 +112,12 @@ def test_snapshots_have_names(door):
 def test_a_snapshot_of_a_file_is_seen_by_every_process(tmp_path):
     here, there = Org(tmp_path / "org"), Org(tmp_path / "org")
     try:
-        client = create_app(here, control=True).test_client()
-        client.post("/emulator/snapshots/empty")
+        app = create_app(here, control=True)
+        client, headers = app.test_client(), {"X-Control-Token": control.token(app)}
+        client.post("/emulator/snapshots/empty", headers=headers)
         there.insert("Account", {"Name": "Acme"}, by="005000000000001AAA")
         assert len(here.select("Account")) == 1
-        client.post("/emulator/snapshots/empty/restore")
+        client.post("/emulator/snapshots/empty/restore", headers=headers)
         assert there.select("Account") == []
         there.insert("Account", {"Name": "Acme"}, by="005000000000001AAA")
         assert len(here.select("Account")) == 1
@@ -183,15 +206,17 @@ def test_the_door_tells_what_the_org_covers(door):
 
 def test_the_log_forgets_the_oldest_when_it_is_full(monkeypatch):
     monkeypatch.setattr(watched, "_LONGEST_LOG", 20)
-    known = watched.State()
+    known = watched.State("token")
     for _ in range(25):
         known.note("GET", "/", "", 200, 0.0)
     assert [entry.seq for entry in known.log] == list(range(7, 26))
 
 
 def test_other_hosts_do_not_reach_the_door_in_process(local):
+    app = create_app(local, control=True)
     with requests.Session() as session:
-        session.mount("https://", InProcessAdapter(create_app(local, control=True)))
+        session.headers["X-Control-Token"] = control.token(app)
+        session.mount("https://", InProcessAdapter(app))
         assert session.get("https://org.example/emulator/outbox").status_code == 404
 
 

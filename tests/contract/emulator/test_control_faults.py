@@ -361,10 +361,21 @@ def served(local, serve):
     return serve(local)
 
 
+@pytest.fixture
+def arm_served(control):
+    def post(url, **fault):
+        reply = requests.post(f"{url}/emulator/faults", json=fault, headers=control, timeout=9)
+        assert reply.status_code == 201, reply.text
+
+    return post
+
+
 @pytest.mark.parametrize(("kind", "left"), [("drop", []), ("commit-then-drop", ["A"])])
-def test_a_socket_is_closed_without_an_answer(served, local, admin, accounts, kind, left):
+def test_a_socket_is_closed_without_an_answer(
+    served, arm_served, local, admin, accounts, kind, left
+):
     token = local.start_session(admin).token
-    requests.post(f"{served}/emulator/faults", json={"kind": kind, "times": 1}, timeout=9)
+    arm_served(served, kind=kind, times=1)
     host = served.removeprefix("http://")
     connection = http.client.HTTPConnection(host, timeout=9)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -379,9 +390,9 @@ def test_a_socket_is_closed_without_an_answer(served, local, admin, accounts, ki
     connection.close()
 
 
-def test_a_socket_is_closed_in_the_middle_of_an_answer(served, local, admin):
+def test_a_socket_is_closed_in_the_middle_of_an_answer(served, arm_served, local, admin):
     token = local.start_session(admin).token
-    requests.post(f"{served}/emulator/faults", json={"kind": "cut-answer", "times": 1}, timeout=9)
+    arm_served(served, kind="cut-answer", times=1)
     connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=9)
     headers = {"Authorization": f"Bearer {token}"}
     connection.request("GET", "/services/data/v60.0/limits", headers=headers)
@@ -392,7 +403,7 @@ def test_a_socket_is_closed_in_the_middle_of_an_answer(served, local, admin):
     connection.close()
 
 
-def test_simple_salesforce_meets_faults(served, local, admin):
+def test_simple_salesforce_meets_faults(served, arm_served, local, admin):
     session = requests.Session()
     # simple-salesforce writes https:// into every URL
     session.mount("https://", _Plain())
@@ -403,7 +414,7 @@ def test_simple_salesforce_meets_faults(served, local, admin):
             ("out-of-calls", SalesforceRefusedRequest),
             ("expire-session", SalesforceExpiredSession),
         ):
-            requests.post(f"{served}/emulator/faults", json={"kind": kind, "times": 1}, timeout=9)
+            arm_served(served, kind=kind, times=1)
             with pytest.raises(error):
                 client.query("SELECT Id FROM Account")
 
@@ -414,12 +425,13 @@ class _Plain(requests.adapters.HTTPAdapter):
         return super().send(request, **more)
 
 
-def test_a_served_job_ends_though_nobody_asks_and_its_rows_are_struck(served, local, admin):
+def test_a_served_job_ends_though_nobody_asks_and_its_rows_are_struck(
+    served, arm_served, local, admin
+):
     token = local.start_session(admin).token
     headers = {"Authorization": f"Bearer {token}"}
     jobs = f"{served}/services/data/v60.0/jobs/ingest"
-    fault = {"kind": "lock-row", "path": "/batches$", "rows": 2, "times": 1}
-    requests.post(f"{served}/emulator/faults", json=fault, timeout=9)
+    arm_served(served, kind="lock-row", path="/batches$", rows=2, times=1)
     body = {"object": "Account", "operation": "insert"}
     job = requests.post(jobs, json=body, headers=headers, timeout=9).json()
     url = f"{jobs}/{job['id']}"

@@ -15,7 +15,7 @@ from provisioner.emulator.store import Org
 SERVE = """
 import sys
 from provisioner.emulator.server import serve
-serve(sys.argv[1], port=0, control=True, ready=lambda url: print(url, flush=True))
+serve(sys.argv[1], port=0, control=True, control_token="for-this-test", ready=lambda url: print(url, flush=True))
 """
 CLIENTS = 6
 ROUNDS = 8
@@ -111,7 +111,8 @@ def test_an_upsert_by_many_makes_one_record(org, urls, token):
 def test_a_restore_while_others_write_leaves_a_whole_org(org, urls, token):
     headers = {"Authorization": f"Bearer {token}"}
     door = f"{urls[0]}/emulator/snapshots/start"
-    assert requests.post(door, timeout=60).status_code == 201
+    control = {"X-Control-Token": "for-this-test"}
+    assert requests.post(door, headers=control, timeout=60).status_code == 201
 
     def write(number):
         url = f"{urls[number % 2]}/services/data/v60.0/composite/sobjects"
@@ -121,12 +122,15 @@ def test_a_restore_while_others_write_leaves_a_whole_org(org, urls, token):
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         writes = [pool.submit(write, number) for number in range(12)]
-        restored = [requests.post(f"{door}/restore", timeout=60).status_code for _ in range(4)]
+        restored = [
+            requests.post(f"{door}/restore", headers=control, timeout=60).status_code
+            for _ in range(4)
+        ]
         assert {one.result() for one in writes} == {200}
     assert restored == [200] * 4
     assert len(org.find("Account")) % 20 == 0, "each write is there as a whole or not at all"
     assert org.execute("PRAGMA integrity_check")[0][0] == "ok"
-    requests.post(f"{door}/restore", timeout=60)
+    requests.post(f"{door}/restore", headers=control, timeout=60)
     assert org.find("Account") == []
 
 
