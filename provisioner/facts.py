@@ -167,7 +167,8 @@ class Facts:
     `enabling` is set while planning a spec that enables the Customer Portal on an org
     where it is off: what enabling brings is then awaited rather than missing. `identity`
     names the external id field of an sObject, `lookups` holds the rows each one found, `asked`
-    the queries of each kind's second round.
+    the queries of each kind for records, and `linked` the Id of the contact that the org has
+    for the declared user of a contact.
     """
 
     answers: Mapping[Query, Any]
@@ -175,6 +176,7 @@ class Facts:
     identity: Mapping[str, str] = field(default_factory=dict)
     lookups: Mapping[Lookup, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     asked: Mapping[str, tuple[Query, ...]] = field(default_factory=dict)
+    linked: Mapping[Address, str] = field(default_factory=dict)
 
     def id_of(self, lookup: Lookup) -> str | None:
         """The Id of the one record that a lookup means; `None` for none, or for several."""

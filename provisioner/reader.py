@@ -11,7 +11,7 @@ from provisioner.call import Describe, ListMetadata, Me, Query, Select
 from provisioner.diagnostics import Diagnostic
 from provisioner.facts import LICENCES, ORGANIZATION, PROFILES, SWITCHES, Facts, users_called
 from provisioner.identity import Row
-from provisioner.kinds import BY_NAME, KINDS
+from provisioner.kinds import BY_NAME, IN_MATCHING_ORDER, KINDS
 from provisioner.kinds.record import with_fields
 from provisioner.kinds.settings import PORTAL_SWITCH
 from provisioner.kinds.xml import flat
@@ -60,7 +60,7 @@ class Reading:
 
 
 def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> Reading:
-    """What the org holds of `wanted`, in at most three rounds of reads.
+    """What the org holds of `wanted`, in at most four rounds of reads.
 
     Raises OrgError. A record that can not be told from another is a problem of the
     reading, not an exception.
@@ -88,8 +88,15 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
     rungs: dict[Address, str] = {}
     problems: list[Diagnostic] = []
     rows: dict[str, tuple[Row, ...]] = {}
-    for kind, mine in by_kind.items():
+    for kind in IN_MATCHING_ORDER:
+        mine = by_kind[kind]
+        if third := kind.third(mine, facts, ids):
+            asked_by[kind.name] = (*asked_by[kind.name], *third)
+            answers = _ask(org, third, facts.answers)
+            facts = replace(facts, asked=asked_by, answers=answers)
         found = kind.live(mine, facts, ids, others)
+        if kind.name == "user":
+            facts = replace(facts, linked=_linked(mine, found.resources))
         live += found.resources
         ids |= {r.address: r.id for r in found.resources if r.id}
         rungs |= found.rungs
@@ -104,6 +111,17 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
         tuple(problems),
         rows,
     )
+
+
+def _linked(users: Iterable[Resource], live: Iterable[Resource]) -> Mapping[Address, str]:
+    """The Id of the contact that the org has for the user of a declared contact."""
+    contacts = {r.address: r.written.get("ContactId") for r in live}
+    return {
+        contact.to: str(id_)
+        for user in users
+        if isinstance(contact := user.written.get("ContactId"), Ref)
+        and (id_ := contacts.get(user.address))
+    }
 
 
 def _first_round(by_kind: Mapping[Any, Sequence[Resource]]) -> list[Query]:

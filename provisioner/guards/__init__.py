@@ -7,7 +7,7 @@ not tell enough: a refusal that might not come is left to Salesforce.
 from collections.abc import Callable, Iterable
 
 from provisioner.diagnostics import Diagnostic
-from provisioner.guards import layouts, records, setup, users
+from provisioner.guards import identity, layouts, records, setup, users
 from provisioner.guards.situation import Situation
 
 GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
@@ -26,7 +26,9 @@ GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
     users.one_user_for_a_contact,
     users.contacts_with_users,
     users.disabling,
-    users.moved_contacts,
+    identity.similar_contacts,
+    identity.contacts_of_users,
+    identity.unneeded_former_names,
 )
 
 

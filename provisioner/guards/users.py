@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from provisioner.diagnostics import Diagnostic, Severity
+from provisioner.diagnostics import Diagnostic
 from provisioner.diff import Action
 from provisioner.facts import ROLE_USER_TYPES
 from provisioner.guards.situation import Situation
@@ -63,12 +63,7 @@ def contact_and_account(situation: Situation) -> Iterator[Diagnostic]:
         if change is None or not (change.action is Action.CREATE or "ContactId" in change.names()):
             continue
         if change.action is Action.UPDATE:
-            yield Diagnostic(
-                "contact-is-fixed",
-                f"the username belongs to a user of another contact, or of none: {_who(user)}",
-                user.span("ContactId"),
-                help="choose another `Username`, or name the contact that the user has",
-            )
+            yield _fixed(situation, user)
             continue
         # As written: a reference leads to its contact, and an Id would have to be searched for.
         contact = user.written.get("ContactId")
@@ -184,24 +179,21 @@ def disabling(situation: Situation) -> Iterator[Diagnostic]:
             )
 
 
-def moved_contacts(situation: Situation) -> Iterator[Diagnostic]:
-    """A new contact whose e-mail another account's contact has is perhaps one that moved."""
-    rows = situation.rows.get("contact", ())
-    by_email: dict[str, Mapping[str, Any]] = {str(r.get("Email")).casefold(): r for r in rows}
-    for contact in situation.of_kind("contact"):
-        email = str(contact.written.get("Email")).strip().casefold()
-        if situation.created(contact) and email in by_email:
-            yield Diagnostic(
-                "same-email-elsewhere",
-                f"{by_email[email]['Id']} of another account has this e-mail, and is left alone",
-                contact.span("Email"),
-                help="if that is the person, move the contact in Salesforce first",
-                severity=Severity.WARNING,
-            )
-
-
-def _who(user: Resource) -> str:
-    return f"`{user.shown('Username')}`"
+def _fixed(situation: Situation, user: Resource) -> Diagnostic:
+    """The contact of a user cannot be changed. (1.8)"""
+    live = situation.live[user.address]
+    username, id_ = user.shown("Username"), live.fields.get("ContactId")
+    if id_ is None:
+        message = f"`{username}` is an internal user, and cannot be given a contact"
+        remedy = "choose another `Username`"
+    else:
+        declared = (a for a, r in situation.live.items() if a.kind == "contact" and r.id == id_)
+        email = live.fields.get("Contact.Email")
+        find = f"Email: {email}" if email else f"Id: {id_}"
+        name = next((a.name for a in declared), f"{{find: {{{find}}}}}")
+        message = f"`{username}` is the user of another contact, {email or id_}"
+        remedy = f"choose another `Username`, or write `contact: {name}`"
+    return Diagnostic("contact-is-fixed", message, user.span("ContactId"), help=remedy)
 
 
 def _has_account(situation: Situation, contact: Value) -> bool:

@@ -1,4 +1,4 @@
-"""The kinds the tool knows, in the order they are read from an org and listed in a plan."""
+"""The kinds that the tool knows, in the order in which a plan lists them."""
 
 from provisioner.kinds.account import AccountKind
 from provisioner.kinds.base import Kind
@@ -19,3 +19,6 @@ KINDS: tuple[Kind, ...] = (
     UserKind(),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
+
+# A contact may be matched by its user, so users are matched before contacts.
+IN_MATCHING_ORDER: tuple[Kind, ...] = tuple(sorted(KINDS, key=lambda kind: kind.name == "contact"))

@@ -68,10 +68,18 @@ class Kind(Protocol):
     def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
         """What can be read once the first answers are there."""
 
+    def third(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
+    ) -> tuple[Query, ...]:
+        """What must be read once the second answers are there; nothing in most plans.
+
+        `ids` are those of the kinds that are matched before this one.
+        """
+
     def live(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
     ) -> Found:
-        """What the org holds of these; `ids` are those of the kinds before this one."""
+        """What the org holds of these; `ids` are those of the kinds matched before this one."""
 
     def settled(
         self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 
 from provisioner.call import Query, Select
 from provisioner.facts import Facts
 from provisioner.identity import Row, Rung
 from provisioner.kinds.base import Others
 from provisioner.kinds.record import RecordKind, Reference
-from provisioner.resource import Address, Lookup, Ref, Resource
+from provisioner.resource import Address, Lookup, Ref, Resource, Value
 from provisioner.values import canonical
 
 
@@ -18,7 +19,14 @@ class ContactKind(RecordKind):
     section = "contacts"
     sobject = "Contact"
     natural = ("Email",)
-    always = ("AccountId", "Name", "Account.OwnerId", "Account.Owner.UserRoleId")
+    always = (
+        "AccountId",
+        "FirstName",
+        "LastName",
+        "Name",
+        "Account.OwnerId",
+        "Account.Owner.UserRoleId",
+    )
     references = (
         Reference("account", "AccountId", "account", "Account", "Name"),
         Reference("owner", "OwnerId", "user", "User", "Username"),
@@ -29,16 +37,75 @@ class ContactKind(RecordKind):
         users = users_of([r for r in wanted if r.remove])
         return (*super().second(wanted, facts, others), *((users,) if users else ()))
 
+    def conditions(
+        self, wanted: Sequence[Resource], facts: Facts
+    ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        linked = {facts.linked[r.address] for r in wanted if r.address in facts.linked}
+        by_id = (("Id", tuple(sorted(linked))),) if linked else ()
+        return (*super().conditions(wanted, facts), *by_id)
+
+    def third(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
+    ) -> tuple[Query, ...]:
+        """The contacts of declared users whose key was changed, and those similar to new ones."""
+        rows = self.rows(facts)
+        known = {row["Id"] for row in rows}
+        linked = {
+            facts.linked[r.address]
+            for r in wanted
+            if r.address in facts.linked and facts.linked[r.address] not in known
+        }
+        new = [r for r in self._unmatched(wanted, rows, facts, ids) if not r.remove]
+        names = tuple(sorted({name for r in new if (name := full_name(r.written))}))
+        any_of = [("Id", tuple(sorted(linked)))] if linked else []
+        if names:
+            any_of.append(("Name", names))
+        if not any_of:
+            return ()
+        queries: list[Query] = [replace(self.select(wanted, facts), any_of=tuple(any_of))]
+        if names:
+            emails = {str(r.written["Email"]).strip() for r in new if r.written.get("Email")}
+            by_email = (("Contact.Email", tuple(sorted(emails))),) if emails else ()
+            queries.append(replace(_USERS, any_of=(("Contact.Name", names), *by_email)))
+        return tuple(queries)
+
+    def _unmatched(
+        self,
+        wanted: Sequence[Resource],
+        rows: Sequence[Row],
+        facts: Facts,
+        ids: Mapping[Address, str],
+    ) -> Sequence[Resource]:
+        """Those that no row is, in an account that the org has: others resemble nobody there."""
+        left = [
+            r
+            for r in wanted
+            if r.address not in facts.linked and account_of(r, facts, ids) is not None
+        ]
+        for rung in self.ladder(facts, ids):
+            if left:
+                keys = {rung.found(row) for row in rows}
+                left = [r for r in left if (key := rung.wanted(r)) is None or key not in keys]
+        return left
+
     def ladder(self, facts: Facts, ids: Mapping[Address, str]) -> tuple[Rung, ...]:
-        """An e-mail is a key only within one account: families and shared inboxes repeat it."""
+        """An external id, then the contact's user, then its email within the account.
+
+        Families and shared inboxes repeat an email across accounts. A former email is written
+        for one contact, so it may also be that of a contact in another account: it has moved.
+        """
         *external, email, former = super().ladder(facts, ids)
         return (
             *external,
+            Rung("its user", lambda r: facts.linked.get(r.address), lambda row: row["Id"]),
             _within_account(email, facts, ids),
             _anywhere(email),
             _within_account(former, facts, ids),
-            _anywhere(former),
+            former,
         )
+
+
+_USERS = Select("User", ("Id", "ContactId", "IsActive", "Username"))
 
 
 def users_of(contacts: Sequence[Resource]) -> Select | None:
@@ -46,18 +113,36 @@ def users_of(contacts: Sequence[Resource]) -> Select | None:
     emails = sorted({str(r.written["Email"]).strip() for r in contacts if r.written.get("Email")})
     if not emails:
         return None
-    return Select("User", ("Id", "ContactId", "Username"), (("Contact.Email", tuple(emails)),))
+    return replace(_USERS, any_of=(("Contact.Email", tuple(emails)),))
+
+
+def users_by_contact(facts: Facts) -> Mapping[str, Row]:
+    """The portal user of each contact, as far as they were read, by the contact's Id."""
+    asked = (q for queries in facts.asked.values() for q in queries)
+    users = (q for q in asked if isinstance(q, Select) and q.sobject == "User")
+    return {row["ContactId"]: row for q in users for row in facts.answer(q) if row.get("ContactId")}
+
+
+def full_name(fields: Mapping[str, Value]) -> str:
+    """`Name` as Salesforce composes it, from the parts that a spec gives."""
+    parts = (fields.get(n) for n in ("FirstName", "MiddleName", "LastName", "Suffix"))
+    return " ".join(p.strip() for p in parts if isinstance(p, str) and p.strip())
+
+
+def account_of(contact: Resource, facts: Facts, ids: Mapping[Address, str]) -> str | None:
+    """The Id of the account that a spec gives a contact; `None` if the org does not have it."""
+    match contact.written.get("AccountId"):
+        case Ref(to):
+            return ids.get(to)
+        case Lookup() as lookup:
+            return facts.id_of(lookup)
+        case written:
+            return str(canonical(written, "reference")) if written else None
 
 
 def _within_account(rung: Rung, facts: Facts, ids: Mapping[Address, str]) -> Rung:
     def wanted(resource: Resource) -> Hashable | None:
-        match resource.written.get("AccountId"):
-            case Ref(to):
-                account = ids.get(to)
-            case Lookup() as lookup:
-                account = facts.id_of(lookup)
-            case written:
-                account = str(canonical(written, "reference")) if written else None
+        account = account_of(resource, facts, ids)
         email = rung.wanted(resource)
         return None if account is None or email is None else (account, email)
 

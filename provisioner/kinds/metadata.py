@@ -80,6 +80,11 @@ class MetadataKind:
     def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
         return ()
 
+    def third(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
+    ) -> tuple[Query, ...]:
+        return ()
+
     def live(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
     ) -> Found:

@@ -73,7 +73,7 @@ class RecordKind:
             spec.address,
             fields,
             written=fields,
-            spans=FieldSpans(spec, paths),
+            spans=FieldSpans(spec, paths if was is None else {**paths, "was": ("was",)}),
             was=None if was is None else str(was),
             remove=data.get("remove") is True,
         )
@@ -103,6 +103,17 @@ class RecordKind:
         select = self.select(wanted, facts)
         return (select,) if select.any_of else ()
 
+    def third(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
+    ) -> tuple[Query, ...]:
+        return ()
+
+    def rows(self, facts: Facts) -> tuple[Row, ...]:
+        """Every record of the kind that was read."""
+        asked = facts.asked.get(self.name, ())
+        mine = (q for q in asked if isinstance(q, Select) and q.sobject == self.sobject)
+        return tuple({row["Id"]: row for q in mine for row in facts.answer(q)}.values())
+
     def conditions(
         self, wanted: Sequence[Resource], facts: Facts
     ) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -114,11 +125,7 @@ class RecordKind:
     def live(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
     ) -> Found:
-        asked = facts.asked.get(self.name)
-        if asked is None:
-            asked = self.second(wanted, facts, others)
-        mine = (q for q in asked if isinstance(q, Select) and q.sobject == self.sobject)
-        rows = tuple(row for q in mine for row in facts.answer(q))
+        rows = self.rows(facts)
         matches, problems = pair(wanted, rows, self.ladder(facts, ids))
         info = facts.describe(self.sobject) or {}
         resources = tuple(
