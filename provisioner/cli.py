@@ -46,9 +46,9 @@ class _Version(argparse.Action):
     """Prints the version that is installed."""
 
     def __call__(self, *_: object) -> NoReturn:
-        from importlib.metadata import version
+        from provisioner.version import version
 
-        sys.stdout.write(f"provisioner {version('provisioner')}\n")
+        sys.stdout.write(f"provisioner {version()}\n")
         raise SystemExit(DONE)
 
 

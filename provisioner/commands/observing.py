@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from provisioner.events import CommandEnded, CommandStarted, Event, Heartbeat, Listener, as_json
+from provisioner.version import version
 
 _BEAT = 30.0
 _listeners: list[Listener] = []
@@ -60,7 +61,7 @@ def observed(options: Namespace) -> Iterator[Callable[[int], None]]:
 
             _listeners.append(stack.enter_context(spans()))
         if _listeners:
-            emit(CommandStarted(options.command, _version()))
+            emit(CommandStarted(options.command, version()))
         try:
             yield lambda status: ended.update(status=status)
         finally:
@@ -136,9 +137,3 @@ def _traced() -> bool:
         return exporter != "none"
     names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     return any(os.environ.get(name) for name in names)
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("provisioner")

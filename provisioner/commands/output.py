@@ -15,6 +15,7 @@ from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
 from provisioner.render import diagnostics
 from provisioner.render.lines import Line, write
+from provisioner.version import version
 
 if TYPE_CHECKING:
     from provisioner.org.errors import OrgError
@@ -83,11 +84,9 @@ def write_reports(shown: Mapping[str, Any], files: Iterable[str]) -> None:
 
 
 def _pieces(shown: Mapping[str, Any], format_: Any) -> Iterator[str]:
-    from importlib.metadata import version
-
     from provisioner.render import report
 
-    return report.pieces(shown, format_, version("provisioner"))
+    return report.pieces(shown, format_, version())
 
 
 def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.commands import output
 from provisioner.commands.online import home
 from provisioner.commands.running import Ran
+from provisioner.version import version
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
@@ -49,8 +50,6 @@ def write(
     in_sync: bool,
 ) -> None:
     """Write what the run did as JSON and as a page; a disk that is full is said and no more."""
-    from importlib.metadata import version
-
     from provisioner.render import run
 
     finished = datetime.now(UTC)
@@ -60,7 +59,7 @@ def write(
         "started": _written(ran.started),
         "finished": _written(finished),
         "seconds": round((finished - ran.started).total_seconds(), 1),
-        "version": version("provisioner"),
+        "version": version(),
         "api_calls": api_calls,
         "interrupted": ran.interrupted,
         "in_sync": in_sync,

@@ -19,6 +19,7 @@ from provisioner.commands.online import home
 from provisioner.events import Heartbeat, RunEnded, RunStarted, StepBegun, StepEnded
 from provisioner.loader import Loaded
 from provisioner.status import PARTLY
+from provisioner.version import version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,8 +133,6 @@ def carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) ->
 
     Raises LeaseTaken, or OrgError where the lease can not be taken.
     """
-    from importlib.metadata import version
-
     from provisioner import journal, workflow
     from provisioner.executor import Conduct
     from provisioner.lease import LeaseTaken
@@ -145,7 +144,7 @@ def carry_out(options: Namespace, planned: Planned, loaded: Loaded, org: Org) ->
         "org": planned.plan.org.id,
         "spec": str(loaded.folder),
         "environment": loaded.environment.name,
-        "version": version("provisioner"),
+        "version": version(),
     }
     ran, before = Ran(run, datetime.now(UTC)), org.api_calls
     # The journal is there before the lease: by it the next run knows that this one died.

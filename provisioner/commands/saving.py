@@ -14,6 +14,7 @@ from provisioner.commands import output
 from provisioner.loader import Loaded
 from provisioner.selection import Selection
 from provisioner.status import DONE, REFUSED, WRONG
+from provisioner.version import version
 
 if TYPE_CHECKING:
     from provisioner.saved import SavedPlan
@@ -33,14 +34,12 @@ def save(
     valid_for: timedelta,
 ) -> bool:
     """Write a plan for `apply FILE`; False, when that is not possible and was said."""
-    from importlib.metadata import version
-
     from provisioner import saved
 
     sealed = saved.seal(
         view,
         spec_digest=saved.spec_digest(loaded.specs, loaded.identity),
-        version=version("provisioner"),
+        version=version(),
         now=now(),
         valid_for=valid_for,
         targets=loaded.selection.targets,

@@ -216,4 +216,4 @@ def test_opentelemetry_that_is_not_installed_is_said(acme):
         PYTHONPATH=str(acme.folder / "path"),
         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
     )
-    assert "pip install 'provisioner[otel]'" in ran.err
+    assert "`uv sync --locked --extra otel`" in ran.err

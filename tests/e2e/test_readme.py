@@ -1,7 +1,9 @@
 """What README says is what happens: its commands, their output, its spec and its environment."""
 
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,9 +59,65 @@ def test_the_first_command_prints_what_readme_shows(tmp_path):
 
 def test_the_second_command_is_the_one_that_ci_runs():
     assert [c for c in fenced("sh") if "pytest" in c] == [
-        "python3 -m pip install -q uv && python3 -m uv run -q pytest -n auto\n"
+        "python3 -m venv .uv && .uv/bin/pip install -q uv && .uv/bin/uv run -q --locked pytest -n auto\n"
     ]
-    assert "README.md" in (ROOT / ".ci" / "run").read_text("utf-8")
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    (extract,) = re.findall(r"test_command=\$\((.+)\)\n", script)
+    found = subprocess.run(
+        ["bash", "-c", extract], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout in fenced("sh")
+
+
+@pytest.mark.skipif(not os.environ.get("CI"), reason="takes a minute and a package index: for CI")
+def test_both_commands_work_with_the_systems_python_in_an_empty_home(tmp_path):
+    clone, home = tmp_path / "clone", tmp_path / "home"
+    home.mkdir()
+    tracked = ("git", "ls-files", "-co", "--exclude-standard", "-z")
+    for name in subprocess.check_output(tracked, cwd=ROOT, text=True).split("\0"):
+        if (ROOT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, clone / name)
+    subprocess.run(["git", "init", "-q"], cwd=clone, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=clone, check=True)
+    # The settings of the package index of this machine, and caches, to be fast.
+    caches = Path.home() / ".cache"
+    environ = {"UV_CACHE_DIR": str(caches / "uv"), "PIP_CACHE_DIR": str(caches / "pip")}
+    environ |= {
+        name: value
+        for name, value in os.environ.items()
+        if re.match(
+            r"(PIP|UV(?!_INTERNAL|_RUN)|SSL|REQUESTS)_|(https?|no)_proxy$", name, re.IGNORECASE
+        )
+    }
+    environ |= {"PATH": "/usr/bin:/bin", "HOME": str(home)}
+    # A few tests stand for all of them, which would try this test once more.
+    environ["PYTEST_ADDOPTS"] = "tests/unit/test_order.py tests/unit/test_values.py"
+    apply, test = (line.strip() for line in fenced("sh") if line.startswith("python3 -m venv"))
+    for command, said in (
+        (apply, "In sync: a second plan is empty."),
+        (test, " passed"),
+        (apply, "Log in to Acme Customer Portal: http://127.0.0.1:"),
+        (test, " passed"),
+    ):
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=clone,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert said in done.stdout
+    config = (clone / ".venv" / "pyvenv.cfg").read_text("utf-8")
+    assert "home = /usr/bin\n" in config
+    status = ("git", "status", "--porcelain", "--untracked-files=all")
+    changed = subprocess.check_output(status, cwd=clone, text=True).splitlines()
+    assert [line for line in changed if not line.startswith("A  ")] == []
+    assert {path.name for path in home.iterdir()} <= {".cache"}
 
 
 @pytest.mark.parametrize("row", re.findall(r"^\| `provisioner (.+?)` \|", README, re.MULTILINE))
