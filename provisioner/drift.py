@@ -218,7 +218,9 @@ def unmanaged(
     profiles = [p for p in _profiles(reading) if p.id in used or p.name not in _STANDARD]
     mine = sum(a.kind == "user" and r.fields.get("IsActive") is True for a, r in live.items())
     others = [u for u in people if u["Id"] not in ours]
-    portals = facts.components("Portal").values()
+    # The portals were not listed for a spec that names none.
+    listed = any(address.kind == "portal" for address in reading.desired)
+    portals = facts.components("Portal").values() if listed else ()
     found = [
         *(Unmanaged("portal", c.full_name, c.id) for c in portals if c.id not in ours),
         *(Unmanaged("profile", p.name, p.id) for p in profiles if p.id not in ours),

@@ -30,7 +30,7 @@ from provisioner.facts import (
     SWITCHES,
     Facts,
 )
-from provisioner.kinds.settings import PORTAL_SWITCH
+from provisioner.kinds.settings import portal_is_on
 from provisioner.kinds.xml import flat
 from provisioner.logins.facts import (
     Attempt,
@@ -83,7 +83,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     selected = Select("User", _USER, (("Username", (username,)),))
     first = (selected, LICENCES, PROFILES, ORGANIZATION, _LISTED)
     facts = Facts(dict(zip(first, org.read(first), strict=True)))
-    rows = facts.answer(selected)
+    rows = facts.shared[selected]
     row = rows[0] if rows else None
     profile = _profile_name(facts, row)
     portals = _portals(org, facts, target)
@@ -91,7 +91,9 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     if chosen is None or not (chosen.active and profile in (chosen.members or ())):
         # Only where no portal takes the user: a site costs two calls more.
         chosen = _chosen((*portals, *_sites(org, row, profile, target)), target, profile)
-    on = bool(facts.components("Portal")) or _portal_on(org)
+    on = bool(facts.components("Portal")) or portal_is_on(
+        Facts({SWITCHES: org.read([SWITCHES])[0]})
+    )
     names = tuple(sorted(facts.components("Portal")))
     if row is None:
         return LoginFacts(username, None, on, chosen, names, address=address)
@@ -210,11 +212,6 @@ def _profile_name(facts: Facts, row: Mapping[str, Any] | None) -> str | None:
         facts.called(p) for p in facts.profiles if row is not None and p.id == row["ProfileId"]
     )
     return next(found, None)
-
-
-def _portal_on(org: Org) -> bool:
-    (read,) = org.read([SWITCHES])
-    return any(flat(xml).get(PORTAL_SWITCH) is True for xml in read.values())
 
 
 def _details(org: Org, facts: Facts, row: Mapping[str, Any]) -> _Details:

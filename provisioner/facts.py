@@ -10,13 +10,10 @@ from typing import Any
 
 from provisioner.call import (
     Component,
-    CountActive,
     Describe,
     ListMetadata,
     Me,
-    Member,
     Query,
-    ReadMembership,
     ReadMetadata,
     Select,
 )
@@ -160,41 +157,54 @@ class Profile:
         return self.user_type in PORTAL_USER_TYPES
 
 
+Answers = Mapping[str, Any]
+"""The answers to one kind's questions, by the names of `kinds.base.Questions`."""
+
+
 @dataclass(frozen=True)
 class Facts:
-    """Answers by the query that got them; `enabling` names the step that turns the portal on.
+    """What was read from an org: `shared` by query, the rest by kind and name in `answers`.
 
-    `enabling` is set while planning a spec that enables the Customer Portal on an org
-    where it is off: what enabling brings is then awaited rather than missing. `identity`
-    names the external id field of an sObject, `lookups` holds the rows each one found, `asked`
-    the queries of each kind for records, and `linked` the Id of the contact that the org has
-    for the declared user of a contact.
+    Looking up an answer that was never asked for raises KeyError: it is a mistake in this
+    program, and not the same as an empty answer. `lookups` holds the records that each lookup
+    matches, `counted` the number of active users of each profile that was counted, by Id, and
+    `linked` the Id of the contact that the org has for the declared user of a contact.
+    `identity` names the external id field of an sObject. `enabling` is the settings resource of
+    a spec that enables the Customer Portal in an org where it is off: what enabling creates is
+    then expected rather than missing.
     """
 
-    answers: Mapping[Query, Any]
+    shared: Mapping[Query, Any]
+    answers: Mapping[str, Answers] = field(default_factory=dict)
     enabling: Address | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     lookups: Mapping[Lookup, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    asked: Mapping[str, tuple[Query, ...]] = field(default_factory=dict)
+    counted: Mapping[str, int] = field(default_factory=dict)
     linked: Mapping[Address, str] = field(default_factory=dict)
 
+    def asked(self, query: Query) -> bool:
+        """Whether this shared query was sent."""
+        return query in self.shared
+
     def id_of(self, lookup: Lookup) -> str | None:
-        """The Id of the one record that a lookup means; `None` for none, or for several."""
-        rows = self.lookups.get(lookup, ())
+        """The Id of the only record that a lookup matches, otherwise `None`."""
+        rows = self.lookups[lookup]
         return str(rows[0]["Id"]) if len(rows) == 1 else None
 
     def unknown_names(self, lookup: Lookup) -> tuple[str, ...]:
-        """The field names of a lookup that its object does not have, as far as is known."""
+        """The field names of a lookup that its object does not have.
+
+        An object that was not described is only looked up by fields that every org has.
+        """
+        if not self.asked(Describe(lookup.sobject)):
+            return ()
         info = self.describe(lookup.sobject)
         return () if info is None else tuple(n for n, _ in lookup.where if n not in info)
-
-    def answer(self, query: Query, default: Any = ()) -> Any:
-        return self.answers.get(query, default)
 
     def describe(self, sobject: str) -> Mapping[str, FieldInfo] | None:
         """The fields of an sObject by name; `None` when the org has no such object."""
         if sobject not in self._describes:
-            described = self.answers.get(Describe(sobject))
+            described = self.shared[Describe(sobject)]
             self._describes[sobject] = None if described is None else _fields(described)
         return self._describes[sobject]
 
@@ -204,7 +214,7 @@ class Facts:
 
     @cached_property
     def organization(self) -> Mapping[str, Any]:
-        rows = self.answer(ORGANIZATION)
+        rows = self.shared[ORGANIZATION]
         return rows[0] if rows else {}
 
     @cached_property
@@ -219,12 +229,14 @@ class Facts:
                 int(row["TotalLicenses"] or 0),
                 int(row["UsedLicenses"] or 0),
             )
-            for row in self.answer(LICENCES)
+            for row in self.shared[LICENCES]
         }
 
     @cached_property
     def profiles(self) -> tuple[Profile, ...]:
-        full_names = {c.id: c.full_name for c in self.components("Profile").values()}
+        """Every profile; the `full_name` is the name where no kind needed the full names."""
+        listed = self._components.get("Profile", {})
+        full_names = {c.id: c.full_name for c in listed.values()}
         return tuple(
             Profile(
                 row["Id"],
@@ -233,7 +245,7 @@ class Facts:
                 row["UserLicenseId"] or "",
                 row["UserType"] or "",
             )
-            for row in self.answer(PROFILES)
+            for row in self.shared[PROFILES]
         )
 
     def profiles_named(self, name: str) -> tuple[Profile, ...]:
@@ -253,15 +265,17 @@ class Facts:
 
     def components(self, type_: str) -> Mapping[str, Component]:
         """The components of a Metadata type by full name."""
-        return self._components.get(type_, {})
+        return self._components[type_]
 
     @cached_property
     def _components(self) -> Mapping[str, Mapping[str, Component]]:
         by_type: dict[str, dict[str, Component]] = {}
-        for query, answer in self.answers.items():
+        for query, answer in self.shared.items():
             if isinstance(query, ListMetadata):
+                # The last list of a type is the newest.
+                by_type |= {type_: {} for type_ in query.types}
                 for listed in answer:
-                    by_type.setdefault(listed.type, {})[listed.full_name] = listed
+                    by_type[listed.type][listed.full_name] = listed
         return by_type
 
     def component(self, type_: str, full_name: str) -> Component | None:
@@ -271,39 +285,23 @@ class Facts:
         return next((c for name, c in named if name.casefold() == wanted), None)
 
     @cached_property
-    def running_user(self) -> Mapping[str, Any] | None:
-        """Who is logged in, and so owns what is given no owner; `None` where it is not known."""
-        username = self.answer(Me(), None)
-        found: Any = self.answer(users_called(username)) if username else ()
-        return found[0] if len(found) == 1 else None
-
-    def usernames(self, name: str) -> frozenset[str]:
-        """The users that were read of this full name, or this username, by their usernames."""
-        return self._usernames.get(name.strip().casefold(), frozenset())
+    def switches(self) -> bytes | None:
+        """The component of `OrgSettings`; `None` if the org has none yet."""
+        return next(iter(self.shared[SWITCHES].values()), None)
 
     @cached_property
-    def _usernames(self) -> Mapping[str, frozenset[str]]:
-        found: dict[str, frozenset[str]] = {}
-        for query, rows in self.answers.items():
-            if isinstance(query, Select) and query.sobject == "User":
-                for row in rows:
-                    username = str(row["Username"]).casefold()
-                    for name in {username, str(row.get("Name")).casefold()}:
-                        found[name] = found.get(name, frozenset()) | {username}
-        return found
-
-    def metadata(self, type_: str, full_names: tuple[str, ...]) -> Mapping[str, bytes]:
-        found: Mapping[str, bytes] = self.answer(ReadMetadata(type_, full_names), {})
-        return found
+    def running_user(self) -> Mapping[str, Any] | None:
+        """The user who is logged in and owns new records; `None` where the org does not tell."""
+        username = self.shared[Me()]
+        if not username:
+            return None
+        rows: list[Mapping[str, Any]] = self.shared[users_called(username)]
+        return rows[0] if len(rows) == 1 else None
 
     def active_users(self, names: Iterable[str]) -> int:
-        """How many people log in with one of these profiles, as far as they were counted."""
+        """How many active users have one of these profiles."""
         ids = {p.id for name in names for p in self.profiles_named(name)}
-        counts = (a for q, a in self.answers.items() if isinstance(q, CountActive))
-        return sum(n for count in counts for id_, n in count.items() if id_ in ids)
-
-    def membership(self, portal_id: str) -> tuple[Member, ...]:
-        return tuple(self.answer(ReadMembership(portal_id)))
+        return sum(self.counted[id_] for id_ in ids)
 
     def awaited_field(self, sobject: str, name: str) -> bool:
         """Whether enabling the portal, which this plan does, brings the field."""

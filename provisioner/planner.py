@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from provisioner import batches, guards
@@ -14,7 +14,7 @@ from provisioner.guards.users import seats
 from provisioner.ignores import Ignore
 from provisioner.kinds import BY_NAME, KINDS
 from provisioner.kinds.base import Removal
-from provisioner.notes import notes
+from provisioner.notes import notes, to_count
 from provisioner.parts import Parts, parts, without
 from provisioner.plan import Known, OrgInfo, Plan, Step, order
 from provisioner.reader import Reading
@@ -27,13 +27,15 @@ _RANKS = {kind.name: rank for rank, kind in enumerate(KINDS)}
 def make_plan(
     reading: Reading,
     instance_url: str,
-    reads: int,
+    count: Callable[[tuple[str, ...]], Mapping[str, int]],
     selection: Selection | None = None,
     ignores: Iterable[Ignore] = (),
 ) -> Plan:
     """The steps that turn what was read into what is wanted, and what stands in their way.
 
-    With a selection, those of what is selected alone; never what is ignored.
+    With a selection, those of what is selected alone; never what is ignored. `count` gives the
+    number of active users of each of these profiles; it is called only for a plan that changes
+    who can log in. The plan's `reads` are left at 0.
     """
     organization = reading.facts.organization
     org = OrgInfo(str(organization.get("Id", "")), str(organization.get("Name", "")), instance_url)
@@ -53,7 +55,9 @@ def make_plan(
     if selection:
         chosen = parts(selection, reading.desired, changes, referrers, reading.facts)
         changes = chosen.of(changes)
-    situation = Situation(reading.desired, reading.live, reading.facts, changes, reading.rows)
+    profiles = tuple(sorted({p for c in changes.values() for p in to_count(c, reading.facts)}))
+    facts = replace(reading.facts, counted=count(profiles)) if profiles else reading.facts
+    situation = Situation(reading.desired, reading.live, facts, changes)
     used, no_seats = seats(situation)
     problems = [*reading.problems, *guards.problems(situation), *no_seats]
     if not any(p.severity is Severity.ERROR for p in problems):
@@ -82,7 +86,7 @@ def make_plan(
     managed = len(chosen.selected if chosen else reading.desired)
     left_out = tuple(sorted(chosen.left_out.items())) if chosen else ()
     writes = batches.estimate(steps)
-    return Plan(org, steps, tuple(problems), used, known, managed, reads, left_out, writes, ignored)
+    return Plan(org, steps, tuple(problems), used, known, managed, 0, left_out, writes, ignored)
 
 
 def declared_order(

@@ -10,11 +10,10 @@ from typing import Any
 from provisioner.call import Describe, ListMetadata, Me, Query, Select
 from provisioner.diagnostics import Diagnostic
 from provisioner.facts import LICENCES, ORGANIZATION, PROFILES, SWITCHES, Facts, users_called
-from provisioner.identity import Row
 from provisioner.kinds import BY_NAME, IN_MATCHING_ORDER, KINDS
+from provisioner.kinds.base import Kind, Questions
 from provisioner.kinds.record import with_fields
-from provisioner.kinds.settings import PORTAL_SWITCH
-from provisioner.kinds.xml import flat
+from provisioner.kinds.settings import PORTAL_SWITCH, portal_is_on
 from provisioner.org.client import Org
 from provisioner.resource import (
     Address,
@@ -27,13 +26,6 @@ from provisioner.resource import (
 )
 
 _PORTAL_SETTINGS = Address("settings", "OrgSettings")
-# The Metadata types whose names and Ids a kind needs; a portal and a user name profiles.
-_LISTED: Mapping[str, tuple[str, ...]] = {
-    "layout": ("Layout",),
-    "portal": ("Portal", "Profile"),
-    "profile": ("Profile",),
-    "user": ("Profile",),
-}
 # The fields that our own references are found by; every object has what it needs of them.
 _EVERYWHERE = frozenset({"Name", "Username"})
 # What a check asks of a record that a spec only refers to.
@@ -46,17 +38,13 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Both states in the form in which they are compared, and what was learned on the way.
-
-    `rows` are all the records that were read for a kind, by its name.
-    """
+    """Both states in the form in which they are compared, and what was learned on the way."""
 
     desired: DesiredState
     live: LiveState
     facts: Facts
     rungs: Mapping[Address, str]
     problems: tuple[Diagnostic, ...]
-    rows: Mapping[str, tuple[Row, ...]]
 
 
 def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> Reading:
@@ -65,35 +53,29 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
     Raises OrgError. A record that can not be told from another is a problem of the
     reading, not an exception.
     """
-    by_name: dict[str, list[Resource]] = {kind.name: [] for kind in KINDS}
+    by_name: dict[str, list[Resource]] = {}
     for resource in wanted:
-        by_name[resource.address.kind].append(resource)
-    by_kind = {kind: by_name[kind.name] for kind in KINDS}
+        by_name.setdefault(resource.address.kind, []).append(resource)
+    by_kind = {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
     others = {r.address: r for r in wanted}.get
-    facts = Facts(_ask(org, _first_round(by_kind), {}), identity=identity)
+    first = {kind.name: kind.first(mine) for kind, mine in by_kind.items()}
+    facts = ask(first, _shared(by_kind), Facts({}, identity=identity), org)
     facts = replace(facts, enabling=_enabling(by_kind, facts))
     lookups = _lookups(wanted, facts)
-    facts = replace(facts, answers=_ask(org, _to_describe(lookups, facts), facts.answers))
-    asked_by = {kind.name: kind.second(mine, facts, others) for kind, mine in by_kind.items()}
-    facts = replace(facts, asked=asked_by)
-    second = [q for queries in asked_by.values() for q in queries]
-    if me := facts.answer(Me(), None):
-        second.append(users_called(me))
-    asked = _lookup_queries(found for found in lookups if not facts.unknown_names(found))
-    facts = replace(facts, answers=_ask(org, [*second, *asked], facts.answers))
-    facts = replace(facts, lookups=_found(lookups, asked, facts))
+    facts = ask({}, _to_describe(lookups, facts), facts, org)
+    second = {kind.name: kind.second(mine, facts, others) for kind, mine in by_kind.items()}
+    searches = _lookup_queries(lookup for lookup in lookups if not facts.unknown_names(lookup))
+    facts = ask(second, [*_who(facts), *searches], facts, org)
+    facts = replace(facts, lookups=_found(lookups, searches, facts))
 
     ids: dict[Address, str] = {}
     live: list[Resource] = []
     rungs: dict[Address, str] = {}
     problems: list[Diagnostic] = []
-    rows: dict[str, tuple[Row, ...]] = {}
-    for kind in IN_MATCHING_ORDER:
+    for kind in (kind for kind in IN_MATCHING_ORDER if kind in by_kind):
         mine = by_kind[kind]
         if third := kind.third(mine, facts, ids):
-            asked_by[kind.name] = (*asked_by[kind.name], *third)
-            answers = _ask(org, third, facts.answers)
-            facts = replace(facts, asked=asked_by, answers=answers)
+            facts = ask({kind.name: third}, (), facts, org)
         found = kind.live(mine, facts, ids, others)
         if kind.name == "user":
             facts = replace(facts, linked=_linked(mine, found.resources))
@@ -101,7 +83,6 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
         ids |= {r.address: r.id for r in found.resources if r.id}
         rungs |= found.rungs
         problems += found.problems
-        rows[kind.name] = found.rows
     desired = (kind.settled(r, facts, ids, others) for kind, mine in by_kind.items() for r in mine)
     return Reading(
         DesiredState(desired),
@@ -109,8 +90,49 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
         facts,
         rungs,
         tuple(problems),
-        rows,
     )
+
+
+def ask(
+    questions: Mapping[str, Questions], shared: Iterable[Query], facts: Facts, org: Org
+) -> Facts:
+    """The facts with the answers to one phase of every kind's questions, and to `shared`.
+
+    All of them are read together, each query once. Raises OrgError.
+    """
+    named = {kind: dict(asked) for kind, asked in questions.items()}
+    queries = dict.fromkeys((*shared, *(q for asked in named.values() for q in _queries(asked))))
+    answers = dict(zip(queries, org.read(tuple(queries)), strict=True))
+    return replace(
+        facts,
+        shared={**facts.shared, **{query: answers[query] for query in shared}},
+        answers={
+            **facts.answers,
+            **{
+                kind: {**facts.answers.get(kind, {}), **dict(_answered(asked, answers))}
+                for kind, asked in named.items()
+            },
+        },
+    )
+
+
+def _queries(questions: Questions) -> Iterator[Query]:
+    for question in questions.values():
+        if isinstance(question, Mapping):
+            yield from question.values()
+        elif question is not None:
+            yield question
+
+
+def _answered(questions: Questions, answers: Mapping[Query, Any]) -> Iterator[tuple[str, Any]]:
+    for name, question in questions.items():
+        match question:
+            case None:
+                yield name, None
+            case Mapping():
+                yield name, {key: answers[query] for key, query in question.items()}
+            case query:
+                yield name, answers[query]
 
 
 def _linked(users: Iterable[Resource], live: Iterable[Resource]) -> Mapping[Address, str]:
@@ -124,38 +146,38 @@ def _linked(users: Iterable[Resource], live: Iterable[Resource]) -> Mapping[Addr
     }
 
 
-def _first_round(by_kind: Mapping[Any, Sequence[Resource]]) -> list[Query]:
-    queries: list[Query] = [ORGANIZATION]
+def _shared(by_kind: Mapping[Kind, Sequence[Resource]]) -> list[Query]:
+    """What is asked once for all kinds."""
     describes = {s for kind, mine in by_kind.items() for s in kind.describes(mine)}
-    queries += [Describe(s) for s in sorted(describes)]
-    named = {kind.name for kind, mine in by_kind.items() if mine}
-    if named & {"profile", "portal", "user"}:
-        queries += [LICENCES, PROFILES]
-    if types := _LISTED.keys() & named:
-        queries += [ListMetadata(tuple(sorted({t for name in types for t in _LISTED[name]})))]
+    queries: list[Query] = [ORGANIZATION, LICENCES, PROFILES, *map(Describe, sorted(describes))]
+    if types := {type_ for kind in by_kind for type_ in kind.lists}:
+        queries.append(ListMetadata(tuple(sorted(types))))
+    named = {kind.name for kind in by_kind}
     if named - {"account", "contact"}:
-        queries += [SWITCHES]
+        queries.append(SWITCHES)
     if "user" in named and any("OwnerId" not in r.written for r in _accounts(by_kind)):
-        # Whoever is logged in will own them, and must have a role.
-        queries += [Me()]
-    queries += [q for kind, mine in by_kind.items() for q in kind.first(mine)]
+        # The running user will own them, and needs a role.
+        queries.append(Me())
     return queries
 
 
-def _accounts(by_kind: Mapping[Any, Sequence[Resource]]) -> Iterable[Resource]:
+def _who(facts: Facts) -> list[Query]:
+    """The query for the running user, when the first round asked who that is."""
+    username = facts.shared[Me()] if facts.asked(Me()) else None
+    return [users_called(username)] if username else []
+
+
+def _accounts(by_kind: Mapping[Kind, Sequence[Resource]]) -> Iterable[Resource]:
     return (r for mine in by_kind.values() for r in mine if r.address.kind == "account")
 
 
-def _enabling(by_kind: Mapping[Any, Sequence[Resource]], facts: Facts) -> Address | None:
+def _enabling(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) -> Address | None:
     """The settings resource, when it asks for the portal and the org has it off."""
     settings = (r for mine in by_kind.values() for r in mine if r.address == _PORTAL_SETTINGS)
     wanted = next(settings, None)
     if wanted is None or wanted.written.get(PORTAL_SWITCH) is not True:
         return None
-    components = facts.metadata(SWITCHES.type, SWITCHES.full_names).values()
-    # An absent element means false. (platform reference 1.1)
-    on = any(flat(xml).get(PORTAL_SWITCH) is True for xml in components)
-    return None if on else wanted.address
+    return None if portal_is_on(facts) else wanted.address
 
 
 def _lookups(wanted: Iterable[Resource], facts: Facts) -> tuple[Lookup, ...]:
@@ -173,7 +195,7 @@ def _to_describe(lookups: Iterable[Lookup], facts: Facts) -> list[Query]:
         for found in lookups
         if found.sobject != "Profile" and {n for n, _ in found.where} - _EVERYWHERE
     }
-    return [Describe(s) for s in sorted(named) if facts.describe(s) is None]
+    return [Describe(s) for s in sorted(named) if not facts.asked(Describe(s))]
 
 
 def _lookup_queries(lookups: Iterable[Lookup]) -> list[Query]:
@@ -205,7 +227,7 @@ def _found(
     for query in asked:
         assert isinstance(query, Select)
         ((key, _),) = query.any_of
-        for row in facts.answer(query):
+        for row in facts.shared[query]:
             rows.setdefault((query.sobject, key, _plain(row.get(key))), []).append(row)
     return {lookup: _meant(lookup, rows, facts) for lookup in lookups}
 
@@ -285,8 +307,3 @@ class _Readable(Mapping[str, Value]):
 
     def __len__(self) -> int:
         return len(self._fields)
-
-
-def _ask(org: Org, queries: Iterable[Query], known: Mapping[Query, Any]) -> Mapping[Query, Any]:
-    new = [q for q in dict.fromkeys(queries) if q not in known]
-    return {**known, **dict(zip(new, org.read(new), strict=True))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,6 @@ from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Declared
 from provisioner.kinds.mails import held_back, without_mail
 from provisioner.loader import Loaded
-from provisioner.notes import to_count
 from provisioner.org.client import Org
 from provisioner.org.errors import AuthenticationFailed, Refused
 from provisioner.outcome import StepResult
@@ -46,15 +45,15 @@ def resources(loaded: Loaded) -> tuple[Resource, ...]:
 @held()
 def plan(loaded: Loaded, org: Org) -> Planned:
     """Read the org and compare. Raises OrgError."""
-    before, parts = org.api_calls, (loaded.selection, loaded.ignores)
+    before = org.api_calls
     reading = read(resources(loaded), loaded.identity, org)
-    made = make_plan(reading, org.instance_url, org.api_calls - before, *parts)
-    people = {id_ for s in made.steps for id_ in to_count(s.change, reading.facts)}
-    if people:
-        counting = CountActive(tuple(sorted(people)))
-        answers = {**reading.facts.answers, counting: org.read([counting])[0]}
-        reading = replace(reading, facts=replace(reading.facts, answers=answers))
-        made = make_plan(reading, org.instance_url, org.api_calls - before, *parts)
+
+    def count(profiles: tuple[str, ...]) -> Mapping[str, int]:
+        counts: Mapping[str, int] = org.read([CountActive(profiles)])[0]
+        return {profile: counts.get(profile, 0) for profile in profiles}
+
+    made = make_plan(reading, org.instance_url, count, loaded.selection, loaded.ignores)
+    made = replace(made, reads=org.api_calls - before)
     if loaded.no_email and (held := held_back(reading.desired, reading.live)):
         made = replace(made, problems=(*made.problems, held))
     return Planned(made, reading)
@@ -69,7 +68,8 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     before = org.api_calls
     planned = plan(loaded, org)
     reading, steps = planned.reading, planned.plan.steps
-    username = reading.facts.answer(Me(), None) or org.read([Me()])[0] or ""
+    facts = reading.facts
+    username = (facts.shared[Me()] if facts.asked(Me()) else org.read([Me()])[0]) or ""
     who = users_called(username) if username and steps else None
     trail = drifting.audit_trail(steps, username)
     people = drifting.portal_users(reading)

@@ -30,14 +30,12 @@ def identity(planned: Planned, org: Org) -> str | None:
     from provisioner.call import Me
     from provisioner.org.errors import OrgError
 
-    known = planned.reading.facts.answer(Me(), None)
-    if known:
-        return str(known)
+    facts = planned.reading.facts
     try:
-        found = org.read([Me()])[0]
+        username = facts.shared[Me()] if facts.asked(Me()) else org.read([Me()])[0]
     except OrgError:
         return None
-    return str(found) if found else None
+    return str(username) if username else None
 
 
 def write(

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from provisioner.call import ListMetadata, Query
 from provisioner.diff import Action, Change, compare
-from provisioner.facts import PROFILES, Facts
+from provisioner.facts import PROFILES
 from provisioner.kinds import KINDS
 from provisioner.org.client import Org
 from provisioner.plan import Step
-from provisioner.reader import Reading
+from provisioner.reader import Reading, ask
 from provisioner.resource import Address, Resource, Value
 
 
@@ -99,13 +99,13 @@ def again(
     others = reading.desired.get
     by_kind = {kind: [a for a in addresses if a.kind == kind.name] for kind in KINDS}
     wanted = {kind: [reading.desired[a] for a in mine] for kind, mine in by_kind.items() if mine}
-    first = [q for kind, mine in wanted.items() for q in kind.first(mine)]
+    shared: list[Query] = []
     if lists and (types := sorted(_LISTED[k.name] for k in wanted if k.name in _LISTED)):
-        first += [ListMetadata(tuple(types)), PROFILES]
-    facts = _asked(first, reading.facts, org)
-    asked = {kind.name: kind.second(mine, facts, others) for kind, mine in wanted.items()}
-    facts = replace(facts, asked=asked)
-    facts = _asked([q for queries in asked.values() for q in queries], facts, org)
+        shared = [ListMetadata(tuple(types)), PROFILES]
+    first = {kind.name: kind.first(mine) for kind, mine in wanted.items()}
+    facts = ask(first, shared, replace(reading.facts, answers={}), org)
+    second = {kind.name: kind.second(mine, facts, others) for kind, mine in wanted.items()}
+    facts = ask(second, (), facts, org)
     found: dict[Address, tuple[Resource, Resource | None]] = {}
     for kind, mine in wanted.items():
         live = {r.address: r for r in kind.live(mine, facts, ids, others).resources}
@@ -118,15 +118,6 @@ def again(
 
 
 _LISTED = {"layout": "Layout", "portal": "Portal", "profile": "Profile"}
-
-
-def _asked(queries: Sequence[Query], facts: Facts, org: Org) -> Facts:
-    """The facts with the answers of now."""
-    if not queries:
-        return facts
-    new = list(dict.fromkeys(queries))
-    answers = dict(zip(new, org.read(new), strict=True))
-    return replace(facts, answers={**facts.answers, **answers})
 
 
 def _verdict(planned: Change, wanted: Resource, now: Resource | None) -> Verdict:

@@ -23,7 +23,11 @@ def similar_contacts(situation: Situation) -> Iterator[Diagnostic]:
     that person would exist twice.
     """
     matched = {r.id for a, r in situation.live.items() if a.kind == "contact"}
-    rows = [row for row in situation.rows.get("contact", ()) if row["Id"] not in matched]
+    contacts = tuple(situation.of_kind("contact"))
+    kind = BY_NAME["contact"]
+    assert isinstance(kind, RecordKind)
+    read = kind.rows(situation.facts) if contacts else ()
+    rows = [row for row in read if row["Id"] not in matched]
     if not rows:
         return
     users = users_by_contact(situation.facts)
@@ -33,7 +37,7 @@ def similar_contacts(situation: Situation) -> Iterator[Diagnostic]:
         by_name.setdefault((row.get("AccountId"), _plain(row.get("Name"))), []).append(row)
         if email := _plain(row.get("Email")):
             by_email.setdefault(email, []).append(row)
-    for contact in situation.of_kind("contact"):
+    for contact in contacts:
         same_email = by_email.get(_plain(contact.written.get("Email")), [])
         if situation.created(contact):
             account, name = contact.fields.get("AccountId"), _plain(full_name(contact.written))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from provisioner.call import ReadMetadata
 from provisioner.diagnostics import Diagnostic, did_you_mean
 from provisioner.guards.records import unknown_field
 from provisioner.guards.situation import Situation
@@ -36,12 +35,9 @@ def layouts(situation: Situation) -> Iterator[Diagnostic]:
 
 def _layout(situation: Situation, name: str) -> bytes | None:
     """The XML of a layout that was read, as itself or as the source of a clone."""
-    for query, answer in situation.facts.answers.items():
-        if isinstance(query, ReadMetadata) and query.type == "Layout":
-            for full_name, xml in answer.items():
-                if str(full_name).casefold() == name.casefold():
-                    return bytes(xml)
-    return None
+    answers = situation.facts.answers["layout"]
+    read: dict[str, bytes] = {**answers["components"], **answers["sources"]}
+    return next((xml for n, xml in read.items() if n.casefold() == name.casefold()), None)
 
 
 def _layout_fields(situation: Situation, layout: Resource) -> Iterator[Diagnostic]:

@@ -106,11 +106,13 @@ def _portals(situation: Situation) -> tuple[Portal, ...] | None:
     """The portals as they will be; `None` where the org has others, which are not read."""
     wanted = tuple(situation.of_kind("portal"))
     facts = situation.facts
+    if not wanted:
+        return None
     named = {str(n).casefold() for p in wanted for n in (p.address.name, p.was) if n}
     others = {name.casefold() for name in facts.components("Portal")} - named
     if facts.enabling is not None:
         others |= {FIRST_PORTAL.casefold()} - named
-    if others or not wanted:
+    if others:
         return None
     return tuple(
         Portal(

@@ -90,7 +90,7 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
         for name, value in resource.written.items():
             if not isinstance(value, Lookup):
                 continue
-            rows = situation.facts.lookups.get(value, ())
+            rows = situation.facts.lookups[value] if value.sobject else ()
             unknown = situation.facts.unknown_names(value)
             for field in unknown:
                 yield Diagnostic(

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.diagnostics import Diagnostic, Severity, did_you_mean
-from provisioner.facts import SWITCHES
 from provisioner.guards.situation import Situation, by_full_name
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Removal
 from provisioner.kinds.metadata import CLONE
 from provisioner.kinds.portal import (
-    ADMIN_PERMISSION,
     MEMBERS,
     REQUIRED,
     SELF_REGISTRATION_PROFILE,
-    admin_queries,
+    admins,
     adopts,
+    may_be_admin,
 )
-from provisioner.kinds.profile import LICENCE, users_of
-from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH
-from provisioner.kinds.xml import flat
+from provisioner.kinds.profile import LICENCE
+from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH, portal_is_on
 from provisioner.resource import Address, Resource
 
 _ONE_WAY = {
@@ -59,7 +57,7 @@ def removals(situation: Situation) -> Iterator[Diagnostic]:
                 help="leave it out of the spec: what is left out is not managed",
             )
         if resource.address.kind == "profile":
-            yield from _profile_in_use(situation, resource)
+            yield from _profile_in_use(situation, situation.live[resource.address], resource)
 
 
 def portals(situation: Situation) -> Iterator[Diagnostic]:
@@ -118,7 +116,7 @@ def _new_portal(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
             portal.span(),
             help="give the missing elements, or name the portal to adopt with `was:`",
         )
-    if situation.facts.enabling is None and not _portal_is_on(situation):
+    if situation.facts.enabling is None and not portal_is_on(situation.facts):
         yield Diagnostic(
             "portal-is-off",
             "the Customer Portal is off in this org, so there can be no portals",
@@ -135,18 +133,12 @@ def _new_portal(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
         )
 
 
-def _portal_is_on(situation: Situation) -> bool:
-    components = situation.facts.metadata(SWITCHES.type, SWITCHES.full_names).values()
-    return any(flat(xml).get(PORTAL_SWITCH) is True for xml in components)
-
-
 def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
     """A portal's admin needs `Manage Customer Users`, by profile or permission set. (1.2)"""
     admin = portal.written.get("admin")
     if not isinstance(admin, str) or not situation.changed(portal, "admin"):
         return
-    users, *granted = admin_queries([portal], situation.facts)
-    rows = situation.facts.answer(users)
+    rows = admins(admin, situation.facts)
     if len(rows) != 1:
         yield Diagnostic(
             "ambiguous-admin" if rows else "unknown-admin",
@@ -162,9 +154,7 @@ def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
             portal.span("admin"),
             help="name an active user, or activate this one first",
         )
-    elif granted and not any(
-        row[f"PermissionSet.{ADMIN_PERMISSION}"] for row in situation.facts.answer(granted[0])
-    ):
+    elif may_be_admin(rows[0], situation.facts) is False:
         yield Diagnostic(
             "admin-without-permission",
             f"`{admin}` may not manage customer users, which a portal's admin must",
@@ -237,15 +227,16 @@ def _portal_profiles(situation: Situation, portal: Resource, name: str) -> Itera
             )
 
 
-def _profile_in_use(situation: Situation, profile: Resource) -> Iterator[Diagnostic]:
-    query = users_of(situation.facts, [profile])
-    users = situation.facts.answer(query) if query else ()
+def _profile_in_use(
+    situation: Situation, live: Resource, profile: Resource
+) -> Iterator[Diagnostic]:
+    users = situation.facts.answers["profile"]["users_of_removed"]
     leaving = {
         c.before.id
         for a, c in situation.changes.items()
         if a.kind == "user" and c.before and "ProfileId" in c.names()
     }
-    left = [u for u in users if u["Id"] not in leaving]
+    left = [u for u in users if u["ProfileId"] == live.id and u["Id"] not in leaving]
     if left:
         yield Diagnostic(
             "profile-in-use",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from provisioner.diff import Action, Change
 from provisioner.facts import PORTAL_USER_TYPES, Facts, Licence
-from provisioner.identity import Row
 from provisioner.kinds.metadata import CLONE
 from provisioner.kinds.profile import LICENCE
 from provisioner.resource import Address, DesiredState, LiveState, Lookup, Ref, Resource, Value
@@ -38,7 +37,6 @@ class Situation:
     live: LiveState
     facts: Facts
     changes: Mapping[Address, Change]
-    rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
 
     def of_kind(self, *kinds: str) -> Iterator[Resource]:
         """What is wanted of these kinds, in address order; removals are left out."""
@@ -62,7 +60,7 @@ class Situation:
 
     def row(self, lookup: Lookup) -> Mapping[str, Any] | None:
         """The one record that a lookup means."""
-        rows = self.facts.lookups.get(lookup, ())
+        rows = self.facts.lookups[lookup]
         return rows[0] if len(rows) == 1 else None
 
     def rights(self, profile: Value) -> Rights | None:

@@ -9,7 +9,7 @@ from provisioner.diagnostics import Diagnostic
 from provisioner.diff import Action
 from provisioner.facts import ROLE_USER_TYPES
 from provisioner.guards.situation import Situation
-from provisioner.kinds.contact import users_of
+from provisioner.kinds.contact import users_by_contact
 from provisioner.plan import Seats
 from provisioner.resource import Address, Lookup, Ref, Resource, Value
 
@@ -90,9 +90,10 @@ def contact_and_account(situation: Situation) -> Iterator[Diagnostic]:
 
 def one_user_for_a_contact(situation: Situation) -> Iterator[Diagnostic]:
     """A contact has at most one portal user, an inactive one too. (1.8)"""
-    rows = situation.rows.get("user", ())
+    users = tuple(situation.of_kind("user"))
+    rows = situation.facts.answers["user"]["rows"] if users else ()
     holders = {row["ContactId"]: row for row in rows if row.get("ContactId")}
-    for user in situation.of_kind("user"):
+    for user in users:
         contact = user.fields.get("ContactId")
         holder = holders.get(contact) if isinstance(contact, str) else None
         if holder is None or not situation.created(user):
@@ -114,14 +115,13 @@ def contacts_with_users(situation: Situation) -> Iterator[Diagnostic]:
         for address, change in situation.changes.items()
         if address.kind == "contact" and change.action is Action.DELETE
     ]
-    query = users_of(gone)
-    holders = {row["ContactId"]: row for row in situation.facts.answer(query)} if query else {}
+    holders = users_by_contact(situation.facts) if gone else {}
     for contact in gone:
-        live = situation.live[contact.address]
-        if live.id in holders:
+        user = holders.get(str(situation.live[contact.address].id))
+        if user:
             yield Diagnostic(
                 "contact-has-a-user",
-                f"the contact can not be deleted: `{holders[live.id]['Username']}` is its user, "
+                f"the contact can not be deleted: `{user['Username']}` is its user, "
                 "and a user is never deleted",
                 contact.span(),
                 help="leave the contact, and deactivate the user",

@@ -11,7 +11,7 @@ from provisioner.call import Call, Query
 from provisioner.diagnostics import Diagnostic
 from provisioner.diff import Change
 from provisioner.facts import Facts
-from provisioner.identity import Match, Row
+from provisioner.identity import Match
 from provisioner.resource import Address, Lookup, Resource, Spec
 
 
@@ -38,15 +38,20 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The live resources of one kind, the rung each was known by, and what stood in the way.
-
-    `rows` are all the records that were read for them, those of others too.
-    """
+    """The live resources of one kind, the rung each was known by, and what stood in the way."""
 
     resources: tuple[Resource, ...] = ()
     rungs: Mapping[Address, str] = field(default_factory=dict)
     problems: tuple[Diagnostic, ...] = ()
-    rows: tuple[Row, ...] = ()
+
+
+Questions = Mapping[str, Query | Mapping[str, Query] | None]
+"""What a kind asks an org, by name. `Facts.answers` holds the answers under the same names.
+
+Several queries under one name are answered by their own keys. `None` is a question that this
+org cannot be asked; its answer is `None`. A query that has nothing to look for (a `Select`
+whose fields have no values, a `ReadMetadata` of no names) is answered without an API call.
+"""
 
 
 class Kind(Protocol):
@@ -55,6 +60,8 @@ class Kind(Protocol):
     name: ClassVar[str]
     section: ClassVar[str]
     removal: ClassVar[Removal]
+    lists: ClassVar[frozenset[str]]
+    """The Metadata types whose names and Ids the kind needs."""
 
     def desired(self, spec: Spec, declared: Declared) -> Resource:
         """The resource a spec asks for. References are `Ref`s and `Lookup`s still."""
@@ -62,16 +69,16 @@ class Kind(Protocol):
     def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
         """The sObjects whose describe is needed to read and compare these."""
 
-    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
-        """What can be read knowing the specs alone."""
+    def first(self, wanted: Sequence[Resource]) -> Questions:
+        """What can be asked knowing only the specs."""
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
-        """What can be read once the first answers are there."""
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+        """What can be asked once the first answers are there."""
 
     def third(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> tuple[Query, ...]:
-        """What must be read once the second answers are there; nothing in most plans.
+    ) -> Questions:
+        """What must be asked once the second answers are there; nothing in most plans.
 
         `ids` are those of the kinds that are matched before this one.
         """

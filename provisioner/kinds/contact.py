@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from provisioner.call import Query, Select
+from provisioner.call import Select
 from provisioner.facts import Facts
 from provisioner.identity import Row, Rung
-from provisioner.kinds.base import Others
+from provisioner.kinds.base import Others, Questions
 from provisioner.kinds.record import RecordKind, Reference
 from provisioner.resource import Address, Lookup, Ref, Resource, Value
 from provisioner.values import canonical
@@ -33,9 +33,15 @@ class ContactKind(RecordKind):
         Reference("reports_to", "ReportsToId", "contact", "Contact", "Name"),
     )
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
-        users = users_of([r for r in wanted if r.remove])
-        return (*super().second(wanted, facts, others), *((users,) if users else ()))
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+        removed = self.conditions([r for r in wanted if r.remove], facts)
+        return {
+            **super().second(wanted, facts, others),
+            # Salesforce does not delete a contact that has a portal user.
+            "users_of_removed": replace(
+                _USERS, any_of=tuple((f"Contact.{key}", values) for key, values in removed)
+            ),
+        }
 
     def conditions(
         self, wanted: Sequence[Resource], facts: Facts
@@ -46,9 +52,9 @@ class ContactKind(RecordKind):
 
     def third(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> tuple[Query, ...]:
+    ) -> Questions:
         """The contacts of declared users whose key was changed, and those similar to new ones."""
-        rows = self.rows(facts)
+        rows = facts.answers[self.name]["rows"]
         known = {row["Id"] for row in rows}
         linked = {
             facts.linked[r.address]
@@ -57,17 +63,22 @@ class ContactKind(RecordKind):
         }
         new = [r for r in self._unmatched(wanted, rows, facts, ids) if not r.remove]
         names = tuple(sorted({name for r in new if (name := full_name(r.written))}))
-        any_of = [("Id", tuple(sorted(linked)))] if linked else []
-        if names:
-            any_of.append(("Name", names))
-        if not any_of:
-            return ()
-        queries: list[Query] = [replace(self.select(wanted, facts), any_of=tuple(any_of))]
-        if names:
-            emails = {str(r.written["Email"]).strip() for r in new if r.written.get("Email")}
-            by_email = (("Contact.Email", tuple(sorted(emails))),) if emails else ()
-            queries.append(replace(_USERS, any_of=(("Contact.Name", names), *by_email)))
-        return tuple(queries)
+        emails = {str(r.written["Email"]).strip() for r in new if r.written.get("Email")}
+        by_email = tuple(sorted(emails)) if names else ()
+        return {
+            "similar": replace(
+                self.select(wanted, facts), any_of=(("Id", tuple(sorted(linked))), ("Name", names))
+            ),
+            "users_of_similar": replace(
+                _USERS, any_of=(("Contact.Name", names), ("Contact.Email", by_email))
+            ),
+        }
+
+    def rows(self, facts: Facts) -> tuple[Row, ...]:
+        # Only a plan asks for similar contacts; the executor reads what the plan knows.
+        answers = facts.answers[self.name]
+        both = (*answers["rows"], *answers.get("similar", ()))
+        return tuple({row["Id"]: row for row in both}.values())
 
     def _unmatched(
         self,
@@ -108,19 +119,13 @@ class ContactKind(RecordKind):
 _USERS = Select("User", ("Id", "ContactId", "IsActive", "Username"))
 
 
-def users_of(contacts: Sequence[Resource]) -> Select | None:
-    """The portal users of these contacts, for whose sake Salesforce keeps them."""
-    emails = sorted({str(r.written["Email"]).strip() for r in contacts if r.written.get("Email")})
-    if not emails:
-        return None
-    return replace(_USERS, any_of=(("Contact.Email", tuple(emails)),))
-
-
 def users_by_contact(facts: Facts) -> Mapping[str, Row]:
     """The portal user of each contact, as far as they were read, by the contact's Id."""
-    asked = (q for queries in facts.asked.values() for q in queries)
-    users = (q for q in asked if isinstance(q, Select) and q.sobject == "User")
-    return {row["ContactId"]: row for q in users for row in facts.answer(q) if row.get("ContactId")}
+    contacts = facts.answers["contact"]
+    rows = [*contacts["users_of_removed"], *contacts["users_of_similar"]]
+    if "user" in facts.answers:
+        rows += facts.answers["user"]["rows"]
+    return {row["ContactId"]: row for row in rows if row.get("ContactId")}
 
 
 def full_name(fields: Mapping[str, Value]) -> str:

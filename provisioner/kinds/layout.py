@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioner.call import Query, ReadMetadata
+from provisioner.call import ReadMetadata
 from provisioner.diff import Change
-from provisioner.kinds.base import Declared, Removal
+from provisioner.kinds.base import Declared, Questions, Removal
 from provisioner.kinds.layout_xml import placements
 from provisioner.kinds.metadata import CLONE, MetadataKind
 from provisioner.resource import Address, Resource, Spec, Value
@@ -19,6 +19,7 @@ class LayoutKind(MetadataKind):
     section = "layouts"
     removal = Removal.NEVER
     type = "Layout"
+    lists = frozenset({"Layout"})
 
     def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
         owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
@@ -37,10 +38,10 @@ class LayoutKind(MetadataKind):
     def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
         return frozenset(sobject(r) for r in wanted)
 
-    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
+    def first(self, wanted: Sequence[Resource]) -> Questions:
         sources = {str(r.written[CLONE]) for r in wanted if CLONE in r.written}
-        read = super().first(wanted)
-        return (*read, ReadMetadata(self.type, tuple(sorted(sources)))) if sources else read
+        read = ReadMetadata(self.type, tuple(sorted(sources)))
+        return {**super().first(wanted), "sources": read}
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         found: dict[str, Value] = {}

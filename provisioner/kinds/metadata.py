@@ -12,13 +12,12 @@ from provisioner.call import (
     CreateMetadata,
     DeleteMetadata,
     EditMetadata,
-    Query,
     ReadMetadata,
     RenameMetadata,
 )
 from provisioner.diff import Action, Change
 from provisioner.facts import Facts
-from provisioner.kinds.base import Declared, Found, Others, Removal
+from provisioner.kinds.base import Declared, Found, Others, Questions, Removal
 from provisioner.resource import Address, Lookup, Resource, Spec, Value
 
 # Pseudo-fields of a component: the name people know it by, which `was:` changes; the full
@@ -30,12 +29,16 @@ _OURS = frozenset({"was", "remove", CLONE})
 
 
 class MetadataKind:
-    """A metadata kind says its type, and the flat fields of a spec and of a component."""
+    """A metadata kind says its type, and the flat fields of a spec and of a component.
+
+    Its answers have `components`: the XML of what the org has, by full name.
+    """
 
     name: ClassVar[str]
     section: ClassVar[str]
     removal: ClassVar[Removal] = Removal.DELETE
     type: ClassVar[str]
+    lists: ClassVar[frozenset[str]] = frozenset()
 
     # ------------------------------------------------------------ from the spec
 
@@ -74,16 +77,17 @@ class MetadataKind:
     def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
         return frozenset()
 
-    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
-        return (self._read(wanted),) if wanted else ()
+    def first(self, wanted: Sequence[Resource]) -> Questions:
+        names = {n for r in wanted for n in (r.address.name, r.was) if n}
+        return {"components": ReadMetadata(self.type, tuple(sorted(names)))}
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
-        return ()
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+        return {}
 
     def third(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> tuple[Query, ...]:
-        return ()
+    ) -> Questions:
+        return {}
 
     def live(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
@@ -106,10 +110,7 @@ class MetadataKind:
         self, wanted: Sequence[Resource], facts: Facts
     ) -> Mapping[str, tuple[str, bytes]]:
         """What was read, by the name a spec may use, in lower case: full name and XML."""
-        if not wanted:
-            return {}
-        read = self._read(wanted)
-        found = facts.metadata(read.type, read.full_names)
+        found = facts.answers[self.name]["components"]
         return {name.casefold(): (name, xml) for name, xml in found.items()}
 
     def values(self, component: bytes) -> Mapping[str, Value]:
@@ -137,7 +138,7 @@ class MetadataKind:
         said = {**values, **self.more(full_name, facts), NAME: name, COMPONENT: full_name}
         # What the component does not say reads as the nothing that the spec compares with.
         silent = {n: self.silent(v) for n, v in resource.fields.items() if n not in said}
-        listed = facts.component(self.type, full_name)
+        listed = facts.component(self.type, full_name) if self.type in self.lists else None
         if listed:
             said["LastModifiedDate"] = listed.modified
             said["LastModifiedBy.Name"] = listed.modified_by
@@ -146,12 +147,10 @@ class MetadataKind:
         return Resource(resource.address, fields, id=listed.id if listed else None, written=written)
 
     def silent(self, wanted: Value) -> Value:
-        """What an absent element means, next to the value that is wanted of it."""
+        """What an absent element means, by the value that is wanted of it."""
+        if isinstance(wanted, tuple):
+            return ()
         return False if isinstance(wanted, bool) else None
-
-    def _read(self, wanted: Sequence[Resource]) -> ReadMetadata:
-        names = {n for r in wanted for n in (r.address.name, r.was) if n}
-        return ReadMetadata(self.type, tuple(sorted(names)))
 
     # ------------------------------------------------------------ comparing
 

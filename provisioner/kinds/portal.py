@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from provisioner.call import (
     Call,
     EditMetadata,
-    Query,
     ReadMembership,
     RenameMetadata,
     Select,
@@ -16,7 +16,7 @@ from provisioner.call import (
 )
 from provisioner.diff import Change
 from provisioner.facts import FIRST_PORTAL, Facts
-from provisioner.kinds.base import Declared, Others
+from provisioner.kinds.base import Declared, Others, Questions
 from provisioner.kinds.metadata import MetadataKind
 from provisioner.kinds.xml import flat
 from provisioner.resource import Address, Resource, Spec, Value
@@ -29,9 +29,16 @@ REQUIRED = ("active", "emailSenderAddress", "emailSenderName", "type")
 
 
 class PortalKind(MetadataKind):
+    """Its answers also have `members` by portal Id, `admins`, and `granted`.
+
+    `admins` are the users that the portals name as their admin, `granted` what permission sets
+    and profiles grant them; `None` where the org has no such permission yet.
+    """
+
     name = "portal"
     section = "portals"
     type = "Portal"
+    lists = frozenset({"Portal", "Profile"})
 
     def desired(self, spec: Spec, declared: Declared) -> Resource:
         resource = super().desired(spec, declared)
@@ -56,19 +63,29 @@ class PortalKind(MetadataKind):
         # To know whether the admin's permission can be asked for.
         return frozenset({"PermissionSet"} if any("admin" in r.written for r in wanted) else ())
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
-        names = (n for r in wanted if MEMBERS in r.fields for n in (r.address.name, r.was) if n)
-        known = (facts.component(self.type, n) for n in names)
-        pages = tuple(ReadMembership(c.id) for c in known if c)
-        return (*pages, *admin_queries(wanted, facts))
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+        read = facts.answers[self.name]["components"]
+        names = (
+            n
+            for r in wanted
+            for n in (r.address.name, r.was)
+            if n and (MEMBERS in r.fields or _is_switched(r, read.get(n)))
+        )
+        listed = (facts.component(self.type, n) for n in names)
+        return {
+            "members": {c.id: ReadMembership(c.id) for c in listed if c},
+            **_about_admins(wanted, facts),
+        }
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         return flat(component)
 
     def more(self, full_name: str, facts: Facts) -> Mapping[str, Value]:
         listed = facts.component(self.type, full_name)
-        members = facts.membership(listed.id) if listed else ()
-        return {MEMBERS: tuple(sorted(m.name for m in members if m.member))}
+        members = facts.answers[self.name]["members"]
+        if listed is None or listed.id not in members:
+            return {}
+        return {MEMBERS: tuple(sorted(m.name for m in members[listed.id] if m.member))}
 
     def canonical(self, name: str, value: Value, facts: Facts) -> Value:
         # A profile may be written by either of its names. (platform reference 4.2)
@@ -79,8 +96,9 @@ class PortalKind(MetadataKind):
         if name == "admin" and isinstance(value, str):
             # Written as a full name or a username; read as a username, as public
             # retrievals of real orgs show it.
-            known = facts.usernames(value)
-            return next(iter(known)) if len(known) == 1 else value.strip().casefold()
+            users = admins(value, facts)
+            name = str(users[0]["Username"]) if len(users) == 1 else value.strip()
+            return name.casefold()
         if name == "emailSenderAddress" and isinstance(value, str):
             return value.strip().casefold()
         return super().canonical(name, value, facts)
@@ -103,25 +121,48 @@ class PortalKind(MetadataKind):
         return {n: v for n, v in super().edits(change).items() if n != MEMBERS}
 
 
-def admin_queries(portals: Sequence[Resource], facts: Facts) -> tuple[Select, ...]:
-    """Who the portals' admins are, and what they may do where the org can be asked that.
+def admins(name: str, facts: Facts) -> tuple[Mapping[str, Any], ...]:
+    """The users that have this full name or username, which the spec gives as an admin."""
+    wanted = name.strip().casefold()
+    return tuple(
+        row
+        for row in facts.answers["portal"]["admins"]
+        if wanted in (str(row["Name"]).casefold(), str(row["Username"]).casefold())
+    )
 
-    The permission is part of an org only once it has a portal.
-    """
-    names = tuple(sorted({str(r.written["admin"]) for r in portals if r.written.get("admin")}))
-    if not names:
-        return ()
-    users = Select(
-        "User", ("Id", "IsActive", "Name", "Username"), (("Name", names), ("Username", names))
-    )
-    if ADMIN_PERMISSION not in (facts.describe("PermissionSet") or {}):
-        return (users,)
-    granted = Select(
-        "PermissionSetAssignment",
-        ("Id", "Assignee.Username", f"PermissionSet.{ADMIN_PERMISSION}"),
-        (("Assignee.Name", names), ("Assignee.Username", names)),
-    )
-    return users, granted
+
+def may_be_admin(user: Mapping[str, Any], facts: Facts) -> bool | None:
+    """Whether one of `admins` may manage customer users; `None` where the org does not tell."""
+    granted = facts.answers["portal"]["granted"]
+    if granted is None:
+        return None
+    mine = (row for row in granted if row["AssigneeId"] == user["Id"])
+    return any(row[f"PermissionSet.{ADMIN_PERMISSION}"] for row in mine)
+
+
+def _about_admins(portals: Sequence[Resource], facts: Facts) -> Questions:
+    names = {str(r.written["admin"]).strip() for r in portals if r.written.get("admin")}
+    called = tuple(sorted(names))
+    # The permission is part of an org only once it has a portal.
+    known = called and ADMIN_PERMISSION in (facts.describe("PermissionSet") or {})
+    return {
+        "admins": Select(
+            "User", ("Id", "IsActive", "Name", "Username"), (("Name", called), ("Username", called))
+        ),
+        "granted": Select(
+            "PermissionSetAssignment",
+            ("Id", "AssigneeId", f"PermissionSet.{ADMIN_PERMISSION}"),
+            (("Assignee.Name", called), ("Assignee.Username", called)),
+        )
+        if known
+        else None,
+    }
+
+
+def _is_switched(portal: Resource, component: bytes | None) -> bool:
+    """Whether the spec opens or closes the portal for its members, who are counted then."""
+    wanted = portal.fields.get("active")
+    return component is not None and wanted not in (None, flat(component).get("active") is True)
 
 
 def adopts(portal: Resource, facts: Facts) -> bool:

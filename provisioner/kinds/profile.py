@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -12,14 +12,14 @@ from provisioner.call import (
     CreateMetadata,
     DeleteRecord,
     EditMetadata,
-    Query,
     ReadMetadata,
     Select,
     UpdateRecord,
 )
 from provisioner.diff import Action, Change
 from provisioner.facts import Facts
-from provisioner.kinds.base import Declared, Found, Others
+from provisioner.facts import Profile as OrgProfile
+from provisioner.kinds.base import Declared, Found, Others, Questions
 from provisioner.kinds.metadata import CLONE, NAME, MetadataKind, full_name
 from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS, values
 from provisioner.resource import Address, Resource, Spec, Value
@@ -35,6 +35,7 @@ class ProfileKind(MetadataKind):
     name = "profile"
     section = "profiles"
     type = "Profile"
+    lists = frozenset({"Profile"})
 
     def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
         owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
@@ -57,19 +58,25 @@ class ProfileKind(MetadataKind):
 
     # A profile is asked for by its Metadata name, which only the org knows.
 
-    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
-        return ()
+    def first(self, wanted: Sequence[Resource]) -> Questions:
+        return {}
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
-        names = _full_names(wanted, facts)
-        read = (ReadMetadata(self.type, names),) if names else ()
-        users = users_of(facts, [r for r in wanted if r.remove])
-        return (*read, users) if users else read
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+        removed = {p.id for p in _profiles([r for r in wanted if r.remove], facts)}
+        return {
+            "components": ReadMetadata(
+                self.type, tuple(sorted({p.full_name for p in _profiles(wanted, facts)}))
+            ),
+            # Salesforce does not delete a profile that a user has, active or not.
+            "users_of_removed": Select(
+                "User", ("Id", "ProfileId", "Username"), (("ProfileId", tuple(sorted(removed))),)
+            ),
+        }
 
     def components(
         self, wanted: Sequence[Resource], facts: Facts
     ) -> Mapping[str, tuple[str, bytes]]:
-        read = facts.metadata(self.type, _full_names(wanted, facts))
+        read = facts.answers[self.name]["components"]
         return {
             name.casefold(): (profile.full_name, read[profile.full_name])
             for name in _names(wanted)
@@ -88,10 +95,6 @@ class ProfileKind(MetadataKind):
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         return values(component)
-
-    def silent(self, wanted: Value) -> Value:
-        # No entry: nothing is granted, as far as one can read.
-        return () if isinstance(wanted, tuple) else super().silent(wanted)
 
     def creating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
         name, source = encoded(change.address.name), change.after.written.get(CLONE)
@@ -128,14 +131,6 @@ def source_name(name: str, facts: Facts) -> str:
     return awaited.full_name if awaited else encoded(name)
 
 
-def users_of(facts: Facts, profiles: Sequence[Resource]) -> Select | None:
-    """Every user that has one of these profiles, which is why it can not be deleted."""
-    ids = sorted({p.id for n in _names(profiles) for p in facts.profiles_named(n)})
-    if not ids:
-        return None
-    return Select("User", ("Id", "ProfileId", "Username"), (("ProfileId", tuple(ids)),))
-
-
 def encoded(name: str) -> str:
     """A profile's name as a Metadata full name: specials percent-encoded, spaces kept.
 
@@ -156,8 +151,8 @@ def _names(wanted: Sequence[Resource]) -> tuple[str, ...]:
     return tuple(n for r in wanted for n in (r.address.name, r.was) if n)
 
 
-def _full_names(wanted: Sequence[Resource], facts: Facts) -> tuple[str, ...]:
-    return tuple(sorted({p.full_name for n in _names(wanted) for p in facts.profiles_named(n)}))
+def _profiles(wanted: Sequence[Resource], facts: Facts) -> Iterator[OrgProfile]:
+    return (p for n in _names(wanted) for p in facts.profiles_named(n))
 
 
 def _id(change: Change) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from provisioner.call import Call, CreateRecord, DeleteRecord, Query, Select, UpdateRecord
+from provisioner.call import Call, CreateRecord, DeleteRecord, Select, UpdateRecord
 from provisioner.diff import Action, Change
 from provisioner.facts import UPDATE_ONLY, Facts, FieldInfo
 from provisioner.identity import Row, Rung, pair
-from provisioner.kinds.base import Declared, Found, Others, Removal, matched
+from provisioner.kinds.base import Declared, Found, Others, Questions, Removal, matched
 from provisioner.resource import (
     Address,
     FieldSpans,
@@ -42,7 +42,10 @@ _OURS = frozenset({"was", "remove", "on_create"})
 
 
 class RecordKind:
-    """A record kind says its sObject, its references and its natural keys, best first."""
+    """A record kind says its sObject, its references and its natural keys, best first.
+
+    Its answers have `rows`: every record that one of the resources may be, others among them.
+    """
 
     name: ClassVar[str]
     section: ClassVar[str]
@@ -51,6 +54,7 @@ class RecordKind:
     references: ClassVar[tuple[Reference, ...]] = ()
     natural: ClassVar[tuple[str, ...]]
     always: ClassVar[tuple[str, ...]] = ()
+    lists: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self) -> None:
         self._references = {r.name: r for r in self.references}
@@ -96,31 +100,27 @@ class RecordKind:
     def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
         return frozenset({self.sobject} if wanted else ())
 
-    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
-        return ()
+    def first(self, wanted: Sequence[Resource]) -> Questions:
+        return {}
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
-        select = self.select(wanted, facts)
-        return (select,) if select.any_of else ()
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+        return {"rows": self.select(wanted, facts)}
 
     def third(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> tuple[Query, ...]:
-        return ()
+    ) -> Questions:
+        return {}
 
     def rows(self, facts: Facts) -> tuple[Row, ...]:
         """Every record of the kind that was read."""
-        asked = facts.asked.get(self.name, ())
-        mine = (q for q in asked if isinstance(q, Select) and q.sobject == self.sobject)
-        return tuple({row["Id"]: row for q in mine for row in facts.answer(q)}.values())
+        return tuple(facts.answers[self.name]["rows"])
 
     def conditions(
         self, wanted: Sequence[Resource], facts: Facts
     ) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The values of every key field: a row with any of them may be one of `wanted`."""
         keys = (*self._external(facts), *self.natural)
-        found = ((key, _values(wanted, key, was=key == self.natural[-1])) for key in keys)
-        return tuple((key, values) for key, values in found if values)
+        return tuple((key, _values(wanted, key, was=key == self.natural[-1])) for key in keys)
 
     def live(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
@@ -131,7 +131,7 @@ class RecordKind:
         resources = tuple(
             self._live(address, match.row, info) for address, match in matches.items()
         )
-        return Found(resources, matched(matches), problems, rows)
+        return Found(resources, matched(matches), problems)
 
     def ladder(self, facts: Facts, ids: Mapping[Address, str]) -> tuple[Rung, ...]:
         """The rungs of this kind, best first; the last knows a record by its former name."""
@@ -324,7 +324,8 @@ def _canonical(
     if isinstance(value, Ref):
         return ids.get(value.to, value)
     if isinstance(value, Lookup):
-        return facts.id_of(value) or value
+        # A `{find: ...}` on a field that refers to nothing is looked up nowhere.
+        return (facts.id_of(value) if value.sobject else None) or value
     return canonical(value, info.type if info else _type_of(value))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioner.call import Call, EditMetadata, EnableCustomerPortal, Query, ReadMetadata
+from provisioner.call import Call, EditMetadata, EnableCustomerPortal, ReadMetadata
 from provisioner.diff import Action, Change
 from provisioner.facts import Facts
-from provisioner.kinds.base import Found, Others, Removal
+from provisioner.kinds.base import Found, Others, Questions, Removal
 from provisioner.kinds.metadata import MetadataKind
 from provisioner.kinds.xml import flat
 from provisioner.resource import Address, Resource, Value
@@ -28,13 +28,15 @@ class SettingsKind(MetadataKind):
     removal = Removal.NEVER
     type = "Settings"
 
-    def first(self, wanted: Sequence[Resource]) -> tuple[Query, ...]:
-        return tuple(_read(r) for r in wanted)
+    def first(self, wanted: Sequence[Resource]) -> Questions:
+        types = [r.address.name for r in wanted]
+        return {"components": {type_: ReadMetadata(type_, (FULL_NAMES[type_],)) for type_ in types}}
 
     def live(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
     ) -> Found:
-        found = [(r, facts.metadata(r.address.name, _read(r).full_names).values()) for r in wanted]
+        components = facts.answers[self.name]["components"]
+        found = [(r, components[r.address.name].values()) for r in wanted]
         # Settings always are: one that was never saved reads as nothing set.
         resources = tuple(
             self._live(
@@ -65,5 +67,6 @@ class SettingsKind(MetadataKind):
         return tuple(calls)
 
 
-def _read(resource: Resource) -> ReadMetadata:
-    return ReadMetadata(resource.address.name, (FULL_NAMES[resource.address.name],))
+def portal_is_on(facts: Facts) -> bool:
+    """Whether the Customer Portal is on. An absent element means false. (platform reference 1.1)"""
+    return facts.switches is not None and flat(facts.switches).get(PORTAL_SWITCH) is True

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from provisioner.call import Call, Query, ResetPassword, SetPassword, UpdateRecord
+from provisioner.call import Call, ResetPassword, SetPassword, UpdateRecord
 from provisioner.diff import Action, Change
 from provisioner.facts import Facts
-from provisioner.kinds.base import Declared, Others, Removal
+from provisioner.kinds.base import Declared, Others, Questions, Removal
 from provisioner.kinds.record import RecordKind, Reference, with_fields
 from provisioner.resource import Address, Ref, Resource, Secret, Spec, Value
 
@@ -29,6 +29,7 @@ class UserKind(RecordKind):
     section = "users"
     removal = Removal.DEACTIVATE
     sobject = "User"
+    lists = frozenset({"Profile"})
     natural = ("Username",)
     always = (
         "Name",
@@ -61,12 +62,10 @@ class UserKind(RecordKind):
         found = super().paths(names)
         return {**found, PASSWORD: ("on_create", "password")} if "on_create" in names else found
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> tuple[Query, ...]:
+    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
         # Also every user of the contacts, whatever its name: a contact has at most one.
         select, emails = self.select(wanted, facts), _emails(wanted, others)
-        if emails:
-            select = replace(select, any_of=(*select.any_of, ("Contact.Email", emails)))
-        return (select,) if select.any_of else ()
+        return {"rows": replace(select, any_of=(*select.any_of, ("Contact.Email", emails)))}
 
     def settled(
         self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others

@@ -146,7 +146,7 @@ class Reads:
     def _is_open(self, select: Select) -> bool:
         """Whether there are enough keys for another way to be worth a thought."""
         # An Id has two forms, with and without the three letters that tell its case.
-        by_id = any(field.endswith("Id") for field, _ in select.any_of)
+        by_id = any(field.endswith("Id") for field, values in select.any_of if values)
         return _keys(select) > self._few and not by_id
 
     def _way(self, select: Select) -> Way:

@@ -3,6 +3,15 @@
 import pytest
 
 from provisioner.outcome import Outcome
+from provisioner.plan import NoteKind
+
+HIGH_VOLUME = "High Volume Customer Portal"
+PORTAL = {
+    "type": "CustomerSuccess",
+    "active": True,
+    "emailSenderAddress": "portal@acme.example",
+    "emailSenderName": "Acme",
+}
 
 
 def people(count):
@@ -56,3 +65,10 @@ def test_deactivating_frees_the_seat_that_a_new_user_takes(portal):
     assert planned.plan.errors == ()
     assert [str(s.address) for s in planned.plan.steps] == ["user/c0", "contact/c100", "user/c100"]
     assert {r.outcome for r in portal.apply_plan(planned)} == {Outcome.DONE}
+
+
+def test_closing_a_portal_counts_its_users_whether_or_not_the_spec_names_its_profiles(portal):
+    spec = people(3)
+    portal.apply(spec | {"portals": {"Customer Portal": {**PORTAL, "profiles": [HIGH_VOLUME]}}})
+    planned = portal.plan({"portals": {"Customer Portal": {"active": False}}})
+    assert planned.plan.people(NoteKind.LOSES_LOGIN) == 3

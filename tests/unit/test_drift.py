@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner.call import Member, ReadMembership
+from provisioner.call import ListMetadata, Member, ReadMembership
 from provisioner.diff import Action, Change, FieldChange
 from provisioner.drift import Author, Me, Share, Unmanaged, audit_trail, authors, unmanaged
 from provisioner.facts import LICENCES, PROFILES, Facts
@@ -126,9 +126,9 @@ def reading(*live):
             "UserType": "CspLitePortal",
         },
     ]
-    facts = Facts({PROFILES: profiles, LICENCES: []})
+    facts = Facts({PROFILES: profiles, LICENCES: [], ListMetadata(("Portal", "Profile")): []})
     wanted = DesiredState(Resource(r.address, {}) for r in live)
-    return Reading(wanted, LiveState(live), facts, {}, (), {})
+    return Reading(wanted, LiveState(live), facts, {}, ())
 
 
 PORTAL = Resource(Address("portal", "Acme"), {}, id="0601")
