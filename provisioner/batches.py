@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
@@ -21,6 +21,7 @@ from provisioner.call import (
     SetMembership,
     SetPassword,
     UpdateRecord,
+    UpsertRecord,
 )
 from provisioner.diff import Action, Change
 from provisioner.plan import Step
@@ -83,6 +84,9 @@ def family(call: Call) -> Family:
     match call:
         case CreateRecord() | UpdateRecord() | DeleteRecord():
             return Family(Lane.RECORDS, kind, call.sobject.casefold(), COLLECTION)
+        case UpsertRecord():
+            of = f"{call.sobject}.{call.key}".casefold()
+            return Family(Lane.RECORDS, kind, of, COLLECTION)
         case SetPassword() | ResetPassword():
             return Family(Lane.PASSWORDS, "Password", "User", COMPOSITE)
         case CreateMetadata() | CloneMetadata() | EditMetadata() | DeleteMetadata():
@@ -177,17 +181,21 @@ def waves(steps: Sequence[Step]) -> tuple[tuple[Step, ...], ...]:
     return tuple(found)
 
 
-def ready(left: Mapping[Address, Step]) -> tuple[Step, ...]:
+def ready(
+    left: Mapping[Address, Step], waiting: Container[Address] = frozenset()
+) -> tuple[Step, ...]:
     """Of the steps that are left, in plan order, those that can be made now, all side by side.
 
-    Who leaves goes first, for that frees seats; then settings, which bring objects and fields
-    that no other step says it needs.
+    Who leaves goes first, because that frees seats; then settings, which bring objects and fields
+    that no other step says it needs. The steps in `waiting` were sent, and their outcome is not
+    known: they are never returned, and what has to come after them is not either.
     """
     able = [step for step in left.values() if not (step.needs & left.keys())]
     for goes_first in (_leaves, _is_setting):
-        if some := tuple(step for step in able if goes_first(step)):
-            return some
-    return tuple(able)
+        if first := [step for step in able if goes_first(step)]:
+            able = first
+            break
+    return tuple(step for step in able if step.address not in waiting)
 
 
 def _leaves(step: Step) -> bool:

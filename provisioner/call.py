@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from provisioner.resource import Secret, Value
+from provisioner.resource import Scalar, Secret, Value
 
 # ---------------------------------------------------------------- reads
 
@@ -174,6 +174,20 @@ class CreateRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UpsertRecord:
+    """Create a record, or update the one whose external id field `key` has this value.
+
+    Salesforce creates no second record with the same external id, so the call may be repeated.
+    (REST API Developer Guide, "Insert or Update (Upsert) a Record Using an External ID")
+    """
+
+    sobject: str
+    key: str
+    value: Scalar
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateRecord:
     sobject: str
     id: Value
@@ -266,6 +280,7 @@ class SetMembership:
 
 Call = (
     CreateRecord
+    | UpsertRecord
     | UpdateRecord
     | DeleteRecord
     | SetPassword
@@ -278,3 +293,18 @@ Call = (
     | EnableCustomerPortal
     | SetMembership
 )
+
+# A username is unique in all of Salesforce, a profile's name and a group's developer name in
+# their org: a second create is refused.
+_UNIQUE = frozenset({"user", "profile", "group"})
+
+
+def may_duplicate(call: Call) -> bool:
+    """Whether a second copy of the call could create a second record or send a second email."""
+    match call:
+        case CreateRecord(sobject):
+            return sobject.casefold() not in _UNIQUE
+        case ResetPassword():
+            return True
+        case _:
+            return False

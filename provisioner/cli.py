@@ -168,6 +168,19 @@ def _apply(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-lease", action="store_true", help="take no lease on the org: nobody else applies"
     )
+    parser.add_argument(
+        "--settle-wait",
+        type=option_values.seconds,
+        metavar="SECONDS",
+        help="wait this long for the effect of a request whose response was lost, before its "
+        "outcome is reported as unknown (default 60)",
+    )
+    parser.add_argument(
+        "--assume-settled",
+        action="store_true",
+        help="send again what an earlier run left unknown, even if the org may still act on it: "
+        "only if you know that it was not carried out",
+    )
 
 
 def _revert(parser: argparse.ArgumentParser) -> None:
@@ -330,7 +343,7 @@ def _journal(parser: argparse.ArgumentParser) -> None:
     show = _command(commands, "show", "show what one run wrote, write by write")
     show.add_argument("run", nargs="?", metavar="RUN", help="the run (default: the newest)")
     option_groups.formats(show, "text", "json")
-    tidy = _command(commands, "tidy", "delete old journals; those in doubt stay")
+    tidy = _command(commands, "tidy", "delete old journals; those with unknown writes are kept")
     tidy.add_argument(
         "--keep",
         type=option_values.count,
@@ -345,6 +358,4 @@ def _lease(parser: argparse.ArgumentParser) -> None:
     show = _command(commands, "show", "show who is applying to the org")
     option_groups.spec(show)
     option_groups.formats(show, "text", "json")
-    option_groups.spec(
-        _command(commands, "break", "take the lease away from a run that is no more")
-    )
+    option_groups.spec(_command(commands, "break", "remove the lease of a run that has died"))

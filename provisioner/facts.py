@@ -124,6 +124,7 @@ class FieldInfo:
     picklist: frozenset[str]
     restricted: bool
     required: bool
+    external_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +357,7 @@ def _fields(described: Mapping[str, Any]) -> Mapping[str, FieldInfo]:
             frozenset(v["value"] for v in f.get("picklistValues") or () if v.get("active", True)),
             bool(f.get("restrictedPicklist")),
             bool(f["createable"]) and not f.get("nillable", True) and not f["defaultedOnCreate"],
+            bool(f.get("externalId")),
         )
         for f in described["fields"]
     }

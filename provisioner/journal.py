@@ -1,8 +1,9 @@
-"""What a run was about to do, and what became of it, written down before and after each write.
+"""The journal of a run: every write is recorded before it is sent and after its outcome is known.
 
-A journal is a file of JSON lines, one file a run. A `begin` is on the disk before its request
-leaves; a `begin` without an `end` is a write in doubt, which the next run looks up in the org.
-No journal is needed to go on: the org is the truth. It only tells what was found out.
+A journal is a file of JSON lines, one file for each run. A `begin` line is on the disk before its
+request is sent; a `begin` without an `end` is a write whose outcome is unknown. The next run looks
+it up in the org, which is the source of truth. No run needs a journal to work correctly: it only
+tells which writes an earlier run left unknown.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from provisioner.call import Call
+from provisioner.call import Call, may_duplicate
 from provisioner.resource import Address
 
 try:
@@ -27,15 +29,17 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
-# What the writes of a lease stand under.
+# The address under which the writes of the lease are recorded.
 LEASE = Address("lease", "provisioner_lease")
 _KEPT = 100
 _KEPT_FOR = timedelta(days=90)
+_OUTCOMES = frozenset({"done", "refused", "not sent", "unknown"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What became of one begun write: `outcome` is done, refused, not sent or unknown."""
+    """The outcome of one recorded write: `outcome` is done, refused, not sent or unknown."""
 
     begun: int
     outcome: str
@@ -45,58 +49,79 @@ class Ended:
 
 
 class Journal:
-    """The journal of the run that is going on. Safe to write to from several threads."""
+    """The journal of the current run. Several threads may write to it.
+
+    Every method that writes raises OSError where the disk does not take it.
+    """
 
     def __init__(self, path: Path, run: str, file: IO[str], header: Mapping[str, Any]) -> None:
         self.path = path
         self.run = run
         self.watch: Callable[[Sequence[tuple[Address, Call]]], None] = lambda _: None
-        """Told what is about to be sent, once that is on the disk."""
+        """Called with the writes that are about to be sent, once they are on the disk."""
         self._file = file
         self._lock = threading.Lock()
         self._last = 0
         self._write([header])
 
-    def begin(self, calls: Sequence[tuple[Address, Call]]) -> range:
-        """Note what is about to be sent, as numbers to end it by; on the disk on return."""
+    def begin(self, calls: Sequence[tuple[Address, Call]], *, in_job: bool = False) -> range:
+        """Record what is about to be sent; the numbers to record the outcomes with.
+
+        `in_job`: as a bulk job, which `job` records before any of its data is sent.
+        """
         with self._lock:
             numbers = range(self._last + 1, self._last + 1 + len(calls))
-            self._last += len(calls)
-            now = _now()
+            now, more = _now(), {"in_job": True} if in_job else {}
             self._write(
-                {"begin": number, "step": str(address), **_described(call), "at": now}
+                {"begin": number, "step": str(address), **_described(call), **more, "at": now}
                 for number, (address, call) in zip(numbers, calls, strict=True)
             )
+            self._last += len(calls)
         self.watch(calls)
         return numbers
 
     def end(self, ended: Iterable[Ended]) -> None:
-        """Note what became of it; on the disk on return."""
+        """Record the outcomes."""
         now = _now()
         with self._lock:
             self._write(
                 {
-                    "end": one.begun,
-                    "outcome": one.outcome,
-                    **_given(id=one.id, code=one.code, reason=one.reason),
+                    "end": end.begun,
+                    "outcome": end.outcome,
+                    **_present(id=end.id, code=end.code, reason=end.reason),
                     "at": now,
                 }
-                for one in ended
+                for end in ended
             )
 
+    def settle(self, numbers: Iterable[int], result: str, id_: str | None = None) -> None:
+        """Record what became of writes of this run whose outcome was unknown."""
+        lines = [_settled(number, result, id_) for number in numbers]
+        if lines:
+            with self._lock:
+                self._write(lines)
+
     def job(self, id_: str, numbers: range) -> None:
-        """Note the bulk job that these writes travel in."""
+        """Record the bulk job that carries these writes."""
         with self._lock:
             self._write([{"job": id_, "begins": [numbers.start, numbers.stop - 1], "at": _now()}])
 
-    def close(self, counts: Mapping[str, int]) -> None:
-        """Note that the run came to its end."""
+    def beat(self) -> None:
+        """Record that the run is alive: what it has begun may have left until now."""
         with self._lock:
-            self._write([{"closed": dict(counts), "at": _now()}])
-            self._file.close()
+            if not self._file.closed:
+                self._write([{"alive": True, "at": _now()}])
+
+    def close(self, counts: Mapping[str, int]) -> None:
+        """Record that the run has ended."""
+        with self._lock:
+            try:
+                self._write([{"closed": dict(counts), "at": _now()}])
+            finally:
+                self._file.close()
 
     def discard(self) -> None:
-        """Leave no trace of a run that never began."""
+        """Delete the journal of a run that sent nothing."""
         with self._lock:
             self._file.close()
             self.path.unlink(missing_ok=True)
@@ -109,19 +134,25 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """A write whose outcome nobody wrote down."""
+class UnknownWrite:
+    """A write of an earlier run whose outcome is not recorded.
+
+    The run waited for its response until `at` at the latest. `job` is the bulk job that carried
+    it. `may_duplicate`: sending it again could create a second record or send a second email.
+    """
 
     path: Path
     begun: int
     address: Address
     call: str
     at: datetime
+    may_duplicate: bool
+    job: str | None = None
 
 
 @dataclass(slots=True)
 class Record:
-    """A journal as read. `torn` says that its last line was cut off by a crash."""
+    """A journal as read. `torn`: it has lines, or is a file, that cannot be read as a journal."""
 
     path: Path
     header: Mapping[str, Any] = field(default_factory=dict)
@@ -129,6 +160,7 @@ class Record:
     ended: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     settled: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     jobs: list[Mapping[str, Any]] = field(default_factory=list)
+    alive_at: datetime = _EPOCH
     closed: Mapping[str, Any] | None = None
     torn: bool = False
 
@@ -138,97 +170,121 @@ class Record:
 
     @property
     def state(self) -> str:
-        """`running`, `done`, `in doubt` or `interrupted`."""
+        """`running`, `done`, `interrupted`, or `unknown`: it left writes of unknown outcome."""
         if self.closed is None and alive(self.path):
             return "running"
-        if self.doubts:
-            return "in doubt"
+        if self.unknown:
+            return "unknown"
         return "interrupted" if self.closed is None else "done"
 
     @property
-    def doubts(self) -> tuple[Doubt, ...]:
-        """The writes in doubt, in the order in which they began; `lease` tells of the lease."""
+    def unknown(self) -> tuple[UnknownWrite, ...]:
+        """The writes whose outcome is unknown, in the order in which they were sent.
+
+        The writes of the lease are not among them: see `keeps_lease`.
+        """
         return tuple(
-            Doubt(
+            UnknownWrite(
                 self.path,
                 number,
                 Address(*str(line["step"]).split("/", 1)),
                 str(line["call"]),
-                datetime.fromisoformat(str(line["at"])),
+                self._waited_until(number),
+                _may_duplicate(line),
+                self._job_of(number),
             )
             for number, line in self.begun.items()
-            if number not in self.settled
-            and not str(line["step"]).startswith(f"{LEASE.kind}/")
-            and self.ended.get(number, {"outcome": "unknown"})["outcome"] == "unknown"
+            if line["step"] != str(LEASE) and self._is_unknown(number)
         )
 
     @property
     def keeps_lease(self) -> bool:
-        """Whether the run took its lease, or was about to, and did not give it back."""
+        """Whether the run created its lease, or may have, and did not delete it."""
         mine = [n for n, line in self.begun.items() if line["step"] == str(LEASE)]
-        given_back = any(
+        deleted = any(
             self.begun[n]["call"] == "DeleteRecord" and self.ended[n]["outcome"] == "done"
             for n in self.ended.keys() & mine
         )
-        return not given_back and any(n not in self.settled for n in mine)
+        return not deleted and any(n not in self.settled for n in mine)
 
-    def open_jobs(self) -> tuple[str, ...]:
-        """The bulk jobs that carried writes in doubt, and may be at work even now."""
-        doubtful = {doubt.begun for doubt in self.doubts}
-        return tuple(
-            str(line["job"])
-            for line in self.jobs
-            if doubtful & set(range(line["begins"][0], line["begins"][1] + 1))
-        )
+    def _is_unknown(self, number: int) -> bool:
+        if number in self.settled:
+            return False
+        if number in self.ended:
+            return bool(self.ended[number]["outcome"] == "unknown")
+        # A bulk job that is not recorded has no data, and writes nothing.
+        return not self.begun[number].get("in_job") or self._job_of(number) is not None
+
+    def _waited_until(self, number: int) -> datetime:
+        """The last moment at which the run may have waited for the response to this write."""
+        if number in self.ended:
+            return _instant(self.ended[number]["at"])
+        return max(_instant(self.begun[number]["at"]), self.alive_at)
+
+    def _job_of(self, number: int) -> str | None:
+        jobs = [str(j["job"]) for j in self.jobs if j["begins"][0] <= number <= j["begins"][1]]
+        return jobs[-1] if jobs else None
 
 
 def start(folder: Path, run: str, about: Mapping[str, Any]) -> Journal:
-    """A new journal in `folder`; `about` says which org, spec and environment. Tidies old ones.
+    """A new journal in `folder`; `about` names the org, the spec and the environment.
 
-    While the process lives, `alive` is true of the file. Raises OSError.
+    Old journals are deleted, see `tidy`. As long as the process lives, `alive` is true of the
+    file. Raises OSError.
     """
-    # Who is in a roster is nobody else's business.
+    # The journal names the people of a roster.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tidy(folder)
     path = folder / f"{run}.jsonl"
-    path.touch(mode=0o600, exist_ok=False)
-    file = path.open("w", encoding="utf-8")
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    here = {"host": host(), "pid": os.getpid(), "at": _now()}
-    return Journal(path, run, file, {"journal": FORMAT, "run": run, **about, **here})
+    # Another process sees the file only once it is locked.
+    hidden = folder / f".{run}.new"
+    hidden.touch(mode=0o600, exist_ok=False)
+    file = hidden.open("w", encoding="utf-8")
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        here = {"host": host(), "pid": os.getpid(), "at": _now()}
+        journal = Journal(path, run, file, {"journal": FORMAT, "run": run, **about, **here})
+        hidden.rename(path)
+    except BaseException:
+        file.close()
+        hidden.unlink(missing_ok=True)
+        raise
+    return journal
 
 
 def new_run() -> str:
-    """The name of a new run: when it started, and something that no other run has."""
+    """The name of a new run: its start and a part that no other run has."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 def host() -> str:
-    """This machine, as people know it."""
+    """The name of this machine."""
     return socket.gethostname()
 
 
 def read(path: Path) -> Record:
-    """A journal from its file. Raises OSError; a torn or foreign line is passed over."""
+    """A journal from its file. A line that is no line of a journal is skipped.
+
+    Never raises: a file that cannot be read at all is a torn record without lines.
+    """
     record = Record(path)
-    places = {"begin": record.begun, "end": record.ended, "settled": record.settled}
-    for text in path.read_text("utf-8", errors="replace").splitlines():
+    try:
+        # A folder or a pipe of that name is not opened.
+        text = path.read_text("utf-8", errors="replace") if path.is_file() else None
+    except OSError:
+        text = None
+    if text is None:
+        record.torn = True
+        return record
+    # Not `splitlines`, which also splits at characters that a name may contain.
+    for line in filter(None, text.split("\n")):
         try:
-            line = json.loads(text)
-        except ValueError:
+            parsed = json.loads(line)
+        except (ValueError, RecursionError):
+            parsed = None
+        if not _take(record, parsed):
             record.torn = True
-            continue
-        if "journal" in line:
-            record.header = line
-        elif "closed" in line:
-            record.closed = line["closed"]
-        elif "job" in line:
-            record.jobs.append(line)
-        else:
-            for name, place in places.items():
-                if name in line:
-                    place[int(line[name])] = line
     return record
 
 
@@ -238,79 +294,138 @@ def records(folder: Path) -> tuple[Record, ...]:
 
 
 def unfinished(folder: Path, instance_url: str) -> tuple[Record, ...]:
-    """The journals of runs on this org that are over, and left a write in doubt or their lease."""
-    found = (record for record in records(folder) if record.header.get("url") == instance_url)
-    over = (record for record in found if record.state != "running")
-    return tuple(record for record in over if record.doubts or record.keeps_lease)
+    """The runs on this org that have ended and left unknown writes or their lease."""
+    mine = (record for record in records(folder) if record.header.get("url") == instance_url)
+    ended = (record for record in mine if record.state != "running")
+    return tuple(record for record in ended if record.unknown or record.keeps_lease)
 
 
-def settle(doubts: Iterable[tuple[Doubt, str, str | None]]) -> None:
-    """Note in its own journal what was found out about each: `done` or `not done`, and its Id."""
-    by_path: dict[Path, list[str]] = {}
-    for doubt, found, id_ in doubts:
-        line = {"settled": doubt.begun, "found": found, **_given(id=id_), "at": _now()}
-        by_path.setdefault(doubt.path, []).append(json.dumps(line) + "\n")
+def settle(writes: Iterable[tuple[UnknownWrite, str, str | None]]) -> None:
+    """Record in its journal what became of each unknown write, with the Id if there is one."""
+    by_path: dict[Path, list[Mapping[str, Any]]] = {}
+    for write, result, id_ in writes:
+        by_path.setdefault(write.path, []).append(_settled(write.begun, result, id_))
     for path, lines in by_path.items():
         _append(path, lines)
 
 
 def released(record: Record) -> None:
-    """Note that the lease of a run that is over is there no more."""
+    """Record that the lease of a run that has ended is no longer in the org."""
     mine = [n for n, line in record.begun.items() if line["step"] == str(LEASE)]
-    lines = [{"settled": n, "found": "given back", "at": _now()} for n in mine]
-    _append(record.path, [json.dumps(line) + "\n" for line in lines])
-
-
-def _append(path: Path, lines: Iterable[str]) -> None:
-    torn = not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        # What a crash cut off stays a line of its own.
-        file.write(("\n" if torn else "") + "".join(lines))
-        file.flush()
-        os.fsync(file.fileno())
+    _append(record.path, [_settled(number, "released", None) for number in mine])
 
 
 def alive(path: Path) -> bool:
-    """Whether the process that writes this journal is still there.
+    """Whether the process that writes this journal still runs.
 
-    It holds a lock on the file, which the kernel takes from whoever dies.
+    It holds a lock on the file, which the kernel releases when the process ends.
     """
-    if fcntl is None:  # pragma: no cover - Windows
-        return False
-    try:
-        with path.open("r", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
+    with _locked(path) as is_ours:
+        return is_ours is False
 
 
 def tidy(folder: Path, *, keep: int = _KEPT) -> int:
-    """Delete journals that are past their use; how many.
+    """Delete old journals; the number of deleted files.
 
-    The newest `keep` stay, and those of the last 90 days beyond them do not; what is in doubt
-    or running stays however old it is.
+    A journal is deleted if `keep` newer ones exist or if it is older than 90 days, unless its run
+    is active, or it left unknown writes or a lease. A file that is no journal is not touched.
     """
     files = _files(folder)
     oldest = (datetime.now(UTC) - _KEPT_FOR).timestamp()
     extra = set(files[: max(len(files) - keep, 0)])
-    aged = {path for path in files if path.stat().st_mtime < oldest}
-    gone = 0
-    for path in extra | aged:
-        if read(path).state in ("done", "interrupted"):
-            path.unlink(missing_ok=True)
-            gone += 1
-    return gone
+    deleted = 0
+    for path in files:
+        try:
+            if path not in extra and path.stat().st_mtime >= oldest:
+                continue
+            deleted += _deleted(path)
+        except OSError:
+            continue  # another process was faster, or the file is not ours
+    return deleted
+
+
+def _deleted(path: Path) -> bool:
+    with _locked(path) as is_ours:
+        record = read(path)
+        if not is_ours or not record.header or record.unknown or record.keeps_lease:
+            return False
+        path.unlink()
+        return True
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool | None]:
+    """Whether this process got the lock of a journal; `None` where there is no such file."""
+    try:
+        file = path.open("r", encoding="utf-8") if path.is_file() else None
+    except OSError:
+        file = None
+    if file is None:
+        yield None
+        return
+    with file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+                return
+        yield True
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
 
 
+def _append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    torn = not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        # A line that was cut off stays a line of its own.
+        file.write(("\n" if torn else "") + "".join(json.dumps(line) + "\n" for line in lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+# ---------------------------------------------------------------- lines
+
+
+def _take(record: Record, line: Any) -> bool:
+    """Add one line to a record; whether it is a line of a journal."""
+    if not isinstance(line, dict) or ("at" in line and not _is_instant(line["at"])):
+        return False
+    match line:
+        case {"journal": int()}:
+            record.header = line
+        case {"closed": dict() as counts}:
+            record.closed = counts
+        case {"job": str(), "begins": [int(), int()]}:
+            record.jobs.append(line)
+        case {"alive": True, "at": at}:
+            record.alive_at = max(record.alive_at, _instant(at))
+        case {"begin": int(number), "step": str(step), "call": str(), "at": _} if "/" in step:
+            record.begun[number] = line
+        case {"end": int(number), "outcome": str(outcome), "at": _} if outcome in _OUTCOMES:
+            record.ended[number] = line
+        case {"settled": int(number), "found": str()}:
+            record.settled[number] = line
+        case _:
+            return False
+    return True
+
+
+def _is_instant(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _instant(text: object) -> datetime:
+    return datetime.fromisoformat(str(text))
+
+
 def _described(call: Call) -> dict[str, Any]:
-    """A call without its values, some of which are secret and many of which are private."""
+    """A call without its values, some of which are secret and many of which are personal."""
     described: dict[str, Any] = {"call": type(call).__name__}
     of = getattr(call, "sobject", None) or getattr(call, "type", None)
     fields = getattr(call, "fields", None) or getattr(call, "edits", None)
@@ -318,10 +433,24 @@ def _described(call: Call) -> dict[str, Any]:
         described["of"] = of
     if fields:
         described["fields"] = sorted(fields)
+    if may_duplicate(call):
+        described["may_duplicate"] = True
     return described
 
 
-def _given(**values: str | None) -> dict[str, str]:
+def _may_duplicate(line: Mapping[str, Any]) -> bool:
+    if "may_duplicate" in line:
+        return line["may_duplicate"] is True
+    # A journal of version 0.1 does not say.
+    creates = line["call"] == "CreateRecord" and line.get("of") not in ("User", "Profile", "Group")
+    return creates or line["call"] == "ResetPassword"
+
+
+def _settled(number: int, result: str, id_: str | None) -> dict[str, Any]:
+    return {"settled": number, "found": result, **_present(id=id_), "at": _now()}
+
+
+def _present(**values: str | None) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 

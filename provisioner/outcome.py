@@ -1,19 +1,21 @@
-"""What became of a step, and how a long group of steps goes."""
+"""The outcome of a step, and the progress of a long group of steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from provisioner.diagnostics import Span
 from provisioner.plan import Step
+from provisioner.resource import Address
 
 
 class Outcome(Enum):
     """What became of a step.
 
-    CONFLICT: the org moved since the plan was made, and nothing was written. UNKNOWN: the
-    answer was lost, and the org could not be asked; the next run finds out.
+    CONFLICT: the org has changed since the plan was made, and nothing was written. UNKNOWN: the
+    response was lost, and the org did not show whether the request had an effect.
     """
 
     DONE = "done"
@@ -27,7 +29,8 @@ class Outcome(Enum):
 class StepResult:
     """A step's outcome; `code` and `reason` are Salesforce's own, `span` the line it blames.
 
-    `already` says that there was nothing left to do: somebody else had done it.
+    `already`: there was nothing left to do, because somebody else had done it. `until`: the
+    outcome is unknown, and until then the org may act on a request that must not be repeated.
     """
 
     step: Step
@@ -37,6 +40,16 @@ class StepResult:
     reason: str | None = None
     span: Span | None = None
     already: bool = False
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What a run waits for: the outcome of these steps, until `until` at the latest."""
+
+    addresses: tuple[Address, ...]
+    reason: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,16 @@
-"""`apply`: ask, carry the plan out, read again, and say honestly what became of it."""
+"""`apply`: ask, run the plan, read the org again, and report the outcome."""
 
 from __future__ import annotations
 
 import sys
+import traceback
 from argparse import Namespace
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provisioner.commands import canaries, guarding, output, reporting, running, saving
+from provisioner.commands import canaries, guarding, leftovers, output, reporting, running, saving
 from provisioner.commands.online import online
 from provisioner.loader import Loaded
 from provisioner.render.lines import Line, write
@@ -18,7 +18,7 @@ from provisioner.status import DONE, PARTLY, REFUSED, WRONG
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
-    from provisioner.outcome import Outcome
+    from provisioner.recovery import Finding
     from provisioner.saved import SavedPlan
     from provisioner.workflow import Planned
 
@@ -54,12 +54,11 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
     from provisioner import workflow
 
     loaded = replace(loaded, no_email=options.no_email)
-    doubtful = running.in_doubt(org)
+    unfinished = running.unfinished(org)
     planned = workflow.plan(loaded, org)
     if not guarding.right_org(planned, loaded, options):
         return REFUSED
-    if doubtful:
-        running.settle(doubtful, planned)
+    earlier = running.look_up(unfinished, planned, org, assume_settled=options.assume_settled)
     shown = output.document("plan", planned.plan, loaded, "text")
     if planned.plan.errors:
         return WRONG
@@ -72,12 +71,14 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
     if isinstance(watched, int):
         return watched
     if not planned.plan:
+        if options.auto_approve:
+            running.clean_up(unfinished, org)
         output.write_reports(shown, options.report)
         _urls(planned)
         return canaries.check(watched, loaded, org)
     if not options.auto_approve and (asked := _ask(planned)) is not None:
         return asked
-    status = _carry_out(options, planned, loaded, org, shown)
+    status = _carry_out(options, planned, loaded, org, shown, earlier)
     return canaries.check(watched, loaded, org) if status == DONE else status
 
 
@@ -98,7 +99,12 @@ def _ask(planned: Planned) -> int | None:
 
 
 def _carry_out(
-    options: Namespace, planned: Planned, loaded: Loaded, org: Org, shown: Mapping[str, Any]
+    options: Namespace,
+    planned: Planned,
+    loaded: Loaded,
+    org: Org,
+    shown: Mapping[str, Any],
+    earlier: Sequence[Finding],
 ) -> int:
     from provisioner.lease import LeaseTaken
     from provisioner.org.errors import NotAllowed
@@ -107,75 +113,94 @@ def _carry_out(
     before = org.api_calls
     output.talk("")
     try:
-        ran = running.carry_out(options, planned, loaded, org)
+        ran = running.carry_out(options, planned, loaded, org, earlier)
     except LeaseTaken as taken:
         remedy = _LEASE.format(seconds=f"{taken.seconds:.0f}")
         output.say(f"{taken}, last heard of {taken.heard:.0f} s ago", remedy)
         return REFUSED
     except NotAllowed as error:
-        output.say(f"the lease on the org can not be taken: {error}", _NO_LEASE)
+        # A limit is no missing permission: without a lease the same would be refused later.
+        is_limit = error.code == "REQUEST_LIMIT_EXCEEDED"
+        help_ = error.remedy if is_limit else _NO_LEASE
+        output.say(f"the lease on the org cannot be taken: {error}", help_)
         return REFUSED
     output.talk("")
     made = org.api_calls - before
-    write([text.applied(ran.counts), Line(f"API calls made: {made}.")], sys.stdout)
-    identity = reporting.identity(planned, org)
-    status, again = _checked(ran, loaded, org)
+    _say_quietly([text.applied(ran.counts), Line(f"API calls made: {made}.")])
+    status, again = _checked(ran, planned, loaded, org)
     in_sync = again is not None and status == DONE
+    identity = reporting.identity(planned, org)
     reporting.write(options, shown, ran, identity=identity, api_calls=made, in_sync=in_sync)
     if again is not None and in_sync:
         _urls(again)
     return status
 
 
-def _checked(ran: running.Ran, loaded: Loaded, org: Org) -> tuple[int, Planned | None]:
+def _say_quietly(lines: Sequence[Line]) -> None:
+    """Print to stdout; the report is written even if nobody can read this."""
+    try:
+        write(lines, sys.stdout)
+    except OSError:
+        return
+
+
+def _checked(
+    ran: running.Ran, planned: Planned, loaded: Loaded, org: Org
+) -> tuple[int, Planned | None]:
     """Read the org again: nothing may be left. The status, and the second plan if there is one."""
     from provisioner import workflow
     from provisioner.org.errors import OrgError
 
+    if ran.error is not None:
+        _say_error(ran.error)
+        return PARTLY, None
     if ran.interrupted:
-        output.say("interrupted", "run the command again to go on from here")
+        output.say("interrupted", "run the command again to continue from here")
         return PARTLY, None
     try:
         again = workflow.plan(loaded, org)
+        unknown = running.settle(ran, again)
+        if again.plan or again.plan.errors or unknown:
+            leftovers.tell(planned, again, ran, unknown, loaded)
+            return PARTLY, again
     except OrgError as error:
         output.say_org(error)
         remedy = "apply again: what is done is not done twice"
         output.say("the org could not be read again", remedy)
         return PARTLY, None
-    if again.plan or again.plan.errors:
-        _left(again, ran.counts, loaded)
-        return PARTLY, again
-    write([Line(("In sync", "bold green"), ": a second plan is empty.")], sys.stdout)
+    except Exception as error:  # noqa: BLE001 - steps were applied: their report must be written
+        _say_error(error)
+        return PARTLY, None
+    _say_quietly([Line(("In sync", "bold green"), ": a second plan is empty.")])
     return DONE, again
 
 
+def _say_error(error: Exception) -> None:
+    """Say what ended a run that has written: a full disk, or a bug, with where it happened."""
+    if isinstance(error, OSError):
+        output.say(
+            f"the run was ended: {error.strerror or error}",
+            "free some space, then apply again: what is done is not done twice",
+        )
+        return
+    trace = traceback.extract_tb(error.__traceback__)
+    where = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in trace[-3:]]
+    output.say(
+        f"the run was ended by an unexpected error: {type(error).__name__}: {error}",
+        "this is a bug in provisioner: please report it with these lines. Apply again to "
+        "continue: what is done is not done twice",
+        details=where,
+    )
+
+
 _LEASE = (
-    "wait for it (`--lease-wait 600`); if its machine is gone the lease ends by itself in "
-    "{seconds} s, or by `provisioner lease break`"
+    "wait for it (`--lease-wait 600`); if its machine has died the lease ends by itself in "
+    "{seconds} s, or with `provisioner lease break`"
 )
 _NO_LEASE = (
-    "give the user the permission `Manage Users`, or apply with `--no-lease` where nobody else "
+    "give the user the permission `Manage Users`, or apply with `--no-lease` if nobody else "
     "applies to this org"
 )
-
-
-def _left(again: Planned, counts: Counter[Outcome], loaded: Loaded) -> None:
-    """Say what a second plan still has, and whether that was to be expected."""
-    from provisioner.outcome import Outcome
-    from provisioner.render import plan as text
-
-    count = len(again.plan.steps)
-    if set(counts) - {Outcome.DONE}:
-        left = "1 step is" if count == 1 else f"{count} steps are"
-        output.say(f"{left} left to do", "mend what failed, and apply again")
-    else:
-        output.say(
-            f"every step was done, and yet a second plan has {count}: the org does not keep "
-            "what it was sent",
-            "this is a mistake of the spec, or of provisioner: please report it",
-        )
-    output.tell(text.plan(output.view(again.plan, loaded)))
-    output.problems(again.plan.problems, loaded, sys.stderr)
 
 
 def _urls(planned: Planned) -> None:

@@ -15,7 +15,7 @@ from provisioner.journal import Record
 from provisioner.render.lines import Line, write
 from provisioner.status import DONE, WRONG
 
-_STYLES = {"done": "green", "running": "cyan", "in doubt": "bold magenta", "interrupted": "yellow"}
+_STYLES = {"done": "green", "running": "cyan", "unknown": "bold magenta", "interrupted": "yellow"}
 
 
 def journal(options: Namespace) -> int:
@@ -41,6 +41,8 @@ def _list(records: tuple[Record, ...], format_: str, folder: Path) -> int:
     for record in records:
         counts = record.closed or {}
         told = ", ".join(f"{n} {word}" for word, n in counts.items()) or "not closed"
+        if record.torn:
+            told += f"; torn: {record.path.name} has lines that cannot be read"
         of = f"{record.header.get('spec', '?')} to {record.header.get('url', '?')}"
         state = record.state
         write([Line(record.run, f"  {of}  ", (state, _STYLES[state]), f"  {told}")], sys.stdout)
@@ -86,9 +88,9 @@ def _lines(record: Record, writes: list[dict[str, Any]]) -> list[Line]:
 def _write(record: Record, number: int) -> dict[str, Any]:
     begun, ended = record.begun[number], record.ended.get(number, {})
     settled = record.settled.get(number)
-    outcome = ended.get("outcome", "in doubt")
+    outcome = ended.get("outcome", "unknown")
     if settled:
-        outcome = f"in doubt, found {settled['found']}"
+        outcome = f"unknown, then found: {settled['found']}"
     return {
         "step": begun["step"],
         "call": begun["call"],
@@ -112,5 +114,6 @@ def _summary(record: Record) -> dict[str, Any]:
         "instance_url": record.header.get("url"),
         "started": record.header.get("at"),
         "counts": dict(record.closed or {}),
-        "in_doubt": [str(doubt.address) for doubt in record.doubts],
+        "unknown": [str(write.address) for write in record.unknown],
+        "torn": record.torn,
     }

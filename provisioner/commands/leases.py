@@ -1,4 +1,4 @@
-"""`lease show` and `lease break`: who is applying to an org, and how to go on without them."""
+"""`lease show` and `lease break`: who applies to an org, and removing a dead run's lease."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def lease(options: Namespace) -> int:
 
 def _show(options: Namespace, org: Org) -> int:
     from provisioner import lease
+    from provisioner.org.timing import timing_for
 
-    now, held = org.now, lease.current(org)
+    timing, state, now = timing_for(org.instance_url), lease.current(org), org.now
+    marker = state.marker if state.marker and state.marker.until > now else None
     if options.format == "json":
         shown = [
             {
@@ -33,28 +35,33 @@ def _show(options: Namespace, org: Org) -> int:
                 "by": one.by,
                 "since": one.since.isoformat(),
                 "heartbeat": one.beat.isoformat(),
-                "stale": one.is_stale(now),
+                "stale": one.is_stale(now, timing),
             }
-            for one in held
+            for one in state.leases
         ]
         sys.stdout.write(json.dumps(shown[0] if shown else None, indent=2) + "\n")
         return DONE
-    if not held:
+    if not state.leases:
         sys.stdout.write("nobody is applying to this org\n")
-    for one in held:
+    for one in state.leases:
         heard = max((now - one.beat).total_seconds(), 0)
-        stale = "; it is stale, and the next apply takes it" if one.is_stale(now) else ""
+        stale = "; it is stale, and the next apply takes it" if one.is_stale(now, timing) else ""
         sys.stdout.write(f"{one}; last heard of {heard:.0f} s ago{stale}\n")
+    if marker:
+        whose = "several runs" if marker.run == lease.SEVERAL else f"run {marker.run}"
+        sys.stdout.write(
+            f"the org may still act on requests of {whose} until {marker.until:%H:%M:%S} UTC\n"
+        )
     return DONE
 
 
 def _break(_: Namespace, org: Org) -> int:
     from provisioner import lease
 
-    held = lease.current(org)
+    held = lease.current(org).leases
     for one in held:
-        org.call(lease.removal(one))
-        sys.stdout.write(f"taken away: {one}\n")
+        lease.break_(org, one)
+        sys.stdout.write(f"removed: {one}\n")
     if not held:
         sys.stdout.write("nobody is applying to this org\n")
     return DONE

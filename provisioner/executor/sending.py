@@ -1,4 +1,4 @@
-"""Send batches of calls side by side, each noted in the journal before and after."""
+"""Send batches of calls side by side, each recorded in the journal before and after."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from provisioner.batches import AT_ONCE, Batch
 from provisioner.call import Call
 from provisioner.journal import Ended, Journal
 from provisioner.org.bundles import Answer
-from provisioner.org.client import Org
+from provisioner.org.client import Org, travels_as_job
 from provisioner.org.errors import NoAnswer, NotSent, OrgError
 from provisioner.resource import Address
 
@@ -25,14 +26,20 @@ class Item:
     call: Call
 
 
-Reply = tuple[Item, Answer]
+class Reply(NamedTuple):
+    """The answer to an item, and the number of its request in the journal, if there is one."""
+
+    item: Item
+    answer: Answer
+    begun: int | None
 
 
 class Sender:
     """Carries batches to one org.
 
     `stopping` is asked before each, and while a job runs; `processed` is told of the rows of a job
-    that were tried since it was told last.
+    that were tried since it was told last. `journal_error` is why the journal could not be
+    written; nothing more is sent then.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class Sender:
         self._journal = journal
         self._stopping = stopping
         self._processed = processed
+        self.journal_error: OSError | None = None
 
     def send(self, turns: Sequence[Sequence[Batch[Item]]]) -> Iterator[list[Reply]]:
         """Send all batches; the replies of each as they come, in no order.
@@ -54,7 +62,7 @@ class Sender:
         their lane. A batch that was not sent any more has no reply.
         """
         if sum(map(len, turns)) == 1:
-            if not self._stopping():
+            if not self._stops():
                 yield self._one(turns[0][0])
             return
         done: queue.SimpleQueue[list[Reply] | BaseException | None] = queue.SimpleQueue()
@@ -75,6 +83,9 @@ class Sender:
             for pool in pools.values():
                 pool.shutdown(wait=True, cancel_futures=True)
 
+    def _stops(self) -> bool:
+        return self.journal_error is not None or self._stopping()
+
     def _turn(
         self,
         turn: Sequence[Batch[Item]],
@@ -82,7 +93,7 @@ class Sender:
     ) -> None:
         try:
             for batch in turn:
-                if self._stopping():
+                if self._stops():
                     break
                 done.put(self._one(batch))
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
@@ -92,19 +103,33 @@ class Sender:
 
     def _one(self, batch: Batch[Item]) -> list[Reply]:
         calls = [item.call for item in batch.items]
+        numbers: Sequence[int | None] = [None] * len(calls)
         begun = range(0)
         if self._journal:
-            begun = self._journal.begin([(item.address, item.call) for item in batch.items])
+            try:
+                begun = self._journal.begin(
+                    [(item.address, item.call) for item in batch.items],
+                    in_job=travels_as_job(calls),
+                )
+                numbers = begun
+            except OSError as error:
+                self.journal_error = error
+                message = f"not sent: the journal cannot be written ({error.strerror})"
+                not_sent = NotSent("", message, transient=False)
+                return [Reply(item, not_sent, None) for item in batch.items]
         watching = _Watching(self._stopping, self._processed, self._journal, begun)
         try:
             answers = self._org.call_all(calls, watching)
         except OrgError as error:
             answers = [error] * len(calls)
         if self._journal:
-            self._journal.end(
-                _ended(number, answer) for number, answer in zip(begun, answers, strict=True)
-            )
-        return list(zip(batch.items, answers, strict=True))
+            try:
+                self._journal.end(
+                    _ended(number, answer) for number, answer in zip(begun, answers, strict=True)
+                )
+            except OSError as error:
+                self.journal_error = error
+        return [Reply(*three) for three in zip(batch.items, answers, numbers, strict=True)]
 
 
 class _Watching:
@@ -129,8 +154,13 @@ class _Watching:
         return self._stopping()
 
     def job(self, id_: str) -> None:
+        """Raises NotSent where the job cannot be recorded: it has no data yet."""
         if self._journal:
-            self._journal.job(id_, self._begun)
+            try:
+                self._journal.job(id_, self._begun)
+            except OSError as error:
+                message = f"not sent: the journal cannot be written ({error.strerror})"
+                raise NotSent("", message, transient=False) from error
         self._seen = 0
 
     def processed(self, rows: int) -> None:

@@ -1,8 +1,9 @@
-"""A step on its way through its calls, and the results it can have."""
+"""A step on its way through its calls, and the results that it can have."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from provisioner.call import (
     Call,
@@ -12,6 +13,7 @@ from provisioner.call import (
     RenameMetadata,
     ResetPassword,
     SetPassword,
+    UpsertRecord,
 )
 from provisioner.diagnostics import Span
 from provisioner.executor.moved import Verdict
@@ -24,16 +26,41 @@ from provisioner.plan import Step
 
 @dataclass(slots=True)
 class Work:
-    """A step on its way: its next call, and how often that was tried in vain."""
+    """A step on its way.
+
+    `position` is that of its next call, `tries` counts the attempts at that call. `lost` are the
+    numbers in the journal of its requests that got no response, and `sent` says that one of
+    those was for the next call: a refusal may then be about its effect.
+    """
 
     step: Step
     position: int = 0
     tries: int = 0
     id: str | None = None
+    lost: list[int] = field(default_factory=list)
+    sent: bool = False
 
     @property
     def call(self) -> Call:
         return self.step.calls[self.position]
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A step whose next call may have been made: the org is asked about its effect.
+
+    `reason` says what happened, `until` when the org can no longer be working on the request, so
+    that it can be sent again: at once (`None`) for a call that may be repeated. `give_up` is when
+    the outcome is reported as unknown. `job` is the bulk job that carries the call. `refusal` is
+    what Salesforce said to a call that may have been made before.
+    """
+
+    work: Work
+    reason: str
+    until: datetime | None
+    give_up: datetime
+    job: str | None = None
+    refusal: Refused | None = None
 
 
 def used_up(error: Refused) -> bool:
@@ -50,15 +77,19 @@ def failed(work: Work, error: Refused) -> StepResult:
 
 
 def conflict(step: Step, verdict: Verdict) -> StepResult:
-    """A step that was not written, for the org has moved."""
+    """A step that was not written because the org has changed."""
     assert verdict.moved is not None
     span = step.change.after.span(verdict.moved.field or "")
     return StepResult(step, Outcome.CONFLICT, reason=str(verdict.moved), span=span)
 
 
-def unknown(work: Work, reason: str) -> StepResult:
-    """A step of which nobody knows yet whether it was written."""
-    return StepResult(work.step, Outcome.UNKNOWN, id=work.id, reason=reason, span=work.step.span)
+def unknown(work: Work, reason: str, until: datetime | None) -> StepResult:
+    """A step whose outcome is not known; `until` as in `StepResult`."""
+    if until is not None:
+        reason += f"; the org may still act on it until {until:%H:%M:%S} UTC"
+    return StepResult(
+        work.step, Outcome.UNKNOWN, id=work.id, reason=reason, span=work.step.span, until=until
+    )
 
 
 def _blame(work: Work, error: Refused) -> Span | None:
@@ -72,12 +103,13 @@ def _blame(work: Work, error: Refused) -> Span | None:
 
 
 def was_made(call: Call, verdict: Verdict) -> bool:
-    """Whether the org shows that a call was made whose answer was lost.
+    """Whether the org shows the effect of a call whose response was lost.
 
-    Of the others it is not asked: they write the same thing twice to the same end.
+    Always false for a call that may be repeated and whose effect is the step's own: such a step
+    is complete or its call is sent again.
     """
     match call:
-        case CreateRecord() | CreateMetadata() | CloneMetadata():
+        case CreateRecord() | UpsertRecord() | CreateMetadata() | CloneMetadata():
             return verdict.now is not None
         case RenameMetadata(_, _, new):
             return verdict.now is not None and verdict.now.written.get(NAME) == new
@@ -85,11 +117,3 @@ def was_made(call: Call, verdict: Verdict) -> bool:
             return verdict.now is not None and verdict.now.fields.get(PASSWORD) is True
         case _:
             return False
-
-
-def could_double(call: Call) -> bool:
-    """Whether a second copy of the call would make a second record.
-
-    Of usernames and of components there is one each, whoever comes second.
-    """
-    return isinstance(call, CreateRecord) and call.sobject not in ("User", "Profile")

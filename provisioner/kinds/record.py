@@ -7,7 +7,14 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from provisioner.call import Call, CreateRecord, DeleteRecord, Select, UpdateRecord
+from provisioner.call import (
+    Call,
+    CreateRecord,
+    DeleteRecord,
+    Select,
+    UpdateRecord,
+    UpsertRecord,
+)
 from provisioner.diff import Action, Change
 from provisioner.facts import UPDATE_ONLY, Facts, FieldInfo
 from provisioner.identity import Row, Rung, pair
@@ -212,13 +219,19 @@ class RecordKind:
     def creating(self, change: Change, sent: Mapping[str, Value], facts: Facts) -> tuple[Call, ...]:
         """One create, then an update with what can only be updated.
 
+        With an external id it is an upsert, which creates nothing twice however often it is sent.
         `Account.IsPartner` is such a field: `createable: false, updateable: true`.
         (platform reference 3.1)
         """
         info = facts.describe(self.sobject) or {}
         late = {n: v for n, v in sent.items() if _only_updated(n, info.get(n))}
         now = {n: v for n, v in sent.items() if n not in late}
-        create = CreateRecord(self.sobject, now)
+        key = facts.identity.get(self.sobject, "")
+        value = now.get(key)
+        create: Call = CreateRecord(self.sobject, now)
+        if key in info and info[key].external_id and isinstance(value, str | int | float):
+            rest = {name: sent for name, sent in now.items() if name != key}
+            create = UpsertRecord(self.sobject, key, value, rest)
         if not late:
             return (create,)
         return create, UpdateRecord(self.sobject, Ref(change.address), late)

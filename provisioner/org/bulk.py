@@ -1,7 +1,8 @@
 """Bulk API 2.0 ingest: thousands of like writes as one job, each row with its own answer.
 
-A job is closed only after its data has arrived, so that nothing is written by half; what is
-in doubt after that is asked of the job itself. (platform reference 8.3)
+A job is closed only after its data has arrived: until then Salesforce writes nothing. Once it is
+closed, the job itself says what became of it. The rows of a job are sent again only when it has
+ended, or has been aborted before it began. (platform reference 8.3)
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
-from provisioner.call import CreateRecord, DeleteRecord, UpdateRecord
+from provisioner.call import CreateRecord, DeleteRecord, UpdateRecord, UpsertRecord
 from provisioner.org.bundles import Answer, RecordCall
 from provisioner.org.errors import NoAnswer, NotSent, OrgError, Refused, refusal
 from provisioner.org.rest import Rest, sent
@@ -31,6 +32,7 @@ _NULL = "#N/A"
 _UNTRIED = "the bulk job ended before this row was tried"
 _OPERATIONS: Mapping[type, str] = {
     CreateRecord: "insert",
+    UpsertRecord: "upsert",
     UpdateRecord: "update",
     DeleteRecord: "delete",
 }
@@ -98,23 +100,30 @@ class Bulk:
             "contentType": "CSV",
             "lineEnding": "LF",
         }
+        if isinstance(first, UpsertRecord):
+            asked["externalIdFieldName"] = first.key
+        job = None
         try:
             job = str(self._rest.send("POST", "jobs/ingest", json.dumps(asked))["id"])
             watcher.job(job)
             self._rest.send("PUT", f"jobs/ingest/{job}/batches", data, content_type="text/csv")
         except NoAnswer as error:
             # A job that was not closed writes nothing, whatever of its data arrived.
+            if job is not None:
+                self._abort(job)
             message = f"the data of a bulk job did not arrive: {error.message}"
             raise NotSent(error.host, message) from error
         self._close(job)
         told = self._follow(job, len(rows), watcher)
         answers = self._results(job, told, columns, rows)
-        if isinstance(first, CreateRecord):
+        if isinstance(first, CreateRecord | UpsertRecord):
             return answers
         return [None if isinstance(answer, str) else answer for answer in answers]
 
     def _close(self, job: str) -> None:
-        """Let the job begin. Where the answer is lost, the job says whether it did."""
+        """Start the job. Raises NotSent where it was aborted instead, and NoAnswer where neither
+        is certain: a request to start it may still be on its way.
+        """
         path, done = f"jobs/ingest/{job}", json.dumps({"state": "UploadComplete"})
         for _ in range(3):
             try:
@@ -123,7 +132,12 @@ class Bulk:
             except NoAnswer:
                 if self._told(job)["state"] != "Open":
                     return
-        raise NotSent(self._rest.host, f"the bulk job {job} could not be started")
+        self._abort(job)
+        state = self._told(job)["state"]
+        if state == "Open":
+            raise _lost(job, NoAnswer(self._rest.host, "it could neither be started nor aborted"))
+        if state in ("Aborted", "Failed"):
+            raise NotSent(self._rest.host, f"the bulk job {job} could not be started")
 
     def _follow(self, job: str, rows: int, watcher: Watcher) -> Mapping[str, Any]:
         """What the job says of itself at its end."""
@@ -208,7 +222,13 @@ def _columns(calls: Sequence[RecordCall]) -> Cells:
     fields = dict.fromkeys(
         name for call in calls if not isinstance(call, DeleteRecord) for name in call.fields
     )
-    return tuple(fields) if isinstance(calls[0], CreateRecord) else ("Id", *fields)
+    match calls[0]:
+        case CreateRecord():
+            return tuple(fields)
+        case UpsertRecord(_, key):
+            return (key, *fields)
+        case _:
+            return ("Id", *fields)
 
 
 def _csv(columns: Cells, rows: Sequence[Cells]) -> bytes:
@@ -221,8 +241,11 @@ def _csv(columns: Cells, rows: Sequence[Cells]) -> bytes:
 
 def _cells(call: RecordCall, columns: Cells) -> Cells:
     fields = {} if isinstance(call, DeleteRecord) else sent(call.fields)
-    if not isinstance(call, CreateRecord):
-        fields = {**fields, "Id": call.id}
+    match call:
+        case UpdateRecord(_, id_) | DeleteRecord(_, id_):
+            fields = {**fields, "Id": id_}
+        case UpsertRecord(_, key, value):
+            fields = {**fields, key: value}
     return tuple([_cell(fields[name]) if name in fields else "" for name in columns])
 
 

@@ -16,13 +16,14 @@ from provisioner.call import (
     ResetPassword,
     SetPassword,
     UpdateRecord,
+    UpsertRecord,
 )
 from provisioner.org.errors import NoAnswer, OrgError
 from provisioner.org.failures import refused
 from provisioner.org.rest import VERSION, Rest, path_of, sent
 
 Answer = str | OrgError | None
-RecordCall = CreateRecord | UpdateRecord | DeleteRecord
+RecordCall = CreateRecord | UpsertRecord | UpdateRecord | DeleteRecord
 PasswordCall = SetPassword | ResetPassword
 
 
@@ -39,6 +40,8 @@ def write(rest: Rest, calls: Sequence[RecordCall]) -> list[Answer]:
         results = rest.send("DELETE", f"{path}?ids={ids}&allOrNone=false")
     else:
         method = "POST" if isinstance(first, CreateRecord) else "PATCH"
+        if isinstance(first, UpsertRecord):
+            path += f"/{quote(first.sobject, safe='')}/{quote(first.key, safe='')}"
         body = {"allOrNone": False, "records": [_record(call) for call in calls]}
         results = rest.send(method, path, json.dumps(body))
     if not isinstance(results, list) or len(results) != len(calls):
@@ -83,14 +86,17 @@ def _new_password(call: PasswordCall) -> dict[str, Any]:
 def _record(call: RecordCall) -> dict[str, Any]:
     assert not isinstance(call, DeleteRecord), "what is deleted has no fields"
     record: dict[str, Any] = {"attributes": {"type": call.sobject}, **sent(call.fields)}
-    if isinstance(call, UpdateRecord):
-        record["id"] = call.id
+    match call:
+        case UpdateRecord(_, id_):
+            record["id"] = id_
+        case UpsertRecord(_, key, value):
+            record[key] = value
     return record
 
 
 def _answer(result: Mapping[str, Any], call: RecordCall, host: str) -> Answer:
     if result.get("success"):
-        return str(result["id"]) if isinstance(call, CreateRecord) else None
+        return str(result["id"]) if isinstance(call, CreateRecord | UpsertRecord) else None
     return refused(400, result.get("errors"), host)
 
 

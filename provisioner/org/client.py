@@ -37,6 +37,7 @@ from provisioner.call import (
     SetMembership,
     SetPassword,
     UpdateRecord,
+    UpsertRecord,
 )
 from provisioner.events import CallEnded
 from provisioner.org.bulk import Bulk, Watcher
@@ -53,6 +54,12 @@ from provisioner.resource import Lookup, Secret
 
 # What one collection takes; more go as a bulk job. (platform reference 8.2)
 ROWS_OF_A_COLLECTION = 200
+
+
+def travels_as_job(calls: Sequence[Call]) -> bool:
+    """Whether `call_all` sends these as a bulk job."""
+    records = CreateRecord | UpsertRecord | UpdateRecord | DeleteRecord
+    return len(calls) > ROWS_OF_A_COLLECTION and isinstance(calls[0], records)
 
 
 class _Unwatched:
@@ -203,7 +210,7 @@ class SalesforceOrg:
     def call_all(self, calls: Sequence[Call], watcher: Watcher = UNWATCHED) -> list[Answer]:
         first = calls[0]
         match first:
-            case CreateRecord() | UpdateRecord() | DeleteRecord():
+            case CreateRecord() | UpsertRecord() | UpdateRecord() | DeleteRecord():
                 return self._records(cast("Sequence[RecordCall]", calls), watcher)
             case SetPassword() | ResetPassword() if len(calls) > 1:
                 return set_passwords(self._rest, cast("Sequence[PasswordCall]", calls))
@@ -225,7 +232,7 @@ class SalesforceOrg:
                 return [self._record(calls[0])]
             except Refused as error:
                 return [error]
-        if len(calls) > ROWS_OF_A_COLLECTION:
+        if travels_as_job(calls):
             return self._bulk.write(calls, watcher)
         return write(self._rest, calls)
 
@@ -236,6 +243,8 @@ class SalesforceOrg:
         match call:
             case CreateRecord(sobject, fields):
                 return self._rest.create(sobject, fields)
+            case UpsertRecord(sobject, key, value, fields):
+                return self._rest.upsert(sobject, key, value, fields)
             case UpdateRecord(sobject, id_, fields):
                 self._rest.update(sobject, id_, fields)
             case DeleteRecord(sobject, id_):

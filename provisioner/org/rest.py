@@ -15,7 +15,7 @@ from provisioner.org.errors import AuthenticationFailed, Refused, refusal
 from provisioner.org.failures import refused
 from provisioner.org.ways import PAGE
 from provisioner.org.wire import Wire
-from provisioner.resource import Lookup, Ref, Secret, Value
+from provisioner.resource import Lookup, Ref, Scalar, Secret, Value
 
 VERSION = "62.0"
 _JSON = "application/json"
@@ -86,6 +86,14 @@ class Rest:
             return self._sf.restful(path, method="POST", data=body)
 
         return str(self._wire.write(send)["id"])
+
+    def upsert(self, sobject: str, key: str, value: Scalar, fields: Mapping[str, Value]) -> str:
+        """The Id of the record whose external id field `key` has this value, created or not."""
+        path = (
+            f"sobjects/{quote(sobject, safe='')}/{quote(key, safe='')}/{quote(str(value), safe='')}"
+        )
+        answer = self.send("PATCH", path, json.dumps(sent(fields)))
+        return str(answer["id"])
 
     def update(self, sobject: str, id_: Value, fields: Mapping[str, Value]) -> None:
         path, body = path_of(sobject, id_), json.dumps(sent(fields))

@@ -1,5 +1,7 @@
 """Thousands of people travel in bulk jobs; whatever happens to a job, nobody is made twice."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from provisioner import workflow
@@ -11,6 +13,21 @@ from provisioner.outcome import Outcome
 from provisioner.resource import Secret
 
 COUNT = 2_100
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self):
+        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self):
+        return self.moment
+
+    def sleep(self, seconds):
+        self.moment += timedelta(seconds=seconds)
+
+
 SPEC = {
     "accounts": {f"a{n}": {"Name": f"A{n}", "AccountNumber": f"{n}"} for n in range(3)},
     "contacts": {
@@ -25,7 +42,9 @@ def apply(portal, **conduct):
         portal.url, Secret(portal.token), session=portal.session, sleep=lambda _: None
     )
     planned = workflow.plan(portal.load(SPEC), org)
-    results = list(workflow.apply(planned, org, Conduct(sleep=lambda _: None, **conduct)))
+    clock = Clock()
+    conduct = Conduct(sleep=clock.sleep, now=clock.now, **conduct)
+    results = list(workflow.apply(planned, org, conduct))
     assert len(results) == len(planned.plan.steps)
     return results
 

@@ -9,6 +9,7 @@ from provisioner import lease
 from provisioner.call import DeleteRecord
 from provisioner.lease import LeaseTaken
 from provisioner.org.errors import NotAllowed
+from provisioner.org.timing import Timing
 
 
 def nobody_died(_):
@@ -24,7 +25,7 @@ def test_it_is_held_by_one_and_given_back(portal):
     with pytest.raises(LeaseTaken, match="run aaaa1111 on ci-7, by Portal Admin, since") as taken:
         lease.acquire(portal.org, "20260101T000001Z-bbbb2222", "laptop", nobody_died)
     assert 100 < taken.value.seconds <= 120
-    (found,) = lease.current(portal.org)
+    (found,) = lease.current(portal.org).leases
     assert (found.run, found.host, found.by) == ("aaaa1111", "ci-7", "Portal Admin")
     assert first.release()
     assert groups(portal) == []
@@ -62,8 +63,8 @@ def test_of_many_that_start_at_once_one_gets_it(portal):
 
 def test_a_holder_that_died_on_this_machine_is_followed_at_once(portal):
     dead = lease.acquire(portal.org, "r-aaaa1111", "here", nobody_died)
-    held = lease.acquire(portal.org, "r-bbbb2222", "here", lambda one: one.run == "aaaa1111")
-    (found,) = lease.current(portal.org)
+    held = lease.acquire(portal.org, "r-bbbb2222", "here", lambda run: run == "aaaa1111")
+    (found,) = lease.current(portal.org).leases
     assert found.run == "bbbb2222"
     assert dead.release()  # of its own, which is gone, and not of who came after it
     assert len(groups(portal)) == 1
@@ -82,25 +83,25 @@ def test_a_lease_that_nobody_renews_is_up_after_two_minutes(portal):
 
 
 def test_a_heartbeat_keeps_it(portal, monkeypatch):
-    monkeypatch.setattr(lease, "BEAT", timedelta(seconds=0.05))
+    monkeypatch.setattr(lease, "timing_for", lambda _: Timing(beat=0.05))
     local = portal.local.open()
     held = lease.acquire(portal.org, "r-aaaa1111", "here", nobody_died)
-    (before,) = lease.current(portal.org)
+    (before,) = lease.current(portal.org).leases
     local.set_clock(local.now() + timedelta(seconds=600))
     waited = threading.Event()
     for _ in range(200):
-        (now,) = lease.current(portal.org)
+        (now,) = lease.current(portal.org).leases
         if now.beat > before.beat:
             break
         waited.wait(0.05)
-    assert not now.is_stale(portal.org.now)
+    assert not now.is_stale(portal.org.now, Timing())
     assert now.beat > before.beat
     assert held.lost is None
     assert held.release()
 
 
 def test_who_lost_the_lease_knows(portal, monkeypatch):
-    monkeypatch.setattr(lease, "BEAT", timedelta(seconds=0.05))
+    monkeypatch.setattr(lease, "timing_for", lambda _: Timing(beat=0.05))
     held = lease.acquire(portal.org, "r-aaaa1111", "here", nobody_died)
     portal.org.call(DeleteRecord("Group", held.lease.id))
     waited = threading.Event()
@@ -108,7 +109,7 @@ def test_who_lost_the_lease_knows(portal, monkeypatch):
         if held.lost:
             break
         waited.wait(0.05)
-    assert "taken away" in held.lost
+    assert "was removed" in held.lost
 
 
 def test_a_user_who_may_not_take_it_is_told(portal):

@@ -115,7 +115,7 @@ def test_asked_to_stop_a_run_finishes_what_is_under_way_and_says_so(acme, number
     assert "user/jane  skipped" in err
     run = work.run("journal", "show", "--format", "json", status=0).json
     assert run["state"] == "done"
-    assert run["in_doubt"] == []
+    assert run["unknown"] == []
     assert {w["outcome"] for w in run["writes"]} == {"done"}
     assert run["counts"]["skipped"] >= 1
     assert org.query(LEASE) == []

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -92,6 +93,11 @@ class Rehearsal:
     local: Org
     door: Door
     session: requests.Session = field(default_factory=requests.Session)
+    # A clock that only sleeping moves.
+    moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def sleep(self, seconds):
+        self.moment += timedelta(seconds=seconds)
 
     def __post_init__(self):
         self.session.mount(self.url, self.door)
@@ -107,7 +113,8 @@ class Rehearsal:
         """The results; none of the run that died."""
         self.door.faults, self.door.writes = dict(faults), 0
         try:
-            return list(workflow.apply(planned, self.org(), Conduct(sleep=lambda _: None)))
+            conduct = Conduct(sleep=self.sleep, now=lambda: self.moment)
+            return list(workflow.apply(planned, self.org(), conduct))
         except Died:
             return []
         finally:

@@ -47,6 +47,7 @@ def test_a_begin_is_on_the_disk_before_the_request_leaves(running):
         "call": "CreateRecord",
         "of": "Contact",
         "fields": ["Email", "LastName"],
+        "may_duplicate": True,
         "at": "",
     }
 
@@ -67,8 +68,8 @@ def test_only_its_owner_may_read_it(running):
     [
         (("done",), True, "done"),
         (("done",), False, "interrupted"),
-        ((), False, "in doubt"),
-        (("unknown",), True, "in doubt"),
+        ((), False, "unknown"),
+        (("unknown",), True, "unknown"),
         (("refused",), True, "done"),
         (("not sent",), True, "done"),
     ],
@@ -77,8 +78,8 @@ def test_the_state_of_a_run_tells_how_it_ended(tmp_path, ended, close, state):
     path = over(tmp_path, "r", ended=ended, close=close)
     record = journal.read(path)
     assert record.state == state
-    assert [d.address for d in record.doubts] == ([JANE] if state == "in doubt" else [])
-    assert journal.unfinished(tmp_path, URL) == ((record,) if state == "in doubt" else ())
+    assert [d.address for d in record.unknown] == ([JANE] if state == "unknown" else [])
+    assert journal.unfinished(tmp_path, URL) == ((record,) if state == "unknown" else ())
     assert journal.unfinished(tmp_path, "https://other.my.salesforce.com") == ()
 
 
@@ -89,14 +90,14 @@ def test_a_line_that_a_crash_cut_off_loses_nothing_before_it(tmp_path, cut):
     path.write_bytes(whole[:-cut])
     record = journal.read(path)
     assert record.torn
-    assert [d.begun for d in record.doubts] == [1]
-    journal.settle([(record.doubts[0], "done", "003")])
+    assert [d.begun for d in record.unknown] == [1]
+    journal.settle([(record.unknown[0], "done", "003")])
     settled = journal.read(path)
-    assert settled.doubts == ()
+    assert settled.unknown == ()
     assert settled.settled[1]["id"] == "003"
 
 
-def test_a_job_in_doubt_is_known(tmp_path):
+def test_the_bulk_job_of_an_unknown_write_is_known(tmp_path):
     written = journal.start(tmp_path, "r", {"url": URL})
     first = written.begin([(JANE, CREATE)])
     written.job("750A", first)
@@ -104,7 +105,7 @@ def test_a_job_in_doubt_is_known(tmp_path):
     second = written.begin([(JANE, CREATE)])
     written.job("750B", second)
     written._file.close()
-    assert journal.read(written.path).open_jobs() == ("750B",)
+    assert [write.job for write in journal.read(written.path).unknown] == ["750B"]
 
 
 TAKE = CreateRecord("Group", {"Name": "provisioner"})
@@ -130,7 +131,7 @@ def test_a_lease_that_was_not_given_back_is_known(tmp_path, calls, outcomes, kep
     found = journal.unfinished(tmp_path, URL)
     assert [record.keeps_lease for record in found] == ([True] if kept else [])
     for record in found:
-        assert record.doubts == ()
+        assert record.unknown == ()
         journal.released(record)
     assert journal.unfinished(tmp_path, URL) == ()
 
@@ -157,12 +158,12 @@ def test_a_process_is_alive_until_it_dies(tmp_path):
     assert journal.read(path).state == "interrupted"
 
 
-def test_tidying_keeps_the_newest_and_all_that_is_in_doubt(tmp_path):
-    doubt = over(tmp_path, "0-doubt")
+def test_tidying_keeps_the_newest_and_all_that_is_unknown(tmp_path):
+    unknown = over(tmp_path, "0-unknown")
     old = [over(tmp_path, f"1-{n}", ended=("done",), close=True) for n in range(4)]
     os.utime(old[-1], (0, 0))
     assert journal.tidy(tmp_path, keep=2) == 3
-    assert [r.path for r in journal.records(tmp_path)] == [doubt, old[2]]
+    assert [r.path for r in journal.records(tmp_path)] == [unknown, old[2]]
 
 
 def test_a_run_that_never_began_leaves_no_trace(tmp_path):
