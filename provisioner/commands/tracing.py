@@ -44,8 +44,8 @@ def spans() -> Iterator[Listener]:
     except ImportError:
         output.warn(
             "an OpenTelemetry exporter is configured, and OpenTelemetry is not installed",
-            "install provisioner with its extra `otel`: `uv sync --locked --extra otel` in its clone; "
-            "or set OTEL_TRACES_EXPORTER=none",
+            "install provisioner with its extra `otel`: `uv sync --locked --extra otel` in its "
+            "clone; or set OTEL_TRACES_EXPORTER=none",
         )
         yield lambda _: None
         return

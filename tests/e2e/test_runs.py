@@ -96,7 +96,7 @@ def test_who_applies_is_shown_and_can_be_broken(acme, new_work):
     shown, broken = said
     assert shown["by"] == "Portal Admin"
     assert shown["stale"] is False
-    assert f"taken away: run {shown['run']} on {shown['host']}" in broken
+    assert f"removed: run {shown['run']} on {shown['host']}" in broken
     assert (
         other.run("lease", "show", "--env", "served", status=0).out
         == "nobody is applying to this org\n"
