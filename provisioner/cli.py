@@ -322,6 +322,11 @@ def _org(parser: argparse.ArgumentParser) -> None:
     )
     show = _command(commands, "show", "print how to log in to the local org")
     option_groups.formats(show, "text", "json")
+    mail = _command(commands, "mail", "print the e-mails that the local org would have sent")
+    mail.add_argument(
+        "--to", metavar="ADDRESS", help="only those to this address (default: to everybody)"
+    )
+    option_groups.formats(mail, "text", "json")
     _command(commands, "reset", "start over with a new local org")
     coverage = _command(commands, "coverage", "print what the local org serves, by its code")
     option_groups.formats(coverage, "text", "json")

@@ -74,7 +74,7 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
         if options.auto_approve:
             running.clean_up(unfinished, org)
         output.write_reports(shown, options.report)
-        _urls(planned)
+        _urls(planned, loaded)
         return canaries.check(watched, loaded, org)
     if not options.auto_approve and (asked := _ask(planned)) is not None:
         return asked
@@ -132,7 +132,7 @@ def _carry_out(
     identity = reporting.identity(planned, org)
     reporting.write(options, shown, ran, identity=identity, api_calls=made, in_sync=in_sync)
     if again is not None and in_sync:
-        _urls(again)
+        _urls(again, loaded)
     return status
 
 
@@ -203,8 +203,10 @@ _NO_LEASE = (
 )
 
 
-def _urls(planned: Planned) -> None:
+def _urls(planned: Planned, loaded: Loaded) -> None:
     from provisioner import workflow
+    from provisioner.commands.local_org import say_where
 
     for name, url in workflow.login_urls(planned):
         sys.stdout.write(f"Log in to {name}: {url}\n")
+    say_where(loaded)

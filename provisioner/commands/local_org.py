@@ -1,4 +1,4 @@
-"""`org serve`, `show`, `reset`: the local org for other clients."""
+"""`org serve`, `show`, `mail`, `reset`: the local org for other clients and for people."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from provisioner.commands import output
 from provisioner.commands.online import home
 from provisioner.emulator import control
 from provisioner.emulator.local import LocalOrg, LocalOrgError
+from provisioner.environment import Local
+from provisioner.loader import Loaded
+from provisioner.render.words import visible, visible_lines
 from provisioner.status import DONE, WRONG
 
 _SHORTEST_TOKEN = 16  # characters
+_RULE = "-" * 72
 
 
 def org(options: Namespace) -> int:
@@ -38,6 +42,8 @@ def _run(local: LocalOrg, options: Namespace) -> int:
             return _serve(local, options)
         case "show":
             return _show(local, options.format)
+        case "mail":
+            return _mail(local, options)
         case "coverage":
             return _coverage(local, options.format)
         case _:
@@ -130,6 +136,37 @@ def _coverage(local: LocalOrg, format_: str) -> int:
     text = coverage.as_json(found) if format_ == "json" else coverage.as_text(found)
     sys.stdout.write(text.rstrip() + "\n")
     return DONE
+
+
+def _mail(local: LocalOrg, options: Namespace) -> int:
+    """Print the outbox, the newest e-mail last."""
+    outbox = [
+        mail
+        for mail in local.open().outbox()
+        if options.to is None or mail.recipient.casefold() == options.to.strip().casefold()
+    ]
+    if options.format == "json":
+        sys.stdout.write(json.dumps([asdict(mail) for mail in outbox], indent=2) + "\n")
+        return DONE
+    if not outbox:
+        to = "" if options.to is None else f" to {visible(options.to)}"
+        output.talk(f"the local org in `{local.folder}` has no e-mail{to}")
+        return DONE
+    for mail in outbox:
+        head = {"To": mail.recipient, "Date": mail.sent, "Subject": mail.subject}
+        sys.stdout.writelines(f"{name}: {visible(text)}\n" for name, text in head.items())
+        sys.stdout.write(f"\n{visible_lines(mail.body).rstrip()}\n\n{_RULE}\n")
+    output.talk("these e-mails were not sent; temporary passwords in them are valid in this org")
+    return DONE
+
+
+def say_where(loaded: Loaded) -> None:
+    """Say how to open the login page of the embedded org, and how to read its e-mail."""
+    if isinstance(loaded.environment.login, Local):
+        output.talk(
+            "To open the login page, run `provisioner org serve`. To read the local org's e-mails, "
+            "run `provisioner org mail`."
+        )
 
 
 def _show(local: LocalOrg, format_: str) -> int:

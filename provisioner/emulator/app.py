@@ -18,6 +18,7 @@ _SURFACES: Final = (
     "auth", "oauth_pages", "rest", "scim", "bulk1", "metadata", "partner", "staff_login", "setup",
     "portal", "portal_passwords", "portal_registration", "site_login", "site_pages", "token_page",
     "custom_object_page", "deliverability_page", "site_api", "identity_page", "forgot_page",
+    "mail_page",
 )  # fmt: skip
 
 

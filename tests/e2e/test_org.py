@@ -99,6 +99,69 @@ def test_show_prints_how_to_log_in_and_reset_starts_over(work):
         assert file.name == ".gitignore" or file.stat().st_mode & 0o077 == 0, file
 
 
+MAIL_LINES = (
+    "To: jane.doe@acme.example",
+    "Date: 20",
+    "Subject: Your new Acme Customer Portal password",
+)
+
+
+def test_the_first_run_ends_with_the_login_page_and_the_email(work):
+    work.copy_acme()
+    for _ in range(2):  # the second has nothing to apply
+        ran = work.run("apply", "specs/acme", "--env", "local", "--auto-approve", status=0)
+        last = ran.err.strip().splitlines()[-1]
+        assert "`provisioner org serve`" in last
+        assert "`provisioner org mail`" in last
+    shown = work.run("org", "mail", status=0)
+    for line in MAIL_LINES:
+        assert line in shown.out
+    (password,) = re.findall(r"Password: (\S+)", shown.out)
+    assert "temporary passwords in them are valid" in shown.err
+    # It is the one that opens the portal.
+    options = ("--spec", "specs/acme", "--env", "local", "--password-env", "SECRET")
+    ran = work.run("verify", "login", "jane", *options, SECRET=password)
+    assert password not in ran.said
+    assert "the org asks for a new password" in ran.said
+
+
+def test_another_org_is_not_said_to_be_the_local_one(acme):
+    work, _, _ = acme
+    ran = work.run("apply", "specs/acme", "--env", "served", "--auto-approve", status=0)
+    assert "org mail" not in ran.said
+
+
+def test_the_outbox_is_read_while_the_org_is_served(work):
+    assert "has no e-mail\n" in work.run("org", "mail", status=0).err
+    assert work.run("org", "mail", "--format", "json", status=0).json == []
+    work.copy_acme()
+    process, _, _ = serve_with_door(work)
+    try:
+        work.run("apply", "specs/acme", "--env", "local", "--auto-approve", status=0)
+        work.run(*("password", "reset", "jane", "--spec", "specs/acme"), "--auto-approve", status=0)
+        welcome, reset = work.run("org", "mail", "--format", "json", status=0).json
+        assert list(welcome) == ["sent", "recipient", "subject", "body"]
+        assert welcome["subject"] == "Your new Acme Customer Portal password"
+        assert welcome["sent"] <= reset["sent"]
+        assert "Password: " in reset["body"]
+        ours = work.run("org", "mail", "--to", "Jane.Doe@acme.example", status=0)
+        assert ours.out.index(welcome["body"].strip()) < ours.out.index(reset["body"].strip())
+        nobody = work.run("org", "mail", "--to", "joe@acme.example", status=0)
+        assert (nobody.out, "has no e-mail to joe@acme.example" in nobody.err) == ("", True)
+    finally:
+        stop(process)
+
+
+def test_the_login_page_links_to_where_the_email_is(served):
+    _, port = served
+    home = f"http://127.0.0.1:{port}"
+    page = requests.get(f"{home}/", timeout=DEADLINE)
+    (link,) = re.findall(r'href="(/local-org/mail)"', page.text)
+    there = requests.get(f"{home}{link}", timeout=DEADLINE)
+    assert there.ok
+    assert "provisioner org mail" in there.text
+
+
 @pytest.mark.parametrize("spoiled", ["folder", "file"])
 def test_a_folder_that_can_not_hold_the_org_is_named(spoiled, work):
     if spoiled == "folder":
