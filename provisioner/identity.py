@@ -79,14 +79,23 @@ def _index(
 
 
 def _ambiguous(resource: Resource, rung: Rung, candidates: Sequence[Row]) -> Diagnostic:
-    listed = tuple(sorted(f"{row['Id']}  {row.get('Name') or ''}".rstrip() for row in candidates))
+    by_age = sorted(candidates, key=lambda row: (str(row.get("CreatedDate") or ""), row["Id"]))
+    newest = by_age[-1]["Id"]
     return Diagnostic(
         "ambiguous-record",
         f"{len(candidates)} records could be `{resource.address}`, by {rung.name}",
         resource.span(),
-        help="merge them, or give the resource an external id field and name it under `identity:`",
-        notes=listed,
+        help="they may come from a request that was sent twice: check which of them is in use, "
+        f"then merge them in Salesforce or delete the newest, {newest}. An external id field "
+        "under `identity:` prevents this",
+        notes=tuple(map(_described, by_age)),
     )
+
+
+def _described(row: Row) -> str:
+    created = row.get("CreatedDate")
+    text = f"{row['Id']}  {row.get('Name') or ''}".rstrip()
+    return f"{text}  created {created}" if created else text
 
 
 def _claimed(resource: Resource, row: Row, other: Address) -> Diagnostic:

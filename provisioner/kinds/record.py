@@ -43,8 +43,9 @@ class Reference:
     key: str
 
 
-# Read along with every record, so that drift can say by whom and since when.
-_WHO = ("LastModifiedDate", "LastModifiedBy.Name", "LastModifiedBy.Username")
+# Read along with every record, so that drift can say by whom and since when, and two records of
+# one key can be told apart.
+_WHO = ("CreatedDate", "LastModifiedDate", "LastModifiedBy.Name", "LastModifiedBy.Username")
 _OURS = frozenset({"was", "remove", "on_create"})
 
 
