@@ -124,6 +124,13 @@ def _carry_out(
         help_ = error.remedy if is_limit else _NO_LEASE
         output.say(f"the lease on the org cannot be taken: {error}", help_)
         return REFUSED
+    except OSError as error:
+        reason = f"{error.strerror}: `{error.filename}`" if error.filename else error.strerror
+        output.say(
+            f"the journal cannot be written: {reason}",
+            "nothing was written to the org; free the disk or repair the folder, and apply again",
+        )
+        return WRONG
     output.talk("")
     made = org.api_calls - before
     _say_quietly([text.applied(ran.counts), Line(f"API calls made: {made}.")])

@@ -135,7 +135,7 @@ def test_a_second_wish_to_stop_ends_at_once(acme):
             asked.wait(0.1)
         process.send_signal(signal.SIGINT)
         for line in process.stderr:
-            if "finished first" in line:
+            if "finishing what was sent" in line:
                 break
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=DEADLINE)
