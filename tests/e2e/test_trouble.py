@@ -51,7 +51,7 @@ def test_a_full_disk_ends_the_run_with_its_outcome_and_the_next_run_completes_it
 
 
 def test_a_disk_that_takes_no_journal_is_reported_before_anything_is_written(acme):
-    work, org, watched = acme
+    work, org, _ = acme
     work.home.mkdir(parents=True, exist_ok=True)
     (work.home / "journal").write_text("a file where the folder belongs", "utf-8")
     ended = work.run(*APPLY, status=1)
