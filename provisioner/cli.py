@@ -119,8 +119,8 @@ def _plan(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="environments/NAME.yaml of the spec (default: local); more than one are planned "
-        "side by side",
+        help="environments/NAME.yaml of the spec (default: local); must be given if the spec has "
+        "other environments only; repeat it to plan several side by side",
     )
     option_groups.parts(parser)
     option_groups.formats(parser, *REPORTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -216,17 +217,25 @@ def _environment(
     *,
     secrets: bool,
 ) -> Environment | None:
-    """The environment of that name; `None` when it, or its file, is not good enough to go on.
+    """The environment of that name; `None` if it has problems.
 
-    Without a name it is the local org, with the variables of `environments/local.yaml` if
-    the spec has that file.
+    The default name is `local`, which is the local org if the spec has no environments at all.
+    Raises NoSpecError if the spec has others only.
     """
     path = folder / "environments" / f"{name or DEFAULT_ENVIRONMENT}.yaml"
     if not path.is_file():
-        if name is None:
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        if not known and name in (None, DEFAULT_ENVIRONMENT):
             return Environment(DEFAULT_ENVIRONMENT, Local())
-        known = ", ".join(f"`{p.stem}`" for p in sorted(path.parent.glob("*.yaml"))) or "none"
-        raise NoSpecError(f"there is no environment `{name}`", f"environments of {folder}: {known}")
+        if name is None:
+            raise NoSpecError(
+                f"`{folder}` has no environment `{DEFAULT_ENVIRONMENT}`, so one must be named",
+                f"add {' or '.join(f'`--env {shlex.quote(k)}`' for k in known)}",
+            )
+        listed = ", ".join(f"`{k}`" for k in known) or "none"
+        raise NoSpecError(
+            f"there is no environment `{name}`", f"environments of {folder}: {listed}"
+        )
     document = _document(path, texts, problems)
     if document is None:
         return None

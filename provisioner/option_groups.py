@@ -28,7 +28,10 @@ def folder(parser: ArgumentParser) -> None:
 def environment(parser: ArgumentParser) -> None:
     """The environment of the spec."""
     parser.add_argument(
-        "--env", metavar="NAME", help="environments/NAME.yaml of the spec (default: local)"
+        "--env",
+        metavar="NAME",
+        help="environments/NAME.yaml of the spec (default: local); must be given if the spec has "
+        "other environments only",
     )
 
 
@@ -97,7 +100,9 @@ def valid_for(parser: ArgumentParser) -> None:
 def no_email(parser: ArgumentParser) -> None:
     """Whether mails are held back."""
     parser.add_argument(
-        "--no-email", action="store_true", help="hold back what sends mail: it stays due"
+        "--no-email",
+        action="store_true",
+        help="send no email in this run: it is sent by the next apply without this option",
     )
 
 

@@ -82,12 +82,13 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     shown = output.document("plan", made, loaded, options.format, options.report, more)
     if made.errors:
         return WRONG
-    if options.out and not saving.save(options.out, shown, loaded, options.valid_for):
+    saving_as = options.out, shown, loaded, options.valid_for
+    if options.out and not saving.save(*saving_as, refused=bool(refused)):
         return WRONG
     if guarding.say(refused, loaded):
         return REFUSED
     guarding.say_approvals(planned, loaded)
-    guarding.remind(planned, loaded)
+    guarding.remind(planned, loaded, options)
     return CHANGES if options.detailed_exitcode and made else DONE
 
 

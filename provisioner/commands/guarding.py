@@ -39,10 +39,12 @@ def right_org(planned: Planned, loaded: Loaded, options: Namespace) -> bool:
     return False
 
 
-def remind(planned: Planned, loaded: Loaded) -> None:
-    """Say how an environment that names no org is pinned to the one it has just met."""
+def remind(planned: Planned, loaded: Loaded, options: Namespace | None = None) -> None:
+    """Say how an environment that names no org is pinned to this one, unless it just was."""
     environment, org = loaded.environment, planned.plan.org
-    if environment.org_id is None and not isinstance(environment.login, Local):
+    if (options and options.pin) or isinstance(environment.login, Local):
+        return
+    if environment.org_id is None:
         output.talk(
             f"`{environment.name}` names no org, so any would do: `--pin` writes `id: {org.id}` "
             f"({org.name}) into environments/{environment.name}.yaml"

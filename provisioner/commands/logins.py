@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner import loader
 from provisioner.canaries import Canary, objects_of
-from provisioner.commands import output
+from provisioner.commands import output, suggestions
 from provisioner.commands.online import online
 from provisioner.diagnostics import DiagnosticError
 from provisioner.environment import Local
@@ -116,7 +116,7 @@ def _explain(options: Namespace, loaded: Loaded, org: Org) -> int:
         output.say(f"the org has no portal `{options.portal}`", f"portals there: {known}")
         return WRONG
     found = trace(facts, options.error)
-    view = views.explained(found, _places(found, loaded))
+    view = suggestions.view(views.explained(found, _places(found, loaded)))
     match options.format:
         case "json":
             sys.stdout.write(json.dumps(view, indent=2, ensure_ascii=False) + "\n")
@@ -287,7 +287,8 @@ def _login(
         last = (f for f in found.findings if refused and f.cause is Cause.HISTORY)
         told = found.causes or tuple(last)
         view["explanation"] = [views.cause(f, places.get(f.cause), found) for f in told]
-    return view
+    completed: dict[str, Any] = suggestions.view(view)
+    return completed
 
 
 # ---------------------------------------------------------------- password reset

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.bounds import RuleError, with_rules
-from provisioner.commands import observing, output
+from provisioner.commands import observing, output, suggestions
 from provisioner.events import OrgOpened
 from provisioner.loader import Loaded, find, load
 from provisioner.selection import Selection
@@ -43,6 +43,7 @@ def online(
     `rules` are those of `--policy`, which go before the environment's. Without `passwords`
     those that the spec gives to users are not looked for.
     """
+    suggestions.about(spec, environment)
     loaded = load(find(spec), environment, secrets=True, passwords=passwords)
     output.problems(loaded.problems, loaded, sys.stderr)
     if output.errors(loaded.problems):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from provisioner.collector import held
-from provisioner.commands import observing
+from provisioner.commands import observing, suggestions
 from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.events import Message
 from provisioner.formats import ENDINGS
@@ -32,6 +33,7 @@ def view(
     from provisioner.render import view as views
 
     environment = loaded.environment.name
+    plan = replace(plan, problems=suggestions.diagnostics(plan.problems))
     shown = views.plan(plan, spec=str(loaded.folder), environment=environment, report=report)
     if more:
         shown |= {name: value for name, value in more.items() if name != "steps"}
@@ -62,7 +64,8 @@ def document(
         print_report(shown, format_)
         return shown
     if plan.steps or not plan.errors:
-        write(text.drift(shown) if report == "drift" else text.plan(shown), sys.stdout)
+        lines = text.drift(shown) if report == "drift" else text.plan(shown)
+        write(suggestions.lines(lines), sys.stdout)
     if plan.problems:
         sys.stdout.write("\n")
     problems(plan.problems, loaded, sys.stderr)
@@ -92,7 +95,7 @@ def _pieces(shown: Mapping[str, Any], format_: Any) -> Iterator[str]:
 def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> None:
     """Print problems with their lines, after all that was answered so far."""
     sys.stdout.flush()
-    found = tuple(found)
+    found = suggestions.diagnostics(found)
     if stream is sys.stderr:
         for one in found:
             at = (one.span.file, one.span.line, one.span.column) if one.span else ()
@@ -112,6 +115,7 @@ def say(message: str, remedy: str | None = None, *, details: Iterable[str] = ())
     """Say what is wrong, one detail a line, and what to do about it."""
     sys.stdout.flush()
     details = tuple(details)
+    remedy = suggestions.complete(remedy) if remedy else None
     observing.emit(Message("error", "\n".join([message, *details]), remedy))
     lines = [Line(("error", "bold red"), f": {message}")]
     lines += [Line(f"  - {detail}") for detail in details]
@@ -122,6 +126,7 @@ def say(message: str, remedy: str | None = None, *, details: Iterable[str] = ())
 
 def warn(message: str, remedy: str | None = None) -> None:
     """Say what is amiss and stops nothing."""
+    remedy = suggestions.complete(remedy) if remedy else None
     observing.emit(Message("warning", message, remedy))
     lines = [Line(("warning", "bold yellow"), f": {message}")]
     tell([*lines, Line(f"  = help: {remedy}")] if remedy else lines)
@@ -135,6 +140,7 @@ def say_org(error: OrgError) -> None:
 def talk(text: str) -> None:
     """Say how things go."""
     sys.stdout.flush()
+    text = suggestions.complete(text)
     if text:
         observing.emit(Message("info", text))
     if not observing.as_json_lines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
@@ -32,8 +33,13 @@ def save(
     view: Mapping[str, Any],
     loaded: Loaded,
     valid_for: timedelta,
+    *,
+    refused: bool = False,
 ) -> bool:
-    """Write a plan for `apply FILE`; False, when that is not possible and was said."""
+    """Write a plan for `apply FILE`. Returns False if that failed, which is then reported.
+
+    `refused` says that the policy does not allow the plan to be applied as it is.
+    """
     from provisioner import saved
 
     sealed = saved.seal(
@@ -51,7 +57,9 @@ def save(
         output.say(f"the plan can not be saved to `{file}`: {error.strerror}")
         return False
     until = sealed["saved"]["expires_at"]
-    output.talk(f"saved to {file}, good until {until}: apply it with `provisioner apply {file}`")
+    command = f"provisioner apply {shlex.quote(file)}"
+    what = "the policy does not allow it to be applied" if refused else f"apply it with `{command}`"
+    output.talk(f"saved to {file}, good until {until}: {what}")
     return True
 
 

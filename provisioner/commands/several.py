@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provisioner.commands import guarding, output
+from provisioner.commands import guarding, output, suggestions
 from provisioner.commands.online import online
 from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
@@ -98,7 +98,8 @@ class _Made:
 
         for view in whole["plans"]:
             write([Line((f"{view['environment']}:", "bold"))], sys.stdout)
-            write(text.plan(view), sys.stdout)
+            suggestions.about(self._options.spec, view["environment"])
+            write(suggestions.lines(text.plan(view)), sys.stdout)
             sys.stdout.write("\n")
         write(several.text(whole), sys.stdout)
 

@@ -29,13 +29,14 @@ def held_back(desired: DesiredState, live: LiveState) -> Diagnostic | None:
     if not people:
         return None
     count = len(people)
+    it = "it" if count == 1 else "them"
     sent = "1 e-mail is" if count == 1 else f"{count} e-mails are"
     whom = f"`{people[0].address}`" + (f" and {count - 1} more" if count > 1 else "")
     return Diagnostic(
         "no-email",
         f"{sent} held back by `--no-email`: {whom} gets no password yet",
         people[0].spans[_HELD],
-        help="apply without `--no-email`, or `provisioner password reset USER`, when it is time",
+        help=f"to send {it}, apply again without `--no-email`",
         severity=Severity.WARNING,
     )
 
