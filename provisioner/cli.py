@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from provisioner import option_groups, option_values
 from provisioner.formats import GRAPHS, REPORTS, SHELLS
+from provisioner.render import encoding
 from provisioner.status import DONE, WRONG
 
 _EPILOG = """\
@@ -54,6 +55,7 @@ class _Version(argparse.Action):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its status."""
+    encoding.prepare(sys.stdout, sys.stderr)
     parser = _parser()
     if "_ARGCOMPLETE" in os.environ:
         from provisioner.completion import complete

@@ -31,7 +31,9 @@ def adopt(plan: Plan, loaded: Loaded, file: str) -> bool:
     for remark in made.remarks:
         output.talk(f"look at {remark}")
     if file == "-":
-        sys.stdout.write(patch)
+        # A patch is applied to the bytes of the files.
+        sys.stdout.flush()
+        sys.stdout.buffer.write(patch.encode())
         return True
     try:
         Path(file).write_bytes(patch.encode())

@@ -56,5 +56,5 @@ def _print(shown: Graph, format_: str, name: str) -> int:
             text = drawing.picture(shown, name)
         case _:
             text = graph.dot(shown, name)
-    sys.stdout.write(text)
+    output.write_document([text], format_)
     return DONE

@@ -20,6 +20,7 @@ from provisioner.environment import Local
 from provisioner.loader import Loaded
 from provisioner.logins.causes import Cause
 from provisioner.logins.places import place, user_called
+from provisioner.render import encoding
 from provisioner.render import logins as views
 from provisioner.render.lines import Line, write
 from provisioner.resource import Address, Secret, Spec
@@ -95,11 +96,20 @@ def _print_urls(found: Sequence[dict[str, Any]], *, qr: bool) -> None:
         if not one["active"]:
             output.talk(f"`{one['name']}` is not active: nobody can log in there")
         if qr:
-            import segno
+            _print_qr(one["url"])
 
-            sys.stdout.write("\n")
-            segno.make(one["url"], error="m").terminal(compact=True)
-            sys.stdout.write("\n")
+
+def _print_qr(url: str) -> None:
+    import segno
+
+    code = segno.make(url, error="m")
+    sys.stdout.write("\n")
+    if encoding.is_unicode(sys.stdout):
+        code.terminal(compact=True)
+    else:
+        for row in code.matrix_iter(border=4):
+            sys.stdout.write("".join("##" if dark else "  " for dark in row) + "\n")
+    sys.stdout.write("\n")
 
 
 # ---------------------------------------------------------------- explain
@@ -119,7 +129,8 @@ def _explain(options: Namespace, loaded: Loaded, org: Org) -> int:
     view = suggestions.view(views.explained(found, _places(found, loaded)))
     match options.format:
         case "json":
-            sys.stdout.write(json.dumps(view, indent=2, ensure_ascii=False) + "\n")
+            text = json.dumps(view, indent=2, ensure_ascii=False) + "\n"
+            output.write_document([text], "json")
         case "markdown":
             sys.stdout.write(views.explained_markdown(view))
         case _:
@@ -199,7 +210,8 @@ def show_logins(logins: Sequence[dict[str, Any]], format_: str) -> int:
     ok = all(login["ok"] for login in logins)
     if format_ == "json":
         view = {"report": "verify", "ok": ok, "logins": list(logins)}
-        sys.stdout.write(json.dumps(view, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(view, indent=2, ensure_ascii=False) + "\n"
+        output.write_document([text], "json")
     else:
         write(views.verified_text(logins), sys.stdout)
     return DONE if ok else PARTLY

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from provisioner.events import CommandEnded, CommandStarted, Event, Heartbeat, Listener, as_json
+from provisioner.render import encoding
 from provisioner.version import version
 
 _BEAT = 30.0
@@ -110,7 +111,7 @@ def _lines(stream: TextIO) -> Listener:
             return
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_json(event)}
         try:
-            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            stream.write(json.dumps(line, ensure_ascii=not encoding.is_unicode(stream)) + "\n")
             stream.flush()
         except OSError as error:
             # A disk that is full, or a reader that is gone, stops the log and no apply.

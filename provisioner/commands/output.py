@@ -14,7 +14,7 @@ from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.events import Message
 from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
-from provisioner.render import diagnostics
+from provisioner.render import diagnostics, encoding
 from provisioner.render.lines import Line, write
 from provisioner.version import version
 
@@ -74,7 +74,12 @@ def document(
 
 def print_report(shown: Mapping[str, Any], format_: Any) -> None:
     """Print a report in a format that is not text."""
-    sys.stdout.writelines(_pieces(shown, format_))
+    write_document(_pieces(shown, format_), format_)
+
+
+def write_document(pieces: Iterable[str], format_: str) -> None:
+    """Print a document of a format as it is, whatever the encoding of stdout."""
+    sys.stdout.writelines(encoding.exact(pieces, format_, sys.stdout))
 
 
 def write_reports(shown: Mapping[str, Any], files: Iterable[str]) -> None:

@@ -86,7 +86,8 @@ class _Made:
         if self._options.format == "text":
             self._say(whole)
         else:
-            sys.stdout.write(_rendered(whole, self._options.format))
+            format_ = self._options.format
+            output.write_document([_rendered(whole, format_)], format_)
         for loaded, plan, refused, _ in self._found:
             output.problems(plan.problems, loaded, sys.stderr)
             guarding.say(refused, loaded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from provisioner.render.words import visible
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _HANGING = 4
 _NARROWEST = 20
+_ENDLESS = 1_000_000
+_HEIGHT = 25
 Part = str | tuple[str, str]
 
 
@@ -35,23 +37,53 @@ class Line:
 
 
 def write(lines: Iterable[Line], stream: TextIO) -> None:
-    """Print the lines, with colours on a terminal and without anywhere else.
+    """Print the lines: in colour if `has_colour`, and to the width of a terminal.
 
-    `NO_COLOR` and `TERM=dumb` are respected (rich does). Nothing is cut or wrapped in a
-    pipe, so that every line can be searched.
+    Nothing is cut or wrapped in a pipe, so that every line can be searched.
     """
-    if not stream.isatty():
+    terminal, colour = stream.isatty(), has_colour(stream)
+    if not (terminal or colour):
         stream.writelines(f"{line}\n" for line in lines)
         stream.flush()
         return
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False, width=_width(stream))
+    console = Console(
+        file=stream,
+        highlight=False,
+        width=_width(stream) if terminal else _ENDLESS,
+        height=_HEIGHT,  # without it, rich takes no width where `TERM=dumb`
+        color_system=_depth() if colour else None,
+        force_terminal=colour,
+        no_color=not colour,
+        legacy_windows=False,
+    )
     for line in lines:
         text = Text.assemble(*line.parts)
         for part in _wrapped(text, console) if text.cell_len > console.width else (text,):
             console.print(part, markup=False, soft_wrap=True)
+    stream.flush()
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether to print colours, as the Python standard library decides it.
+
+    `NO_COLOR` (no-color.org) goes before `FORCE_COLOR` (force-color.org), and that before
+    `TERM=dumb`; each counts if it is not empty. Otherwise a terminal has colours.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def _depth() -> Literal["standard", "256", "truecolor"]:
+    """How many colours the terminal has, by its name."""
+    if os.environ.get("COLORTERM", "").casefold() in ("truecolor", "24bit"):
+        return "truecolor"
+    return "256" if "256color" in os.environ.get("TERM", "") else "standard"
 
 
 def _wrapped(text: Text, console: Console) -> Iterator[Text]:
