@@ -8,8 +8,8 @@ carries the same values.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -36,7 +36,9 @@ class Span(NamedTuple):
 class Diagnostic:
     """One problem: what is wrong (`message`), where (`span`), what to do (`help`).
 
-    `secret` says that what stands there is not to be shown.
+    `secret` says that what stands there is not to be shown. Problems of one `code` and `cause` are
+    one problem in several places, also if their messages differ: see `by_cause`, which collects
+    the other places in `also`.
     """
 
     code: str
@@ -46,6 +48,13 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
     secret: bool = False
+    cause: str | None = None
+    also: tuple[Span, ...] = ()
+
+    @property
+    def places(self) -> tuple[Span, ...]:
+        """Every place that has the problem, the first one first."""
+        return (self.span, *self.also) if self.span else self.also
 
 
 class DiagnosticError(Exception):
@@ -59,6 +68,25 @@ class DiagnosticError(Exception):
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Each problem once, by file and position; those without a place come last."""
     return tuple(sorted(dict.fromkeys(diagnostics), key=_place))
+
+
+def by_cause(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """One problem for each cause, at its first place, by file and position.
+
+    Problems without a `cause` have the same one if they say the same.
+    """
+    causes: dict[Hashable, list[Diagnostic]] = {}
+    for one in sorted(diagnostics, key=lambda one: _place(one)[:4]):
+        said = (one.message, one.help, one.notes) if one.cause is None else one.cause
+        causes.setdefault((one.code, one.severity, one.secret, said), []).append(one)
+    return tuple(_merged(same) for same in causes.values())
+
+
+def _merged(same: Sequence[Diagnostic]) -> Diagnostic:
+    first = same[0]
+    places = dict.fromkeys(place for one in same for place in one.places)
+    also = tuple(sorted(place for place in places if place != first.span))
+    return first if also == first.also else replace(first, also=also)
 
 
 def _place(diagnostic: Diagnostic) -> tuple[bool, str, int, int, str]:

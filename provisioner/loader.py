@@ -16,7 +16,7 @@ from provisioner import canaries as watched_users
 from provisioner import environment as environments
 from provisioner import ignores, roster, rosters, schema, source, spec
 from provisioner.collector import held
-from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span, in_order
+from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span, by_cause
 from provisioner.environment import Environment, Local
 from provisioner.ignores import Ignore
 from provisioner.resource import Secret, Spec
@@ -94,7 +94,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
     if found is None:
         # Without its variables no template of the spec can be filled.
         found = Environment(environment or DEFAULT_ENVIRONMENT, Local())
-        return Loaded(folder, found, problems=in_order(problems), texts=texts)
+        return Loaded(folder, found, problems=by_cause(problems), texts=texts)
     filled = [_filled(d, found.vars, problems) for d in documents]
     known = schemas()
     validator = schema.Validator(known, "spec.schema.json")
@@ -122,7 +122,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
         found,
         specs,
         declared.identity,
-        in_order(problems),
+        by_cause(problems),
         rows.texts,
         canaries=watched,
         ignores=ignored,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from provisioner import batches, guards
-from provisioner.diagnostics import DiagnosticError, Severity
+from provisioner.diagnostics import DiagnosticError, Severity, by_cause
 from provisioner.diff import Action, Change, diff
 from provisioner.guards.logins import logins
 from provisioner.guards.situation import Situation
@@ -81,12 +81,11 @@ def make_plan(
         )
         for change, needs in ordered
     )
-    problems = sorted(problems, key=lambda d: (d.span is None, d.span))
     known = tuple(Known(a, str(r.id or ""), reading.rungs[a]) for a, r in reading.live.items())
     managed = len(chosen.selected if chosen else reading.desired)
     left_out = tuple(sorted(chosen.left_out.items())) if chosen else ()
     writes = batches.estimate(steps)
-    return Plan(org, steps, tuple(problems), used, known, managed, 0, left_out, writes, ignored)
+    return Plan(org, steps, by_cause(problems), used, known, managed, 0, left_out, writes, ignored)
 
 
 def declared_order(

@@ -24,8 +24,8 @@ PARTS = ("account", "contact", "user")
 _IMPLIED: Mapping[str, str] = {"contact": "account", "user": "contact"}
 """The reference that a part has to the one before it, unless it gives its own."""
 
-_SHOWN = 100
-"""So many problems of one roster are told; a wrong column has one in every row."""
+_SHOWN = 5_000
+"""So many problems of one roster are kept; a wrong column has one in every row."""
 
 _KEY = re.compile(r"\S(.*\S)?")
 _SCALARS = (str, int, float, bool, type(None))
@@ -150,7 +150,7 @@ class _Filling:
         if self._untold:
             what = f"{self._untold} more problems are not shown"
             self._problems.append(
-                Diagnostic("more-problems", what, self._roster.at("file"), help="mend these first")
+                Diagnostic("more-problems", what, self._roster.at("file"), help="fix these first")
             )
         return Filled(tuple(self._specs), tuple(self._problems))
 
@@ -353,7 +353,11 @@ class _Filling:
 
     def _at_leaf(self, code: str, what: str, leaf: Leaf, number: int, at: Path) -> Diagnostic:
         span = self._cell(number, leaf.columns[0] if leaf.columns else None)
-        return Diagnostic(code, what, span, notes=(self._template_at(at),))
+        return Diagnostic(code, what, span, notes=(self._template_at(at),), cause=self._cause(at))
+
+    def _cause(self, at: Path) -> str:
+        """The same for every row: that one template gives a wrong value."""
+        return f"{self._roster.document.file} {self._roster.name} {at}"
 
     def _template_at(self, at: Path) -> str:
         return f"by the template at {self._roster.at(*at)}"
@@ -412,8 +416,9 @@ class _Filling:
         if problem.code == "wrong-type":
             column = self._header[part.columns[path]] if path in part.columns else None
             help_ = type_help(problem.message, given[path], column)
-        notes = (*problem.notes, self._template_at((part.kind, *path)))
-        return replace(problem, help=help_, notes=notes)
+        at = (part.kind, *path)
+        notes = (*problem.notes, self._template_at(at))
+        return replace(problem, help=help_, notes=notes, cause=self._cause(at))
 
 
 def _any(_: Any) -> bool:

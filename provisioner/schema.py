@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from provisioner.diagnostics import Diagnostic, Span, closest, did_you_mean, in_order
@@ -78,7 +79,9 @@ def _explain(document: Readable, error: ValidationError) -> Iterator[Diagnostic]
             for name in rule:
                 if name not in instance:
                     what = f"{_name(path)} has no `{name}`"
-                    yield _violation("missing-field", what, _key(document, path), schema)
+                    missing = _violation("missing-field", what, _key(document, path), schema)
+                    # However the resources are called that lack the field.
+                    yield replace(missing, cause=f"{path[:-1]} {name}")
         case "anyOf":
             yield from _alternatives(document, path, error, schema)
         case "not":

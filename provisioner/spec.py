@@ -217,6 +217,7 @@ def _unidentified(spec: Spec, identity: Mapping[str, str]) -> Iterator[Diagnosti
         f"nothing says which record `{spec.address}` is",
         spec.span,
         help=f"give it {ways}" + ("" if external else ", or an external id named in `identity`"),
+        cause=spec.address.kind,
     )
 
 

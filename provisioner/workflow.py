@@ -10,6 +10,7 @@ from provisioner import drift as drifting
 from provisioner import executor
 from provisioner.call import CountActive, Me, Query, ReadMembership
 from provisioner.collector import held
+from provisioner.diagnostics import by_cause
 from provisioner.drift import Drift
 from provisioner.executor import Conduct
 from provisioner.explaining import login_page
@@ -44,7 +45,7 @@ def resources(loaded: Loaded) -> tuple[Resource, ...]:
 
 @held()
 def plan(loaded: Loaded, org: Org) -> Planned:
-    """Read the org and compare. Raises OrgError."""
+    """Read the org and compare; the plan has the problems of the spec too. Raises OrgError."""
     before = org.api_calls
     reading = read(resources(loaded), loaded.identity, org)
 
@@ -53,9 +54,10 @@ def plan(loaded: Loaded, org: Org) -> Planned:
         return {profile: counts.get(profile, 0) for profile in profiles}
 
     made = make_plan(reading, org.instance_url, count, loaded.selection, loaded.ignores)
-    made = replace(made, reads=org.api_calls - before)
+    problems = [*loaded.problems, *made.problems]
     if loaded.no_email and (held := held_back(reading.desired, reading.live)):
-        made = replace(made, problems=(*made.problems, held))
+        problems.append(held)
+    made = replace(made, reads=org.api_calls - before, problems=by_cause(problems))
     return Planned(made, reading)
 
 

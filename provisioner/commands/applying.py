@@ -47,6 +47,7 @@ def apply(options: Namespace) -> int:
         lambda loaded, org: _apply(options, loaded, org, saved),
         selection,
         options.policy,
+        plans=True,
     )
 
 

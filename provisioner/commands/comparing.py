@@ -67,6 +67,7 @@ def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) ->
         lambda loaded, org: use(options, loaded, org),
         selection,
         options.policy,
+        plans=True,
     )
 
 

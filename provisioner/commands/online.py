@@ -37,16 +37,20 @@ def online(
     rules: Iterable[str] = (),
     *,
     passwords: bool = True,
+    plans: bool = False,
 ) -> int:
     """Load the spec, log in to its org, and use both; the status of whatever went wrong.
 
     `rules` are those of `--policy`, which go before the environment's. Without `passwords`
-    those that the spec gives to users are not looked for.
+    those that the spec gives to users are not looked for. With `plans`, `use` makes a plan, which
+    has the warnings of the spec among its problems; otherwise they are shown here.
     """
     suggestions.about(spec, environment)
     loaded = load(find(spec), environment, secrets=True, passwords=passwords)
-    output.problems(loaded.problems, loaded, sys.stderr)
-    if output.errors(loaded.problems):
+    wrong = output.errors(loaded.problems)
+    if wrong or not plans:
+        output.problems(loaded.problems, loaded, sys.stderr)
+    if wrong:
         # A login that can not even be tried is an org that can not be reached.
         codes = {d.code for d in loaded.problems}
         return NO_ORG if codes == {"missing-secret"} else WRONG

@@ -54,7 +54,8 @@ class _Made:
         before = len(self._found)
         options = self._options
         selection = Selection(tuple(options.target), tuple(options.exclude))
-        status = online(options.spec, environment, self._plan, selection, options.policy)
+        rules = options.policy
+        status = online(options.spec, environment, self._plan, selection, rules, plans=True)
         self.unread |= len(self._found) == before
         return status
 

@@ -94,6 +94,7 @@ def unneeded_former_names(situation: Situation) -> Iterator[Diagnostic]:
             f"`was: {wanted.was}` is no longer needed: this org has `{address}` under its new name",
             wanted.span("was" if isinstance(kind, RecordKind) else NAME),
             help="remove `was:` once it has been applied in every environment",
+            cause=address.kind,
             severity=Severity.WARNING,
         )
 

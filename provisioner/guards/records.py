@@ -164,6 +164,7 @@ def _bad_value(info: FieldInfo, value: Value, span: Span | None) -> Iterator[Dia
             f"`{info.name}` holds {info.length} characters at most, this has {length}",
             span,
             help="shorten it",
+            cause=info.name,
         )
     elif info.type == "picklist" and info.restricted and info.picklist:
         known = {v.casefold(): v for v in info.picklist}

@@ -72,7 +72,7 @@ def contact_and_account(situation: Situation) -> Iterator[Diagnostic]:
         if not _has_account(situation, contact):
             yield Diagnostic(
                 "contact-without-account",
-                f"the contact of `{user.address}` has no account, which a portal user needs",
+                "the contact has no account, which a portal user needs",
                 _contact_span(situation, user, contact),
                 help="give the contact its `account`",
             )
@@ -80,8 +80,8 @@ def contact_and_account(situation: Situation) -> Iterator[Diagnostic]:
         if owner is not None and owner[1] is None:
             yield Diagnostic(
                 "owner-without-role",
-                f"the account of `{user.address}` is owned by `{owner[0]}`, who has no role: "
-                "Salesforce makes no portal user then",
+                f"`{owner[0]}`, who owns the account, has no role, and Salesforce makes no portal "
+                "user then",
                 _account_span(situation, contact) or user.span("ContactId"),
                 help="give the owner a role in Setup > Users, or set the account's `owner` to a "
                 "user who has one",
@@ -157,8 +157,8 @@ def seats(situation: Situation) -> tuple[tuple[Seats, ...], tuple[Diagnostic, ..
         problems += [
             Diagnostic(
                 "no-seat-left",
-                f"no seat of `{licence.name}` is left for `{user.address}`: "
-                f"{licence.used} of {licence.total} are used, the plan needs {len(users)} more",
+                f"`{licence.name}` has no seat left: {licence.used} of {licence.total} are used, "
+                f"and the plan needs {len(users)} more",
                 user.span("ProfileId"),
                 help="free seats by deactivating users, or buy more",
             )

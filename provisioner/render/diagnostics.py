@@ -12,6 +12,7 @@ from provisioner import text
 from provisioner.diagnostics import Diagnostic, Severity, Span
 from provisioner.render.lines import Line
 from provisioner.render.lines import write as write_lines
+from provisioner.render.words import also_at
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 _FRAME = "bold blue"
@@ -21,6 +22,8 @@ _PIPE_WIDTH = 120
 _NARROWEST = 40
 _CUT = "..."
 _MANY, _FIRST = 50, 20
+_PLACES = 3
+"""The places of one problem that are named; further ones are counted."""
 
 
 def write(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], stream: TextIO) -> None:
@@ -75,7 +78,7 @@ def _few(shown: Sequence[Diagnostic]) -> Iterator[Diagnostic | str]:
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
     """How many problems there are, and in how many files."""
     shown = tuple(diagnostics)
-    files = {d.span.file for d in shown if d.span}
+    files = {span.file for d in shown for span in d.places}
     problems = _count(len(shown), "problem")
     return f"{problems} in {_count(len(files), 'file')}" if files else problems
 
@@ -89,6 +92,8 @@ def problem(found: Diagnostic) -> dict[str, Any]:
         "help": found.help,
         "notes": list(found.notes),
         **place(found.span),
+        "count": max(1, len(found.places)),
+        "also": [place(span) for span in found.also[: _PLACES - 1]],
     }
 
 
@@ -116,6 +121,8 @@ def _one(diagnostic: Diagnostic, line: str | None, width: int) -> Iterator[Line]
             if diagnostic.secret:
                 span, line = _masked(span, line)
             yield from _source(span, line, gutter, width, style)
+    if elsewhere := also_at(problem(diagnostic)):
+        yield Line((f"{gutter} = ", _FRAME), elsewhere)
     for note in diagnostic.notes:
         yield Line((f"{gutter} = ", _FRAME), ("note: ", "bold"), _visible(note))
     if diagnostic.help:

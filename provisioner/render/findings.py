@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.render.words import DRIFTED, SIGNS, author, count, shortened, value
+from provisioner.render.words import DRIFTED, SIGNS, also_at, author, count, shortened, value
 
 _LONGEST = 300
 _PLANNED = {
@@ -55,7 +55,7 @@ class Finding:
     """One remark: `level` is `error`, `warning` or `note`; the place counts from 1, or is None.
 
     `address` is the resource it is about, where it is about one; `key` tells it from every
-    other of the same rule, and is the same in the next run.
+    other of the same rule, and is the same in the next run. `also` are further places.
     """
 
     rule: str
@@ -68,6 +68,7 @@ class Finding:
     column: int | None = None
     end_line: int | None = None
     end_column: int | None = None
+    also: tuple[Mapping[str, Any], ...] = ()
 
 
 def findings(view: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -82,12 +83,14 @@ def findings(view: Mapping[str, Any]) -> tuple[Finding, ...]:
 
 def _problems(view: Mapping[str, Any]) -> Iterator[Finding]:
     for found in view["problems"]:
-        more = [f"note: {note}" for note in found["notes"]]
+        more = [elsewhere] if (elsewhere := also_at(found)) else []
+        more += [f"note: {note}" for note in found["notes"]]
         if found["help"]:
             more.append(f"help: {found['help']}")
         message = "\n".join([found["message"], *more])
         key = f"{found['file']} {found['message']}"
-        yield Finding(found["code"], found["severity"], message, key, **_place(found))
+        also = tuple(_place(place) for place in found["also"])
+        yield Finding(found["code"], found["severity"], message, key, also=also, **_place(found))
 
 
 def _refusals(view: Mapping[str, Any]) -> Iterator[Finding]:

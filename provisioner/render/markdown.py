@@ -23,8 +23,11 @@ _GRAPH_ROOM = 12_000
 _TABLE_ROOM = 2_000
 # So few steps are read without a click.
 _FEW = 3
-_MOST_PROBLEMS = 40
+# Of the whole: the problems leave room for the steps.
+_PROBLEMS_SHARE = 4
+_MOST_ITEMS = 40
 _MOST_REMARKS = 25
+_REMARK = 300
 _LONGEST = 1_000
 _SHORTEST = 160
 
@@ -32,9 +35,10 @@ _SHORTEST = 160
 def markdown(view: Mapping[str, Any], *, title: str, limit: int = LIMIT) -> str:
     """The report, its marker first: the same for the same spec, environment and report.
 
-    It is no longer than `limit`, which must leave room for the problems.
+    It is no longer than `limit`. The problems take no more than a quarter of that, so that there
+    is room for the steps.
     """
-    head = "\n\n".join([_marker(view), *_head(view, title)])
+    head = "\n\n".join([_marker(view), *_head(view, title, limit)])
     if view["report"] == "validate":
         return f"{head}\n"
     steps = view["steps"]
@@ -59,13 +63,13 @@ def _marker(view: Mapping[str, Any]) -> str:
     return f"<!-- provisioner {' '.join(safe)} -->"
 
 
-def _head(view: Mapping[str, Any], title: str) -> Iterator[str]:
+def _head(view: Mapping[str, Any], title: str, limit: int) -> Iterator[str]:
     yield f"## {title}: {prose(headline(view))}"
     yield _about(view)
     yield from _verdict(view)
     if view.get("steps"):
         yield from _counts(view)
-    yield from _problems(view["problems"])
+    yield from _problems(view["problems"], limit // _PROBLEMS_SHARE)
     yield from _first_of_all(view)
     yield from _beside(view)
 
@@ -119,17 +123,23 @@ def _counts(view: Mapping[str, Any]) -> Iterator[str]:
     yield "  \n".join(lines)
 
 
-def _problems(problems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _problems(problems: Sequence[Mapping[str, Any]], room: int) -> Iterator[str]:
     if not problems:
         return
-    lines = []
-    for found in problems[:_MOST_PROBLEMS]:
-        place = f"{found['file']}:{found['line']}"
-        at = f" ({code(place)})" if found["file"] else ""
+    lines: list[str] = []
+    for found in problems:
+        places = [f"{p['file']}:{p['line']}" for p in (found, *found["also"]) if p["file"]]
+        more = found["count"] - len(places) if places else 0
+        named = ", ".join(map(code, places)) + (f" and {more:,} more" if more else "")
+        at = f" ({named})" if places else ""
         remedy = f"; {prose(found['help'])}" if found["help"] else ""
         message = prose(shortened(found["message"], _LONGEST))
-        lines.append(f"- **{found['severity']}** {message}{at}{remedy}")
-    lines += _left_out(len(problems) - _MOST_PROBLEMS, "problem")
+        line = f"- **{found['severity']}** {message}{at}{remedy}"
+        room -= _size(line) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    lines += _left_out(len(problems) - len(lines), "problem")
     yield "### Problems"
     yield "\n".join(lines)
 
@@ -139,7 +149,7 @@ def _first_of_all(view: Mapping[str, Any]) -> Iterator[str]:
     if view["report"] != "plan":
         return
     lines = [
-        f"{code(step['address'])}: {prose(shortened(note['text'], _LONGEST))}"
+        f"{code(step['address'])}: {prose(shortened(note['text'], _REMARK))}"
         for step in view["steps"]
         for note in step["notes"]
         if note["kind"] in ("irreversible", "loses the login")
@@ -158,8 +168,9 @@ def _beside(view: Mapping[str, Any]) -> Iterator[str]:
         if section.tone == "note" and len(section.items) == 1:
             yield f"**{section.title}**: {prose(section.items[0])}"
         elif section.tone == "note":
-            lines = [f"- {prose(item)}" for item in section.items[:_MOST_PROBLEMS]]
-            lines += _left_out(len(section.items) - _MOST_PROBLEMS, "more")
+            items = section.items[:_MOST_ITEMS]
+            lines = [f"- {prose(shortened(item, _REMARK))}" for item in items]
+            lines += _left_out(len(section.items) - _MOST_ITEMS, "more")
             yield _details(f"{section.title}: {len(section.items):,}", lines)
         else:
             kind = "CAUTION" if section.tone == "error" else "WARNING"

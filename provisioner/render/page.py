@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from provisioner.render import drawing, graph
 from provisioner.render.beside import sections
 from provisioner.render.findings import headline
-from provisioner.render.words import DRIFTED, author, count, value, visible
+from provisioner.render.words import DRIFTED, also_at, author, count, value, visible
 
 MOST = 1_000
 """So many steps are shown with their fields; those beyond, which nobody reads, in a line each."""
@@ -202,6 +202,7 @@ def _environment() -> Environment:
     )
     environment.filters["value"] = value
     environment.filters["visible"] = visible
+    environment.filters["also_at"] = also_at
     return environment
 
 

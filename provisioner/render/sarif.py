@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -46,7 +47,7 @@ def _rule(rule: str) -> dict[str, Any]:
 
 
 def _result(found: Finding, rule: int, view: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    result = {
         "ruleId": found.rule,
         "ruleIndex": rule,
         "level": found.level,
@@ -54,6 +55,12 @@ def _result(found: Finding, rule: int, view: Mapping[str, Any]) -> dict[str, Any
         "locations": [_location(found, view)],
         "partialFingerprints": {"provisioner/v1": _fingerprint(found)},
     }
+    if found.also:
+        also = (replace(found, also=(), address=None, **place) for place in found.also)
+        result["relatedLocations"] = [
+            {"id": number, **_location(place, view)} for number, place in enumerate(also, 1)
+        ]
+    return result
 
 
 def _location(found: Finding, view: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,15 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def also_at(problem: Mapping[str, Any]) -> str:
+    """Where else a problem is: `also at a.yaml:3:5, a.yaml:9:5 and 12 more places`; or nothing."""
+    if not problem["also"]:
+        return ""
+    named = ", ".join(f"{p['file']}:{p['line']}:{p['column']}" for p in problem["also"])
+    more = problem["count"] - 1 - len(problem["also"])
+    return f"also at {named}" + (f" and {count(more, 'more place')}" if more else "")
+
+
 def author(step: Mapping[str, Any]) -> str | None:
     """When and by whom a step's record was changed, if the org says so.
 

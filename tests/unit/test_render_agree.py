@@ -72,6 +72,8 @@ problems = st.fixed_dictionaries(
         "column": st.just(3),
         "end_line": st.just(None),
         "end_column": st.just(None),
+        "count": st.integers(3, 999),
+        "also": st.lists(st.just({"file": "a.csv", "line": 9, "column": 2}), max_size=2),
     }
 )
 
@@ -338,6 +340,20 @@ def test_markdown_fits_a_comment_however_much_there_is(count, length):
     left = re.search(r"([\d,]+) steps? more than a comment can hold", own_text(page_))
     assert listed + (int(left[1].replace(",", "")) if left else 0) == count
     assert listed >= min(count, 100)
+
+
+def test_problems_leave_the_steps_of_a_comment_their_room():
+    problem = {"severity": "warning", "help": "h" * 500, "notes": [], "file": None, "also": []}
+    view = big(300)
+    view["problems"] = [
+        problem | {"code": "odd", "message": f"{n} " + "m" * 900, "count": 1} for n in range(200)
+    ]
+    shown = md.markdown(view, title="Plan")
+    assert len(shown) <= md.LIMIT
+    listed = shown.count("- **warning**")
+    assert 5 < listed < 40
+    assert f"and {200 - listed} problems more" in shown
+    assert shown.count("<summary>") > 150
 
 
 def test_a_few_steps_are_read_without_a_click():

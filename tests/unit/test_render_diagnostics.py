@@ -148,6 +148,20 @@ def test_a_terminal_gets_colours(monkeypatch):
     assert "\x1b[1;31m^^^^\x1b[0m" in stream.getvalue()
 
 
+def test_a_problem_in_many_places_is_one_block_that_names_three():
+    places = tuple(at(line, 5, line, 9) for line in range(3, 139))
+    problem = Diagnostic("c", "m", places[0], "h", also=places[1:])
+    assert shown(problem)[:6] == [
+        "error[c]: m",
+        " --> f.yaml:3:5",
+        "  |",
+        "3 |     Nmae: Acme",
+        "  |     ^^^^",
+        "  = also at f.yaml:4:5, f.yaml:5:5 and 133 more places",
+    ]
+    assert shown(problem)[-1] == "1 problem in 1 file"
+
+
 def test_json_has_every_key():
     found = (
         Diagnostic("c", "m", at(3, 5, 3, 9), "h", ("n",)),
@@ -165,6 +179,8 @@ def test_json_has_every_key():
             "end_column": 9,
             "help": "h",
             "notes": ["n"],
+            "count": 1,
+            "also": [],
         },
         {
             "severity": "warning",
@@ -177,6 +193,8 @@ def test_json_has_every_key():
             "end_column": None,
             "help": None,
             "notes": [],
+            "count": 1,
+            "also": [],
         },
     ]
 
