@@ -7,7 +7,7 @@ WRONG = 1
 CHANGES = 2
 """Changes are pending, or the org has drifted."""
 NO_ORG = 3
-"""The org can not be reached, or refuses the login."""
+"""The org cannot be reached, or refuses the login or a read."""
 REFUSED = 4
 """Refused by a policy, a threshold, a lock or a stale plan."""
 PARTLY = 5

@@ -178,7 +178,7 @@ def _verify(options: Namespace, loaded: Loaded, org: Org) -> int:
 
 def is_rehearsal(loaded: Loaded, org: Org) -> bool:
     """Whether logging in there can disturb nobody: the local org, in process or on loopback."""
-    from provisioner.org.timing import is_loopback
+    from provisioner.hosts import is_loopback
 
     return isinstance(loaded.environment.login, Local) or is_loopback(org.instance_url)
 

@@ -68,7 +68,7 @@ def online(
             return WRONG
 
     from provisioner.connection import open_org
-    from provisioner.org.errors import AuthenticationFailed, OrgError, Unreachable
+    from provisioner.org.errors import OrgError
 
     try:
         with open_org(loaded.environment, home()) as org:
@@ -76,9 +76,6 @@ def online(
             opened = OrgOpened(str(loaded.folder), loaded.environment.name, org.instance_url)
             observing.emit(opened)
             return use(loaded, org)
-    except (AuthenticationFailed, Unreachable) as error:
-        output.say_org(error)
-        return NO_ORG
     except OrgError as error:
         output.say_org(error)
-        return WRONG
+        return NO_ORG

@@ -27,6 +27,7 @@ from provisioner.environment import (
     Password,
     SfCli,
 )
+from provisioner.org import shapes
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import AuthenticationFailed
 from provisioner.org.failures import refused
@@ -129,27 +130,26 @@ def _token(
     wire = Wire(login_url, session)
     url = f"{wire.instance_url}/services/oauth2/token"
 
-    def ask() -> Any:
-        reply = wire.session.post(url, data=fields)
+    def parse(reply: requests.Response) -> tuple[str, Secret]:
         try:
-            answer = reply.json()
-        except requests.JSONDecodeError:
-            # Not `from` the original, which holds the whole answer.
+            answer = shapes.parse_json(reply.content)
+        except ValueError:
+            # Not `from` the original, which may quote the answer.
             raise refused(reply.status_code, "", wire.host) from None
         if isinstance(answer, dict) and "error" in answer:
             described = str(answer.get("error_description") or "")
             raise _refused(str(answer["error"]), described, wire.host)
         if not reply.ok:
             raise refused(reply.status_code, answer, wire.host)
-        return answer
+        if not isinstance(answer, dict) or not {"access_token", "instance_url"} <= answer.keys():
+            raise AuthenticationFailed(
+                f"`{wire.host}` answered the login without a token and the address of the org",
+                remedy="check that the login URL is that of a Salesforce org",
+            )
+        token = shapes.text(answer["access_token"], "`access_token`")
+        return shapes.text(answer["instance_url"], "`instance_url`"), Secret(token)
 
-    answer = wire.read(ask, counted=False)
-    if not isinstance(answer, dict) or not {"access_token", "instance_url"} <= answer.keys():
-        raise AuthenticationFailed(
-            f"`{wire.host}` answered the login without a token and the address of the org",
-            remedy="check that the login URL is that of a Salesforce org",
-        )
-    return str(answer["instance_url"]), Secret(str(answer["access_token"]))
+    return wire.read(lambda: wire.session.post(url, data=fields), parse, counted=False)
 
 
 def _refused(error: str, description: str, host: str) -> AuthenticationFailed:

@@ -18,6 +18,8 @@ from itertools import chain
 from typing import Any, Protocol
 
 from provisioner.call import CreateRecord, DeleteRecord, UpdateRecord, UpsertRecord
+from provisioner.org import shapes
+from provisioner.org.bulk_query import job_id, job_state
 from provisioner.org.bundles import Answer, RecordCall
 from provisioner.org.errors import NoAnswer, NotSent, OrgError, Refused, refusal
 from provisioner.org.rest import Rest, sent
@@ -73,7 +75,7 @@ class Bulk:
         pauses = _pauses()
         while True:
             try:
-                state = str(self._rest.get(f"jobs/ingest/{job}")["state"])
+                state = str(self._rest.get(f"jobs/ingest/{job}", job_state)["state"])
             except Refused as error:
                 if error.code in ("NOT_FOUND", "HTTP_404", "INVALIDJOB"):
                     return "Deleted"
@@ -82,7 +84,7 @@ class Bulk:
                 return state
             if state == "Open":
                 # Its data never arrived, and never will.
-                self._rest.send("PATCH", f"jobs/ingest/{job}", json.dumps({"state": "Aborted"}))
+                self._abort_now(job)
                 return "Aborted"
             self._rest.sleep(next(pauses))
 
@@ -104,9 +106,10 @@ class Bulk:
             asked["externalIdFieldName"] = first.key
         job = None
         try:
-            job = str(self._rest.send("POST", "jobs/ingest", json.dumps(asked))["id"])
+            job = self._rest.send("POST", "jobs/ingest", json.dumps(asked), job_id)
             watcher.job(job)
-            self._rest.send("PUT", f"jobs/ingest/{job}/batches", data, content_type="text/csv")
+            path = f"jobs/ingest/{job}/batches"
+            self._rest.send("PUT", path, data, _uploaded, content_type="text/csv")
         except NoAnswer as error:
             # A job that was not closed writes nothing, whatever of its data arrived.
             if job is not None:
@@ -127,7 +130,7 @@ class Bulk:
         path, done = f"jobs/ingest/{job}", json.dumps({"state": "UploadComplete"})
         for _ in range(3):
             try:
-                self._rest.send("PATCH", path, done)
+                self._rest.send("PATCH", path, done, job_state)
                 return
             except NoAnswer:
                 if self._told(job)["state"] != "Open":
@@ -159,14 +162,17 @@ class Bulk:
 
     def _told(self, job: str) -> Mapping[str, Any]:
         try:
-            told: Mapping[str, Any] = self._rest.get(f"jobs/ingest/{job}")
+            return self._rest.get(f"jobs/ingest/{job}", job_state)
         except OrgError as error:
             raise _lost(job, error) from error
-        return told
+
+    def _abort_now(self, job: str) -> None:
+        aborted = json.dumps({"state": "Aborted"})
+        self._rest.send("PATCH", f"jobs/ingest/{job}", aborted, job_state)
 
     def _abort(self, job: str) -> None:
         try:
-            self._rest.send("PATCH", f"jobs/ingest/{job}", json.dumps({"state": "Aborted"}))
+            self._abort_now(job)
         except OrgError:
             return  # it has ended by itself, or goes on: the next look tells
 
@@ -177,35 +183,66 @@ class Bulk:
         known by their contents; rows that are alike in all are one as good as the other.
         """
         found: dict[Cells, list[Answer]] = defaultdict(list)
+        done, failed = told.get("numberRecordsProcessed"), told.get("numberRecordsFailed")
+        expected = None if done is None or failed is None else done - failed
+        results = f"jobs/ingest/{job}"
         try:
-            for id_, key in self._rows(f"jobs/ingest/{job}/successfulResults/", "sf__Id", columns):
+            for id_, key in self._rows(
+                f"{results}/successfulResults/", "sf__Id", columns, expected
+            ):
                 found[key].append(id_)
             # A job says when it is done that none failed: that list is a call for nothing.
-            if told["state"] != "JobComplete" or told.get("numberRecordsFailed") != 0:
-                for error, key in self._rows(
-                    f"jobs/ingest/{job}/failedResults/", "sf__Error", columns
-                ):
-                    found[key].append(_refused(error))
+            if told["state"] != "JobComplete" or failed != 0:
+                path = f"{results}/failedResults/"
+                for text, key in self._rows(path, "sf__Error", columns, failed):
+                    found[key].append(_refused(text))
         except OrgError as error:
             raise _lost(job, error) from error
-        # A job that was aborted left these alone; one that failed will fail again.
-        failure = str(told.get("errorMessage") or "")
-        code, message = ("BULK_JOB_FAILED", failure) if failure else ("UNPROCESSED", _UNTRIED)
-        left = Refused(code, message, transient=not failure)
+        left = self._left(job, told)
         empty: list[Answer] = []
         return [mine.pop() if (mine := found.get(row, empty)) else left for row in rows]
 
-    def _rows(self, path: str, wanted: str, columns: Cells) -> Iterator[tuple[str, Cells]]:
-        """What each row of a result has under `wanted`, and its cells as they were sent."""
-        reader = csv.reader(io.StringIO(self._rest.text(path), newline=""))
-        header = next(reader, [])
-        place = {name: number for number, name in enumerate(header)}
-        if wanted not in place:
-            return
-        at, places = place[wanted], [place.get(name, len(header)) for name in columns]
-        for row in reader:
-            row.append("")  # stands for a column that the result does not have
-            yield row[at], tuple([row[n] for n in places])
+    def _left(self, job: str, told: Mapping[str, Any]) -> OrgError:
+        """Why a row is in neither result."""
+        if told["state"] == "JobComplete":
+            message = f"the bulk job {job} has ended and does not say what became of this row"
+            return NoAnswer(self._rest.host, message, job=job)
+        # A job that was aborted left these alone; one that failed will fail again.
+        failure = str(told.get("errorMessage") or "")
+        code, message = ("BULK_JOB_FAILED", failure) if failure else ("UNPROCESSED", _UNTRIED)
+        return Refused(code, message, transient=not failure)
+
+    def _rows(
+        self, path: str, wanted: str, columns: Cells, count: int | None
+    ) -> list[tuple[str, Cells]]:
+        """What each row of a result has under `wanted`, and its cells as they were sent.
+
+        A result with fewer than `count` rows, where that is known, is an unexpected answer: rows
+        that it lacks must not be taken for rows that were not written.
+        """
+
+        def read(text: str) -> list[tuple[str, Cells]]:
+            reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+            header = next(reader, [])
+            if not header and count == 0:
+                return []
+            place = {name: number for number, name in enumerate(header)}
+            at, places = place[wanted], [place.get(name, len(header)) for name in columns]
+            rows = []
+            for row in reader:
+                if len(row) != len(header):
+                    raise shapes.UnexpectedError(
+                        "a row of the CSV has other columns than its header"
+                    )
+                if wanted == "sf__Id":
+                    shapes.record_id(row[at])
+                row.append("")  # stands for a column that the result does not have
+                rows.append((row[at], tuple([row[n] for n in places])))
+            if count is not None and len(rows) < count:
+                raise shapes.UnexpectedError(f"the CSV has {len(rows)} rows for {count}")
+            return rows
+
+        return self._rest.page(path, read)[0]
 
 
 def _parts(columns: Cells, rows: Sequence[Cells]) -> Iterator[tuple[Sequence[Cells], bytes]]:
@@ -266,6 +303,12 @@ def _refused(text: str) -> OrgError:
     if not message or not all(part.strip().replace("_", "").isalnum() for part in named.split(",")):
         message, named = rest.removesuffix("--").strip().removesuffix(":"), ""
     return refusal(code, message, [part.strip() for part in named.split(",") if part.strip()])
+
+
+def _uploaded(answer: Any) -> None:
+    # Bulk API 2.0 guide, "Upload Job Data": 201 and no body
+    if answer is not None:
+        raise shapes.UnexpectedError("it has a body")
 
 
 def _lost(job: str, error: OrgError) -> NoAnswer:

@@ -6,7 +6,7 @@ Each row stands for itself (`allOrNone` is false), and has its own answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -18,9 +18,10 @@ from provisioner.call import (
     UpdateRecord,
     UpsertRecord,
 )
-from provisioner.org.errors import NoAnswer, OrgError
+from provisioner.org import shapes
+from provisioner.org.errors import OrgError
 from provisioner.org.failures import refused
-from provisioner.org.rest import VERSION, Rest, path_of, sent
+from provisioner.org.rest import VERSION, Rest, composite_parts, path_of, sent
 
 Answer = str | OrgError | None
 RecordCall = CreateRecord | UpsertRecord | UpdateRecord | DeleteRecord
@@ -37,16 +38,19 @@ def write(rest: Rest, calls: Sequence[RecordCall]) -> list[Answer]:
     path = "composite/sobjects"
     if isinstance(first, DeleteRecord):
         ids = ",".join(quote(str(call.id), safe="") for call in calls)  # type: ignore[union-attr]
-        results = rest.send("DELETE", f"{path}?ids={ids}&allOrNone=false")
+        method, path, body = "DELETE", f"{path}?ids={ids}&allOrNone=false", ""
     else:
         method = "POST" if isinstance(first, CreateRecord) else "PATCH"
         if isinstance(first, UpsertRecord):
             path += f"/{quote(first.sobject, safe='')}/{quote(first.key, safe='')}"
-        body = {"allOrNone": False, "records": [_record(call) for call in calls]}
-        results = rest.send(method, path, json.dumps(body))
-    if not isinstance(results, list) or len(results) != len(calls):
-        raise NoAnswer(rest.host, "the org did not answer for every row of a collection")
-    return [_answer(result, call, rest.host) for result, call in zip(results, calls, strict=True)]
+        records = [_record(call) for call in calls]
+        body = json.dumps({"allOrNone": False, "records": records})
+
+    def read(answer: Any) -> list[Answer]:
+        results = shapes.mappings(answer, "the answer", count=len(calls))
+        return [_answer(row, call, rest.host) for row, call in zip(results, calls, strict=True)]
+
+    return rest.send(method, path, body, read)
 
 
 def set_passwords(rest: Rest, calls: Sequence[PasswordCall]) -> list[Answer]:
@@ -65,15 +69,15 @@ def set_passwords(rest: Rest, calls: Sequence[PasswordCall]) -> list[Answer]:
         for number, call in enumerate(calls)
     ]
     body = json.dumps({"allOrNone": False, "compositeRequest": parts})
-    answer = rest.send("POST", "composite", body)
-    by_id = {one["referenceId"]: one for one in answer["compositeResponse"]}
-    found = [by_id[f"user{number}"] for number in range(len(calls))]
-    return [
-        refused(one["httpStatusCode"], one["body"], rest.host)
-        if one["httpStatusCode"] >= 400
-        else None
-        for one in found
-    ]
+
+    def read(answer: Any) -> list[Answer]:
+        found = composite_parts(answer, [part["referenceId"] for part in parts])
+        return [
+            None if 200 <= status < 300 else refused(status, content, rest.host)
+            for status, content in found
+        ]
+
+    return rest.send("POST", "composite", body, read)
 
 
 def _new_password(call: PasswordCall) -> dict[str, Any]:
@@ -95,9 +99,11 @@ def _record(call: RecordCall) -> dict[str, Any]:
 
 
 def _answer(result: Mapping[str, Any], call: RecordCall, host: str) -> Answer:
-    if result.get("success"):
-        return str(result["id"]) if isinstance(call, CreateRecord | UpsertRecord) else None
-    return refused(400, result.get("errors"), host)
-
-
-Send = Callable[..., Any]
+    if not shapes.flag(result.get("success"), "`success`"):
+        return refused(400, result.get("errors"), host)
+    id_ = shapes.record_id(result.get("id"))
+    if isinstance(call, CreateRecord | UpsertRecord):
+        return id_
+    if id_[:15] != str(call.id)[:15]:
+        raise shapes.UnexpectedError("its rows are not in the order of the request")
+    return None

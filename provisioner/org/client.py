@@ -237,7 +237,7 @@ class SalesforceOrg:
         return write(self._rest, calls)
 
     def visit(self, login_page: str) -> PortalPages:
-        return PortalPages(self._wire, login_page)
+        return PortalPages(self._wire, login_page, self._reads.site_hosts)
 
     def _record(self, call: RecordCall) -> str | None:
         match call:

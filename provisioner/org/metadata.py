@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
+import requests
 from lxml import etree
 
 from provisioner.call import Component
 from provisioner.kinds import components, xml
 from provisioner.kinds.layout_xml import NoPlaceError
+from provisioner.org import shapes
 from provisioner.org.bundles import Answer
 from provisioner.org.errors import NoAnswer, OrgError, Refused, refusal
 from provisioner.org.failures import refused
 from provisioner.org.rest import VERSION
-from provisioner.org.wire import Wire
+from provisioner.org.wire import Send, Wire
 from provisioner.resource import Value
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -35,6 +38,7 @@ _SESSION_ID = xml.tag("sessionId")
 _ONE_AT_A_TIME = frozenset({"Profile", "PermissionSet"})
 
 
+T = TypeVar("T")
 Edits = Mapping[str, Value]
 Wanted = tuple[str, Edits]
 
@@ -66,14 +70,12 @@ class Metadata:
         found: dict[str, bytes] = {}
         for names in _chunks(tuple(dict.fromkeys(full_names)), size):
             try:
-                answer = self._read(
-                    "readMetadata", _texts("type", type_), _texts("fullNames", *names)
-                )
+                arguments = (*_texts("type", type_), *_texts("fullNames", *names))
+                found |= self._read("readMetadata", arguments, partial(_records, names=names))
             except Refused as error:
                 if error.code == "INVALID_TYPE":
                     return {}
                 raise
-            found |= _records(answer, names)
         return {name: found[name] for name in full_names if name in found}
 
     def create(self, type_: str, wanted: Sequence[Wanted]) -> list[Answer]:
@@ -119,27 +121,19 @@ class Metadata:
 
     def rename(self, type_: str, old: str, new: str) -> Answer:
         texts = (("type", type_), ("oldFullName", old), ("newFullName", new))
-        return self._results("renameMetadata", [e for name, v in texts for e in _texts(name, v)])[0]
+        arguments = [e for name, v in texts for e in _texts(name, v)]
+        return self._results("renameMetadata", arguments, 1)[0]
 
     def delete(self, type_: str, full_names: Sequence[str]) -> list[Answer]:
         arguments = [*_texts("type", type_), *_texts("fullNames", *full_names)]
-        return self._results("deleteMetadata", arguments)
+        return self._results("deleteMetadata", arguments, len(full_names))
 
     def _list(self, types: Sequence[str]) -> list[Component]:
         queries = [etree.Element(xml.tag("queries")) for _ in types]
         for query, type_ in zip(queries, types, strict=True):
             query.extend(_texts("type", type_))
-        answer = self._read("listMetadata", queries, _texts("asOfVersion", VERSION))
-        return [
-            Component(
-                type=one.findtext("m:type", "", _NS),
-                full_name=one.findtext("m:fullName", "", _NS),
-                id=one.findtext("m:id", "", _NS),
-                modified_by=one.findtext("m:lastModifiedByName", "", _NS),
-                modified=one.findtext("m:lastModifiedDate", "", _NS),
-            )
-            for one in answer.iterfind("m:result", _NS)
-        ]
+        arguments = (*queries, *_texts("asOfVersion", VERSION))
+        return self._read("listMetadata", arguments, _listed)
 
     def _create(
         self, type_: str, names: Sequence[str], built: Sequence[bytes | Refused | None]
@@ -156,25 +150,41 @@ class Metadata:
             answer or _made(type_, name, ids) for answer, name in zip(answers, names, strict=True)
         ]
 
-    def _read(self, operation: str, *arguments: Iterable[etree._Element]) -> etree._Element:
-        return self._wire.read(self._sending(operation, (e for some in arguments for e in some)))
+    def _read(
+        self,
+        operation: str,
+        arguments: Sequence[etree._Element],
+        read: Callable[[etree._Element], T],
+    ) -> T:
+        return self._wire.read(self._sending(operation, arguments), self._reading(operation, read))
 
     def _save(self, operation: str, built: Sequence[bytes | Refused | None]) -> list[Answer]:
         """Send the components that are there; the answers of all, in order."""
         sent = [_metadata(one) for one in built if isinstance(one, bytes)]
-        results = iter(self._results(operation, sent) if sent else ())
+        results = iter(self._results(operation, sent, len(sent)) if sent else ())
         return [next(results) if isinstance(one, bytes) else one for one in built]
 
-    def _results(self, operation: str, arguments: Sequence[etree._Element]) -> list[Answer]:
-        answer = self._wire.write(self._sending(operation, arguments))
-        return [
-            None if result.findtext("m:success", "", _NS) == "true" else _refusal(result)
-            for result in answer.iterfind("m:result", _NS)
-        ]
+    def _results(
+        self, operation: str, arguments: Sequence[etree._Element], count: int
+    ) -> list[Answer]:
+        def read(answer: etree._Element) -> list[Answer]:
+            results = answer.findall("m:result", _NS)
+            if len(results) != count:
+                raise shapes.UnexpectedError(f"it has {len(results)} results for {count}")
+            return [None if _succeeded(one) else _refusal(one) for one in results]
 
-    def _sending(
-        self, operation: str, arguments: Iterable[etree._Element]
-    ) -> Callable[[], etree._Element]:
+        send = self._sending(operation, arguments)
+        return self._wire.write(send, self._reading(operation, read))
+
+    def _reading(
+        self, operation: str, read: Callable[[etree._Element], T]
+    ) -> Callable[[requests.Response], T]:
+        def parse(reply: requests.Response) -> T:
+            return read(_answer(reply.status_code, reply.content, operation, self._wire.host))
+
+        return parse
+
+    def _sending(self, operation: str, arguments: Iterable[etree._Element]) -> Send:
         headers = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'}
         envelope = etree.Element(f"{{{_SOAP}}}Envelope", nsmap=_PREFIXES)
         header = etree.SubElement(envelope, f"{{{_SOAP}}}Header")
@@ -182,11 +192,10 @@ class Metadata:
         body = etree.SubElement(envelope, f"{{{_SOAP}}}Body")
         etree.SubElement(body, xml.tag(operation)).extend(arguments)
 
-        def send() -> etree._Element:
+        def send() -> requests.Response:
             session.text = self._wire.token.reveal()
             data = etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
-            reply = self._wire.session.post(self._url, data=data, headers=headers)
-            return _answer(reply.status_code, reply.content, self._wire.host)
+            return self._wire.session.post(self._url, data=data, headers=headers)
 
         return send
 
@@ -198,8 +207,8 @@ class _Problem:
     fields: tuple[str, ...]
 
 
-def _answer(status: int, content: bytes, host: str) -> etree._Element:
-    """The element inside the body. Raises OrgError for a fault, or for what is no SOAP."""
+def _answer(status: int, content: bytes, operation: str, host: str) -> etree._Element:
+    """The answer to an operation. Raises OrgError for a fault, and for what is not SOAP."""
     try:
         root = xml.parse(content)
     except etree.XMLSyntaxError:
@@ -209,10 +218,35 @@ def _answer(status: int, content: bytes, host: str) -> etree._Element:
         raise refused(status, "", host)
     fault = body.find("s:Fault", _NS)
     if fault is None:
+        if status >= 300 or body[0].tag != xml.tag(f"{operation}Response"):
+            raise shapes.UnexpectedError("it is not the answer to this operation")
         return body[0]
     code = (fault.findtext("faultcode") or "").rpartition(":")[2]
     message = (fault.findtext("faultstring") or "").removeprefix(f"{code}:").strip()
     raise refusal(code, message, status=status)
+
+
+def _listed(answer: etree._Element) -> list[Component]:
+    return [
+        Component(
+            type=shapes.text(one.findtext("m:type", "", _NS), "`type`"),
+            full_name=shapes.text(one.findtext("m:fullName", "", _NS), "`fullName`"),
+            id=one.findtext("m:id", "", _NS),
+            modified_by=one.findtext("m:lastModifiedByName", "", _NS),
+            modified=one.findtext("m:lastModifiedDate", "", _NS),
+        )
+        for one in answer.iterfind("m:result", _NS)
+    ]
+
+
+def _succeeded(result: etree._Element) -> bool:
+    match result.findtext("m:success", "", _NS):
+        case "true":
+            return True
+        case "false":
+            return False
+        case _:
+            raise shapes.UnexpectedError("`success` is not true or false")
 
 
 def _refusal(result: etree._Element) -> OrgError:
@@ -235,7 +269,11 @@ def _refusal(result: etree._Element) -> OrgError:
 def _records(answer: etree._Element, names: Sequence[str]) -> dict[str, bytes]:
     """The records by the names they were asked by; what is not there comes as nil."""
     found: dict[str, bytes] = {}
-    for record in answer.iterfind("m:result/m:records", _NS):
+    records = answer.findall("m:result/m:records", _NS)
+    if len(records) != len(names):
+        # What is missing must not be taken for a component that does not exist.
+        raise shapes.UnexpectedError(f"it has {len(records)} records for {len(names)}")
+    for record in records:
         full_name = record.findtext("m:fullName", None, _NS)
         asked = next((name for name in names if full_name and _same(name, full_name)), None)
         if asked is not None:

@@ -30,13 +30,15 @@ class Partner:
             data = _envelope(self._wire.token.reveal())
             return self._wire.session.post(self._url, data=data, headers=headers)
 
-        reply = self._wire.read(send)
-        text = _text(reply.content, "timestamp") if reply.status_code < 400 else None
-        if text is None:
-            code, message = _text(reply.content, "faultcode"), _text(reply.content, "faultstring")
-            fault = {"errorCode": (code or "").rpartition(":")[2], "message": message or ""}
-            raise refused(reply.status_code, [fault] if code else "", self._wire.host)
-        return datetime.fromisoformat(text).astimezone(UTC)
+        def read(reply: requests.Response) -> datetime:
+            text = _text(reply.content, "timestamp") if reply.status_code < 300 else None
+            if text is None:
+                code, message = (_text(reply.content, n) for n in ("faultcode", "faultstring"))
+                fault = {"errorCode": (code or "").rpartition(":")[2], "message": message or ""}
+                raise refused(reply.status_code, [fault] if code else "", self._wire.host)
+            return datetime.fromisoformat(text).astimezone(UTC)
+
+        return self._wire.read(send, read)
 
 
 def _envelope(token: str) -> bytes:

@@ -7,16 +7,18 @@ it came with. No password is ever part of a message.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from lxml import html
 
+from provisioner import hosts
+from provisioner.org import http
 from provisioner.org.errors import OrgError
-from provisioner.org.http import session_for
 from provisioner.org.wire import Wire
 from provisioner.resource import Secret
 
@@ -30,18 +32,30 @@ class UnexpectedPage(OrgError):  # noqa: N818 - as the tree in `errors`
 
 
 class PortalPages:
-    """One visit of one customer to one portal; `close` ends it, whatever happened."""
+    """One visit of one customer to one portal; `close` ends it, whatever happened.
 
-    def __init__(self, wire: Wire, url: str) -> None:
+    Passwords go to the org itself, and to a host that is one of `listed()`: those that the org
+    lists for its sites.
+    """
+
+    def __init__(self, wire: Wire, url: str, listed: Callable[[], Collection[str]]) -> None:
         self._wire = wire
         self._url = url
-        self._session = session_for(wire.instance_url, wire.session)
+        self._listed = listed
+        self._origins = [wire.instance_url]
+        self._session = http.session_for(wire.instance_url, wire.session)
         # The administrator's token is no matter of a customer.
         self._session.headers.pop("Authorization", None)
         self._page: _Page | None = None
 
     def open(self) -> None:
         """Reach the login page. Raises UnexpectedPage when it has no form to log in with."""
+        if not self._is_ours(self._url):
+            host = urlsplit(self._url).netloc
+            if host.lower() not in self._listed():
+                message = f"the org does not list `{host}` for a site, so no password is sent there"
+                raise UnexpectedPage(message)
+            self._origins.append(self._url)
         page = self._get(self._url)
         if page.form_with("un", "pw") is None:
             raise page.unexpected("the login page")
@@ -93,7 +107,8 @@ class PortalPages:
         try:
             if self._session.cookies:
                 url = f"{self._wire.instance_url}{_LOGOUT_PATH}"
-                self._wire.write(lambda: self._session.get(url), counted=False)
+                send = partial(self._session.get, url)
+                self._wire.write(send, lambda _: None, counted=False, redirects=True)
         except OrgError:
             pass  # what matters was said; the session ends by itself in two hours
         finally:
@@ -103,20 +118,30 @@ class PortalPages:
         assert self._page is not None, "`open` comes first"
         return self._page
 
+    def _is_ours(self, url: str) -> bool:
+        return any(hosts.same_host(origin, url) for origin in self._origins)
+
+    def _follow(self, reply: requests.Response) -> requests.Response:
+        return http.follow(self._session, reply, self._is_ours)
+
     def _get(self, url: str) -> _Page:
-        reply = self._wire.read(lambda: self._session.get(url), counted=False)
-        return _page(reply)
+        return self._wire.read(lambda: self._follow(self._session.get(url)), _page, counted=False)
 
     def _send(self, page: _Page, form: Any, values: dict[str, str]) -> _Page:
-        data = [(n, v) for n, v in form.form_values() if n not in values] + list(values.items())
-        for button in form.xpath('.//input[@type="submit"][@name]')[:1]:
-            data.append((button.get("name"), button.get("value", "")))
-        url = urljoin(page.url, form.get("action", ""))
-        if urlsplit(url).netloc != urlsplit(self._wire.instance_url).netloc:
+        with self._wire.understanding("a portal page"):
+            kept = [(n, v) for n, v in form.form_values() if n not in values]
+            buttons = form.xpath('.//input[@type="submit"][@name]')[:1]
+            url = urljoin(page.url, form.get("action", ""))
+        pressed = [(button.get("name"), button.get("value", "")) for button in buttons]
+        data = [*kept, *values.items(), *pressed]
+        if not self._is_ours(url):
             raise page.unexpected("the form", f"it is sent to `{urlsplit(url).netloc}`")
+
+        def send() -> requests.Response:
+            return self._follow(self._session.post(url, data=data))
+
         # Once: a password that is sent twice may be counted twice.
-        reply = self._wire.write(lambda: self._session.post(url, data=data), counted=False)
-        return _page(reply)
+        return self._wire.write(send, _page, counted=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from provisioner.call import Describe, Newest, Select
-from provisioner.org import bulk_query, soql, ways
+from provisioner.org import bulk_query, shapes, soql, ways
 from provisioner.org.errors import Refused
 from provisioner.org.failures import refused
 from provisioner.org.records import Sieve
-from provisioner.org.rest import VERSION, Rest
+from provisioner.org.rest import VERSION, Rest, composite_parts, describe, page_of_query
 from provisioner.org.ways import QUERIES, Way
 from provisioner.resource import Lookup
 
@@ -87,23 +87,53 @@ class Reads:
 
     def find(self, wanted: Lookup) -> list[str]:
         """The Ids of the records that have these values, in order."""
-        return sorted(record["Id"] for record in self._records(soql.lookup(wanted)))
+
+        def read(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+            return sorted(shapes.text(row["Id"], "`Id`") for row in rows)
+
+        return self._records(soql.lookup(wanted), read)
 
     def count_active(self, profile_ids: Sequence[str]) -> dict[str, int]:
         """How many active users have each of these profiles."""
-        rows = self._records(soql.count_active(profile_ids))
-        return {row["ProfileId"]: int(row["users"]) for row in rows}
+
+        def read(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+            return {
+                shapes.text(row["ProfileId"], "`ProfileId`"): shapes.whole(row["users"], "`users`")
+                for row in rows
+            }
+
+        return self._records(soql.count_active(profile_ids), read)
 
     def last_logins(self, user_id: str, fields: Sequence[str], count: int) -> list[dict[str, Any]]:
         """The last rows of a user's LoginHistory, the newest first."""
-        found = self._records(soql.last_logins(user_id, fields, count))
-        return [{name: row[name] for name in fields} for row in found]
 
-    def _records(self, query: str) -> list[Mapping[str, Any]]:
+        def read(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+            return [{name: shapes.plain(row[name], name) for name in fields} for row in rows]
+
+        return self._records(soql.last_logins(user_id, fields, count), read)
+
+    def site_hosts(self) -> frozenset[str]:
+        """The hosts that the org lists for its sites, with the port if one is named.
+
+        They are those of the sites' addresses, and of `Domain`, which has an address that was
+        assigned to a site. (Connect REST API guide, "Communities"; Object Reference, "Domain")
+        """
+
+        def read(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+            return frozenset(shapes.text(row["Domain"], "`Domain`").lower() for row in rows)
+
+        try:
+            domains = self._records(soql.domains(), read)
+        except Refused:
+            domains = frozenset()
+        return domains | self._rest.site_hosts()
+
+    def _records(self, query: str, read: Callable[[Sequence[Mapping[str, Any]]], T]) -> T:
         part = _query(query)
         found: list[Mapping[str, Any]] = []
         self._fetch([part], {part: [found.extend]}, ahead=False)
-        return found
+        with self._rest.understanding("a query"):
+            return read(found)
 
     # ------------------------------------------------------------ what is asked
 
@@ -162,11 +192,19 @@ class Reads:
         if not new:
             return
         self._totals |= dict.fromkeys(new)
+
+        def read(answer: Any) -> dict[str, int]:
+            listed = shapes.mappings(answer["sObjects"], "`sObjects`")
+            return {
+                shapes.text(one["name"], "`name`"): shapes.whole(one["count"], "`count`")
+                for one in listed
+            }
+
         try:
-            told = self._rest.get(f"limits/recordCount?sObjects={quote(','.join(new))}")
+            counted = self._rest.get(f"limits/recordCount?sObjects={quote(','.join(new))}", read)
         except Refused:
             return  # not everybody may ask
-        self._totals |= {one["name"]: int(one["count"]) for one in told["sObjects"]}
+        self._totals |= counted
 
     # ------------------------------------------------------------ how it is read
 
@@ -187,12 +225,14 @@ class Reads:
         for part, body in zip(group, bodies, strict=True):
             pages = self._pages(body, ahead=ahead) if part.is_query else [body]
             for page in pages:
-                for take in takers[part]:
-                    take(page)
+                with self._rest.understanding("a query" if part.is_query else "a describe"):
+                    for take in takers[part]:
+                        take(page)
 
     def _get(self, part: _Part) -> Any:
         try:
-            return self._rest.rows(part.path)
+            read = self._rest.rows if part.is_query else self._rest.described
+            return read(part.path)
         except Refused as error:
             if error.code == "NOT_FOUND" and not part.is_query:
                 return None
@@ -211,30 +251,30 @@ class Reads:
             ]
         }
 
-        def told(answer: Any) -> list[Any]:
-            by_id = {one["referenceId"]: one for one in answer["compositeResponse"]}
-            answers = [by_id[f"part{number}"] for number in range(len(group))]
+        def read(answer: Any) -> list[Any]:
+            parts = composite_parts(answer, [f"part{number}" for number in range(len(group))])
             return [
-                part.body(one["httpStatusCode"], one["body"], self._rest.host)
-                for part, one in zip(group, answers, strict=True)
+                part.body(status, body, self._rest.host)
+                for part, (status, body) in zip(group, parts, strict=True)
             ]
 
-        found: list[Any] = self._rest.ask("composite", json.dumps(body), told)
-        return found
+        return self._rest.ask("composite", json.dumps(body), read)
 
     def _pages(self, page: Any, *, ahead: bool) -> Iterator[list[Mapping[str, Any]]]:
         """The records of a page and of those after it, the next ones being read meanwhile."""
         if page["done"] or not ahead:
             yield page["records"]
+            seen: set[str] = set()
             while not page["done"]:
-                page = self._rest.rows(page["nextRecordsUrl"])
+                page = self._rest.rows(self._new(page["nextRecordsUrl"], seen))
                 yield page["records"]
             return
         foreseen = deque(_foreseen(page["nextRecordsUrl"], page["totalSize"]))
         coming: deque[tuple[str, Future[Any]]] = deque()
+        seen = set()
         with ThreadPoolExecutor(_AHEAD, "page") as pool:
             while not page["done"]:
-                url = page["nextRecordsUrl"]
+                url = self._new(page["nextRecordsUrl"], seen)
                 if (coming or foreseen) and url != (coming[0][0] if coming else foreseen[0]):
                     # The pages are not cut where they were thought to be.
                     for _, unread in coming:
@@ -252,6 +292,14 @@ class Reads:
                     # Perhaps only because it was asked for before its turn.
                     page = self._rest.rows(url)
             yield page["records"]
+
+    def _new(self, url: str, seen: set[str]) -> str:
+        """`url`, which must not have been read before: that would never end."""
+        with self._rest.understanding("a query"):
+            if url in seen:
+                raise shapes.UnexpectedError("its pages repeat")
+        seen.add(url)
+        return url
 
 
 def _foreseen(url: str, total: int) -> list[str]:
@@ -274,9 +322,12 @@ class _Part:
     is_query: bool
 
     def body(self, status: int, body: Any, host: str) -> Any:
-        """`body` when it is an answer; `None` for what is not there. Raises OrgError."""
-        if status < 400:
-            return body
+        """`body` when it is an answer; `None` for what is not there.
+
+        Raises OrgError, or ValueError for what is neither.
+        """
+        if 200 <= status < 300:
+            return page_of_query(body) if self.is_query else describe(body)
         error = refused(status, body, host)
         if status == 404 and not self.is_query and getattr(error, "code", "") == "NOT_FOUND":
             return None

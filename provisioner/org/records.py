@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from provisioner.org.shapes import UnexpectedError
+
 _REMEMBERED = 5_000
 
 
@@ -66,7 +68,7 @@ class Sieve:
         self._found: dict[str, Record] = {}
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Take the JSON records of a page."""
+        """Take the JSON records of a page. Raises an exception for records of another form."""
         # A dotted name is the name of nothing: that is found part by part.
         named = list(zip(self.fields, self._paths, strict=True))
         for record in records:
@@ -74,21 +76,31 @@ class Sieve:
                 [record[name] if name in record else _value(record, path) for name, path in named]
             )
 
-    def add_csv(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Take the rows of a CSV file with these columns."""
+    def add_csv(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+        """Take the rows of a CSV file with these columns, and count them.
+
+        Raises LookupError or ValueError for a file of another form.
+        """
         by_name = {name.casefold(): place for place, name in enumerate(header)}
         columns = [
             (by_name[field.casefold()], read)
             for field, read in zip(self.fields, self._reads, strict=True)
         ]
+        count = 0
         for row in rows:
+            if len(row) != len(header):
+                raise UnexpectedError("a row of the CSV does not match its header")
             self._keep([read(row[place]) if row[place] else None for place, read in columns])
+            count += 1
+        return count
 
     def rows(self, *, as_found: bool = False) -> list[Record]:
         """Each row once, by Id or in the order in which they were taken."""
         return [self._found[id_] for id_ in (self._found if as_found else sorted(self._found))]
 
     def _keep(self, values: list[Any]) -> None:
+        if type(values[self._id]) is not str:
+            raise UnexpectedError("a record has no Id")
         if self._wanted and not self._is_wanted(values):
             return
         for place, value in enumerate(values):

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from requests import JSONDecodeError
-from simple_salesforce.api import Salesforce, SFType
+import requests
 
 from provisioner.call import Site
+from provisioner.org import http, shapes
 from provisioner.org.errors import AuthenticationFailed, Refused, refusal
 from provisioner.org.failures import refused
 from provisioner.org.ways import PAGE
-from provisioner.org.wire import Wire
+from provisioner.org.wire import Send, Wire
 from provisioner.resource import Lookup, Ref, Scalar, Secret, Value
 
 VERSION = "62.0"
 _JSON = "application/json"
 # The most rows that a page can have, and the default. (platform reference 8.1)
 _WHOLE_PAGES = {"Sforce-Query-Options": f"batchSize={PAGE}"}
+# It is only told from a page of some gateway: the password in it is neither parsed nor kept.
+_NEW_PASSWORD = re.compile(rb'\s*\{\s*"NewPassword"\s*:[^{}]*\}\s*')
+
+T = TypeVar("T")
 
 
 class Rest:
@@ -28,44 +34,50 @@ class Rest:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._client: tuple[Secret, Salesforce] | None = None
-
-    @property
-    def _sf(self) -> Salesforce:
-        """simple-salesforce in the session of now: it keeps its own for ever."""
-        token = self._wire.token
-        if self._client is None or self._client[0] is not token:
-            client = Salesforce(
-                instance_url=self._wire.instance_url,
-                session_id=token.reveal(),
-                session=self._wire.session,
-                version=VERSION,
-                object_pairs_hook=dict,
-            )
-            self._client = token, client
-        return self._client[1]
 
     def me(self) -> str | None:
         """The username that the token is for; `None` where its scopes do not let it ask."""
+        send = self._request("GET", "/services/oauth2/userinfo")
         try:
-            answer: Any = self._wire.read(lambda: self._sf.oauth2("userinfo"), counted=False)
+            return self._wire.read(send, self._username, counted=False)
         except (Refused, AuthenticationFailed):
             return None
-        return str(answer["preferred_username"])
+
+    def _username(self, reply: requests.Response) -> str:
+        return shapes.text(self.json(reply)["preferred_username"], "`preferred_username`")
 
     def sites(self) -> list[Site]:
         """The sites, by name; none where Digital Experiences are off. (platform reference 1.6)"""
+
+        def read(rows: Sequence[Mapping[str, Any]]) -> list[Site]:
+            return sorted(map(self._site, rows), key=lambda site: (site.name, site.id))
+
+        return self._communities(read) or []
+
+    def site_hosts(self) -> frozenset[str]:
+        """The hosts of the sites' own addresses."""
+
+        def read(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+            urls = (shapes.text(row["siteUrl"], "`siteUrl`") for row in rows)
+            return frozenset(urlsplit(url).netloc.lower() for url in urls)
+
+        return self._communities(read) or frozenset()
+
+    def _communities(self, read: Callable[[Sequence[Mapping[str, Any]]], T]) -> T | None:
+        def listed(answer: Any) -> T:
+            return read(shapes.mappings(answer["communities"], "`communities`"))
+
         try:
-            answer: Any = self._wire.read(lambda: self._sf.restful("connect/communities"))
+            return self.get("connect/communities", listed)
         except Refused as error:
             if error.code == "NOT_FOUND":
-                return []
+                return None
             raise
-        found = [
-            Site(s["id"], s["name"], s["status"], self._reached(s.get("loginUrl") or s["siteUrl"]))
-            for s in answer["communities"]
-        ]
-        return sorted(found, key=lambda site: (site.name, site.id))
+
+    def _site(self, row: Mapping[str, Any]) -> Site:
+        id_, name, status = (shapes.text(row[key], f"`{key}`") for key in ("id", "name", "status"))
+        url = shapes.text(row.get("loginUrl") or row["siteUrl"], "`siteUrl`")
+        return Site(id_, name, status, self._reached(url))
 
     def _reached(self, url: str) -> str:
         """An address of this org's own host in the scheme that we reach it by."""
@@ -75,101 +87,133 @@ class Rest:
 
     def password_expired(self, user_id: str) -> bool:
         """Whether the user's next login asks for a new password. (platform reference 6.1)"""
-        return bool(self.get(path_of("User", user_id) + "/password")["isExpired"])
+
+        def read(answer: Any) -> bool:
+            return shapes.flag(answer["isExpired"], "`isExpired`")
+
+        return self.get(path_of("User", user_id) + "/password", read)
 
     def create(self, sobject: str, fields: Mapping[str, Value]) -> str:
         """The Id of the new record."""
-        body = json.dumps(sent(fields))
+
         path = f"sobjects/{quote(sobject, safe='')}"
-
-        def send() -> Any:
-            return self._sf.restful(path, method="POST", data=body)
-
-        return str(self._wire.write(send)["id"])
+        return self.send("POST", path, json.dumps(sent(fields)), self._new_id)
 
     def upsert(self, sobject: str, key: str, value: Scalar, fields: Mapping[str, Value]) -> str:
         """The Id of the record whose external id field `key` has this value, created or not."""
         path = (
             f"sobjects/{quote(sobject, safe='')}/{quote(key, safe='')}/{quote(str(value), safe='')}"
         )
-        answer = self.send("PATCH", path, json.dumps(sent(fields)))
-        return str(answer["id"])
+        return self.send("PATCH", path, json.dumps(sent(fields)), self._new_id)
 
     def update(self, sobject: str, id_: Value, fields: Mapping[str, Value]) -> None:
-        path, body = path_of(sobject, id_), json.dumps(sent(fields))
-        self._wire.write(lambda: self._sf.restful(path, method="PATCH", data=body))
+        send = self._request("PATCH", path_of(sobject, id_), json.dumps(sent(fields)))
+        self._wire.write(send, self._nothing)
 
     def delete(self, sobject: str, id_: Value) -> None:
-        path = path_of(sobject, id_)
-        self._wire.write(lambda: self._sf.restful(path, method="DELETE"))
+        self._wire.write(self._request("DELETE", path_of(sobject, id_)), self._nothing)
 
     def set_password(self, user: Value, password: Secret) -> None:
-        path = path_of("User", user) + "/password"
-
-        def send() -> Any:
-            body = json.dumps({"NewPassword": password.reveal()})
-            return self._sf.restful(path, method="POST", data=body)
-
-        self._wire.write(send)
+        body = json.dumps({"NewPassword": password.reveal()})
+        send = self._request("POST", path_of("User", user) + "/password", body)
+        self._wire.write(send, self._nothing)
 
     def reset_password(self, user: Value) -> None:
         """Salesforce answers with a temporary password, which is neither read nor kept."""
-        path = path_of("User", user).removeprefix("sobjects/User/") + "/password"
 
-        def send() -> None:
-            # `delete` of an SObject type looks at the status only, and so never parses it.
-            cast("SFType", self._sf.User).delete(path)
+        def parse(reply: requests.Response) -> None:
+            self._checked(reply)
+            if not _NEW_PASSWORD.fullmatch(reply.content):
+                raise shapes.UnexpectedError("it does not have the new password")
 
-        self._wire.write(send)
+        self._wire.write(self._request("DELETE", path_of("User", user) + "/password"), parse)
 
     @property
     def host(self) -> str:
         return self._wire.host
 
-    def get(self, path: str) -> Any:
-        """The JSON at a path below `/services/data/vXX.X/`, tried again while that helps."""
-        return self._wire.read(lambda: self._sf.restful(path))
+    def get(self, path: str, read: Callable[[Any], T]) -> T:
+        """What `read` makes of the JSON at a path below `/services/data/vXX.X/`.
 
-    def ask(self, path: str, data: str, told: Callable[[Any], Any] = lambda answer: answer) -> Any:
-        """What `told` makes of the answer to a POST that changes nothing; both are tried again."""
-        return self._wire.read(lambda: told(self._json(self._request("POST", path, data))))
+        It is tried again while that helps. Here and below `read` depends on the answer only; what
+        it cannot read is a NoAnswer.
+        """
+        return self._wire.read(self._request("GET", path), lambda reply: read(self.json(reply)))
 
-    def rows(self, path: str) -> Any:
-        """The JSON at a path, of whatever size, read fast."""
+    def ask(self, path: str, data: str, read: Callable[[Any], T]) -> T:
+        """What `read` makes of the answer to a POST that changes nothing, tried again likewise."""
+        send = self._request("POST", path, data)
+        return self._wire.read(send, lambda reply: read(self.json(reply)))
 
-        return self._wire.read(lambda: self._json(self._request("GET", path, more=_WHOLE_PAGES)))
+    def rows(self, path: str) -> Mapping[str, Any]:
+        """One page of a query in JSON, of whatever size."""
+        send = self._request("GET", path, more=_WHOLE_PAGES)
+        return self._wire.read(send, lambda reply: page_of_query(self.json(reply)))
 
-    def _json(self, reply: Any) -> Any:
-        # Much faster than `reply.json()`, which guesses at the encoding first.
-        try:
-            return json.loads(reply.content)
-        except ValueError as error:
-            raise refused(reply.status_code, reply.text, self._wire.host) from error
+    def described(self, path: str) -> Mapping[str, Any]:
+        """One describe in JSON."""
+        return self.get(path, describe)
 
-    def text(self, path: str) -> str:
-        """What is at a path, when it is no JSON."""
-        return self.page(path)[0]
+    def page(self, path: str, read: Callable[[str], T]) -> tuple[T, str]:
+        """What `read` makes of the CSV at a path, and the locator of the page after it."""
 
-    def page(self, path: str) -> tuple[str, str]:
-        """What is at a path, when it is no JSON, and the locator of the page after it."""
+        def parse(reply: requests.Response) -> tuple[T, str]:
+            self._checked(reply)
+            locator = reply.headers.get("Sforce-Locator", "null")
+            return read(reply.content.decode("utf-8")), locator
 
-        def send() -> tuple[str, str]:
-            reply = self._request("GET", path)
-            reply.encoding = "utf-8"
-            return str(reply.text), reply.headers.get("Sforce-Locator", "null")
-
-        return self._wire.read(send)
+        send = self._request("GET", path)
+        return self._wire.read(send, parse, largest=http.LARGEST_OF_BULK)
 
     def send(
-        self, method: str, path: str, data: str | bytes = "", *, content_type: str = _JSON
-    ) -> Any:
-        """Send a write once; the JSON of its answer, if any."""
+        self,
+        method: str,
+        path: str,
+        data: str | bytes,
+        read: Callable[[Any], T],
+        *,
+        content_type: str = _JSON,
+    ) -> T:
+        """Send a write once; what `read` makes of the JSON of its answer, `None` if it is empty."""
+        send = self._request(method, path, data, content_type)
 
-        def send() -> Any:
-            reply = self._request(method, path, data, content_type)
-            return reply.json() if reply.content else None
+        def parse(reply: requests.Response) -> T:
+            empty = not reply.content and reply.status_code in (201, 204)
+            return read(None if empty else self.json(reply))
 
-        return self._wire.write(send)
+        return self._wire.write(send, parse)
+
+    def json(self, reply: requests.Response) -> Any:
+        """The JSON of a reply with data. Raises OrgError for a refusal, and for a web page."""
+        self._checked(reply)
+        try:
+            return shapes.parse_json(reply.content)
+        except ValueError as error:
+            raise refused(reply.status_code, "", self._wire.host) from error
+
+    def _new_id(self, answer: Any) -> str:
+        """The Id in the answer to a create. Raises OrgError where it was refused."""
+        row = shapes.mapping(answer)
+        if row.get("success") is False and row.get("errors"):
+            raise refused(400, row["errors"], self.host)
+        if row.get("success", True) is not True:
+            raise shapes.UnexpectedError("it does not say whether the record was created")
+        return shapes.record_id(row.get("id"))
+
+    def _nothing(self, reply: requests.Response) -> None:
+        """Check a reply that has no data: Salesforce answers a write that was done with 204."""
+        self._checked(reply)
+        if reply.status_code != 204:
+            raise shapes.UnexpectedError(f"its status is {reply.status_code}, not 204")
+
+    def _checked(self, reply: requests.Response) -> None:
+        if 200 <= reply.status_code < 300:
+            return
+        try:
+            content = shapes.parse_json(reply.content)
+        except (ValueError, RecursionError):
+            content = ""
+        raise refused(reply.status_code, content, self._wire.host)
 
     def _request(
         self,
@@ -178,29 +222,59 @@ class Rest:
         data: str | bytes = "",
         content_type: str = _JSON,
         more: Mapping[str, str] | None = None,
-    ) -> Any:
+    ) -> Send:
         below = path if path.startswith("/") else f"/services/data/v{VERSION}/{path}"
         url = f"{self._wire.instance_url}{below}"
-        headers = {
-            "Authorization": f"Bearer {self._wire.token.reveal()}",
-            "Content-Type": content_type,
-            **(more or {}),
-        }
-        reply = self._wire.session.request(method, url, data=data, headers=headers)
-        if reply.status_code >= 300:
-            raise refused(reply.status_code, _body(reply), self._wire.host)
-        return reply
+
+        def send() -> requests.Response:
+            headers = {
+                "Authorization": f"Bearer {self._wire.token.reveal()}",
+                "Content-Type": content_type,
+                **(more or {}),
+            }
+            return self._wire.session.request(method, url, data=data, headers=headers)
+
+        return send
+
+    def understanding(self, request: str) -> AbstractContextManager[None]:
+        """As `Wire.understanding`."""
+        return self._wire.understanding(request)
 
     def sleep(self, seconds: float) -> None:
         """Wait before asking again how something goes."""
         self._wire.sleep(seconds)
 
 
-def _body(reply: Any) -> Any:
-    try:
-        return reply.json()
-    except JSONDecodeError:
-        return reply.text
+def composite_parts(answer: Any, references: Sequence[str]) -> list[tuple[int, Any]]:
+    """Status and body of each part of a composite answer, in the order of `references`."""
+    parts = shapes.mappings(answer["compositeResponse"], "`compositeResponse`")
+    by_id = {part.get("referenceId"): part for part in parts}
+    if len(parts) != len(references) or by_id.keys() != set(references):
+        raise shapes.UnexpectedError("`compositeResponse` is not for the requests that were sent")
+    return [
+        (shapes.whole(by_id[one]["httpStatusCode"], "`httpStatusCode`"), by_id[one]["body"])
+        for one in references
+    ]
+
+
+def page_of_query(answer: Any) -> Mapping[str, Any]:
+    """A page of a query with all that a page has."""
+    page = shapes.mapping(answer)
+    shapes.mappings(page.get("records"), "`records`")
+    if not shapes.flag(page.get("done"), "`done`"):
+        if not shapes.text(page.get("nextRecordsUrl"), "`nextRecordsUrl`").startswith("/services/"):
+            raise shapes.UnexpectedError("`nextRecordsUrl` is not a path of the API")
+        shapes.whole(page.get("totalSize"), "`totalSize`")
+    return page
+
+
+def describe(answer: Any) -> Mapping[str, Any]:
+    """A describe whose fields have a name and a type."""
+    described = shapes.mapping(answer)
+    for field in shapes.mappings(described.get("fields"), "`fields`"):
+        shapes.text(field.get("name"), "the name of a field")
+        shapes.text(field.get("type"), "the type of a field")
+    return described
 
 
 def path_of(sobject: str, id_: Value) -> str:

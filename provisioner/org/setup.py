@@ -19,10 +19,11 @@ from urllib.parse import quote, urljoin, urlsplit
 import requests
 from lxml import html
 
+from provisioner import hosts
 from provisioner.call import Member
+from provisioner.org import http
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, OrgError, Refused, refusal
 from provisioner.org.failures import refused
-from provisioner.org.http import session_for
 from provisioner.org.wire import Wire
 from provisioner.resource import Secret
 from provisioner.values import long_id
@@ -38,7 +39,7 @@ class Setup:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._session = session_for(wire.instance_url, wire.session)
+        self._session = http.session_for(wire.instance_url, wire.session)
         self._logged_in: Secret | None = None
         self._lock = threading.Lock()
 
@@ -101,7 +102,9 @@ class Setup:
 
         def get() -> _Page:
             self._log_in()
-            return self._page(self._wire.read(lambda: self._session.get(url), counted=False))
+            return self._wire.read(
+                lambda: self._follow(self._session.get(url)), self._page, counted=False
+            )
 
         return self._wire.in_session(get)
 
@@ -115,8 +118,16 @@ class Setup:
             # (Salesforce help, "Using Frontdoor.jsp to Bridge an Existing Session")
             url = f"{self._wire.instance_url}/secur/frontdoor.jsp"
             data = {"sid": token.reveal(), "retURL": f"{_PORTALS}/d"}
-            self._wire.read(lambda: self._session.post(url, data=data), counted=False)
+
+            def send() -> requests.Response:
+                return self._follow(self._session.post(url, data=data))
+
+            self._wire.read(send, lambda _: None, counted=False)
             self._logged_in = token
+
+    def _follow(self, reply: requests.Response) -> requests.Response:
+        org = self._wire.instance_url
+        return http.follow(self._session, reply, lambda url: hosts.is_of_org(org, url))
 
     def _save(self, page: _Page, changed: Any) -> None:
         """Send the form that holds `changed`. Raises Refused for what the next page says."""
@@ -128,16 +139,21 @@ class Setup:
             # A browser sends no plain buttons; lxml would, and one may be called "cancel".
             if isinstance(one, html.InputElement) and one.type == "button":
                 one.set("disabled", "disabled")
-        data = [*form.form_values(), ("save", button.get("value", ""))]
-        url = urljoin(page.url, form.get("action", ""))
+        with self._wire.understanding("a setup page"):
+            data = [*form.form_values(), ("save", button.get("value", ""))]
+            url = urljoin(page.url, form.get("action", ""))
+        if not hosts.same_host(self._wire.instance_url, url):
+            raise page.not_understood("has a form for another host")
 
         def send() -> requests.Response:
-            # A form that was taken leads on to some other page, which is no matter of ours.
-            return self._session.post(url, data=data, allow_redirects=False)
+            # A form that was taken leads on to some other page, which does not matter here.
+            return self._session.post(url, data=data)
 
-        reply = self._wire.write(send, counted=False)
-        if not reply.is_redirect:
-            self._page(reply)
+        def parse(reply: requests.Response) -> None:
+            if http.target(reply) is None:
+                self._page(reply)
+
+        self._wire.write(send, parse, counted=False, redirects=True)
 
     @contextmanager
     def _saved(self, what: str) -> Iterator[None]:

@@ -64,6 +64,11 @@ def last_logins(user_id: str, fields: Iterable[str], count: int) -> str:
     )
 
 
+def domains() -> str:
+    """The query for the hosts that were assigned to sites."""
+    return "SELECT Domain FROM Domain"
+
+
 def count_active(profile_ids: Iterable[str]) -> str:
     """The query that counts the active users of these profiles, by profile."""
     counting = "SELECT ProfileId, COUNT(Id) users FROM User WHERE IsActive = TRUE"

@@ -5,10 +5,10 @@ Change a time limit here. Every limit that a test would have to wait for is read
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from provisioner.hosts import is_loopback
 
 SCALE = "PROVISIONER_TIME_SCALE"
 """For tests only: multiplies every limit below, on an org on this machine and on no other."""
@@ -57,17 +57,6 @@ def timing_for(url: str) -> Timing:
         stale=max(plain.stale * factor, _SHORTEST),
         scale=factor,
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is on this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _factor(url: str) -> float:

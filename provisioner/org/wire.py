@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -16,18 +17,21 @@ from urllib.parse import urlsplit
 import requests
 
 from provisioner.events import CallEnded
+from provisioner.org import http
 from provisioner.org.errors import AuthenticationFailed, OrgError
-from provisioner.org.failures import translated
-from provisioner.org.http import session_for
+from provisioner.org.failures import translated, understood
+from provisioner.org.timing import timing_for
 from provisioner.resource import Secret
 
 _RETRIES = 3
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 _LONGEST_RETRY_AFTER = 60.0
 # `api-usage=18/5000`, perhaps with the app's own after it. (platform reference 8.4)
-_USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
+_USAGE = re.compile(r"\bapi-usage=(\d{1,12})/(\d{1,12})\b")
 
 T = TypeVar("T")
+Send = Callable[[], requests.Response]
+Parse = Callable[[requests.Response], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,10 @@ class Usage:
 
 class Wire:
     """The way to one org: sends requests, counts them, and repeats reads that may work yet.
+
+    A request is two functions: `send` sends it and returns the response, `parse` returns what the
+    body says. Whatever `parse` raises is an answer that is not understood, so it must depend on the
+    response only.
 
     `api_calls` are those that Salesforce counts; `requests_sent` is every request, a login
     and a setup page too. `usage` is what the org last said of its daily limit. `observe` is
@@ -62,7 +70,8 @@ class Wire:
     ) -> None:
         self.instance_url = instance_url.rstrip("/")
         self.host = urlsplit(self.instance_url).netloc
-        self.session = session_for(self.instance_url, session)
+        self.session = http.session_for(self.instance_url, session)
+        self._timing = timing_for(self.instance_url)
         self.session.hooks["response"].append(self._note)
         self.api_calls = 0
         self.requests_sent = 0
@@ -82,13 +91,27 @@ class Wire:
         assert self._token is not None, "an org is talked to in a session"
         return self._token
 
-    def write(self, send: Callable[[], T], *, counted: bool = True) -> T:
-        """What `send` returns, sent once. Raises OrgError and nothing else of the network.
+    def write(
+        self,
+        send: Send,
+        parse: Parse[T],
+        *,
+        counted: bool = True,
+        largest: int = http.LARGEST,
+        redirects: bool = False,
+    ) -> T:
+        """What `parse` returns for the response to `send`, which is sent once.
 
-        Where the session was refused, which did nothing, it is sent again in a new one; `send`
-        must take `token` anew each time.
+        Raises OrgError and nothing else: NoAnswer for a response that is not understood, that is
+        larger than `largest` bytes, or that is a redirect, unless `redirects` says that `parse`
+        reads those. Where the session was refused, which did nothing, it is sent again in a new
+        one; `send` must take `token` anew each time.
         """
-        return self.in_session(lambda: self._send(send, counted=counted))
+
+        def once() -> T:
+            return self._send(send, parse, counted=counted, largest=largest, redirects=redirects)
+
+        return self.in_session(once)
 
     def in_session(self, action: Callable[[], T]) -> T:
         """What `action` returns; it is done over when the session has ended and is renewed."""
@@ -113,18 +136,29 @@ class Wire:
             self._token = self._renew()
             return True
 
-    def _send(self, send: Callable[[], T], *, counted: bool) -> T:
+    def _send(
+        self, send: Send, parse: Parse[T], *, counted: bool, largest: int, redirects: bool
+    ) -> T:
         with self._lock:
             self.requests_sent += 1
             self.api_calls += counted
         self._last.retry_after = None
         try:
-            with translated(self.host):
-                return send()
+            with translated(self.host, self._timing):
+                reply = send()
+                http.read_body(reply, largest)
+            if http.target(reply) and not redirects:
+                raise http.redirected(reply)
+            with self.understanding(_request(reply)):
+                return parse(reply)
         except OrgError as error:
             error.retry_after = self._last.retry_after
             self._lost(error)
             raise
+
+    def understanding(self, request: str) -> AbstractContextManager[None]:
+        """For what is done with an answer after `parse`: raises NoAnswer as `parse` does."""
+        return understood(self.host, request)
 
     def _lost(self, error: OrgError) -> None:
         """Tell of a request that no answer came to."""
@@ -147,7 +181,7 @@ class Wire:
         try:
             server = parsedate_to_datetime(reply.headers["Date"])
             self._ahead = server.astimezone(UTC) - datetime.now(UTC)
-        except (KeyError, ValueError, TypeError):
+        except (ArithmeticError, LookupError, ValueError, TypeError):
             return
 
     @property
@@ -155,16 +189,18 @@ class Wire:
         """The time by the org's clock, as its last answer told it."""
         return datetime.now(UTC) + self._ahead
 
-    def read(self, send: Callable[[], T], *, counted: bool = True) -> T:
+    def read(
+        self, send: Send, parse: Parse[T], *, counted: bool = True, largest: int = http.LARGEST
+    ) -> T:
         """As `write`, but tried again, later and later, while the failure is a passing one."""
         for attempt in range(_RETRIES):
             try:
-                return self.write(send, counted=counted)
+                return self.write(send, parse, counted=counted, largest=largest)
             except OrgError as error:
                 if not error.transient:
                     raise
                 self.sleep(pause(attempt, error.retry_after))
-        return self.write(send, counted=counted)
+        return self.write(send, parse, counted=counted, largest=largest)
 
 
 def pause(attempt: int, retry_after: float | None = None) -> float:
@@ -188,5 +224,10 @@ def _seconds(retry_after: str | None) -> float | None:
             return float(retry_after)
         then = parsedate_to_datetime(retry_after)
         return max((then - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+    except (ArithmeticError, LookupError, ValueError, TypeError):
         return None
+
+
+def _request(reply: requests.Response) -> str:
+    """What was asked, without its query: `GET /services/data/v62.0/limits`."""
+    return f"{reply.request.method} {urlsplit(str(reply.request.url)).path}"

@@ -201,7 +201,7 @@ def test_plain_http_that_the_salesforce_cli_answers_is_refused(shop, org):
     install_sf(shop, replace(org, url="http://acme.example"))
     shop.write("specs/shop/environments/there.yaml", "org: {login: sf_cli, target_org: acme}\n")
     refused = plan(shop, status=3)
-    assert "`acme.example` would be talked to in plain http" in refused.err
+    assert "credentials would be sent to `acme.example` in plain http" in refused.err
     assert org.token not in refused.said
 
 

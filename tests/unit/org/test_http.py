@@ -15,6 +15,7 @@ from provisioner.call import CreateRecord, Describe
 from provisioner.org import http, wire
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, NotSent, OrgError
+from provisioner.org.timing import Timing
 from provisioner.resource import Secret
 
 CREATE = CreateRecord("Account", {"Name": "Acme"})
@@ -91,7 +92,7 @@ def test_plain_http_to_any_other_machine_is_refused_before_anything_is_sent(url)
 def test_a_redirect_to_plain_http_elsewhere_is_not_followed():
     with (
         server(page(302, "", Location="http://acme.example/")) as url,
-        pytest.raises(AuthenticationFailed, match=r"`acme\.example`"),
+        pytest.raises(NoAnswer, match=r"redirected the request to `acme\.example`"),
     ):
         org_at(url).read([Describe("User")])
 
@@ -127,7 +128,8 @@ def test_tls_that_can_not_be_agreed_on_was_not_sent_and_is_not_tried_again():
 
 
 def test_an_org_that_is_silent_too_long_gave_no_answer(monkeypatch):
-    monkeypatch.setattr(http, "READ_SECONDS", 0.2)
+    for module in (http, wire):
+        monkeypatch.setattr(module, "timing_for", lambda _: Timing(read=0.2))
     done = threading.Event()
     with server(lambda handler: done.wait(5)) as url:
         _, error = failure(url, NoAnswer)
@@ -193,10 +195,10 @@ def test_a_session_with_its_own_adapter_for_the_host_keeps_it(script):
     session = requests.Session()
     session.mount("http://local.org", script)
     before = dict(session.adapters)
-    script.answers = [(201, {"id": "001000000000001AAA"}), (200, {"name": "User"})]
+    script.answers = [(201, {"id": "001000000000001AAA"}), (200, {"name": "User", "fields": []})]
     org = org_at("http://local.org", session=session)
     assert org.call(CREATE) == "001000000000001AAA"
-    assert org.read([Describe("User")]) == [{"name": "User"}]
+    assert org.read([Describe("User")]) == [{"name": "User", "fields": []}]
     assert dict(session.adapters) == before
 
 
@@ -213,7 +215,7 @@ def test_every_failure_is_an_org_error():
     way = wire.Wire("https://acme.my.salesforce.com")
     for failed in (requests.TooManyRedirects("x"), requests.exceptions.InvalidHeader("x")):
         with pytest.raises(OrgError):
-            way.write(lambda failed=failed: (_ for _ in ()).throw(failed))
+            way.write(lambda failed=failed: (_ for _ in ()).throw(failed), lambda _: None)
 
 
 BUSY = '[{"errorCode": "SERVER_UNAVAILABLE", "message": "Server Unavailable"}]'
