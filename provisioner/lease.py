@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -303,6 +303,19 @@ def remove_group(org: Org, id_: str) -> bool:
         else:
             return True
     return False
+
+
+def clean(org: Org, ended: Collection[str], is_settled: Callable[[str], bool]) -> bool:
+    """Delete the leases of these runs, and a marker that says nothing any more.
+
+    `is_settled` as in `Held.release`. Returns whether none of the runs has a lease any more.
+    """
+    state = current(org)
+    shorts = {_short(run) for run in ended}
+    if (marker := state.marker) and (marker.until <= org.now or is_settled(marker.run)):
+        remove_group(org, marker.id)
+    mine = [one for one in state.leases if one.run in shorts]
+    return sum(remove(org, one) for one in mine) == len(mine)
 
 
 def remove_of(org: Org, run: str) -> bool:

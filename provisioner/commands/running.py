@@ -145,11 +145,14 @@ _RESULTS = {
 
 
 def clean_up(records: Sequence[Record], org: Org) -> None:
-    """Delete the leases that runs of this machine left when they died."""
+    """Delete what ended runs of this machine left in the org: a lease, or a marker."""
     from provisioner import journal, lease
 
-    for record in records:
-        if record.keeps_lease and lease.remove_of(org, record.run):
+    if not records:
+        return
+    keeping = [record for record in records if record.keeps_lease]
+    if lease.clean(org, [record.run for record in keeping], _is_settled):
+        for record in keeping:
             journal.released(record)
 
 

@@ -236,3 +236,19 @@ def test_after_a_dead_run_of_another_machine_everything_waits_until_it_is_settle
     network.sleep(300)
     assert outcomes(run(portal, network, tmp_path, unsettled=unsettled)) == {Outcome.DONE}
     assert everything(portal)
+
+
+def test_an_unexpected_error_leaves_every_step_with_its_outcome(portal, network, tmp_path):
+    org = portal.org
+    planned = workflow.plan(portal.load(SPEC), org)
+    results = []
+    with pytest.raises(ValueError, match="a bug"):
+        # Keeps the results that came before the exception.
+        results.extend(workflow.apply(planned, org, Conduct(halt=_bug, now=network.now)))
+    assert {r.outcome for r in results} == {Outcome.SKIPPED}
+    assert len(results) == len(planned.plan.steps)
+    assert all("ended by an unexpected error: ValueError: a bug" in r.reason for r in results)
+
+
+def _bug():
+    raise ValueError("a bug")

@@ -169,3 +169,47 @@ def test_tidying_keeps_the_newest_and_all_that_is_unknown(tmp_path):
 def test_a_run_that_never_began_leaves_no_trace(tmp_path):
     journal.start(tmp_path, "r", {}).discard()
     assert journal.records(tmp_path) == ()
+
+
+def test_tidying_touches_nothing_that_is_active_unknown_or_foreign(tmp_path, running):
+    kept = {
+        running.path,
+        over(tmp_path, "0-unknown"),
+        tmp_path / "1-foreign.jsonl",
+        tmp_path / "2-folder.jsonl",
+    }
+    (tmp_path / "1-foreign.jsonl").write_text("not a journal\n", "utf-8")
+    (tmp_path / "2-folder.jsonl").mkdir()
+    over(tmp_path, "3-done", ended=("done",), close=True)
+    assert journal.tidy(tmp_path, keep=0) == 1
+    assert set(tmp_path.glob("*.jsonl")) == kept
+
+
+def test_tidying_keeps_a_run_whose_lease_may_be_in_the_org(tmp_path):
+    written = journal.start(tmp_path, "r", {"url": URL})
+    written.begin([(journal.LEASE, TAKE)])
+    written.close({})
+    assert journal.tidy(tmp_path, keep=0) == 0
+
+
+def test_a_bulk_job_that_is_not_recorded_wrote_nothing(tmp_path):
+    written = journal.start(tmp_path, "r", {"url": URL})
+    written.begin([(JANE, CREATE)], in_job=True)
+    written._file.close()
+    assert journal.read(written.path).unknown == ()
+
+
+def test_what_a_run_found_out_itself_is_not_unknown_any_more(running):
+    (begun,) = running.begin([(JANE, CREATE)])
+    running.end([Ended(begun, "unknown")])
+    running.settle([begun], "done", "003")
+    assert journal.read(running.path).unknown == ()
+
+
+def test_a_run_may_have_waited_until_its_last_sign_of_life(tmp_path):
+    written = journal.start(tmp_path, "r", {"url": URL})
+    written.begin([(JANE, CREATE)])
+    written.beat()
+    written._file.close()
+    record = journal.read(written.path)
+    assert record.unknown[0].at == record.alive_at
