@@ -25,7 +25,8 @@ def tell(
 
     if unknown:
         _tell_unknown(unknown)
-    if set(ran.counts) - {Outcome.DONE, Outcome.UNKNOWN}:
+    done = {Outcome.DONE, Outcome.UNKNOWN} | ({Outcome.SKIPPED} if unknown else set())
+    if set(ran.counts) - done:
         left = _steps(len(again.plan.steps))
         output.say(f"{left} left to do", "fix what failed, and apply again")
     elif not unknown and again.plan.steps:
