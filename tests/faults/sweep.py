@@ -10,6 +10,7 @@ import argparse
 import json
 import queue
 import shlex
+import signal
 import sys
 import threading
 import time
@@ -22,8 +23,8 @@ from pathlib import Path
 from .cases import Baseline, Case, Result, baseline, enumerate_cases, run_case, sample
 from .world import SCENARIOS, world
 
-SCALE = 1 / 30
-"""Ten minutes are 20 seconds: short enough to wait for, and longer than a busy machine pauses."""
+SCALE = 1 / 20
+"""Ten minutes are 30 seconds: short enough to wait for, and longer than a busy machine pauses."""
 SESSION = 40 * 60
 """Real seconds after which an org is replaced: its sessions last for two hours."""
 # A few of the late cases, in real time: what the scale could hide.
@@ -35,13 +36,24 @@ REAL_TIME = (
 )
 
 
+_STOPPING = threading.Event()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments choose, and print the figures; 1 if a case failed."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not (options.all or options.sample or options.only or options.real_time):
+        parser.error("give --all, --only TEXT, --sample N or --real-time")
     scale = 1.0 if options.real_time else options.scale
+    # The cases at hand are finished, and their orgs are stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _STOPPING.set())
     names = options.scenario or (["walk"] if options.real_time else list(SCENARIOS))
     results: list[Result] = []
     for name in names:
+        if _STOPPING.is_set():
+            break
         results += run_scenario(name, scale, options)
     print(figures(results))
     return 1 if any(result.failures for result in results) else 0
@@ -114,15 +126,21 @@ def _work(
     finish: Callable[[Result], None],
 ) -> None:
     """Run the cases that are left, on an org of its own that is replaced before its sessions end."""
-    while not left.empty():
+    while not (left.empty() or _STOPPING.is_set()):
         with ExitStack() as stack:
             here = stack.enter_context(world(SCENARIOS[name], scale))
-            while time.monotonic() - here.began < SESSION:
+            while time.monotonic() - here.began < SESSION and not _STOPPING.is_set():
                 try:
                     case = left.get_nowait()
                 except queue.Empty:
                     return
-                finish(run_case(here, case, expected))
+                try:
+                    result = run_case(here, case, expected)
+                except Exception as error:  # noqa: BLE001 - the other cases are run in any case
+                    failed = f"the harness failed: {error!r}"
+                    finish(Result(case.id, case.family, failures=[failed]))
+                    break  # to a new org
+                finish(result)
 
 
 def _chosen(cases: Sequence[Case], options: argparse.Namespace) -> list[Case]:
@@ -165,7 +183,7 @@ def _tell(result: Result, number: int, of: int, options: argparse.Namespace) -> 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.sweep", description=__doc__)
-    what = parser.add_mutually_exclusive_group(required=True)
+    what = parser.add_argument_group("which cases (at least one of these)")
     what.add_argument("--all", action="store_true", help="every fault at every request")
     what.add_argument("--sample", type=int, metavar="N", help="so many cases of each scenario")
     what.add_argument("--real-time", action="store_true", help="a few late cases, unscaled")
@@ -177,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="of the sample (default 1)")
     parser.add_argument("--slice", metavar="I/N", help="the I-th of N equal parts")
     parser.add_argument("--jobs", type=int, default=1, help="orgs at once (default 1)")
-    parser.add_argument("--scale", type=float, default=SCALE, help="of all times (default 1/30)")
+    parser.add_argument("--scale", type=float, default=SCALE, help="of all times (default 1/20)")
     parser.add_argument("--out", type=Path, help="a file to add the results to, and go on from")
     parser.add_argument("--list", action="store_true", help="print the cases, and run none")
     parser.add_argument("--verbose", action="store_true", help="print what failed runs said")
