@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -55,6 +56,20 @@ class Late:
                 raise AssertionError(self.cut)
         if self.delay:
             exchange.forward_later(self.delay)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """As `Late` with a 502, and for so many unscaled seconds more every request gets a 502."""
+
+    delay: float
+    seconds: float
+
+    def strike(self, exchange: Exchange) -> None:
+        proxy = exchange.proxy
+        proxy.down = page(502)
+        proxy.down_until = time.monotonic() + self.seconds * proxy.scale
+        Late("502", self.delay).strike(exchange)
 
 
 @dataclass(frozen=True)

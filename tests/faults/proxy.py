@@ -114,6 +114,9 @@ class Proxy:
     log: list[Request] = field(default_factory=list)
     kill: Callable[[], None] = lambda: None
     """Kill the client and return after it is dead."""
+    down_until: float = 0.0
+    """Until then, by `time.monotonic()`, every request gets `down` and does not reach the org."""
+    down: bytes = b""
     cut_at: float | None = None
     """When the client got the failure, by `time.monotonic()`."""
     notes: list[str] = field(default_factory=list)
@@ -140,7 +143,7 @@ class Proxy:
         """Forget all requests so far; none may be held."""
         with self._changed:
             assert not self._held, "requests of the last case are still on their way"
-            self._armed, self.cut_at = None, None
+            self._armed, self.cut_at, self.down_until = None, None, 0.0
             self.log.clear()
             self.notes.clear()
             self._counts.clear()
@@ -229,6 +232,9 @@ class Proxy:
                 self._held += 1
             self._changed.notify_all()
         exchange = Exchange(request, self, connection)
+        if time.monotonic() < self.down_until:
+            exchange.send(self.down)
+            return exchange.open
         if fault is None:
             exchange.send(exchange.forward().encode())
             return exchange.open

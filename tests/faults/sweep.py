@@ -16,7 +16,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -61,37 +60,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_scenario(name: str, scale: float, options: argparse.Namespace) -> list[Result]:
     """Run the chosen cases of one scenario; their results, and those of earlier runs."""
-    with world(SCENARIOS[name], scale) as first:
-        expected = baseline(first)
+    expected = baseline_of(name, scale)
     cases = _chosen(enumerate_cases(SCENARIOS[name], expected.spots), options)
-    done = {result.case: result for result in _load(options.out)}
     if options.list:
         print("\n".join(case.id for case in cases))
         return []
-    left: queue.SimpleQueue[Case] = queue.SimpleQueue()
-    for case in cases:
-        if case.id not in done:
-            left.put(case)
+    done = {result.case: result for result in _load(options.out)}
     found = [done[case.id] for case in cases if case.id in done]
-    lock = threading.Lock()
 
     def finish(result: Result) -> None:
+        found.append(result)
+        if options.out:
+            with options.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(result)) + "\n")
+        _tell(result, len(found), len(cases), options)
+
+    left = [case for case in cases if case.id not in done]
+    run_cases(left, expected, scale, options.jobs, finish)
+    return found
+
+
+def baseline_of(name: str, scale: float) -> Baseline:
+    """What a scenario does without faults."""
+    with world(SCENARIOS[name], scale) as here:
+        return baseline(here)
+
+
+def run_cases(
+    cases: Sequence[Case],
+    expected: Baseline,
+    scale: float,
+    jobs: int,
+    finish: Callable[[Result], None],
+) -> None:
+    """Run cases of one scenario on so many orgs at once; `finish` gets each result."""
+    left: queue.SimpleQueue[Case] = queue.SimpleQueue()
+    for case in cases:
+        left.put(case)
+    lock = threading.Lock()
+
+    def finish_one(result: Result) -> None:
         with lock:
-            found.append(result)
-            if options.out:
-                with options.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(result)) + "\n")
-            _tell(result, len(found), len(cases), options)
+            finish(result)
 
     workers = [
-        threading.Thread(target=_work, args=(left, name, scale, expected, finish))
-        for _ in range(options.jobs)
+        threading.Thread(target=_work, args=(left, scale, expected, finish_one))
+        for _ in range(min(jobs, len(cases)))
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    return found
 
 
 def figures(results: Sequence[Result]) -> str:
@@ -120,27 +139,24 @@ def figures(results: Sequence[Result]) -> str:
 
 def _work(
     left: queue.SimpleQueue[Case],
-    name: str,
     scale: float,
     expected: Baseline,
     finish: Callable[[Result], None],
 ) -> None:
-    """Run the cases that are left, on an org of its own that is replaced before its sessions end."""
+    """Run the cases that are left, on an org that is replaced before its sessions end."""
     while not (left.empty() or _STOPPING.is_set()):
-        with ExitStack() as stack:
-            here = stack.enter_context(world(SCENARIOS[name], scale))
+        with world(expected.scenario, scale) as here:
             while time.monotonic() - here.began < SESSION and not _STOPPING.is_set():
                 try:
                     case = left.get_nowait()
                 except queue.Empty:
                     return
                 try:
-                    result = run_case(here, case, expected)
+                    finish(run_case(here, case, expected))
                 except Exception as error:  # noqa: BLE001 - the other cases are run in any case
-                    failed = f"the harness failed: {error!r}"
-                    finish(Result(case.id, case.family, failures=[failed]))
+                    failure = f"the harness failed: {error!r}"
+                    finish(Result(case.id, case.family, failures=[failure]))
                     break  # to a new org
-                finish(result)
 
 
 def _chosen(cases: Sequence[Case], options: argparse.Namespace) -> list[Case]:

@@ -49,7 +49,7 @@ def contacts(here):
 
 
 def test_a_client_that_repeats_a_late_create_is_reported(here):
-    before = Baseline((), here.state(), Counter())
+    before = Baseline(here.scenario, (), here.state(), Counter())
     here.proxy.arm(CONTACT, Late("502", 60))
     assert send(here).status_code == 502
     assert contacts(here) == 0
