@@ -19,6 +19,7 @@ from provisioner.edit import EditError, Plain
 from provisioner.kinds.layout import ON_LAYOUT
 from provisioner.kinds.metadata import NAME
 from provisioner.kinds.user import PASSWORD
+from provisioner.masking import Masked
 from provisioner.plan import Step
 from provisioner.resource import Address, Lookup, Ref, Resource, Secret, Value
 from provisioner.source import Document, Path
@@ -163,6 +164,8 @@ def _take(
 ) -> None:
     """Note what a file is to say of a field. Raises EditError where it can not."""
     span = field.span
+    if isinstance(field.after, Masked):
+        raise EditError("its value is masked: change it by hand")
     if field.name == NAME:
         raise EditError("it goes by its former name: rename it by hand, or apply the spec")
     if field.name == PASSWORD:

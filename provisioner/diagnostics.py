@@ -8,6 +8,7 @@ carries the same values.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -96,12 +97,21 @@ def _place(diagnostic: Diagnostic) -> tuple[bool, str, int, int, str]:
     return False, span.file, span.line, span.column, diagnostic.message
 
 
+_FEW = 500
+_LONGEST = 200
+
+
 def closest(word: str, known: Iterable[str], cutoff: float = 0.65) -> str | None:
     """The known name that `word` was most likely meant to be; other case alone is nearest."""
     by_case = {name.casefold(): name for name in known}
     if word.casefold() in by_case:
         return by_case[word.casefold()]
-    near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=cutoff)
+    names: Iterable[str] = by_case
+    if len(by_case) > _FEW:
+        # Comparing with all of them would take seconds.
+        some = (n for n in by_case if n[:1] == word[:1].casefold() and abs(len(n) - len(word)) < 3)
+        names = itertools.islice(some, _FEW)
+    near = difflib.get_close_matches(word[:_LONGEST].casefold(), names, n=1, cutoff=cutoff)
     return by_case[near[0]] if near else None
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePath
 from typing import Any
 
-from provisioner import bounds, source
+from provisioner import bounds, source, template
 from provisioner.bounds import Policy
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span, in_order
+from provisioner.masking import SHORTEST, Masked, Opaque
 from provisioner.resource import Secret, Spec
-from provisioner.source import Document
+from provisioner.source import Document, Path
+from provisioner.template import Environ
 
 _LOGIN_URL = "https://login.salesforce.com"
 
@@ -77,6 +80,82 @@ class Environment:
     vars: Mapping[str, Any] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     org_id: str | None = None
+    env: Environ = field(default_factory=Environ, compare=False)
+    login_variables: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets of its login."""
+        found = (getattr(self.login, f.name) for f in fields(self.login))
+        return tuple(value for value in found if isinstance(value, Secret))
+
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def variables(
+    document: Document, environ: Mapping[str, str], elsewhere: Collection[str] = ()
+) -> tuple[Environ, tuple[Diagnostic, ...]]:
+    """The variables that the document lists for templates, and what is wrong with the list.
+
+    Its templates are not filled in yet. `elsewhere` are the names of secrets that other files
+    use; none of them, nor of those of the login, can be listed.
+    """
+    secrets = frozenset(secret_names(document)) | frozenset(elsewhere)
+    values: dict[str, Any] = {}
+    listed: set[str] = set()
+    problems: list[Diagnostic] = []
+
+    def wrong(code: str, message: str, help_: str, *path: str | int) -> None:
+        span = document.span(("env", *path))
+        problems.append(Diagnostic(code, message, span, help=help_))
+
+    for at, name, plain in _listed(document):
+        if template.is_template(name):
+            wrong("wrong-value", "a name under `env:` is no template", "write the name itself", *at)
+        elif name in secrets:
+            what = f"`{name}` holds a secret, which no template can read"
+            wrong("secret-name", what, "remove it from `env:`", *at)
+        elif _VARIABLE.fullmatch(name):
+            listed.add(name)
+            value = environ.get(name)
+            if value is None:
+                continue
+            values[name] = value if plain else Opaque(value)
+            if not plain and value and len(value.strip()) < SHORTEST:
+                what = f"the value of `{name}` has less than {SHORTEST} characters: too few to mask"
+                wrong("masked-value", what, f"list it as `{{name: {name}, plain: true}}`", *at)
+    found = Environ(values, frozenset(listed), secrets, document.file)
+    return found, tuple(problems)
+
+
+def _listed(document: Document) -> Iterator[tuple[Path, str, bool]]:
+    """Each name under `env:` with its path, and whether its value is plain."""
+    data = document.data if isinstance(document.data, Mapping) else {}
+    entries = data.get("env")
+    for i, entry in enumerate(entries if isinstance(entries, list) else ()):
+        match entry:
+            case str():
+                yield (i,), entry, False
+            case {"name": str() as name, **more}:
+                yield (i, "name"), name, more.get("plain") is True
+            case _:
+                pass  # the schema reports it
+
+
+def secret_names(document: Document) -> Iterator[str]:
+    """The variables that a document names as places of secrets: by `{env: NAME}`."""
+    left = [document.data]
+    while left:
+        match left.pop():
+            case {"env": str() as name, **more} if not more:
+                yield name
+            case Mapping() as mapping:
+                left += mapping.values()
+            case list() as items:
+                left += items
+            case _:
+                pass
 
 
 def parse(
@@ -84,15 +163,22 @@ def parse(
     environ: Mapping[str, str],
     read_file: Callable[[str], str],
     kinds: Collection[str] = (),
+    env: Environ | None = None,
 ) -> Environment:
     """The environment that a document describes; its schema must have been checked.
 
-    `kinds` are those that a policy can name.
+    `kinds` are those that a policy can name, `env` the variables that templates can use: by
+    default those that the document lists, whose templates must not be filled in yet.
 
-    `{{ env.X }}` is filled in where it was not yet. Raises DiagnosticError with every
-    problem; a secret that can not be had has the code `missing-secret`.
+    Raises DiagnosticError with every problem; a secret that can not be had has the code
+    `missing-secret`.
     """
-    document = source.render(document, {}, environ)
+    if env is None:
+        env, unlisted = variables(document, environ)
+        if unlisted:
+            raise DiagnosticError(unlisted)
+    document = source.render(document, {}, env)
+    login_variables = frozenset(secret_names(document))
     secrets = _Secrets(environ, read_file)
     org = document.data["org"]
 
@@ -100,13 +186,18 @@ def parse(
         span = document.span(("org", name)) or Span(document.file, 1, 1, 1, 1)
         return secrets.find(org[name], span)
 
+    for part in ("login_url", "instance_url", "audience"):
+        if isinstance(org.get(part), Masked):
+            what = f"`{part}` is shown in outputs, and its variable is not listed as plain"
+            secrets.problems.append(Diagnostic("masked-value", what, document.span(("org", part))))
     login = _login(org, secret)
     policy, wrong = bounds.read(document, kinds)
     if problems := [*secrets.problems, *wrong]:
         raise DiagnosticError(in_order(problems))
     name = PurePath(document.file).stem
-    variables = document.data.get("vars") or {}
-    return Environment(name, login, variables, policy, org.get("id"))
+    return Environment(
+        name, login, document.data.get("vars") or {}, policy, org.get("id"), env, login_variables
+    )
 
 
 def secret(
@@ -182,6 +273,10 @@ class _Secrets:
     def find(self, given: Mapping[str, str], span: Span) -> Secret:
         match given:
             case {"env": name}:
+                if not _VARIABLE.fullmatch(name):
+                    # It may be the secret itself.
+                    self._missing("this is not the name of an environment variable", span)
+                    return Secret("")
                 value = self._environ.get(name, "")
                 if not value:
                     self._missing(f"the environment variable `{name}` is not set", span)
@@ -192,15 +287,17 @@ class _Secrets:
         return Secret(value)
 
     def _read(self, path: str, span: Span) -> str:
+        # A text of several lines is no path, but the secret itself.
+        named = f"the file `{path}`" if path.isprintable() and len(path) < 500 else "the file"
         try:
             value = self._read_file(path).rstrip("\r\n")
         except OSError as error:
-            self._missing(f"the file `{path}` can not be read: {error.strerror or error}", span)
+            self._missing(f"{named} can not be read: {error.strerror or error}", span)
         except UnicodeError:
-            self._missing(f"the file `{path}` holds no text", span)
+            self._missing(f"{named} holds no text", span)
         else:
             if not value:
-                self._missing(f"the file `{path}` is empty", span)
+                self._missing(f"{named} is empty", span)
             return value
         return ""
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from provisioner.call import Call, may_duplicate
+from provisioner.masking import mask
 from provisioner.resource import Address
 
 try:
@@ -127,7 +128,7 @@ class Journal:
             self.path.unlink(missing_ok=True)
 
     def _write(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        text = mask("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
         self._file.write(text)
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
@@ -14,15 +15,18 @@ from typing import Any
 
 from provisioner import canaries as watched_users
 from provisioner import environment as environments
-from provisioner import ignores, roster, rosters, schema, source, spec
+from provisioner import files, ignores, masking, roster, rosters, schema, source, spec, template
 from provisioner.collector import held
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span, by_cause
 from provisioner.environment import Environment, Local
 from provisioner.ignores import Ignore
+from provisioner.masking import Opaque
 from provisioner.resource import Secret, Spec
 from provisioner.selection import Selection
 
 DEFAULT_ENVIRONMENT = "local"
+NAME = re.compile(r"[^\W_][\w.-]{0,99}")
+"""The name of an environment."""
 _SPECS = Path("specs")
 
 
@@ -77,6 +81,7 @@ def find(argument: str | None) -> Path:
 
 
 @held()
+@template.limited()
 def load(folder: Path, environment: str | None, *, secrets: bool, passwords: bool = True) -> Loaded:
     """Read, fill and check every file of a spec; problems are collected, not raised.
 
@@ -86,16 +91,17 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
     """
     texts: dict[str, str] = {}
     problems: list[Diagnostic] = []
-    files = _files(folder)
-    documents = [d for path in files if (d := _document(path, texts, problems))]
-    if not files:
+    paths, root = _files(folder), files.root(folder)
+    documents = [d for path in paths if (d := _document(path, root, texts, problems))]
+    if not paths:
         raise NoSpecError(f"`{folder}` holds no YAML files", "a spec is a folder of `.yaml` files")
-    found = _environment(folder, environment, texts, problems, secrets=secrets)
+    used = frozenset(n for d in documents for n in environments.secret_names(d))
+    found = _environment(folder, environment, used, texts, problems, secrets=secrets)
     if found is None:
         # Without its variables no template of the spec can be filled.
         found = Environment(environment or DEFAULT_ENVIRONMENT, Local())
         return Loaded(folder, found, problems=by_cause(problems), texts=texts)
-    filled = [_filled(d, found.vars, problems) for d in documents]
+    filled = [_filled(d, found, problems) for d in documents]
     known = schemas()
     validator = schema.Validator(known, "spec.schema.json")
     unfilled = {d.values[path] for d in filled for path in d.unfilled}
@@ -103,18 +109,21 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
     checked = [p for document in filled for p in schema.check(document, validator)]
     # What follows from a template that is not filled in is no problem of its own.
     problems += [p for p in checked if p.span not in unfilled | by_row]
-    names = {"vars": found.vars, "env": os.environ}
+    names = template.scopes(found.vars, found.env)
     identity = spec.identity(filled)
-    rows = rosters.read(filled, texts, tuple(problems), known, names, identity)
-    complete = len(documents) == len(files)
+    rows = rosters.read(filled, root, texts, tuple(problems), known, names, identity)
+    complete = len(documents) == len(paths)
     declared = spec.specs(filled, rows.specs, flawed=rows.flawed, complete=complete)
     problems += [*rows.problems, *(p for p in declared.problems if p.span not in unfilled)]
     specs, watched = declared.specs, watched_users.canaries(filled)
     problems += [p for p in watched_users.check(filled, specs) if p.span not in unfilled]
-    ignored = _ignores(folder, specs, known, texts, problems)
+    problems += _unmaskable(folder, found, specs)
+    problems += _readable_secrets(found, specs, watched)
+    ignored = _ignores(folder, root, specs, known, texts, problems)
     if secrets and passwords and not any(p.severity is Severity.ERROR for p in problems):
         try:
-            specs = environments.with_secrets(specs, os.environ, _read_text)
+            specs = environments.with_secrets(specs, os.environ, _secret_reader(root))
+            masking.remember(_passwords(specs))
         except DiagnosticError as error:
             problems += error.diagnostics
     return Loaded(
@@ -140,12 +149,14 @@ def schemas() -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def secret(given: Mapping[str, str], span: Span) -> Secret:
-    """The secret that `{env: NAME}` or `{file: PATH}` names.
+def secret(given: Mapping[str, str], span: Span, folder: Path) -> Secret:
+    """The secret that `{env: NAME}` or `{file: PATH}` names in the spec of a folder.
 
     Raises DiagnosticError with the code `missing-secret` when it can not be had.
     """
-    return environments.secret(given, span, os.environ, _read_text)
+    found = environments.secret(given, span, os.environ, _secret_reader(files.root(folder)))
+    masking.remember([found.reveal()])
+    return found
 
 
 def _portals() -> list[Path]:
@@ -164,6 +175,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _ignores(
     folder: Path,
+    root: Path,
     specs: Iterable[Spec],
     known: Mapping[str, Mapping[str, Any]],
     texts: dict[str, str],
@@ -171,7 +183,7 @@ def _ignores(
 ) -> tuple[Ignore, ...]:
     """What the spec's file of ignored differences says for today; nothing where it is wrong."""
     path = folder / ignores.FILE
-    if not path.is_file() or (document := _document(path, texts, problems)) is None:
+    if not path.exists() or (document := _document(path, root, texts, problems)) is None:
         return ()
     entries: tuple[Ignore, ...] = ()
     wrong = schema.check(document, schema.Validator(known, "drift-ignore.schema.json"))
@@ -183,11 +195,11 @@ def _ignores(
 
 
 def _document(
-    path: Path, texts: dict[str, str], problems: list[Diagnostic]
+    path: Path, root: Path, texts: dict[str, str], problems: list[Diagnostic]
 ) -> source.Document | None:
     name = str(path)
     try:
-        texts[name] = source.decode(path.read_bytes(), name)
+        texts[name] = source.decode(files.read_bytes(path, root), name)
         return source.parse(texts[name], name)
     except source.FlawedError as error:
         problems += error.diagnostics
@@ -195,15 +207,16 @@ def _document(
     except DiagnosticError as error:
         problems += error.diagnostics
     except OSError as error:
-        problems.append(Diagnostic("unreadable", f"`{name}` can not be read: {error.strerror}"))
+        what, span = f"`{name}` can not be read: {error.strerror}", Span(name, 1, 1, 1, 1)
+        problems.append(Diagnostic("unreadable", what, span))
     return None
 
 
 def _filled(
-    document: source.Document, variables: Mapping[str, Any], problems: list[Diagnostic]
+    document: source.Document, environment: Environment, problems: list[Diagnostic]
 ) -> source.Document:
     try:
-        return source.render(document, variables, os.environ)
+        return source.render(document, environment.vars, environment.env)
     except source.FlawedError as error:
         problems += error.diagnostics
         return error.document
@@ -212,6 +225,7 @@ def _filled(
 def _environment(
     folder: Path,
     name: str | None,
+    used: frozenset[str],
     texts: dict[str, str],
     problems: list[Diagnostic],
     *,
@@ -220,13 +234,18 @@ def _environment(
     """The environment of that name; `None` if it has problems.
 
     The default name is `local`, which is the local org if the spec has no environments at all.
-    Raises NoSpecError if the spec has others only.
+    Raises NoSpecError if the spec has others only. `used` are the variables that hold secrets of
+    the spec.
     """
+    if name is not None and not NAME.fullmatch(name):
+        remedy = "a name has letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
+        raise NoSpecError(f"`{name[:100]}` is not the name of an environment", remedy)
     path = folder / "environments" / f"{name or DEFAULT_ENVIRONMENT}.yaml"
-    if not path.is_file():
+    if not path.exists():
         known = sorted(p.stem for p in path.parent.glob("*.yaml"))
         if not known and name in (None, DEFAULT_ENVIRONMENT):
-            return Environment(DEFAULT_ENVIRONMENT, Local())
+            env = template.Environ(secrets=used, file=str(path))
+            return Environment(DEFAULT_ENVIRONMENT, Local(), env=env)
         if name is None:
             raise NoSpecError(
                 f"`{folder}` has no environment `{DEFAULT_ENVIRONMENT}`, so one must be named",
@@ -236,28 +255,85 @@ def _environment(
         raise NoSpecError(
             f"there is no environment `{name}`", f"environments of {folder}: {listed}"
         )
-    document = _document(path, texts, problems)
+    root = files.root(folder)
+    document = _document(path, root, texts, problems)
     if document is None:
         return None
+    env, wrong = environments.variables(document, os.environ, used)
+    masking.remember(v.text for v in env.given.values() if isinstance(v, Opaque))
     before = len(problems)
+    problems += wrong
     # An environment names the process environment only: it is where `vars` come from.
-    document = _filled(document, {}, problems)
+    document = _filled(document, Environment(path.stem, Local(), env=env), problems)
+    checked = schema.check(document, schema.Validator(schemas(), "environment.schema.json"))
+    unfilled = {document.values[p] for p in document.unfilled}
+    problems += [p for p in checked if p.span not in unfilled]
     if len(problems) > before:
         return None
-    wrong = schema.check(document, schema.Validator(schemas(), "environment.schema.json"))
-    problems += wrong
-    if wrong:
-        return None
+    kinds, read = (*spec.SECTIONS.values(),), _secret_reader(root)
     try:
-        return environments.parse(document, os.environ, _read_text, (*spec.SECTIONS.values(),))
+        found = environments.parse(document, os.environ, read, kinds, env)
+        masking.remember(secret.reveal() for secret in found.secrets)
+        return found
     except DiagnosticError as error:
         wrong = tuple(d for d in error.diagnostics if secrets or d.code != "missing-secret")
         problems += wrong
         if wrong:
             return None
-        variables = document.data.get("vars") or {}
-        return Environment(path.stem, Local(), variables)
+        return Environment(path.stem, Local(), document.data.get("vars") or {}, env=env)
 
 
-def _read_text(path: str) -> str:
-    return Path(path).expanduser().read_text("utf-8")
+def _secret_reader(root: Path) -> Callable[[str], str]:
+    folders = os.environ.get(files.SECRETS, "")
+    return lambda path: files.read_secret(path, root, folders)
+
+
+def _passwords(specs: Iterable[Spec]) -> Iterator[str]:
+    for one in specs:
+        password = _password(one)
+        if isinstance(password, Secret):
+            yield password.reveal()
+
+
+def _password(one: Spec) -> Any:
+    actions = one.data.get("on_create")
+    return actions.get("password") if isinstance(actions, Mapping) else None
+
+
+def _unmaskable(
+    folder: Path, environment: Environment, specs: Iterable[Spec]
+) -> Iterator[Diagnostic]:
+    """Names that contain a masked value: they are the keys by which plans and journals work."""
+    if not masking.is_active():
+        return
+    help_ = "list its variable as plain, or use another name"
+    for name in (str(folder), environment.name):
+        if masking.is_masked(name):
+            what = "the name of the spec or environment contains a masked value"
+            at = Span(environment.env.file, 1, 1, 1, 1)
+            yield Diagnostic("masked-value", what, at, help=help_)
+    for one in specs:
+        if masking.is_masked(str(one.address)):
+            what = f"the key of this {one.address.kind} contains a masked value"
+            yield Diagnostic("masked-value", what, one.span, help=help_)
+
+
+def _readable_secrets(
+    environment: Environment, specs: Iterable[Spec], watched: Iterable[watched_users.Canary]
+) -> Iterator[Diagnostic]:
+    """Passwords of users that are taken from a variable which is not for them."""
+    users = (s for s in specs if "on_create" in s.data)
+    places = [(p, s.at("on_create", "password")) for s in users if (p := _password(s))]
+    for canary in watched:
+        places += [
+            (canary.password, canary.at("password")),
+            (canary.new_password, canary.at("new_password")),
+        ]
+    for given, span in places:
+        name = given.get("env") if isinstance(given, Mapping) else None
+        if name in environment.env.listed:
+            what = f"`{name}` is listed under `env:`, so it can not hold a password"
+            yield Diagnostic("secret-name", what, span, help="remove it from `env:`")
+        elif name in environment.login_variables:
+            what = f"`{name}` holds a secret of the login, which can not be a user's password"
+            yield Diagnostic("secret-name", what, span, help="use a variable of its own")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -12,14 +13,22 @@ from typing import Any
 import yaml
 
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span, in_order
+from provisioner.limits import DEEPEST, LARGEST, UNWRITABLE, unwritable
 from provisioner.text import between, lines
 
 Path = tuple[str | int, ...]
 
-_DEEPEST = 50
-_UNPRINTABLE = re.compile(
-    "[^\t\r\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)  # YAML 1.2, c-printable
+# More characters that are not allowed are not reported one by one.
+_MOST_CHARACTERS = 20
+
+
+SECRETS = frozenset({"token", "consumer_secret", "private_key", "password", "new_password"})
+"""The keys under which a secret is expected."""
+
+
+def is_secret(path: Path) -> bool:
+    """Whether a secret is expected at this path, or above it."""
+    return any(step in SECRETS for step in path if isinstance(step, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +110,11 @@ class _Builder:
     def value(self, node: yaml.Node, path: Path) -> Any:
         span = self.values[path] = self._span(node)
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, span)
+            return self._scalar(node, span, path)
         if id(node) in self._open:
             return self._problem("yaml-alias", "this value contains itself", span)
-        if len(path) >= _DEEPEST:
-            return self._problem("yaml-depth", f"nested deeper than {_DEEPEST} levels", span)
+        if len(path) >= DEEPEST:
+            return self._problem("yaml-depth", f"nested deeper than {DEEPEST} levels", span)
         if len(self.values) > self._most:
             return self._problem("yaml-alias", "its aliases make this file too large", None)
         self._open.add(id(node))
@@ -160,14 +169,14 @@ class _Builder:
             if not isinstance(source, yaml.MappingNode):
                 what = "`<<` takes a mapping or a list of mappings"
                 self._problem("yaml-merge", what, self._span(source))
-            elif id(source) in merging or len(merging) > _DEEPEST:
+            elif id(source) in merging or len(merging) > DEEPEST:
                 self._problem("yaml-merge", "this mapping merges itself", self._span(source))
             else:
                 yield self._entries(source, merging)
 
     def _key(self, mapping: yaml.MappingNode, node: yaml.Node) -> str | None:
         if node.tag == _TEXT and isinstance(node, yaml.ScalarNode):
-            return str(node.value)
+            return self._writable(str(node.value), self._span(node))
         span = self._span(node)
         if isinstance(node, yaml.ScalarNode):
             tag = node.tag.removeprefix(_YAML)
@@ -182,24 +191,33 @@ class _Builder:
             self._problem("yaml-key", "a key must be text", span)
         return None
 
-    def _scalar(self, node: yaml.ScalarNode, span: Span) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, span: Span, path: Path) -> Any:
         text: str = node.value
         try:
             match node.tag.removeprefix(_YAML):
                 case "str" | "merge":
-                    return text
+                    return self._writable(text, span)
                 case "null" if text in ("", "~", "null", "Null", "NULL"):
                     return None
                 case "bool" if text.lower() in ("true", "false"):
                     return text.lower() == "true"
                 case "int":
-                    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+                    return _small(int(text, {"0o": 8, "0x": 16}.get(text[:2], 10)))
                 case "float":
                     return _finite(text)
         except ValueError:
-            what = f"`{text[:40]}` is not a number that can be stored"
+            shown = "this" if is_secret(path) else f"`{text[:40]}`"
+            what = f"{shown} is not a number that can be stored"
             return self._problem("yaml-number", what, span, "quote it if it is a text")
         return self._expect(node, "str", span)
+
+    def _writable(self, text: str, span: Span) -> str:
+        """The text, which can have been written with escapes."""
+        if character := unwritable(text):
+            what = f"character {character} is not allowed"
+            self._problem("yaml-character", what, span, "remove it")
+            return UNWRITABLE.sub("", text)
+        return text
 
     def _expect(self, node: yaml.Node, tag: str, span: Span) -> None:
         if node.tag != _YAML + tag:
@@ -214,6 +232,12 @@ class _Builder:
         if end.line >= self._end[0]:
             return Span(self._file, *_within(start, self._end), *self._end)
         return Span(self._file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+def _small(number: int) -> int:
+    if abs(number) >= LARGEST:
+        raise ValueError(number)
+    return number
 
 
 def _finite(text: str) -> float:
@@ -280,7 +304,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic:
 
 
 def _unprintable(text: str, file: str) -> Iterator[Diagnostic]:
-    for found in _UNPRINTABLE.finditer(text):
+    for found in itertools.islice(UNWRITABLE.finditer(text), _MOST_CHARACTERS):
         span = between(text, found.start(), found.end(), file)
         what = f"character U+{ord(found[0]):04X} is not allowed in YAML"
         yield Diagnostic("yaml-character", what, span, help="remove it")
@@ -301,10 +325,10 @@ def _too_deep(text: str, file: str) -> Diagnostic | None:
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-            if depth > _DEEPEST:
+            if depth > DEEPEST:
                 mark: Any = event.start_mark
                 span = Span(file, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-                return Diagnostic("yaml-depth", f"nested deeper than {_DEEPEST} levels", span)
+                return Diagnostic("yaml-depth", f"nested deeper than {DEEPEST} levels", span)
     except yaml.YAMLError:
         return None  # the real reading meets it too, and reports it
     return None

@@ -13,6 +13,7 @@ from typing import Any
 
 from provisioner import schema, source, table, template
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
+from provisioner.limits import LONGEST, unwritable
 from provisioner.resource import Address, Spec
 from provisioner.roster_parts import Fill, Leaf, Part, RowDocument, RowSpans, filler, type_help
 from provisioner.rules import Schemas, rule
@@ -26,6 +27,9 @@ _IMPLIED: Mapping[str, str] = {"contact": "account", "user": "contact"}
 
 _SHOWN = 5_000
 """So many problems of one roster are kept; a wrong column has one in every row."""
+
+_COUNTED = 1_000_000
+"""So many characters are given by the rows before they are counted with all others."""
 
 _KEY = re.compile(r"\S(.*\S)?")
 _SCALARS = (str, int, float, bool, type(None))
@@ -129,8 +133,10 @@ class _Filling:
         self._names = names
         self._account_keys = (*((external,) if external else ()), "AccountNumber", "Name")
         self._header: list[str] = []
+        self._columns: dict[str, int] = {}
         self._problems: list[Diagnostic] = []
         self._untold = 0
+        self._templates = self._characters = 0
         self._specs: list[Spec] = []
         self._keys: dict[str, int] = {}
         self._accounts: dict[str, Spec] = {}
@@ -140,19 +146,32 @@ class _Filling:
         rows = table.rows(lines, self._file, self._roster.delimiter)
         try:
             header = next((row for row in rows if not row.empty), None)
+            if header and not self._writable(header):
+                return Filled(problems=tuple(self._problems))
             if header is None or not self._compile(header):
                 return Filled(problems=tuple(self._problems) or (self._headless(),))
             for row in rows:
-                if not row.empty:
+                if not row.empty and self._writable(row):
                     self._read(row)
+                if self._characters > _COUNTED:
+                    self._spend()
         except DiagnosticError as error:
             self._problems += error.diagnostics
+        except template.TemplateError as error:
+            # The rows together take too much.
+            self._problems += [
+                Diagnostic(p.code, p.message, self._roster.at("file")) for p in error.problems
+            ]
         if self._untold:
             what = f"{self._untold} more problems are not shown"
             self._problems.append(
                 Diagnostic("more-problems", what, self._roster.at("file"), help="fix these first")
             )
         return Filled(tuple(self._specs), tuple(self._problems))
+
+    def _spend(self) -> None:
+        template.spend(self._templates, characters=self._characters)
+        self._templates = self._characters = 0
 
     def _headless(self) -> Diagnostic:
         span = Span(self._file, 1, 1, 1, 1)
@@ -195,17 +214,22 @@ class _Filling:
 
     def _check_header(self, header: table.Row) -> None:
         spans = table.cell_spans(header, self._file, self._roster.delimiter)
+        self._columns = {}
         for column, name in enumerate(self._header):
-            first = self._header.index(name)
+            first = self._columns.setdefault(name, column)
             if name and first != column:
                 what = f"two columns are named `{name}`"
                 notes = (f"first named at {spans[first]}",)
-                self._problems.append(
-                    Diagnostic("duplicate-column", what, spans[column], notes=notes)
-                )
+                self._problem(Diagnostic("duplicate-column", what, spans[column], notes=notes))
 
     def _part(self, kind: str, data: Any) -> Part | None:
         if data is None:
+            return None
+        if not isinstance(data, Mapping):
+            # The schema does not see it: it is a template of the row.
+            what = f"`{kind}` must be a mapping, not one template"
+            help_ = "give it fields, and a template to each"
+            self._problem(Diagnostic("wrong-type", what, self._roster.at(kind), help=help_))
             return None
         at = "rosters", self._roster.name, kind
         values = self._roster.document.values.items()
@@ -226,10 +250,10 @@ class _Filling:
     def _leaf(self, at: Path, text: str, file: str, path: Path) -> Leaf:
         """Compile one template; what can not be mended by any row is told here, once."""
         document, full = self._roster.document, ("rosters", self._roster.name, *at)
-        columns = {name: "" for name in self._header if name}
+        columns = self._columns
         names: template.Names = {"row": columns, **self._names}
         named = template.named(text, "row")
-        problems = [template.undefined(n, "row", names) for n in named if n not in columns]
+        problems = [template.undefined(n, "row", names) for n in named if n not in columns or not n]
         give: Fill = str
         try:
             if not problems:
@@ -239,7 +263,7 @@ class _Filling:
         for problem in problems:
             found = source.in_template(document, full, problem)
             self._problems.append(replace(found, help=self._other_delimiter() or found.help))
-        used = tuple(self._header.index(name) for name in named if name in columns)
+        used = tuple(columns[name] for name in named if name in columns)
         return Leaf(path, give, used, rule(self._schemas, file, path) if path else _any)
 
     def _other_delimiter(self) -> str | None:
@@ -283,6 +307,16 @@ class _Filling:
             if self._obeys(part, spec, values):
                 self._specs.append(spec)
 
+    def _writable(self, row: table.Row) -> bool:
+        """Whether all characters of a row can be stored; the first that can not is reported."""
+        if row.text.rstrip("\r\n").isprintable() or not (character := unwritable(row.text)):
+            return True
+        spans = table.cell_spans(row, self._file, self._roster.delimiter)
+        wrong = (s for s, cell in zip(spans, row.cells, strict=False) if unwritable(cell))
+        what, at = f"character {character} is not allowed in a cell", next(wrong, spans[0])
+        self._problem(Diagnostic("control-character", what, at, help="remove it"))
+        return False
+
     def _spec(self, part: Part, number: int, name: str, data: Mapping[str, Any]) -> Spec:
         column = self._key.columns[0] if self._key.columns else None
         if part.kind == "account":
@@ -317,6 +351,10 @@ class _Filling:
         except template.TemplateError as error:
             self._fails(error, self._key, number, ("key",))
             return None
+        if isinstance(found, list | dict):
+            what = f"the key of the row is a {'list' if isinstance(found, list) else 'mapping'}"
+            self._problem(self._at_leaf("wrong-key", what, self._key, number, ("key",)))
+            return None
         key = "" if found is None else str(found).strip()
         if not _KEY.fullmatch(key):
             what = "the key of the row has a line break in it" if key else "the row has no key"
@@ -343,8 +381,21 @@ class _Filling:
                 failed = True
                 self._fails(error, leaf, number, (part.kind, *leaf.path))
                 continue
-            values.append(None if type(value) is str and not value.strip() else value)
+            if isinstance(value, str):
+                length = len(value)
+                self._characters += length
+                if length > LONGEST:
+                    failed = True
+                    self._too_long(leaf, number, (part.kind, *leaf.path))
+                elif not value.strip():
+                    value = None
+            values.append(value)
+        self._templates += len(values)
         return None if failed else values
+
+    def _too_long(self, leaf: Leaf, number: int, at: Path) -> None:
+        what = f"the template gives a text of more than {LONGEST:,} characters"
+        self._problem(self._at_leaf("template-limit", what, leaf, number, at))
 
     def _fails(self, error: template.TemplateError, leaf: Leaf, number: int, at: Path) -> None:
         for problem in error.problems:

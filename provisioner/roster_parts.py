@@ -8,9 +8,13 @@ from typing import Any
 
 from provisioner import table, template
 from provisioner.diagnostics import Span
+from provisioner.masking import Masked
 from provisioner.nodes import Path
 from provisioner.resource import Spec
 from provisioner.rules import Rule
+
+MOST_PARTS = 100
+"""A template of more parts is filled in by Jinja2, which checks its length beforehand."""
 
 Fill = Callable[[Sequence[str]], Any]
 """What a template gives for the cells of a row."""
@@ -76,16 +80,20 @@ def filler(text: str, header: Sequence[str], names: template.Names) -> Fill:
 
 def _plain(text: str, header: Sequence[str], names: template.Names) -> Fill:
     """A text with names in it: the rest of it is filled in here and now."""
-    parts = template.pieces(text, names, "row")
+    parts, masked = template.pieces(text, names, "row")
     match parts:
         case [("", name), ("", "")]:
             column = header.index(name)
             return lambda cells: cells[column]
+    if len(parts) > MOST_PARTS:
+        return _by_jinja(text, header, names)
     format_ = ""
     for before, name in parts:
         format_ += before.replace("{", "{{").replace("}", "}}")
         format_ += f"{{{header.index(name)}}}" if name else ""
     give = format_.format
+    if masked:
+        return lambda cells: Masked(give(*cells))
     return lambda cells: give(*cells)
 
 

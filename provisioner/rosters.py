@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provisioner import roster, template
+from provisioner import files, roster, template
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
 from provisioner.resource import Spec
 from provisioner.roster import Roster
@@ -36,13 +38,17 @@ class Rows:
 
 def read(
     documents: Sequence[Document],
+    root: Path,
     texts: Mapping[str, str],
     problems: Sequence[Diagnostic],
     schemas: Schemas,
     names: template.Names,
     identity: Mapping[str, str],
 ) -> Rows:
-    """The resources of every roster that none of the `problems` is about."""
+    """The resources of every roster that none of the `problems` is about.
+
+    A CSV file is a regular file below `root`.
+    """
     specs: list[Spec] = []
     found: list[Diagnostic] = []
     later: dict[str, Callable[[], Iterator[str]]] = {}
@@ -59,30 +65,32 @@ def read(
                 found.append(Diagnostic("duplicate-key", what, here, notes=(note,)))
                 continue
             path = os.path.normpath(Path(document.file).parent / declared.file)
-            filled = _filled(declared, path, schemas, names, identity)
+            filled = _filled(declared, path, root, schemas, names, identity)
             specs += filled.specs
             found += filled.problems
             if not filled.problems:
                 flawed.discard(declared.name)
-            if Path(path).is_file():
-                later[path] = _lines(path, declared.encoding)
+            with contextlib.suppress(OSError):
+                files.checked(path, root)
+                later[path] = _lines(path, root, declared.encoding)
     return Rows(tuple(specs), tuple(found), frozenset(flawed), Texts(texts, later))
 
 
 def _filled(
     declared: Roster,
     path: str,
+    root: Path,
     schemas: Schemas,
     names: template.Names,
     identity: Mapping[str, str],
 ) -> roster.Filled:
     try:
-        encoding = _encoding(path, declared.encoding)
-        with Path(path).open(encoding=encoding, newline="") as lines:
-            read_ = _decoded(lines, path, encoding)
+        encoding = _encoding(path, root, declared.encoding)
+        with files.open_text(path, root, encoding=encoding) as lines:
+            read_ = _decoded(lines, path, root, encoding)
             return roster.fill(declared, read_, path, schemas, names, identity)
     except OSError as error:
-        near = sorted(p.name for p in Path(path).parent.glob("*.csv"))
+        near = _near(path) if error.errno == errno.ENOENT else []
         what = f"`{path}` can not be read: {error.strerror}"
         help_ = f"CSV files there: {', '.join(f'`{n}`' for n in near)}" if near else None
         problem = Diagnostic("unreadable", what, declared.at("file"), help=help_)
@@ -91,16 +99,20 @@ def _filled(
     return roster.Filled(problems=(problem,))
 
 
-def _encoding(path: str, named: str | None) -> str:
+def _near(path: str) -> list[str]:
+    return sorted(p.name for p in Path(path).parent.glob("*.csv"))[:10]
+
+
+def _encoding(path: str, root: Path, named: str | None) -> str:
     """The encoding that was named, or that the first bytes tell; UTF-8 where they tell none."""
     if named:
         return "utf-8-sig" if named == "utf-8" else named
-    with Path(path).open("rb") as file:
-        start = file.read(2)
+    with files.open_text(path, root, encoding="latin-1") as file:
+        start = file.read(2).encode("latin-1")
     return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
-def _decoded(lines: Iterator[str], path: str, encoding: str) -> Iterator[str]:
+def _decoded(lines: Iterator[str], path: str, root: Path, encoding: str) -> Iterator[str]:
     """The lines; where one can not be decoded, a DiagnosticError that points at it."""
     try:
         yield from lines
@@ -110,13 +122,13 @@ def _decoded(lines: Iterator[str], path: str, encoding: str) -> Iterator[str]:
         if isinstance(error, UnicodeDecodeError):
             what = f"byte 0x{error.object[error.start]:02X} is not {name.upper()}"
         help_ = "save the file as UTF-8, or name its `encoding` in the roster"
-        span = _first_replaced(path, encoding)
+        span = _first_replaced(path, root, encoding)
         raise DiagnosticError([Diagnostic("encoding", what, span, help=help_)]) from error
 
 
-def _first_replaced(path: str, encoding: str) -> Span:
+def _first_replaced(path: str, root: Path, encoding: str) -> Span:
     """Where the first character stands that could not be decoded."""
-    with Path(path).open(encoding=encoding, newline="", errors="replace") as lines:
+    with files.open_text(path, root, encoding=encoding, errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             column = line.find(_REPLACED) + 1
             if column:
@@ -124,13 +136,12 @@ def _first_replaced(path: str, encoding: str) -> Span:
     return Span(path, 1, 1, 1, 1)
 
 
-def _lines(path: str, encoding: str | None) -> Callable[[], Iterator[str]]:
+def _lines(path: str, root: Path, encoding: str | None) -> Callable[[], Iterator[str]]:
     """What reads the lines of a file again, to show some of them."""
 
     def read_() -> Iterator[str]:
-        with Path(path).open(
-            encoding=_encoding(path, encoding), newline="", errors="replace"
-        ) as file:
+        known = _encoding(path, root, encoding)
+        with files.open_text(path, root, encoding=known, errors="replace") as file:
             for line in file:
                 yield line.translate(_NO_BREAKS)
 

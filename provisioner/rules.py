@@ -8,7 +8,7 @@ and the schema itself has the last word, and the words.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from provisioner.nodes import Path
@@ -52,7 +52,7 @@ def rule(schemas: Schemas, file: str, path: Path) -> Rule:
             return _no
     whole = [part for found in parts for part in _resolved(schemas, found)]
     rules = [_simple(part) for _, part in whole]
-    return rules[0] if len(rules) == 1 else lambda value: all(check(value) for check in rules)
+    return _all(rules)
 
 
 def _no(_: Any) -> bool:
@@ -119,10 +119,17 @@ def _simple(schema: Mapping[str, Any]) -> Rule:
         checks.append(lambda value: type(value) not in (int, float) or value >= low)
     if high is not None:
         checks.append(lambda value: type(value) not in (int, float) or value <= high)
+    return _all(checks)
+
+
+def _all(checks: Sequence[Rule]) -> Rule:
+    """Whether all of the rules say yes; a loop over few of them would take longer."""
     match checks:
         case [only]:
             return only
         case [first, second]:
             return lambda value: first(value) and second(value)
+        case [first, second, third]:
+            return lambda value: first(value) and second(value) and third(value)
         case _:
             return lambda value: all(check(value) for check in checks)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from provisioner.masking import MASK, Masked
 from provisioner.render.view import FORMAT_VERSION
 from provisioner.resource import Secret, Spec
 
@@ -144,9 +145,10 @@ def check(saved: SavedPlan, view: Mapping[str, Any], *, spec_digest: str, now: d
 def spec_digest(specs: Iterable[Spec], identity: Mapping[str, str]) -> str:
     """What the specs ask for, with templates filled in, as a digest.
 
-    Comments, order and the files that they stand in are no part of it, nor are secrets.
+    Comments, order and the files that they stand in are no part of it, nor are secrets
+    and masked values.
     """
-    declared = [[str(s.address), s.data] for s in sorted(specs, key=lambda s: s.address)]
+    declared = [[str(s.address), _digested(s.data)] for s in sorted(specs, key=lambda s: s.address)]
     return digest({"identity": dict(identity), "specs": declared})
 
 
@@ -154,6 +156,19 @@ def digest(value: Any) -> str:
     """The SHA-256 of a value as canonical JSON: sorted keys, no spaces, ASCII."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_hidden)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _digested(value: Any) -> Any:
+    """A value without the texts that outputs mask: a digest of a short one could be guessed."""
+    match value:
+        case Masked():
+            return MASK
+        case Mapping():
+            return {key: _digested(item) for key, item in value.items()}
+        case list():
+            return [_digested(item) for item in value]
+        case _:
+            return value
 
 
 def _hidden(value: Any) -> str:

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from provisioner.diagnostics import Diagnostic, Span, closest, did_you_mean, in_order
-from provisioner.nodes import Path
+from provisioner.masking import Masked
+from provisioner.nodes import Path, is_secret
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -79,7 +80,7 @@ def _explain(document: Readable, error: ValidationError) -> Iterator[Diagnostic]
             for name in rule:
                 if name not in instance:
                     what = f"{_name(path)} has no `{name}`"
-                    missing = _violation("missing-field", what, _key(document, path), schema)
+                    missing = _violation("missing-field", what, _key(document, path), schema, path)
                     # However the resources are called that lack the field.
                     yield replace(missing, cause=f"{path[:-1]} {name}")
         case "anyOf":
@@ -109,6 +110,11 @@ def _unknown(
         if key in known or any(re.search(pattern, key) for pattern in patterns):
             continue
         span = document.span((*path, key), key=True)
+        if is_secret(path) and closest(key, known) is None:
+            # Whatever it is, it stands where a secret was expected.
+            what = f"{_name(path)} has a key that is not {noun}"
+            yield Diagnostic("unknown-field", what, document.span(path), help=some, secret=True)
+            continue
         help_ = did_you_mean(key, known, schema.get("x-unknown-help", some))
         yield Diagnostic("unknown-field", f"`{key}` is not {noun}", span, help=help_)
 
@@ -145,15 +151,17 @@ def _wrong_type(
     types = [allowed] if isinstance(allowed, str) else list(allowed)
     expected = schema.get("x-expected") or _or(_TYPES[t] for t in types if t != "null")
     fraction = isinstance(error.instance, float) and "integer" in types
-    given = _shown(error.instance) if fraction else _kind(error.instance)
+    given = _given(path, error.instance) if fraction else _kind(error.instance)
     what = f"{_name(path)} must be {expected}, not {given}"
     help_ = schema.get("x-help") or _type_help(document, path, error.instance, types)
     notes = _filled_in(document, path, error.instance)
     place = _place(document, path, error.instance)
-    return _violation("wrong-type", what, place, schema, help_, notes)
+    return _violation("wrong-type", what, place, schema, path, help_, notes)
 
 
 def _type_help(document: Readable, path: Path, value: Any, types: Sequence[str]) -> str | None:
+    if is_secret(path) or isinstance(value, Masked):
+        return None
     if "boolean" in types and isinstance(value, str | int):
         word = str(value).lower()
         if word in _TRUE | _FALSE:
@@ -185,24 +193,24 @@ def _wrong_value(
         case "minLength":
             what = f"{name} must not be empty"
         case "enum":
-            what = f"{name} must be {_or(map(_shown, limit))}, not {_shown(value)}"
-            near = closest(str(value), map(str, limit))
+            what = f"{name} must be {_or(map(_shown, limit))}, not {_given(path, value)}"
+            near = None if _is_hidden(path, value) else closest(str(value), map(str, limit))
             help_ = f"did you mean `{near}`?" if near else None
         case "minProperties" | "maxProperties" if "maxProperties" in schema:
             names = _or(f"`{part}`" for part in schema["properties"])
             what = f"{name} must have exactly one of {names}"
         case _ if "x-expected" in schema:
-            what = f"{name} must be {schema['x-expected']}, not {_shown(value)}"
+            what = f"{name} must be {schema['x-expected']}, not {_given(path, value)}"
         case "minimum":
-            what = f"{name} must be {limit} or more, not {value}"
+            what = f"{name} must be {limit} or more, not {_given(path, value)}"
         case "maximum":
-            what = f"{name} must be {limit} or less, not {value}"
+            what = f"{name} must be {limit} or less, not {_given(path, value)}"
         case "minProperties" | "minItems":
             what = f"{name} must not be empty"
         case keyword:
             raise AssertionError(f"the schemas use `{keyword}`, for which there are no words")
     notes = _filled_in(document, path, value)
-    return _violation(code, what, _place(document, path, value), schema, help_, notes)
+    return _violation(code, what, _place(document, path, value), schema, path, help_, notes)
 
 
 def _alternatives(
@@ -223,7 +231,7 @@ def _alternatives(
         return
     # What stands here may be a secret: its kind is all that is said of it.
     what = f"{_name(path)} must be {schema['x-expected']}, not {_kind(error.instance)}"
-    yield _violation("wrong-value", what, _place(document, path, error.instance), schema)
+    yield _violation("wrong-value", what, _place(document, path, error.instance), schema, path)
 
 
 def _violation(
@@ -231,10 +239,11 @@ def _violation(
     message: str,
     span: Span | None,
     schema: Mapping[str, Any],
+    path: Path,
     help_: str | None = None,
     notes: tuple[str, ...] = (),
 ) -> Diagnostic:
-    secret = schema.get("x-secret", False)
+    secret = schema.get("x-secret", False) or is_secret(path)
     help_ = help_ or schema.get("x-help")
     return Diagnostic(code, message, span, help=help_, notes=notes, secret=secret)
 
@@ -278,6 +287,17 @@ def _shown(value: Any) -> str:
             return _kind(value)
 
 
+def _given(path: Path, value: Any) -> str:
+    """A value as a message quotes it; of one that is not to be shown, its kind."""
+    if is_secret(path):
+        return _kind(value)
+    return "a masked value" if isinstance(value, Masked) else _shown(value)
+
+
+def _is_hidden(path: Path, value: Any) -> bool:
+    return is_secret(path) or isinstance(value, Masked)
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -315,5 +335,5 @@ def _place(document: Readable, path: Path, value: Any) -> Span | None:
 
 def _filled_in(document: Readable, path: Path, value: Any) -> tuple[str, ...]:
     if "{{" in document.written(path) and not isinstance(value, dict | list):
-        return (f"the template gives {_shown(value)}",)
+        return (f"the template gives {_given(path, value)}",)
     return ()

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError, nodes
+
+from provisioner import sandbox
+from provisioner.limits import LimitError, unwritable
 
 Fill = Callable[[Sequence[str]], Any]
 
@@ -19,9 +22,7 @@ _FILTERS: Mapping[str, Callable[[str], str]] = {
     "trim": str.strip,
     "string": str,
 }
-_SYNTAX = Environment(
-    autoescape=True, keep_trailing_newline=True
-)  # only ever parses: what is filled in is no HTML
+_MOST_PARTS = 100
 
 
 def shortcut(text: str, columns: Mapping[str, int]) -> Fill | None:
@@ -30,10 +31,10 @@ def shortcut(text: str, columns: Mapping[str, int]) -> Fill | None:
     `columns` are the places of the cells by the names that `row` has for them.
     """
     try:
-        (output,) = _SYNTAX.parse(text).body
-    except (TemplateSyntaxError, ValueError):
+        (output,) = sandbox.parse(text).body
+    except (TemplateSyntaxError, LimitError, ValueError):
         return None
-    if not isinstance(output, nodes.Output):
+    if not isinstance(output, nodes.Output) or len(output.nodes) > _MOST_PARTS:
         return None
     if len(output.nodes) == 1:
         return _value(output.nodes[0], columns)
@@ -61,7 +62,7 @@ def _value(node: nodes.Node, columns: Mapping[str, int]) -> Fill | None:
 def _text(node: nodes.Node, columns: Mapping[str, int]) -> Callable[[Sequence[str]], str] | None:
     match node:
         case nodes.TemplateData(data=str() as data) | nodes.Const(value=str() as data):
-            return lambda _: data
+            return None if unwritable(data) else lambda _: data
         case (
             nodes.Getattr(node=nodes.Name(name="row"), attr=str() as name)
             | nodes.Getitem(node=nodes.Name(name="row"), arg=nodes.Const(value=str() as name))

@@ -96,7 +96,7 @@ def parse(text: str, file: str) -> Document:
 def render(
     document: Document,
     vars: Mapping[str, Any],  # noqa: A002 - the name that templates use
-    env: Mapping[str, str],
+    env: Mapping[str, Any],
 ) -> Document:
     """Fill in the templates of every text value. Raises FlawedError with all problems.
 
@@ -107,7 +107,7 @@ def render(
     if document.rendered:
         return document
     problems: list[Diagnostic] = []
-    names: Mapping[str, Mapping[str, Any]] = {"vars": vars, "env": env}
+    names = template.scopes(vars, env)
     unfilled: set[Path] = set()
     by_row: set[Path] = set()
     data = _filled(document, document.data, (), names, problems, unfilled, by_row)

@@ -13,11 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
+from provisioner.limits import LONGEST
 
-# The longest text that Salesforce stores in one field. (platform reference 3.1: a long text
-# area has at most 131,072 characters) More than that is a quote that was never closed.
-_LONGEST_CELL = 131_072
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*(?:"|\Z)')
+_CLOSED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _BREAK = re.compile("\r\n|[\r\n]")
 
 
@@ -40,7 +39,7 @@ def rows(lines: Iterable[str], file: str, delimiter: str = ",") -> Iterator[Row]
 
     Raises DiagnosticError where the text is no CSV: what comes after can not be trusted.
     """
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(LONGEST)
     taken: list[str] = []
 
     def remembered() -> Iterator[str]:
@@ -54,7 +53,12 @@ def rows(lines: Iterable[str], file: str, delimiter: str = ",") -> Iterator[Row]
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise DiagnosticError([_broken(str(error), taken, line, file, delimiter)]) from error
+            problem = str(error)
+            if problem.startswith("field larger than field limit"):
+                found = _too_long("".join(taken), line, lines, file, delimiter)
+            else:
+                found = _broken(problem, taken, line, file, delimiter)
+            raise DiagnosticError([found]) from error
         if cells is None:
             return
         if cells:
@@ -65,7 +69,7 @@ def rows(lines: Iterable[str], file: str, delimiter: str = ",") -> Iterator[Row]
 
 def cell_spans(row: Row, file: str, delimiter: str = ",") -> tuple[Span, ...]:
     """Where each cell of a row stands, its quotes included."""
-    return tuple(_spans(row.text, row.line, file, delimiter))
+    return tuple(span for span, *_ in _spans(row.text, row.line, file, delimiter))
 
 
 class Places:
@@ -135,7 +139,8 @@ class Places:
                 self._elsewhere[number, column] = span
 
 
-def _spans(text: str, line: int, file: str, delimiter: str) -> Iterator[Span]:
+def _spans(text: str, line: int, file: str, delimiter: str) -> Iterator[tuple[Span, int, int]]:
+    """Where each cell stands, and where its text begins and ends."""
     position, begun = 0, 0
     while True:
         start = position
@@ -147,7 +152,7 @@ def _spans(text: str, line: int, file: str, delimiter: str) -> Iterator[Span]:
                 line, begun = line + 1, found.end()
         else:
             position = _end_of_plain(text, position, delimiter)
-        yield Span(file, *before, line, position - begun + 1)
+        yield Span(file, *before, line, position - begun + 1), start, position
         if text[position : position + 1] != delimiter:
             return
         position += 1
@@ -163,15 +168,31 @@ def _end_of_plain(text: str, position: int, delimiter: str) -> int:
 def _broken(problem: str, taken: Sequence[str], line: int, file: str, delimiter: str) -> Diagnostic:
     """What is wrong with a row that can not be read, at the cell where that begins."""
     text = "".join(taken)
-    spans = cell_spans(Row((), line, text), file, delimiter)
-    first = spans[-1]
+    first = cell_spans(Row((), line, text), file, delimiter)[-1]
     at = Span(file, first.line, first.column, first.line, first.column + 1)
-    match problem.partition("(")[0].strip():
-        case "unexpected end of data" | "field larger than field limit":
-            what = "the cell that begins here has no end"
-            help_ = 'close its quotes, and double a quote within: `"a ""b"" c"`'
+    match problem:
+        case "unexpected end of data":
+            return _endless(at)
         case _:
             at = Span(file, first.end_line, first.end_column, first.end_line, first.end_column + 1)
             what = "text stands after the closing quote of a cell"
             help_ = 'double a quote within a cell: `"a ""b"" c"`'
     return Diagnostic("csv-syntax", what, at, help=help_)
+
+
+def _endless(at: Span) -> Diagnostic:
+    help_ = 'close its quotes, and double a quote within: `"a ""b"" c"`'
+    return Diagnostic("csv-syntax", "the cell that begins here has no end", at, help=help_)
+
+
+def _too_long(text: str, line: int, rest: Iterable[str], file: str, delimiter: str) -> Diagnostic:
+    """The problem of a row with a long cell; `rest` are the lines after those that were read."""
+    cells = list(_spans(text, line, file, delimiter))
+    long, start, end = next((cell for cell in cells if cell[2] - cell[1] > LONGEST), cells[-1])
+    at = Span(file, long.line, long.column, long.line, long.column + 1)
+    is_open = text.startswith('"', start) and not _CLOSED.fullmatch(text, start, end)
+    # A quote within a cell is doubled, and a line does not end between the two.
+    if is_open and not any('"' in later.replace('""', "") for later in rest):
+        return _endless(at)
+    what = f"the cell that begins here has more than {LONGEST:,} characters"
+    return Diagnostic("too-long", what, at, help="Salesforce stores no longer text in a field")

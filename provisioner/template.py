@@ -6,17 +6,17 @@ slow to import and to compile; everything else is Jinja2 in its sandbox.
 
 from __future__ import annotations
 
-import functools
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from provisioner.diagnostics import closest
-
-if TYPE_CHECKING:
-    from jinja2.sandbox import SandboxedEnvironment
+from provisioner.limits import LARGEST, LONGEST, LimitError, Missing, unwritable
+from provisioner.masking import Masked, MaskedUseError, Opaque
 
 Names = Mapping[str, Mapping[str, Any]]
 
@@ -34,6 +34,29 @@ class Problem:
     words: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Environ(Mapping[str, Any]):
+    """What `env` is in templates: the variables that the environment `file` lists.
+
+    `given` are the values of those that are set, `listed` all names, and `secrets` the variables
+    that hold secrets of this environment, which no template can read.
+    """
+
+    given: Mapping[str, Any] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    file: str = "environments/local.yaml"
+
+    def __getitem__(self, name: str) -> Any:
+        return self.given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.given)
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+
 class TemplateError(Exception):
     """Raised with every problem that was found in a template."""
 
@@ -42,13 +65,68 @@ class TemplateError(Exception):
         super().__init__("; ".join(p.message for p in self.problems))
 
 
+@dataclass(slots=True)
+class _Total:
+    """What all templates of one spec did so far."""
+
+    templates: int = 0
+    steps: int = 0
+    characters: int = 0
+
+
+_total: ContextVar[_Total | None] = ContextVar("total", default=None)
+_STEPS = 2_000_000, 1_000
+_CHARACTERS = 16_000_000, 1_000
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Limit what all templates together may do and give, in proportion to their number."""
+    token = _total.set(_Total())
+    try:
+        yield
+    finally:
+        _total.reset(token)
+
+
+def spend(templates: int, *, steps: int = 0, characters: int = 0) -> None:
+    """Count what templates did. Raises TemplateError when it is too much in all."""
+    total = _total.get()
+    if total is None:
+        return
+    total.templates += templates
+    total.steps += steps
+    total.characters += characters
+    if total.steps > _STEPS[0] + _STEPS[1] * total.templates:
+        raise TemplateError([Problem("template-limit", "the templates take too many steps in all")])
+    if total.characters > _CHARACTERS[0] + _CHARACTERS[1] * total.templates:
+        raise TemplateError([Problem("template-limit", "the templates give too much text in all")])
+
+
+def scopes(vars: Mapping[str, Any], env: Mapping[str, Any]) -> Names:  # noqa: A002 - as templates
+    """The names that a template can use; a masked value in them can only be written out."""
+    return {"vars": _opaque(vars), "env": env}
+
+
+def _opaque(value: Any) -> Any:
+    match value:
+        case Masked():
+            return Opaque(value)
+        case Mapping():
+            return {key: _opaque(item) for key, item in value.items()}
+        case list():
+            return [_opaque(item) for item in value]
+        case _:
+            return value
+
+
 def is_template(text: str) -> bool:
     return "{" in text and _MARK.search(text) is not None
 
 
 def fill(text: str, names: Names) -> Any:
     """The value of a template: of any type if it is one expression, else text."""
-    return _plainly(text, names) if is_plain(text) else compiled(text)(names)
+    return compiled(text)(names)
 
 
 def is_plain(text: str) -> bool:
@@ -57,13 +135,14 @@ def is_plain(text: str) -> bool:
     return not is_template(rest) and "}}" not in rest
 
 
-def pieces(text: str, names: Names, later: str) -> list[tuple[str, str]]:
+def pieces(text: str, names: Names, later: str) -> tuple[list[tuple[str, str]], bool]:
     """A plain template as pairs: some text, and the name in the scope `later` after it.
 
-    All other names are filled in, and the last pair has no name. Raises TemplateError.
+    All other names are filled in, and the last pair has no name. Also says whether a masked
+    value was filled in. Raises TemplateError.
     """
     found: list[tuple[str, str]] = []
-    before, at = "", 0
+    before, at, masked = "", 0, False
     for match in _PLAIN.finditer(text):
         before += text[at : match.start()]
         at = match.end()
@@ -73,8 +152,10 @@ def pieces(text: str, names: Names, later: str) -> list[tuple[str, str]]:
             before = ""
         else:
             # With a space after it the template is no single expression, but a text.
-            before += _plainly(f"{match[0]} ", names)[:-1]
-    return [*found, (before + text[at:], "")]
+            part = _plainly(f"{match[0]} ", names)
+            masked |= type(part) is Masked
+            before += part[:-1]
+    return [*found, (before + text[at:], "")], masked
 
 
 def named(text: str, scope: str) -> tuple[str, ...]:
@@ -83,7 +164,13 @@ def named(text: str, scope: str) -> tuple[str, ...]:
         dotted = (match[1].partition(".") for match in _PLAIN.finditer(text))
         found = [name for first, _, name in dotted if first == scope]
     else:
-        found = _named_by_jinja(text, scope)
+        from provisioner import sandbox
+
+        try:
+            with _reported(text, {}):
+                found = sandbox.names(sandbox.parse(text), scope)
+        except TemplateError:
+            found = []
     return tuple(dict.fromkeys(found))
 
 
@@ -95,12 +182,17 @@ def compiled(text: str) -> Callable[[Names], Any]:
     """
     if is_plain(text):
         return lambda names: _plainly(text, names)
+    from provisioner import sandbox
+
     with _reported(text, {}):
-        render = _compiled(text)
+        give = sandbox.compiled(text, _text)
 
     def filled(names: Names) -> Any:
         with _reported(text, names):
-            return render(names)
+            value, steps = give(names)
+            value = _plain(value, text)
+        spend(1, steps=steps, characters=_length(value))
+        return value
 
     return filled
 
@@ -111,37 +203,57 @@ def undefined(name: str, scope: str, names: Names) -> Problem:
 
 
 def _plainly(text: str, names: Names) -> Any:
+    if len(text) > LONGEST:
+        raise TemplateError([_limit(f"a template has at most {LONGEST:,} characters")])
     found: dict[str, Any] = {}
     problems: dict[str, Problem] = {}
+    masked, whole, length = False, _PLAIN.fullmatch(text), len(text)
     for match in _PLAIN.finditer(text):
         name = match[1]
         try:
-            found[name] = _lookup(name, names)
-            if not _PLAIN.fullmatch(text):
-                found[name] = _text(found[name])
-        except _Missing as error:
+            if name not in found:
+                found[name] = _lookup(name, names)
+                masked |= type(found[name]) is Opaque
+                if not whole:
+                    found[name] = _text(found[name])
+            length += 0 if whole else len(found[name])
+        except Missing as error:
             problems[name] = _undefined(error.name, error.inside, names, words=name)
         except _NotTextError as error:
             problems[name] = Problem("template", f"`{name}` is {error}", _NOT_TEXT, name)
     if problems:
         raise TemplateError(problems.values())
-    if whole := _PLAIN.fullmatch(text):
-        return _plain(found[whole[1]], text)
-    return _PLAIN.sub(lambda match: str(found[match[1]]), text)
+    if whole:
+        value = _plain(found[whole[1]], text)
+    elif length > LONGEST + len(text):
+        raise TemplateError([_limit(f"it gives a text of more than {LONGEST:,} characters")])
+    else:
+        value = _PLAIN.sub(lambda match: str(found[match[1]]), text)
+        value = _plain(Masked(value) if masked else value, text)
+    spend(1, characters=_length(value))
+    return value
+
+
+def _limit(message: str, words: str = "") -> Problem:
+    return Problem("template-limit", message, None, words)
+
+
+def _length(value: Any) -> int:
+    """How many characters and items there are in a value, about."""
+    match value:
+        case str():
+            return len(value)
+        case Mapping():
+            return sum(len(key) + _length(item) for key, item in value.items())
+        case list():
+            return len(value) + sum(map(_length, value))
+        case _:
+            return 1
 
 
 # ---------------------------------------------------------------- names and values
 
 _NOT_TEXT = "it can only be a whole value, not a part of a text"
-
-
-class _Missing(Exception):  # noqa: N818 - never leaves this module
-    """`name` is not in the mapping `inside`, or is no scope at all when that is None."""
-
-    def __init__(self, name: str, inside: Any) -> None:
-        super().__init__(name)
-        self.name = name
-        self.inside = inside
 
 
 class _NotTextError(Exception):
@@ -152,7 +264,7 @@ def _lookup(dotted: str, names: Names) -> Any:
     value: Any = names
     for name in dotted.split("."):
         if not isinstance(value, Mapping) or name not in value:
-            raise _Missing(name, None if value is names else value)
+            raise Missing(name, None if value is names else value)
         value = value[name]
     return value
 
@@ -172,14 +284,25 @@ def _undefined(name: str, inside: Any, names: Names, words: str = "") -> Problem
     near = closest(name, inside)
     meant_here = f"did you mean `{scope}.{near}`?" if near else None
     if scope == "env":
-        what = f"`{full}` is not set"
-        return Problem("undefined-name", what, meant_here or f"set the variable `{name}`", full)
+        return _not_in_environ(name, inside, meant_here)
     known = ", ".join(f"`{scope}.{key}`" for key in list(inside)[:10])
     nothing = "the environment defines no variables" if scope == "vars" else None
     otherwise = f"defined are {known}" if known else nothing
     return Problem(
         "undefined-name", f"`{full}` is not defined", meant_here or otherwise, words or full
     )
+
+
+def _not_in_environ(name: str, inside: Mapping[str, Any], meant: str | None) -> Problem:
+    full = f"env.{name}"
+    if not isinstance(inside, Environ) or name in inside.listed:
+        help_ = meant or f"set the variable `{name}`"
+        return Problem("undefined-name", f"`{full}` is not set", help_, full)
+    if name in inside.secrets:
+        what = f"`{name}` holds a secret of this environment, which no template can read"
+        return Problem("secret-name", what, None, full)
+    help_ = meant or f"list `{name}` under `env:` in {inside.file}"
+    return Problem("undefined-name", f"`{full}` is not listed under `env:`", help_, full)
 
 
 def _path_of(wanted: Any, names: Mapping[str, Any], path: str = "") -> str | None:
@@ -206,6 +329,8 @@ def _text(value: Any) -> str:
             return "true" if value else "false"
         case int() | float():
             return str(value)
+        case Opaque():
+            return value.text
         case Mapping():
             raise _NotTextError("a mapping")
         case list() | tuple():
@@ -217,12 +342,21 @@ def _text(value: Any) -> str:
 def _plain(value: Any, text: str) -> Any:
     """The value as YAML could have given it."""
     match value:
+        case Opaque():
+            return _plain(value.text, text)
+        case Masked():
+            return _writable(value, text)
         case str():
-            return str(value)  # Jinja2's Markup is a str too
-        case None | bool() | int() | float():
+            return _writable(str(value), text)  # Jinja2's Markup is a str too
+        case None | bool():
             return value
+        case int() | float() if _is_number(value):
+            return value
+        case int() | float():
+            what = "the template gives a number that can not be stored"
+            raise TemplateError([Problem("template", what, None, text)])
         case Mapping() if all(isinstance(key, str) for key in value):
-            return {key: _plain(item, text) for key, item in value.items()}
+            return {_writable(key, text): _plain(item, text) for key, item in value.items()}
         case list() | tuple():
             return [_plain(item, text) for item in value]
         case _:
@@ -231,45 +365,22 @@ def _plain(value: Any, text: str) -> Any:
             raise TemplateError([Problem("template", what, help_, text)])
 
 
-# ---------------------------------------------------------------- Jinja2
+def _is_number(value: float) -> bool:
+    return (
+        math.isfinite(value) and abs(value) < LARGEST
+        if type(value) is float
+        else (abs(value) < LARGEST)
+    )
 
 
-def _compiled(text: str) -> Callable[[Names], Any]:
-    import jinja2
-
-    env = _environment()
-    expression = _single(env, text)
-    if expression is None:
-        template = env.from_string(text)
-        return lambda names: template.render(**names)
-    compute = env.compile_expression(expression, undefined_to_none=False)
-
-    def value(names: Names) -> Any:
-        found = compute(**names)
-        if isinstance(found, jinja2.Undefined):
-            str(found)  # raises, as any use of it does
-        return _plain(found, text)
-
+def _writable(value: str, text: str) -> str:
+    if (character := unwritable(value)) is not None:
+        what = f"the template gives the character {character}, which can not be stored"
+        raise TemplateError([Problem("template", what, None, text)])
     return value
 
 
-def _named_by_jinja(text: str, scope: str) -> list[str]:
-    from jinja2 import TemplateSyntaxError, nodes
-
-    try:
-        parsed = _environment().parse(text)
-    except TemplateSyntaxError:
-        return []
-    found: list[str] = []
-    for node in parsed.find_all((nodes.Getattr, nodes.Getitem)):
-        assert isinstance(node, nodes.Getattr | nodes.Getitem)
-        if not isinstance(node.node, nodes.Name) or node.node.name != scope:
-            continue
-        if isinstance(node, nodes.Getattr):
-            found.append(node.attr)
-        elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            found.append(node.arg.value)
-    return found
+# ---------------------------------------------------------------- Jinja2
 
 
 @contextmanager
@@ -282,87 +393,35 @@ def _reported(text: str, names: Names) -> Iterator[None]:
     except TemplateError:
         raise
     except jinja2.TemplateSyntaxError as error:
-        words = _failing_part(_environment(), text)
         message = _lower(error.message or "")
-        raise TemplateError([Problem("template-syntax", message, None, words)]) from error
-    except _Missing as error:
+        raise TemplateError([Problem("template-syntax", message, None, _failing(text))]) from error
+    except Missing as error:
         raise TemplateError([_undefined(error.name, error.inside, names)]) from error
     except _NotTextError as error:
         raise TemplateError([Problem("template", f"a part of it is {error}", _NOT_TEXT)]) from error
+    except LimitError as error:
+        raise TemplateError([_limit(str(error))]) from error
+    except MaskedUseError as error:
+        help_ = "list its variable as plain, or write it as `{{ env.NAME }}`"
+        raise TemplateError([Problem("masked-value", str(error), help_)]) from error
     except Exception as error:
         message = _lower(str(error)) or type(error).__name__
         raise TemplateError([Problem("template", f"the template fails: {message}")]) from error
 
 
-@functools.cache
-def _environment() -> SandboxedEnvironment:
-    import jinja2
-    from jinja2.exceptions import SecurityError
-    from jinja2.sandbox import SandboxedEnvironment
-    from jinja2.utils import missing
-
-    class Undefined(jinja2.StrictUndefined):
-        """Any use raises `_Missing`, which keeps what was asked of what."""
-
-        def __init__(
-            self, hint: Any = None, obj: Any = missing, name: Any = None, exc: Any = None
-        ) -> None:
-            def error(message: str) -> Exception:
-                if obj is missing or isinstance(obj, Mapping):
-                    return _Missing(str(name), obj if isinstance(obj, Mapping) else None)
-                return (exc or jinja2.UndefinedError)(message)
-
-            super().__init__(hint, obj, name, error)  # type: ignore[arg-type]
-
-    class Environment(SandboxedEnvironment):
-        """A sandbox where `x.y` is an item of `x`, and never a method of a dictionary."""
-
-        intercepted_binops = frozenset({"**"})
-
-        def getattr(self, obj: Any, attribute: str) -> Any:
-            if isinstance(obj, Mapping):
-                return (
-                    obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-                )
-            return super().getattr(obj, attribute)
-
-        def call_binop(self, _context: Any, operator: str, _left: Any, _right: Any) -> Any:
-            # 9**9**9 would never end, and no spec needs it.
-            raise SecurityError(f"`{operator}` is not allowed in a template")
-
-    def shown(value: Any) -> str:
-        return str(value) if isinstance(value, jinja2.Undefined) else _text(value)
-
-    env = Environment(
-        undefined=Undefined,
-        finalize=shown,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    env.globals.clear()
-    return env
-
-
-def _single(env: SandboxedEnvironment, text: str) -> str | None:
-    """The expression, if the template is nothing but one."""
-    tokens = [(kind, value) for _, kind, value in env.lex(text)]
-    kinds = [kind for kind, _ in tokens]
-    if kinds[:1] + kinds[-1:] != ["variable_begin", "variable_end"]:
-        return None
-    if kinds.count("variable_begin") != 1:
-        return None
-    return "".join(value for _, value in tokens[1:-1])
-
-
-def _failing_part(env: SandboxedEnvironment, text: str) -> str:
+def _failing(text: str) -> str:
     """The first `{{ ... }}` that can not be parsed by itself; nothing if it is none of them."""
     import jinja2
 
+    from provisioner import sandbox
+
     for part in re.findall(r"\{\{.*?(?:\}\}|\Z)", text, re.DOTALL):
         try:
-            env.parse(part)
+            sandbox.parse(part)
         except jinja2.TemplateSyntaxError:
             return str(part)
+        except Exception:  # noqa: BLE001, S112 - another part is what fails
+            continue
     return ""
 
 

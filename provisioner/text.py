@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from provisioner.diagnostics import Span
 
@@ -15,15 +17,26 @@ def lines(text: str) -> list[str]:
     return _LINE_BREAK.split(text)
 
 
+@functools.lru_cache(maxsize=4)
+def _starts(text: str) -> Sequence[int]:
+    """Where each line begins."""
+    return [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
+
+
 def between(text: str, begin: int, end: int, file: str) -> Span:
     """The span of `text[begin:end]`."""
-    before, upto = lines(text[:begin]), lines(text[:end])
-    return Span(file, len(before), len(before[-1]) + 1, len(upto), len(upto[-1]) + 1)
+    return Span(file, *_place(text, begin), *_place(text, end))
+
+
+def _place(text: str, at: int) -> tuple[int, int]:
+    starts = _starts(text)
+    line = bisect_right(starts, at)
+    return line, at - starts[line - 1] + 1
 
 
 def offsets(text: str, span: Span) -> tuple[int, int]:
     """Where the text of a span begins and ends."""
-    starts = [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
+    starts = _starts(text)
     return starts[span.line - 1] + span.column - 1, starts[span.end_line - 1] + span.end_column - 1
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from argparse import Namespace
 
+from provisioner import masking
 from provisioner.commands import observing, output
 from provisioner.loader import NoSpecError
 from provisioner.status import DONE, PARTLY, WRONG
@@ -13,8 +14,9 @@ from provisioner.status import DONE, PARTLY, WRONG
 
 def run(options: Namespace) -> int:
     """Run the command that was asked for; its exit status."""
+    masking.forget()
     try:
-        with observing.observed(options) as ended:
+        with output.masked_streams(), observing.observed(options) as ended:
             status = _tried(options)
             ended(status)
             return status

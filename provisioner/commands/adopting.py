@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provisioner import template
 from provisioner.commands import output
+from provisioner.files import write_private
 from provisioner.loader import Loaded
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ def adopt(plan: Plan, loaded: Loaded, file: str) -> bool:
     """Write the patch to a file, or to stdout for `-`; False, when it was said that it can not."""
     from provisioner import adopt as adopting
 
-    names = {"vars": loaded.environment.vars, "env": os.environ}
+    names = template.scopes(loaded.environment.vars, loaded.environment.env)
     made = adopting.adopt(plan.steps, loaded.texts, names)
     here = Path.cwd()
     patch = "".join(
@@ -36,7 +38,7 @@ def adopt(plan: Plan, loaded: Loaded, file: str) -> bool:
         sys.stdout.buffer.write(patch.encode())
         return True
     try:
-        Path(file).write_bytes(patch.encode())
+        write_private(file, [patch])
     except OSError as error:
         output.say(f"the patch can not be saved to `{file}`: {error.strerror}")
         return False

@@ -190,13 +190,13 @@ def credentials(canary: Canary, loaded: Loaded) -> Credentials:
     user = next(s for s in loaded.specs if s.address == Address("user", canary.key))
     username = str(user.data["Username"]).strip().lower()
     if canary.password is not None:
-        given = loader.secret(canary.password, canary.at("password"))
+        given = loader.secret(canary.password, canary.at("password"), loaded.folder)
     else:
-        own = _own(user)
+        own = _own(user, loaded)
         assert own is not None, "`canaries.check` asks for a password"
         given = own
     new = canary.new_password
-    chosen = None if new is None else loader.secret(new, canary.at("new_password"))
+    chosen = None if new is None else loader.secret(new, canary.at("new_password"), loaded.folder)
     return Credentials(username, given, chosen)
 
 
@@ -234,7 +234,7 @@ def _named(name: str, options: Namespace, loaded: Loaded) -> tuple[Credentials, 
     elif canary is not None:
         return credentials(canary, loaded), canary
     else:
-        given = _own(user) or _asked(username)
+        given = _own(user, loaded) or _asked(username)
     return Credentials(username, given), canary
 
 
@@ -251,11 +251,11 @@ def _option(options: Namespace) -> Secret:
         raise _NoPasswordError(message) from None
 
 
-def _own(user: Spec | None) -> Secret | None:
+def _own(user: Spec | None, loaded: Loaded) -> Secret | None:
     """The password that the spec gives a user itself. Raises DiagnosticError."""
     given = (user.data.get("on_create") or {}).get("password") if user else None
     if user is not None and isinstance(given, Mapping):
-        return loader.secret(given, user.at("on_create", "password"))
+        return loader.secret(given, user.at("on_create", "password"), loaded.folder)
     return given if isinstance(given, Secret) else None
 
 

@@ -13,11 +13,13 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from provisioner.events import CommandEnded, CommandStarted, Event, Heartbeat, Listener, as_json
+from provisioner.masking import mask
 from provisioner.render import encoding
 from provisioner.version import version
 
@@ -30,9 +32,16 @@ _on_stderr = False
 def emit(event: Event) -> None:
     """Tell everybody who listens."""
     if _listeners:
+        event = _masked(event)
         with _lock:
             for listener in _listeners:
                 listener(event)
+
+
+def _masked(event: Event) -> Event:
+    given = {f.name: getattr(event, f.name) for f in fields(event)}
+    shown: Any = {n: mask(v) for n, v in given.items() if isinstance(v, str)}
+    return replace(event, **shown)
 
 
 def as_json_lines() -> bool:

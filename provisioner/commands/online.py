@@ -13,6 +13,7 @@ from provisioner.bounds import RuleError, with_rules
 from provisioner.commands import observing, output, suggestions
 from provisioner.events import OrgOpened
 from provisioner.loader import Loaded, find, load
+from provisioner.masking import is_masked
 from provisioner.selection import Selection
 from provisioner.status import NO_ORG, WRONG
 
@@ -73,6 +74,10 @@ def online(
     try:
         with open_org(loaded.environment, home()) as org:
             org.observe(observing.emit)
+            if is_masked(org.instance_url):
+                remedy = "list its variable as plain: the address is shown in outputs"
+                output.say("the address of the org contains a masked value", remedy)
+                return WRONG
             opened = OrgOpened(str(loaded.folder), loaded.environment.name, org.instance_url)
             observing.emit(opened)
             return use(loaded, org)

@@ -4,23 +4,55 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from provisioner import files, masking
 from provisioner.collector import held
 from provisioner.commands import observing, suggestions
 from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.events import Message
 from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
+from provisioner.masking import mask
 from provisioner.render import diagnostics, encoding
 from provisioner.render.lines import Line, write
+from provisioner.render.words import visible_lines
 from provisioner.version import version
 
 if TYPE_CHECKING:
     from provisioner.org.errors import OrgError
     from provisioner.plan import Plan
+
+
+class _Masked:
+    """A stream that shows no value that is registered to be masked."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(mask(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self._stream.writelines(map(mask, lines))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def masked_streams() -> Iterator[None]:
+    """Mask all that is written to stdout and stderr, for as long as this lasts."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Masked(sys.stdout), _Masked(sys.stderr)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def view(
@@ -39,7 +71,8 @@ def view(
         shown |= {name: value for name, value in more.items() if name != "steps"}
         if steps := more.get("steps"):
             shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
-    return shown
+    masked: dict[str, Any] = masking.masked(shown)
+    return masked
 
 
 @held()
@@ -48,7 +81,7 @@ def document(
     plan: Plan,
     loaded: Loaded,
     format_: str,
-    files: Iterable[str] = (),
+    reports: Iterable[str] = (),
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Print a `plan` or a `drift` in a format, and write it to the files of `--report`.
@@ -59,7 +92,7 @@ def document(
     from provisioner.render import plan as text
 
     shown = view(plan, loaded, report, more)
-    write_reports(shown, files)
+    write_reports(shown, reports)
     if format_ != "text":
         print_report(shown, format_)
         return shown
@@ -82,25 +115,31 @@ def write_document(pieces: Iterable[str], format_: str) -> None:
     sys.stdout.writelines(encoding.exact(pieces, format_, sys.stdout))
 
 
-def write_reports(shown: Mapping[str, Any], files: Iterable[str]) -> None:
+def write_reports(shown: Mapping[str, Any], names: Iterable[str]) -> None:
     """Write a report to files, each in the format that its ending says. Raises OSError."""
-    for file in files:
-        path = Path(file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as stream:
-            stream.writelines(_pieces(shown, ENDINGS[path.suffix]))
+    for file in names:
+        pieces = _pieces(shown, ENDINGS[Path(file).suffix])
+        files.write_private(file, pieces, parents=True)
 
 
 def _pieces(shown: Mapping[str, Any], format_: Any) -> Iterator[str]:
     from provisioner.render import report
 
-    return report.pieces(shown, format_, version())
+    return report.pieces(masking.masked(shown), format_, version())
 
 
 def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> None:
     """Print problems with their lines, after all that was answered so far."""
     sys.stdout.flush()
-    found = suggestions.diagnostics(found)
+    found = tuple(
+        replace(
+            one,
+            message=mask(one.message),
+            help=one.help and mask(one.help),
+            notes=tuple(map(mask, one.notes)),
+        )
+        for one in suggestions.diagnostics(found)
+    )
     if stream is sys.stderr:
         for one in found:
             at = (one.span.file, one.span.line, one.span.column) if one.span else ()
@@ -119,8 +158,8 @@ def errors(found: Iterable[Diagnostic]) -> bool:
 def say(message: str, remedy: str | None = None, *, details: Iterable[str] = ()) -> None:
     """Say what is wrong, one detail a line, and what to do about it."""
     sys.stdout.flush()
-    details = tuple(details)
-    remedy = suggestions.complete(remedy) if remedy else None
+    message, remedy = mask(message), mask(suggestions.complete(remedy)) if remedy else None
+    details = tuple(map(mask, details))
     observing.emit(Message("error", "\n".join([message, *details]), remedy))
     lines = [Line(("error", "bold red"), f": {message}")]
     lines += [Line(f"  - {detail}") for detail in details]
@@ -131,7 +170,7 @@ def say(message: str, remedy: str | None = None, *, details: Iterable[str] = ())
 
 def warn(message: str, remedy: str | None = None) -> None:
     """Say what is amiss and stops nothing."""
-    remedy = suggestions.complete(remedy) if remedy else None
+    message, remedy = mask(message), mask(suggestions.complete(remedy)) if remedy else None
     observing.emit(Message("warning", message, remedy))
     lines = [Line(("warning", "bold yellow"), f": {message}")]
     tell([*lines, Line(f"  = help: {remedy}")] if remedy else lines)
@@ -145,7 +184,7 @@ def say_org(error: OrgError) -> None:
 def talk(text: str) -> None:
     """Say how things go."""
     sys.stdout.flush()
-    text = suggestions.complete(text)
+    text = visible_lines(mask(suggestions.complete(text)))
     if text:
         observing.emit(Message("info", text))
     if not observing.as_json_lines():

@@ -69,8 +69,6 @@ def write(
         # Who is in a portal is nobody else's business.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         output.write_reports(report, [*map(str, files), *options.report])
-        for file in files:
-            file.chmod(0o600)
         _tidy(folder)
     except OSError as error:
         output.say(f"the report of the run can not be written: {error.strerror}")

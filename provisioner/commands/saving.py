@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provisioner.commands import output
+from provisioner.files import write_private
 from provisioner.loader import Loaded
 from provisioner.selection import Selection
 from provisioner.status import DONE, REFUSED, WRONG
@@ -52,7 +53,7 @@ def save(
         excludes=loaded.selection.excludes,
     )
     try:
-        Path(file).write_text(json.dumps(sealed, indent=2) + "\n", "utf-8")
+        write_private(file, [json.dumps(sealed, indent=2), "\n"])
     except OSError as error:
         output.say(f"the plan can not be saved to `{file}`: {error.strerror}")
         return False

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.commands import guarding, output, suggestions
 from provisioner.commands.online import online
+from provisioner.files import write_private
 from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
+from provisioner.masking import masked
 from provisioner.render.lines import write
 from provisioner.selection import Selection
 from provisioner.status import CHANGES, DONE, REFUSED, WRONG
@@ -79,11 +81,10 @@ class _Made:
         from provisioner.render import several
 
         views = [view for *_, view in self._found]
-        whole = several.several(views, [loaded.specs for loaded, *_ in self._found])
+        specs = [loaded.specs for loaded, *_ in self._found]
+        whole = masked(several.several(views, specs))
         for name, format_ in reports:
-            path = Path(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_rendered(whole, format_), "utf-8")
+            write_private(name, [_rendered(whole, format_)], parents=True)
         if self._options.format == "text":
             self._say(whole)
         else:

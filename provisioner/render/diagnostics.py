@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import unicodedata
 from collections import Counter
@@ -10,6 +11,8 @@ from typing import Any, TextIO
 
 from provisioner import text
 from provisioner.diagnostics import Diagnostic, Severity, Span
+from provisioner.masking import is_masked
+from provisioner.nodes import SECRETS
 from provisioner.render.lines import Line
 from provisioner.render.lines import write as write_lines
 from provisioner.render.words import also_at
@@ -24,6 +27,12 @@ _CUT = "..."
 _MANY, _FIRST = 50, 20
 _PLACES = 3
 """The places of one problem that are named; further ones are counted."""
+
+
+# A secret that stands in the file itself, on a line that another problem is about.
+_SECRET = re.compile(
+    rf"""\b(?:{"|".join(sorted(SECRETS))})["']?\s*:\s*(?=[^\s{{])(?!["']?email\b)"""
+)
 
 
 def write(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str], stream: TextIO) -> None:
@@ -117,9 +126,10 @@ def _one(diagnostic: Diagnostic, line: str | None, width: int) -> Iterator[Line]
     gutter = " " * len(str(span.line)) if span else ""
     if span:
         yield Line((f"{gutter}--> ", _FRAME), str(span))
-        if line is not None:
+        if line is not None and not is_masked(line):
             if diagnostic.secret:
                 span, line = _masked(span, line)
+            span, line = _without_secrets(span, line)
             yield from _source(span, line, gutter, width, style)
     if elsewhere := also_at(problem(diagnostic)):
         yield Line((f"{gutter} = ", _FRAME), elsewhere)
@@ -134,6 +144,19 @@ def _masked(span: Span, line: str) -> tuple[Span, str]:
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     hidden = span._replace(end_line=span.line, end_column=span.column + 3)
     return hidden, f"{line[: span.column - 1]}***{line[end:]}"
+
+
+def _without_secrets(span: Span, line: str) -> tuple[Span, str]:
+    """The line without secrets that stand in it by mistake; all after one is left out."""
+    for secret in _SECRET.finditer(line):
+        at = secret.end()
+        if line.startswith("***", at) or line.startswith(("'***", '"***'), at):
+            continue
+        shown = f"{line[:at]}***"
+        if span.column <= at:
+            return span, shown
+        return Span(span.file, span.line, at + 1, span.line, at + 4), shown
+    return span, line
 
 
 def _source(span: Span, line: str, gutter: str, width: int, style: str) -> Iterator[Line]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from provisioner.masking import mask
 from provisioner.render.words import visible
 
 if TYPE_CHECKING:
@@ -22,14 +23,14 @@ Part = str | tuple[str, str]
 class Line:
     """One line: plain strings, and (text, style) pairs with a style as rich names it.
 
-    Nothing in them is left that a terminal would obey, whoever wrote it.
+    Nothing in them is left that a terminal would obey, whoever wrote it, and no masked value.
     """
 
     __slots__ = ("parts",)
 
     def __init__(self, *parts: Part) -> None:
         self.parts = tuple(
-            visible(p) if isinstance(p, str) else (visible(p[0]), p[1]) for p in parts
+            visible(mask(p)) if isinstance(p, str) else (visible(mask(p[0])), p[1]) for p in parts
         )
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from provisioner.masking import MASK, Masked
 from provisioner.render import inert
 from provisioner.render.lines import Line
 from provisioner.render.words import SIGNS, shortened, value
@@ -100,8 +101,8 @@ def _leaves(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         case Mapping():
             for key, item in data.items():
                 yield from _leaves(item, f"{path}.{key}" if path else str(key))
-        case Secret():
-            yield path, repr(data)
+        case Secret() | Masked():
+            yield path, MASK
         case _:
             yield path, data
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from provisioner.diff import Action, FieldChange
 from provisioner.ignores import plain
+from provisioner.masking import MASK, Masked
 from provisioner.plan import Note, NoteKind, Plan, Step
 from provisioner.render.diagnostics import place, problem
 from provisioner.resource import Value
@@ -77,6 +78,8 @@ def shown(value: Value) -> Any:
     """A value as JSON: a reference as the name it has, a secret as `***`."""
     if type(value) in _PLAIN:
         return value
+    if isinstance(value, Masked):
+        return MASK
     return list(value) if isinstance(value, tuple) else str(value)
 
 
@@ -106,7 +109,10 @@ def _step(number: int, step: Step) -> dict[str, Any]:
 def _field(field: FieldChange) -> dict[str, Any]:
     return {
         "name": field.name,
-        "before": shown(field.before),
+        # The former value may be the former value of the same variable.
+        "before": MASK
+        if isinstance(field.after, Masked) and field.before is not None
+        else shown(field.before),
         "after": shown(field.after),
         "default": field.default,
         **place(field.span),

@@ -56,6 +56,7 @@ rosters:
       IsActive: "{{ row.Active == 'yes' }}"
 """
 ENVIRONMENT = """\
+env: [{name: ORG_URL, plain: true}]
 org:
   login: access_token
   instance_url: "{{ env.ORG_URL }}"

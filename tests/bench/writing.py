@@ -40,6 +40,7 @@ rosters:
     user: {profile: High Volume Customer Portal, Username: "{{ row.Email }}.portal"}
 """
 SERVED = """\
+env: [{name: ORG_URL, plain: true}]
 org: {login: access_token, instance_url: "{{ env.ORG_URL }}", token: {env: ORG_TOKEN}}
 policy: {max_api_percent: 100}
 """

@@ -29,6 +29,7 @@ MEMBERS_PAGE = "/_ui/core/portal/PortalProfileMembershipPage/e"
 
 # An environment for any org on a port: its address and its session come from outside.
 SERVED = """\
+env: [{name: ORG_URL, plain: true}]
 org:
   login: access_token
   instance_url: "{{ env.ORG_URL }}"

@@ -131,7 +131,7 @@ def test_a_password_from_a_secret_is_set_and_never_shown(written, work, serve):
     org = serve()
     work.use(org)
     secret = work.write("janes.password", PASSWORD + "\n")
-    options = {"JANES_PASSWORD": PASSWORD}
+    options = {"JANES_PASSWORD": PASSWORD, "PROVISIONER_SECRETS_DIR": str(work.folder)}
     shown = [
         work.run("plan", "--env", "served", "--format", form, "--out", "plan.json", **options)
         for form in ("text", "json", "markdown", "html")

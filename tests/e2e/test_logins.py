@@ -87,7 +87,8 @@ def test_login(login, shop, org):
         "THE_SECRET": secret(login, org),
         "APP_SECRET": org.credentials["consumer_secret"],
     }
-    planned = plan(shop, **secrets, status=0)
+    folder = {"PROVISIONER_SECRETS_DIR": str(org.folder)}
+    planned = plan(shop, **secrets, **folder, status=0)
     assert "account/acme" in planned.out
     assert org.url in planned.out
     assert not any(value in planned.said for value in secrets.values())
@@ -136,7 +137,7 @@ def test_a_missing_key_file_is_named(shop, org):
     credentials = {**org.credentials, "private_key_file": "/nonexistent/key.pem"}
     text = LOGINS["jwt_file"].format(org=credentials)
     shop.write("specs/shop/environments/there.yaml", f"org: {{login: jwt, {text}}}\n")
-    missing = plan(shop, status=3)
+    missing = plan(shop, status=3, PROVISIONER_SECRETS_DIR="/nonexistent")
     assert "`/nonexistent/key.pem` can not be read: No such file or directory" in missing.err
 
 
@@ -191,9 +192,12 @@ def test_a_host_that_does_not_exist_is_named(shop, org):
 @pytest.mark.parametrize("written", ["http://acme.example", "{{ env.WHERE }}"])
 def test_plain_http_to_another_machine_is_wrong_at_its_line(written, shop):
     text = LOGINS["access_token"].format(org={"instance_url": written})
-    shop.write("specs/shop/environments/there.yaml", f"org: {{login: access_token, {text}}}\n")
+    listed = "env: [{name: WHERE, plain: true}]\n"
+    shop.write(
+        "specs/shop/environments/there.yaml", f"{listed}org: {{login: access_token, {text}}}\n"
+    )
     refused = plan(shop, status=1, THE_SECRET="secret-4711", WHERE="http://acme.example")
-    assert "specs/shop/environments/there.yaml:1:42" in refused.err
+    assert "specs/shop/environments/there.yaml:2:42" in refused.err
     assert "with https unless it is this machine, not `http://acme.example`" in refused.err
 
 

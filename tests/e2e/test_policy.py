@@ -99,6 +99,7 @@ def test_a_spec_without_resources_is_no_success(work):
 
 SERVED = """\
 # how to get in
+env: [{name: ORG_URL, plain: true}]
 org:
   login: access_token   # from the pipeline
   instance_url: "{{ env.ORG_URL }}"
@@ -149,7 +150,7 @@ def test_an_id_that_is_none_is_an_error_in_its_place(shop):
         "specs/shop/environments/there.yaml", SERVED.replace("  login", "  id: 001\n  login")
     )
     refused = shop.run("validate", "--env", "there", status=1)
-    assert "environments/there.yaml:3:7" in refused.said
+    assert "environments/there.yaml:4:7" in refused.said
 
 
 def test_there_is_nothing_to_pin_without_a_file(work):

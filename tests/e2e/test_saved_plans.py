@@ -17,6 +17,7 @@ accounts:
     Name: Globex
 """
 ENVIRONMENT = """\
+env: [{name: ORG_URL, plain: true}]
 org: {login: access_token, instance_url: "{{ env.ORG_URL }}", token: {env: ORG_TOKEN}}
 """
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 STAGING = """\
+env: [{name: ORG_URL, plain: true}]
 org:
   login: access_token
   instance_url: "{{ env.ORG_URL }}"

@@ -82,11 +82,15 @@ def parse(text):
     ],
 )
 def test_each_login_has_its_fields(org, login):
-    assert parse(f"org: {org}") == Environment("production", login)
+    text = f"env: [{{name: KEY, plain: true}}]\norg: {org}"
+    assert parse(text) == Environment("production", login)
 
 
 def test_variables_and_policy_come_along():
-    text = "org: {login: local}\nvars: {a: [1], b: '{{ env.KEY }}'}\npolicy: {max_emails: 5}\n"
+    text = (
+        "org: {login: local}\nenv: [KEY]\nvars: {a: [1], b: '{{ env.KEY }}'}\n"
+        "policy: {max_emails: 5}\n"
+    )
     expected = Environment("production", Local(), {"a": [1], "b": "c0nsumer"}, Policy(max_emails=5))
     assert parse(text) == expected
 
@@ -123,12 +127,12 @@ def test_every_missing_secret_is_reported():
 
 def test_an_undefined_name_in_an_environment_is_pointed_at():
     with pytest.raises(DiagnosticError) as caught:
-        parse("org: {login: sf_cli, target_org: '{{ env.TOKNE }}'}")
+        parse("env: [KEY]\norg: {login: sf_cli, target_org: '{{ env.KYE }}'}")
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.message, problem.help) == (
         "undefined-name",
-        "`env.TOKNE` is not set",
-        "did you mean `env.TOKEN`?",
+        "`env.KYE` is not listed under `env:`",
+        "did you mean `env.KEY`?",
     )
 
 
