@@ -65,7 +65,9 @@ def test_contacts_grow_by_new_keys_only(rehearse, usernames):
         suppress_health_check=list(HealthCheck),
         derandomize=True,
     )
-    @given(people=people, weeks=st.lists(st.tuples(edits, joiners, leavers), min_size=1, max_size=2))
+    @given(
+        people=people, weeks=st.lists(st.tuples(edits, joiners, leavers), min_size=1, max_size=2)
+    )
     def run(people, weeks):
         at = rehearse()
         try:
