@@ -191,17 +191,15 @@ def ready(
     known: they are never returned, and what has to come after them is not either.
     """
     able = [step for step in left.values() if not (step.needs & left.keys())]
-    for goes_first in (_leaves, _is_setting):
+    for goes_first in (_deactivates, _is_setting):
         if first := [step for step in able if goes_first(step)]:
             able = first
             break
     return tuple(step for step in able if step.address not in waiting)
 
 
-def _leaves(step: Step) -> bool:
-    active = step.change.field("IsActive")
-    given_up = active is not None and active.after is False and step.change.before is not None
-    return step.action is Action.DEACTIVATE or given_up
+def _deactivates(step: Step) -> bool:
+    return step.change.deactivates
 
 
 def _is_setting(step: Step) -> bool:

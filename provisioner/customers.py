@@ -22,6 +22,7 @@ class Mailed:
     id: str
     username: str
     email: str
+    active: bool
 
 
 def verify_login(
@@ -53,10 +54,12 @@ def _prefixes(org: Org, objects: tuple[str, ...]) -> tuple[tuple[str, str], ...]
 def users_called(org: Org, usernames: Sequence[str]) -> tuple[tuple[Mailed, ...], tuple[str, ...]]:
     """The users of these names in their order, each once, and the names that are none."""
     names = tuple(dict.fromkeys(name.strip().lower() for name in usernames))
-    select = Select("User", ("Id", "Username", "Email"), (("Username", names),))
+    select = Select("User", ("Id", "Username", "Email", "IsActive"), (("Username", names),))
     rows = {str(row["Username"]).lower(): row for row in org.read([select])[0]}
     people = (rows[name] for name in names if name in rows)
-    found = tuple(Mailed(r["Id"], r["Username"], r["Email"] or "") for r in people)
+    found = tuple(
+        Mailed(r["Id"], r["Username"], r["Email"] or "", bool(r["IsActive"])) for r in people
+    )
     return found, tuple(name for name in names if name not in rows)
 
 

@@ -46,6 +46,20 @@ class Change:
     def field(self, name: str) -> FieldChange | None:
         return next((f for f in self.fields if f.name == name), None)
 
+    def result(self, name: str) -> Value:
+        """The field as it is compared, once the change is made; None where it is not known."""
+        if self.before is None or name in self.names():
+            return self.after.fields.get(name)
+        return self.before.fields.get(name)
+
+    @property
+    def deactivates(self) -> bool:
+        """Whether an existing user becomes inactive, which frees a seat."""
+        if self.action is Action.DEACTIVATE:
+            return True
+        active = self.field("IsActive")
+        return self.before is not None and active is not None and active.after is False
+
 
 def diff(desired: DesiredState, live: LiveState) -> tuple[Change, ...]:
     """The changes that turn `live` into `desired`, in address order.

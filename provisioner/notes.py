@@ -25,7 +25,7 @@ def notes(change: Change, situation: Situation) -> tuple[Note, ...]:
         case "profile":
             return tuple(_profile(change))
         case "user":
-            return tuple(_user(change, situation))
+            return tuple(_user(change))
         case _:
             return tuple(_record(change))
 
@@ -94,11 +94,12 @@ def _profile(change: Change) -> Iterator[Note]:
         yield Note(NoteKind.REMARK, "the users of the profile keep it under its new name")
 
 
-def _user(change: Change, situation: Situation) -> Iterator[Note]:
+def _user(change: Change) -> Iterator[Note]:
     username = str(change.after.shown("Username") or "")
     if change.action is Action.CREATE:
         yield Note(NoteKind.IRREVERSIBLE, "a user is never deleted, and its username stays taken")
-    was, will = _logs_in(change, situation)
+    was = change.before is not None and change.before.fields.get("IsActive") is not False
+    will = change.action is not Action.DEACTIVATE and change.result("IsActive") is not False
     if will and not was:
         yield Note(NoteKind.GAINS_LOGIN, username, people=1)
     if was and not will:
@@ -110,14 +111,6 @@ def _user(change: Change, situation: Situation) -> Iterator[Note]:
             address = change.before.shown("Email")
         text = f"a new password to {address or username}"
         yield Note(NoteKind.EMAIL, text, people=1)
-
-
-def _logs_in(change: Change, situation: Situation) -> tuple[bool, bool]:
-    """Whether the user is active before and after the change."""
-    was = change.before is not None and change.before.fields.get("IsActive") is not False
-    if change.action is Action.DEACTIVATE:
-        return was, False
-    return was, situation.value(change.after, "IsActive") is not False
 
 
 def _record(change: Change) -> Iterator[Note]:

@@ -10,6 +10,7 @@ from provisioner.diagnostics import Diagnostic
 from provisioner.diff import Action, Change
 from provisioner.facts import FIELDS_OF_THE_PORTAL, Facts
 from provisioner.ignores import Ignore, Ignored
+from provisioner.plan import prerequisites
 from provisioner.resource import Address, DesiredState, Lookup, Resource
 from provisioner.selection import Selection
 
@@ -54,7 +55,7 @@ def parts(
         if change and change.action in _REMOVALS and change.before:
             return referrers(change.before) & changes.keys() - {address}
         wanted = desired[address]
-        needed = wanted.refs() & desired.keys()
+        needed = (prerequisites(change) if change else wanted.refs()) & desired.keys()
         return needed | {facts.enabling} if _awaits(wanted, facts) and facts.enabling else needed
 
     selected = set(selection.targeted(desired))

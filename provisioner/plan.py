@@ -83,6 +83,38 @@ class Known:
     rung: str
 
 
+class EmailCause(Enum):
+    """Why a login is gained without an e-mail, an e-mail waits, or is sent without a new login.
+
+    The value is its key in reports.
+    """
+
+    HELD_BACK = "no-email"
+    INACTIVE = "inactive"
+    NO_PORTAL = "no-active-portal"
+    UNREADABLE = "portals-unreadable"
+    NO_PASSWORD = "no-password"  # noqa: S105  (the name of a cause, not a password)
+    SET_PASSWORD = "set-password"  # noqa: S105
+    HAS_PASSWORD = "has-password"  # noqa: S105
+    PORTAL = "portal"
+    FIRST_PASSWORD = "first-password"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class EmailDifference:
+    """Users for whom the e-mails of a plan differ from its logins, for one cause.
+
+    `difference` is by how many e-mails the plan sends more (or fewer, below zero) than it gives
+    logins for this cause. `waiting` are passwords that stay pending. `text` is for people.
+    """
+
+    cause: EmailCause
+    text: str
+    addresses: tuple[Address, ...]
+    difference: int
+    waiting: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class OrgInfo:
     """Which org a plan is for."""
@@ -101,6 +133,7 @@ class Plan:
     takes if each is answered at the first try. A plan with an error among its `problems` is not
     applied. `left_out` are changes that were not excluded themselves, each with the excluded one
     that it can not be without; `ignored` are differences that a reviewed file lets be.
+    `emails` explain why the e-mails sent are not as many as the logins gained.
     """
 
     org: OrgInfo
@@ -113,6 +146,7 @@ class Plan:
     left_out: tuple[tuple[Address, Address], ...] = ()
     writes: int = 0
     ignored: tuple[Ignored, ...] = ()
+    emails: tuple[EmailDifference, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)
@@ -176,9 +210,18 @@ def _needs(
         return referrers(change.before) & changes.keys() - {change.address}
     return frozenset(
         a
-        for a in change.after.refs()
+        for a in prerequisites(change)
         if a in changes and changes[a].action not in (Action.DELETE, Action.DEACTIVATE)
     )
+
+
+def prerequisites(change: Change) -> frozenset[Address]:
+    """What must exist before a change that is no removal is made.
+
+    A user that becomes inactive waits for no portal: its seat may be needed before that.
+    """
+    needed = change.after.refs()
+    return frozenset(a for a in needed if a.kind != "portal") if change.deactivates else needed
 
 
 def _refuse_cycle(

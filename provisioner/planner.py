@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 
-from provisioner import batches, guards
+from provisioner import batches, emails, guards
+from provisioner.admission import Admission, Entrance, linked
 from provisioner.diagnostics import DiagnosticError, Severity, by_cause
 from provisioner.diff import Action, Change, diff
-from provisioner.guards.logins import logins
+from provisioner.guards.logins import all_described, logins
 from provisioner.guards.situation import Situation
 from provisioner.guards.users import seats
 from provisioner.ignores import Ignore
@@ -16,7 +18,7 @@ from provisioner.kinds import BY_NAME, KINDS
 from provisioner.kinds.base import Removal
 from provisioner.notes import notes, to_count
 from provisioner.parts import Parts, parts, without
-from provisioner.plan import Known, OrgInfo, Plan, Step, order
+from provisioner.plan import EmailCause, Known, OrgInfo, Plan, Step, order
 from provisioner.reader import Reading
 from provisioner.resource import Address, LiveState, Resource
 from provisioner.selection import Selection
@@ -28,14 +30,19 @@ def make_plan(
     reading: Reading,
     instance_url: str,
     count: Callable[[tuple[str, ...]], Mapping[str, int]],
+    entrances: Callable[[], tuple[Entrance, ...]],
     selection: Selection | None = None,
     ignores: Iterable[Ignore] = (),
+    *,
+    no_email: bool = False,
 ) -> Plan:
     """The steps that turn what was read into what is wanted, and what stands in their way.
 
     With a selection, those of what is selected alone; never what is ignored. `count` gives the
     number of active users of each of these profiles; it is called only for a plan that changes
-    who can log in. The plan's `reads` are left at 0.
+    who can log in. `entrances` gives the portals and sites that the specs do not describe; it is
+    called only where an e-mail depends on them. With `no_email` no step sends an e-mail. The
+    plan's `reads` are left at 0.
     """
     organization = reading.facts.organization
     org = OrgInfo(str(organization.get("Id", "")), str(organization.get("Name", "")), instance_url)
@@ -51,10 +58,11 @@ def make_plan(
     if whole := tuple(str(i.address) for i in ignored if i.field is None):
         given = selection or Selection()
         selection = replace(given, excludes=(*given.excludes, *whole))
-    chosen: Parts | None = None
-    if selection:
-        chosen = parts(selection, reading.desired, changes, referrers, reading.facts)
-        changes = chosen.of(changes)
+    decided = _decide(reading, changes, (), selection, referrers, no_email=no_email)
+    if any(one.cause is EmailCause.NO_PORTAL for one in decided.waiting):
+        others = entrances()
+        decided = _decide(reading, changes, others, selection, referrers, no_email=no_email)
+    changes, chosen = dict(decided.changes), decided.chosen
     profiles = tuple(sorted({p for c in changes.values() for p in to_count(c, reading.facts)}))
     facts = replace(reading.facts, counted=count(profiles)) if profiles else reading.facts
     situation = Situation(reading.desired, reading.live, facts, changes)
@@ -63,6 +71,7 @@ def make_plan(
     if not any(p.severity is Severity.ERROR for p in problems):
         # Who could log in after a plan that is not applied is no question.
         problems += logins(situation)
+        problems += emails.problems(decided.waiting, login_problems=all_described(situation))
     if chosen:
         problems = [*chosen.problems(problems, reading.desired)]
     try:
@@ -85,7 +94,49 @@ def make_plan(
     managed = len(chosen.selected if chosen else reading.desired)
     left_out = tuple(sorted(chosen.left_out.items())) if chosen else ()
     writes = batches.estimate(steps)
-    return Plan(org, steps, by_cause(problems), used, known, managed, 0, left_out, writes, ignored)
+    explained = emails.differences(steps, decided.waiting)
+    return Plan(
+        org,
+        steps,
+        by_cause(problems),
+        used,
+        known,
+        managed,
+        0,
+        left_out,
+        writes,
+        ignored,
+        explained,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """The changes of a plan, what was selected, and the passwords that have to wait."""
+
+    changes: Mapping[Address, Change]
+    chosen: Parts | None
+    waiting: tuple[emails.Waiting, ...]
+
+
+def _decide(
+    reading: Reading,
+    changes: Mapping[Address, Change],
+    others: tuple[Entrance, ...],
+    selection: Selection | None,
+    referrers: Callable[[Resource], frozenset[Address]],
+    *,
+    no_email: bool,
+) -> _Decided:
+    desired, live, facts = reading.desired, reading.live, reading.facts
+    changes = linked(changes, Admission(desired, live, facts, changes, others))
+    chosen = parts(selection, desired, changes, referrers, facts) if selection else None
+    if chosen:
+        changes = chosen.of(changes)
+    admission = Admission(desired, live, facts, changes, others)
+    rights = cache(Situation(desired, live, facts, changes).rights)
+    changes, waiting = emails.hold(changes, admission, rights, no_email=no_email)
+    return _Decided(changes, chosen, waiting)
 
 
 def declared_order(
@@ -95,8 +146,10 @@ def declared_order(
 
     Raises DiagnosticError where resources need each other.
     """
-    changes = (Change(Action.CREATE, r.address, None, r) for r in resources)
-    ordered = order(changes, _rank, lambda _: frozenset())
+    changes = {r.address: Change(Action.CREATE, r.address, None, r) for r in resources}
+    wanted = {address: change.after for address, change in changes.items()}
+    admission = Admission(wanted, LiveState(), None, changes, ())
+    ordered = order(linked(changes, admission).values(), _rank, lambda _: frozenset())
     return tuple((change.after, needs) for change, needs in ordered)
 
 
@@ -112,9 +165,7 @@ def _removals(changes: Iterable[Change]) -> Iterable[Change]:
 
 def _rank(change: Change) -> int:
     # Deactivating first frees the seats that new users need.
-    active = change.field("IsActive")
-    leaves = change.action is Action.DEACTIVATE or (active is not None and active.after is False)
-    return -1 if leaves and change.before else _RANKS[change.address.kind]
+    return -1 if change.deactivates else _RANKS[change.address.kind]
 
 
 def _referrers(live: LiveState) -> Callable[[Resource], frozenset[Address]]:

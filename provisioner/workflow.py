@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from provisioner import drift as drifting
-from provisioner import executor
+from provisioner import entrances, executor
 from provisioner.call import CountActive, Me, Query, ReadMembership
 from provisioner.collector import held
 from provisioner.diagnostics import by_cause
 from provisioner.drift import Drift
+from provisioner.emails import without_waiting
 from provisioner.executor import Conduct
 from provisioner.explaining import login_page
 from provisioner.facts import users_called
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Declared
-from provisioner.kinds.mails import held_back, without_mail
 from provisioner.loader import Loaded
 from provisioner.org.client import Org
 from provisioner.org.errors import AuthenticationFailed, Refused
@@ -39,8 +39,7 @@ class Planned:
 def resources(loaded: Loaded) -> tuple[Resource, ...]:
     """What the specs ask for, as kinds see it: nothing of the org is known yet."""
     declared = Declared(frozenset(s.address for s in loaded.specs), loaded.identity)
-    wanted = (BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
-    return tuple(map(without_mail, wanted) if loaded.no_email else wanted)
+    return tuple(BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
 
 
 @held()
@@ -53,12 +52,19 @@ def plan(loaded: Loaded, org: Org) -> Planned:
         counts: Mapping[str, int] = org.read([CountActive(profiles)])[0]
         return {profile: counts.get(profile, 0) for profile in profiles}
 
-    made = make_plan(reading, org.instance_url, count, loaded.selection, loaded.ignores)
-    problems = [*loaded.problems, *made.problems]
-    if loaded.no_email and (held := held_back(reading.desired, reading.live)):
-        problems.append(held)
-    made = replace(made, reads=org.api_calls - before, problems=by_cause(problems))
-    return Planned(made, reading)
+    made = make_plan(
+        reading,
+        org.instance_url,
+        count,
+        lambda: entrances.read(org, reading),
+        loaded.selection,
+        loaded.ignores,
+        no_email=loaded.no_email,
+    )
+    problems = by_cause([*loaded.problems, *made.problems])
+    made = replace(made, reads=org.api_calls - before, problems=problems)
+    waiting = (address for found in made.emails if found.waiting for address in found.addresses)
+    return Planned(made, replace(reading, desired=without_waiting(reading.desired, waiting)))
 
 
 def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:

@@ -313,7 +313,13 @@ def _reset(options: Namespace, loaded: Loaded, org: Org) -> int:
     people, unknown = customers.users_called(org, names)
     for name in unknown:
         output.say(f"there is no user `{name}`", "check the spelling; nothing was sent")
-    if unknown:
+    inactive = [person.username for person in people if not person.active]
+    for username in inactive:
+        output.say(
+            f"the user `{username}` is inactive, and gets no e-mail",
+            "activate the user first; nothing was sent",
+        )
+    if unknown or inactive:
         return WRONG
     bound = loaded.environment.policy.max_emails
     if bound is not None and len(people) > bound:

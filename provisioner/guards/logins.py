@@ -69,6 +69,12 @@ def logins(situation: Situation) -> Iterator[Diagnostic]:
         )
 
 
+def all_described(situation: Situation) -> bool:
+    """Whether the specs describe every portal of the org, with the profiles that it admits."""
+    portals = _portals(situation)
+    return portals is not None and all(portal.members is not None for portal in portals)
+
+
 def _remedy(finding: Finding) -> str | None:
     if finding.cause is Cause.PASSWORD:
         return "give the user `on_create: {password: email}`, or {env: NAME} in place of `email`"

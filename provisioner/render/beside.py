@@ -29,7 +29,7 @@ class Section:
 
 def sections(view: Mapping[str, Any]) -> Iterator[Section]:
     """The sections that have something to say, the weightiest first."""
-    makers = (_refusals, _left_out, _unmanaged, _shares, _ignored)
+    makers = (_refusals, _left_out, _emails, _unmanaged, _shares, _ignored)
     for make in makers:
         section = make(view)
         if section.items:
@@ -50,6 +50,11 @@ def _left_out(view: Mapping[str, Any]) -> Section:
         for found in view.get("left_out", ())
     )
     return Section("left_out", "Left out", tuple(items), "warning")
+
+
+def _emails(view: Mapping[str, Any]) -> Section:
+    items = tuple(found["text"] for found in view.get("email_differences", ()))
+    return Section("email_differences", "E-mails and logins", items)
 
 
 def _unmanaged(view: Mapping[str, Any]) -> Section:

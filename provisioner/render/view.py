@@ -41,6 +41,16 @@ def plan(todo: Plan, *, spec: str, environment: str, report: str = "plan") -> di
             {"address": str(address), "needs": str(excluded)} for address, excluded in todo.left_out
         ],
         "ignored": [plain(i) for i in todo.ignored],
+        "email_differences": [
+            {
+                "cause": found.cause.value,
+                "text": found.text,
+                "addresses": [str(address) for address in found.addresses],
+                "difference": found.difference,
+                "waiting": found.waiting,
+            }
+            for found in todo.emails
+        ],
         "problems": [problem(p) for p in todo.problems],
         "summary": summary(todo),
         "licences": [

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from provisioner.plan import NoteKind
+
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 WRITES = {"POST", "PATCH", "PUT", "DELETE"}
 
@@ -30,6 +32,8 @@ def test_converges(case, portal):
         portal.by_hand(request)
 
     planned = portal.plan(case["spec"])
+    gained, mailed = map(planned.plan.people, (NoteKind.GAINS_LOGIN, NoteKind.EMAIL))
+    assert mailed - gained == sum(e.difference for e in planned.plan.emails)
     if "plan" in case or "problems" not in case:
         assert lines(planned.plan) == case.get("plan", [])
     problems = [f"{p.severity.value} {p.code}" for p in planned.plan.problems]

@@ -10,6 +10,15 @@ from provisioner import workflow
 START = {
     "settings": {"OrgSettings": {"enableCustomerSuccessPortal": True}},
     "profiles": {"Portal User": {"clone_of": "High Volume Customer Portal"}},
+    "portals": {
+        "Customer Portal": {
+            "type": "CustomerSuccess",
+            "active": True,
+            "emailSenderAddress": "portal@x.example",
+            "emailSenderName": "Acme",
+            "profiles": ["Portal User"],
+        }
+    },
     "accounts": {
         "acme": {"Name": "Acme", "owner": "portal.admin@acme.example"},
         "beta": {"Name": "Beta", "owner": "portal.admin@acme.example"},

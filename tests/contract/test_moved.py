@@ -15,6 +15,15 @@ BASE = {
     },
     "contacts": {"jane": {"account": "acme", "LastName": "Doe", "Email": "jane@acme.example"}},
     "profiles": {"Acme User": {"clone_of": "High Volume Customer Portal", "description": "one"}},
+    "portals": {
+        "Customer Portal": {
+            "type": "CustomerSuccess",
+            "active": True,
+            "emailSenderAddress": "portal@acme.example",
+            "emailSenderName": "Acme",
+            "profiles": ["Acme User"],
+        }
+    },
     "users": {
         "jane": {
             "contact": "jane",

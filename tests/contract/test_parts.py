@@ -48,7 +48,8 @@ def steps(planned):
     [
         (["account/globex"], ["account/globex"]),
         (["contact/*"], PERSON),
-        (["user/jane"], [*PERSON, PROFILE, SETTINGS, "user/jane"]),
+        # She logs in at the portal, which has her profile.
+        (["user/jane"], [*PERSON, PORTAL, PROFILE, SETTINGS, "user/jane"]),
         ([PORTAL], [PORTAL, PROFILE, SETTINGS]),
         # `IsPartner` is a field that comes with the portal, which no reference says.
         (["account/soylent"], ["account/soylent", SETTINGS]),

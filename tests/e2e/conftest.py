@@ -82,7 +82,11 @@ class Work:
     def copy_acme(self):
         """The walk-through's spec, and an environment for an org that is served."""
         shutil.copytree(ACME, self.folder / "specs" / "acme")
-        self.write("specs/acme/environments/served.yaml", SERVED)
+        self.add_served("acme")
+
+    def add_served(self, spec):
+        """Write an environment `served` for an org that is served."""
+        self.write(f"specs/{spec}/environments/served.yaml", SERVED)
 
     def use(self, org, url=None):
         """Let the environments `served` be about this org."""

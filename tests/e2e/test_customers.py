@@ -182,6 +182,13 @@ def test_passwords_are_reset_on_purpose(work, acme):
     work.run("verify", "login", "jane", *SERVED, status=0, JANES_PASSWORD=password)
 
 
+def test_an_inactive_user_gets_no_new_password(work, acme):
+    acme.change("User", f"Username='{JANE}'", IsActive=False)
+    ran = work.run("password", "reset", "jane", *SERVED, "--auto-approve", status=1)
+    assert f"the user `{JANE}` is inactive, and gets no e-mail" in ran.err
+    assert acme.outbox() == []
+
+
 def test_a_reset_keeps_to_the_policy(work, acme):
     served = work.folder / "specs/acme/environments/served.yaml"
     served.write_text(served.read_text() + "policy: {max_emails: 0}\n")

@@ -13,6 +13,7 @@ EDGES = {
     ("profile/Acme Portal User", "user/jane"),
     ("account/acme", "contact/jane"),
     ("contact/jane", "user/jane"),
+    ("portal/Acme Customer Portal", "user/jane"),
 }
 
 

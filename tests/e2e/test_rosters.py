@@ -42,10 +42,11 @@ def test_a_roster_is_applied_and_a_changed_cell_is_one_step(customers):
         ("contact/customers:C-1002", "update"),
         ("user/customers:C-1004", "update"),
     ]
-    ((phone,), (active,)) = (s["fields"] for s in plan["steps"])
+    ((phone,), (active, password)) = (s["fields"] for s in plan["steps"])
     assert (phone["name"], phone["before"], phone["after"]) == ("Phone", None, "+44 20 7946 0002")
     assert (phone["file"], phone["line"]) == ("specs/acme-roster/customers.csv", 3)
     assert (active["name"], active["before"], active["after"]) == ("IsActive", False, True)
+    assert (password["name"], password["after"]) == ("password", "mailed to the user")
     drift = customers.run("drift", status=2)
     assert "specs/acme-roster/customers.csv:3" in drift.out
 
@@ -113,4 +114,67 @@ def test_many_steps_that_are_alike_are_counted(customers):
     plan = customers.run("plan", status=0)
     assert "more like contact/customers:C-2000, the last contact/customers:C-2079" in plan.out
     assert plan.out.count("contact/customers:C-20") < 10
-    assert len(customers.run("plan", "--format", "json", status=0).json["steps"]) == 84 * 2 + 4
+    assert len(customers.run("plan", "--format", "json", status=0).json["steps"]) == 84 * 2 + 5
+
+
+def test_a_blocked_customer_gets_her_email_when_she_is_unblocked(customers, serve):
+    org = serve()
+    customers.add_served("acme-roster")
+    customers.use(org)
+    served = ("--env", "served")
+
+    def told(said):
+        return [m["recipient"].partition("@")[0] for m in said]
+
+    waits = "1 password waits until the user is active: user/customers:C-1004."
+    plan = customers.run("plan", *served, status=0).out
+    assert "Logins gained: 3, lost: 0. E-mails sent: 3." in plan
+    assert f"E-mails and logins: {waits}\n" in plan
+    markdown = customers.run("plan", *served, "--format", "markdown", status=0).out
+    assert "**E-mails and logins**: 1 password waits until the user is active" in markdown
+    customers.run("apply", *served, "--auto-approve", status=0)
+    assert sorted(told(org.outbox())) == ["ada", "alan", "grace.hopper"]
+    view = customers.run("plan", *served, "--format", "json", "--detailed-exitcode", status=0).json
+    assert view["steps"] == []
+    assert view["email_differences"] == [
+        {
+            "cause": "inactive",
+            "text": waits.replace(": u", ": `u").rstrip(".") + "`",
+            "addresses": ["user/customers:C-1004"],
+            "difference": 0,
+            "waiting": 1,
+        }
+    ]
+
+    def unblock(rows):
+        rows[4][7] = "active"
+
+    edit(customers, unblock)
+    plan = customers.run("plan", *served, status=0).out
+    assert "e-mail: a new password to mary@initech.example" in plan
+    assert "Logins gained: 1, lost: 0. E-mails sent: 1." in plan
+    assert "E-mails and logins" not in plan
+    for _ in range(2):
+        customers.run("apply", *served, "--auto-approve", status=0)
+    assert sorted(told(org.outbox())) == ["ada", "alan", "grace.hopper", "mary"]
+
+
+def test_customers_get_no_email_before_they_can_log_in(customers, serve):
+    org = serve()
+    customers.add_served("acme-roster")
+    customers.use(org)
+    people = customers.folder / "specs/acme-roster/people.yaml"
+    text = people.read_text("utf-8")
+    people.write_text(text.replace("    active: true\n", "    active: false\n"), "utf-8")
+    applied = customers.run("apply", "--env", "served", "--auto-approve", status=0)
+    waits = "3 e-mails wait until an active portal admits the user's profile"
+    assert f"E-mails and logins: {waits}: user/customers:C-1001, " in applied.out
+    assert "could not log in once this is applied: the portal" in applied.err
+    assert org.outbox() == []
+    people.write_text(text, "utf-8")
+    plan = customers.run("plan", "--env", "served", status=0).out
+    assert "Logins gained: 3, lost: 0. E-mails sent: 3." in plan
+    assert "3 logins are gained through portal/Customer Portal, which sends no e-mail" in plan
+    assert "3 e-mails are the first password of an active user" in plan
+    customers.run("apply", "--env", "served", "--auto-approve", status=0)
+    assert len(org.outbox()) == 3

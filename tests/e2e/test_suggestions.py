@@ -85,7 +85,9 @@ def test_pinning_is_not_advised_to_who_pins(org, work):
 
 
 def test_held_back_emails_are_sent_by_the_next_apply_without_the_option(work):
-    work.write("x/portal.yaml", SPEC + "    on_create: {password: email}\n")
+    admitted = "emailSenderName: A, profiles: [High Volume Customer Portal]}"
+    spec = SPEC.replace("emailSenderName: A}", admitted)
+    work.write("x/portal.yaml", spec + "    on_create: {password: email}\n")
     ran = work.run("apply", "x", "--no-email", "--auto-approve", status=0)
     assert "= help: to send it, apply again without `--no-email`" in ran.err
     ran = work.run("apply", "x", "--auto-approve", status=0)

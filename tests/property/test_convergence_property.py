@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from provisioner import lease
 from provisioner.lease import LeaseTaken
 from provisioner.outcome import Outcome
+from provisioner.plan import NoteKind
 
 ADMIN = "portal.admin@acme.example"
 LAYOUT = "Contact-Contact Layout"
@@ -241,6 +242,8 @@ def test_a_clean_apply_ends_it(rehearse, rounds):
 
             planned = at.plan(spec)
             assert planned.plan.errors == ()
+            gained, mailed = map(planned.plan.people, (NoteKind.GAINS_LOGIN, NoteKind.EMAIL))
+            assert mailed - gained == sum(e.difference for e in planned.plan.emails)
             results = at.apply(planned)
             assert_in_order(planned, results)
             assert [told(r) for r in results if r.outcome is not Outcome.DONE] == []

@@ -1,7 +1,7 @@
 import pytest
 
 from provisioner.diagnostics import DiagnosticError
-from provisioner.diff import Action, Change
+from provisioner.diff import Action, Change, FieldChange
 from provisioner.plan import order
 from provisioner.resource import Address, Ref, Resource
 
@@ -32,6 +32,25 @@ def test_ties_go_by_kind_then_by_name():
 def test_the_order_does_not_hang_on_the_order_given():
     changes = [change("contact", str(i), "account/a") for i in range(9)] + [change("account", "a")]
     assert ordered(*changes) == ordered(*reversed(changes))
+
+
+def test_a_user_that_becomes_inactive_does_not_wait_for_a_portal():
+    portal = Change(
+        Action.CREATE, Address("portal", "p"), None, Resource(Address("portal", "p"), {})
+    )
+
+    def user(*, active):
+        before = Resource(Address("user", "u"), {"IsActive": not active}, id="id-u")
+        after = Resource(before.address, {"IsActive": active}, needs=frozenset({portal.address}))
+        fields = (FieldChange("IsActive", not active, active),)
+        return Change(Action.UPDATE, before.address, before, after, fields)
+
+    def needs(*, active):
+        ordered = order((portal, user(active=active)), lambda _: 0, lambda _: frozenset())
+        return next(needed for change, needed in ordered if change.address.kind == "user")
+
+    assert needs(active=True) == frozenset({portal.address})
+    assert needs(active=False) == frozenset()
 
 
 def test_what_still_points_to_it_goes_before_a_removal():

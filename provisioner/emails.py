@@ -1,0 +1,254 @@
+"""Decide which passwords a plan e-mails, and explain how e-mails and logins differ. Pure.
+
+A password is e-mailed to an active user that an active portal or site admits. Until then it
+stays pending, and a later plan sends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from provisioner.admission import Admission
+from provisioner.diagnostics import Diagnostic, Severity
+from provisioner.diff import Action, Change
+from provisioner.guards.situation import Rights
+from provisioner.kinds.user import MAILED, PASSWORD
+from provisioner.plan import EmailCause, EmailDifference, NoteKind, Step
+from provisioner.resource import Address, DesiredState, Resource, Secret, Value
+
+WAITING = frozenset(
+    {EmailCause.HELD_BACK, EmailCause.INACTIVE, EmailCause.NO_PORTAL, EmailCause.UNREADABLE}
+)
+"""The causes for which a password stays pending."""
+
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A user whose password stays pending, and why; `profile` is what no portal admits."""
+
+    cause: EmailCause
+    user: Resource
+    gains_login: bool
+    profile: str = ""
+
+    @property
+    def address(self) -> Address:
+        return self.user.address
+
+
+def hold(
+    changes: Mapping[Address, Change],
+    admission: Admission,
+    rights: Callable[[Value], Rights | None],
+    *,
+    no_email: bool,
+) -> tuple[dict[Address, Change], tuple[Waiting, ...]]:
+    """The changes without the passwords that have to wait, and whose those are.
+
+    A change of nothing but such a password is left out.
+    """
+    left: dict[Address, Change] = {}
+    waiting: list[Waiting] = []
+    for address, change in changes.items():
+        cause = None
+        if address.kind == "user" and change.field(PASSWORD) is not None:
+            cause = _cause(change, admission, rights, no_email=no_email)
+        if cause is None:
+            left[address] = change
+            continue
+        held = rights(change.result("ProfileId"))
+        profile = held.name if held else ""
+        waiting.append(Waiting(cause, change.after, _gains_login(change), profile))
+        fields = tuple(f for f in change.fields if f.name != PASSWORD)
+        if fields or change.action is Action.CREATE:
+            left[address] = replace(change, fields=fields)
+    return left, tuple(waiting)
+
+
+def without_waiting(desired: DesiredState, waiting: Iterable[Address]) -> DesiredState:
+    """The same state without the passwords that have to wait: they are not expected to be set."""
+    held = frozenset(waiting)
+    if not held:
+        return desired
+    return DesiredState(_without_password(r) if a in held else r for a, r in desired.items())
+
+
+def problems(waiting: Iterable[Waiting], *, login_problems: bool) -> Iterator[Diagnostic]:
+    """A warning for the e-mails that wait for something that somebody has to change.
+
+    With `login_problems` those whom no portal admits are reported already.
+    """
+    grouped: dict[tuple[EmailCause, str], list[Waiting]] = {}
+    for one in waiting:
+        profile = "" if one.cause is EmailCause.HELD_BACK else one.profile
+        grouped.setdefault((one.cause, profile), []).append(one)
+    for (cause, profile), users in grouped.items():
+        match cause:
+            case EmailCause.HELD_BACK:
+                message = (
+                    f"{_emails(len(users))} held back by `--no-email`: {_who(users)} no password"
+                )
+                it = "it" if len(users) == 1 else "them"
+                remedy = f"to send {it}, apply again without `--no-email`"
+            case EmailCause.NO_PORTAL if not login_problems:
+                message = (
+                    f"no active portal admits the profile `{profile}`: {_who(users)} no e-mail"
+                )
+                remedy = (
+                    f"add `{profile}` to the `profiles` of an active portal; the first apply after"
+                    " that sends the e-mail"
+                )
+            case EmailCause.UNREADABLE:
+                message = (
+                    f"this login may not read which portals admit the profile `{profile}`:"
+                    f" {_who(users)} no e-mail"
+                )
+                remedy = (
+                    "declare the portal with its `profiles`, or send the e-mail with"
+                    " `provisioner password reset USER`"
+                )
+            case _:
+                continue
+        spans = [span for one in users if (span := one.user.span(PASSWORD))]
+        yield Diagnostic(
+            cause.value,
+            f"{message} yet",
+            spans[0] if spans else None,
+            help=remedy,
+            severity=Severity.WARNING,
+            also=tuple(spans[1:]),
+        )
+
+
+def differences(steps: Iterable[Step], waiting: Sequence[Waiting]) -> tuple[EmailDifference, ...]:
+    """Why the e-mails of the steps are not as many as their logins gained, one for each cause.
+
+    The sum of their `difference` is the number of e-mails minus the number of logins gained.
+    """
+    found: dict[EmailCause, list[tuple[Address, int]]] = {}
+    for one in waiting:
+        found.setdefault(one.cause, []).append((one.address, -one.gains_login))
+    held = {one.address for one in waiting}
+    for step in steps:
+        gained = sum(n.people for n in step.notes if n.kind is NoteKind.GAINS_LOGIN)
+        mailed = sum(n.people for n in step.notes if n.kind is NoteKind.EMAIL)
+        if mailed != gained and step.address not in held:
+            cause = _difference(step.change, mailed - gained)
+            found.setdefault(cause, []).append((step.address, mailed - gained))
+    return tuple(
+        EmailDifference(
+            cause,
+            _explained(cause, found[cause]),
+            tuple(address for address, _ in found[cause]),
+            sum(difference for _, difference in found[cause]),
+            len(found[cause]) if cause in WAITING else 0,
+        )
+        for cause in EmailCause
+        if cause in found
+    )
+
+
+def _cause(
+    change: Change,
+    admission: Admission,
+    rights: Callable[[Value], Rights | None],
+    *,
+    no_email: bool,
+) -> EmailCause | None:
+    """Why the password of a user has to wait; `None` where it is given now."""
+    if change.result("IsActive") is False:
+        # Also one that the spec sets itself: it would be of no use yet, and somebody who is
+        # locked out on purpose is given no password.
+        return EmailCause.INACTIVE
+    if change.after.written.get(PASSWORD) != MAILED:
+        return None
+    if no_email:
+        return EmailCause.HELD_BACK
+    profile = change.result("ProfileId")
+    held = rights(profile)
+    if held is None or not held.is_portal:
+        # An internal user logs in at the org's own page.
+        return None
+    match admission.is_open(profile):
+        case True:
+            return None
+        case False:
+            return EmailCause.NO_PORTAL
+        case None:
+            return EmailCause.UNREADABLE
+
+
+def _gains_login(change: Change) -> bool:
+    was = change.before is not None and change.before.fields.get("IsActive") is not False
+    return not was and change.result("IsActive") is not False
+
+
+def _without_password(resource: Resource) -> Resource:
+    fields = {n: v for n, v in resource.fields.items() if n != PASSWORD}
+    written = {n: v for n, v in resource.written.items() if n != PASSWORD}
+    return replace(resource, fields=fields, written=written)
+
+
+def _difference(change: Change, difference: int) -> EmailCause:
+    """Why a step sends so many e-mails more than it gives logins."""
+    if change.address.kind != "user":
+        return EmailCause.PORTAL
+    if difference > 0:
+        return EmailCause.FIRST_PASSWORD
+    if change.before is not None and change.before.fields.get(PASSWORD) is True:
+        return EmailCause.HAS_PASSWORD
+    given = change.after.written.get(PASSWORD)
+    return EmailCause.SET_PASSWORD if isinstance(given, Secret) else EmailCause.NO_PASSWORD
+
+
+def _explained(cause: EmailCause, found: Sequence[tuple[Address, int]]) -> str:
+    count, named = len(found), _named([address for address, _ in found])
+    one = count == 1
+    match cause:
+        case EmailCause.HELD_BACK:
+            return f"{_emails(count)} held back by `--no-email`: {named}"
+        case EmailCause.INACTIVE:
+            what = "password waits" if one else "passwords wait"
+            return f"{count} {what} until the user is active: {named}"
+        case EmailCause.NO_PORTAL:
+            what = "e-mail waits" if one else "e-mails wait"
+            return f"{count} {what} until an active portal admits the user's profile: {named}"
+        case EmailCause.UNREADABLE:
+            what = "e-mail waits" if one else "e-mails wait"
+            return f"{count} {what} because this login may not read the portals' profiles: {named}"
+        case EmailCause.FIRST_PASSWORD:
+            return f"{_emails(count)} the first password of an active user: {named}"
+        case EmailCause.HAS_PASSWORD:
+            return f"{_logins(count)} gained again, with the same password as before: {named}"
+        case EmailCause.SET_PASSWORD:
+            return f"{_logins(count)} gained with a password from the spec: {named}"
+        case EmailCause.NO_PASSWORD:
+            return f"{_logins(count)} gained without a password, the spec gives none: {named}"
+        case EmailCause.PORTAL:
+            people = -sum(difference for _, difference in found)
+            return f"{_logins(people)} gained through {named}, which sends no e-mail"
+
+
+def _emails(count: int) -> str:
+    return "1 e-mail is" if count == 1 else f"{count} e-mails are"
+
+
+def _logins(count: int) -> str:
+    return "1 login is" if count == 1 else f"{count} logins are"
+
+
+def _who(users: Sequence[Waiting]) -> str:
+    gets = "gets" if len(users) == 1 else "get"
+    return f"{_named([one.address for one in users])} {gets}"
+
+
+def _named(addresses: Sequence[Address]) -> str:
+    """The first addresses, and how many more there are."""
+    named = [f"`{address}`" for address in addresses[:_MOST_NAMED]]
+    more = len(addresses) - len(named)
+    if more:
+        named.append(f"{more} more")
+    return " and ".join((", ".join(named[:-1]), named[-1])) if len(named) > 1 else named[0]
