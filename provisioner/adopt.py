@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,15 +50,23 @@ class Adoption:
     remarks: tuple[str, ...]
 
 
-def adopt(steps: Iterable[Step], texts: Mapping[str, str], names: Names) -> Adoption:
+def adopt(
+    steps: Iterable[Step],
+    texts: Mapping[str, str],
+    names: Names,
+    errors: Collection[Span | None] = (),
+) -> Adoption:
     """The files of a spec with the values that the org has.
 
     `texts` are the files by the names that spans have for them, `names` what templates are
-    filled with.
+    filled with. Resources with an error, of which `errors` has the places, are left out.
     """
     files: dict[str, _File] = {}
     left: list[Left] = []
     for step in steps:
+        if errors and not set(step.change.after.spans.values()).isdisjoint(errors):
+            left.append(Left(step.address, None, "it has an error, which must be fixed first"))
+            continue
         if step.action is not Action.UPDATE:
             left.append(Left(step.address, None, _WHY_NOT[step.action]))
             continue

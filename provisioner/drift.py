@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.call import Newest, Query, ReadMembership
+from provisioner.call import ListMetadata, Newest, Query, ReadMembership
 from provisioner.diff import Action
 from provisioner.facts import PROFILES_OF_THE_PORTAL, Profile
 from provisioner.kinds.portal import MEMBERS
@@ -161,6 +161,8 @@ def described(query: Query) -> str:
             return "who deleted what is missing"
         case Newest():
             return "which people no spec names"
+        case ListMetadata():
+            return "which portals and profiles no spec names"
         case ReadMembership():
             return "which profiles may use the portal"
         case _:
@@ -218,9 +220,7 @@ def unmanaged(
     profiles = [p for p in _profiles(reading) if p.id in used or p.name not in _STANDARD]
     mine = sum(a.kind == "user" and r.fields.get("IsActive") is True for a, r in live.items())
     others = [u for u in people if u["Id"] not in ours]
-    # The portals were not listed for a spec that names none.
-    listed = any(address.kind == "portal" for address in reading.desired)
-    portals = facts.components("Portal").values() if listed else ()
+    portals = facts.components("Portal").values()
     found = [
         *(Unmanaged("portal", c.full_name, c.id) for c in portals if c.id not in ours),
         *(Unmanaged("profile", p.name, p.id) for p in profiles if p.id not in ours),

@@ -73,7 +73,10 @@ Login = Local | AccessToken | Jwt | ClientCredentials | Password | SfCli
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """`org_id` is the only org that it is for, 15 or 18 characters, once it was pinned."""
+    """`org_id` is the only org that it is for, 15 or 18 characters, once it was pinned.
+
+    `spans` are the places of the settings under `org:`, by name.
+    """
 
     name: str
     login: Login
@@ -82,6 +85,7 @@ class Environment:
     org_id: str | None = None
     env: Environ = field(default_factory=Environ, compare=False)
     login_variables: frozenset[str] = field(default=frozenset(), compare=False)
+    spans: Mapping[str, Span] = field(default_factory=dict, compare=False)
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -195,8 +199,16 @@ def parse(
     if problems := [*secrets.problems, *wrong]:
         raise DiagnosticError(in_order(problems))
     name = PurePath(document.file).stem
+    spans = {key: span for key in org if (span := document.span(("org", key)))}
     return Environment(
-        name, login, document.data.get("vars") or {}, policy, org.get("id"), env, login_variables
+        name,
+        login,
+        document.data.get("vars") or {},
+        policy,
+        org.get("id"),
+        env,
+        login_variables,
+        spans,
     )
 
 

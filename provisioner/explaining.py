@@ -96,7 +96,9 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     )
     names = tuple(sorted(facts.components("Portal")))
     if row is None:
-        return LoginFacts(username, None, on, chosen, names, address=address)
+        return LoginFacts(
+            username, None, on, chosen, names, address=address, has_sites=facts.has_site_users
+        )
     details = _details(org, facts, row)
     zone = str(facts.organization.get("TimeZoneSidKey") or "UTC")
     return LoginFacts(
@@ -111,6 +113,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
         zone=zone,
         address=address,
         attempts=details.attempts,
+        has_sites=facts.has_site_users,
     )
 
 

@@ -264,6 +264,14 @@ class Facts:
     def _names(self) -> Counter[str]:
         return Counter(p.name.casefold() for p in self.profiles)
 
+    @cached_property
+    def has_site_users(self) -> bool:
+        """Whether there are profiles for users of portals or sites.
+
+        In an org whose Customer Portal is off, they come with Digital Experiences. (1.1, 3.5)
+        """
+        return any(p.is_portal and p.user_type != "CsnOnly" for p in self.profiles)
+
     def components(self, type_: str) -> Mapping[str, Component]:
         """The components of a Metadata type by full name."""
         return self._components[type_]

@@ -8,14 +8,14 @@ from typing import Any
 
 from provisioner import drift as drifting
 from provisioner import entrances, executor
-from provisioner.call import CountActive, Me, Query, ReadMembership
+from provisioner.call import CountActive, ListMetadata, Me, Query, ReadMembership
 from provisioner.collector import held
 from provisioner.diagnostics import by_cause
 from provisioner.drift import Drift
 from provisioner.emails import without_waiting
 from provisioner.executor import Conduct
 from provisioner.explaining import login_page
-from provisioner.facts import users_called
+from provisioner.facts import Facts, users_called
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Declared
 from provisioner.loader import Loaded
@@ -70,13 +70,14 @@ def plan(loaded: Loaded, org: Org) -> Planned:
 def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     """What differs, who did it, and what no spec names. Raises OrgError.
 
-    Takes at most four calls more than a plan. What the login may not read beyond the
+    Takes at most five calls more than a plan. What the login may not read beyond the
     differences is left out, and named.
     """
     before = org.api_calls
     planned = plan(loaded, org)
+    facts, unlisted = _with_portals(planned.reading.facts, org)
+    planned = replace(planned, reading=replace(planned.reading, facts=facts))
     reading, steps = planned.reading, planned.plan.steps
-    facts = reading.facts
     username = (facts.shared[Me()] if facts.asked(Me()) else org.read([Me()])[0]) or ""
     who = users_called(username) if username and steps else None
     trail = drifting.audit_trail(steps, username)
@@ -97,7 +98,18 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     recycled = {kind: answers[query] for kind, query in gone.items()}
     authors = drifting.authors(steps, answers[trail] if trail else (), me, recycled)
     counted = replace(planned.plan, reads=org.api_calls - before)
-    return replace(planned, plan=counted), Drift(authors, unmanaged, shares, unread)
+    return replace(planned, plan=counted), Drift(authors, unmanaged, shares, unlisted + unread)
+
+
+def _with_portals(facts: Facts, org: Org) -> tuple[Facts, tuple[str, ...]]:
+    """The facts with all portals and profiles, and in words what could not be read of them."""
+    listed = {t for q in facts.shared if isinstance(q, ListMetadata) for t in q.types}
+    types = tuple(sorted({"Portal", "Profile"} - listed))
+    if not types:
+        return facts, ()
+    query = ListMetadata(types)
+    answers, unread = _readable([query], org)
+    return replace(facts, shared={**facts.shared, query: answers[query]}), unread
 
 
 def _readable(asked: Sequence[Query], org: Org) -> tuple[dict[Query, Any], tuple[str, ...]]:
@@ -130,10 +142,10 @@ def apply(planned: Planned, org: Org, conduct: Conduct | None = None) -> Iterato
 
 
 def login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:
-    """The login page of every portal of the spec, by the portal's name."""
+    """The login page of every active portal of the spec, by the portal's name."""
     org = planned.plan.org
     return tuple(
         (address.name, login_page(org.instance_url, org.id, portal.id))
         for address, portal in planned.reading.live.items()
-        if address.kind == "portal" and portal.id
+        if address.kind == "portal" and portal.id and portal.fields.get("active") is True
     )

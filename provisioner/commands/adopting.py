@@ -21,7 +21,7 @@ def adopt(plan: Plan, loaded: Loaded, file: str) -> bool:
     from provisioner import adopt as adopting
 
     names = template.scopes(loaded.environment.vars, loaded.environment.env)
-    made = adopting.adopt(plan.steps, loaded.texts, names)
+    made = adopting.adopt(plan.steps, loaded.texts, names, {e.span for e in plan.errors})
     here = Path.cwd()
     patch = "".join(
         adopting.patch(_raw(name, loaded.texts[name]), _raw(name, text), _path(name, here))

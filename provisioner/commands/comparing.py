@@ -105,14 +105,14 @@ def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
     for unread in found.unread:
         output.talk(f"not told: {unread}")
     more = parts(made, found)
-    if options.adopt == "-" and not made.errors:
+    if options.adopt == "-":
         shown = output.view(made, loaded, "drift", more)
         output.problems(made.problems, loaded, sys.stderr)
     else:
         shown = output.document("drift", made, loaded, options.format, options.report, more)
-    if made.errors:
-        return WRONG
     if options.adopt and not adopt(made, loaded, options.adopt):
+        return WRONG
+    if made.errors:
         return WRONG
     if options.revert and not saving.save(options.revert, shown, loaded, options.valid_for):
         return WRONG

@@ -70,11 +70,12 @@ def _url(options: Namespace, loaded: Loaded, org: Org) -> int:
     wanted = {s.address.name.casefold() for s in loaded.specs if s.address.kind == "portal"}
     portals = [p for p in explaining.portals(org) if not wanted or p.name.casefold() in wanted]
     (sites,) = org.read([ReadSites()])
+    every = [("portal", p.name, p.url, p.active) for p in portals]
+    every += [("site", s.name, s.login_url, s.status == "Live") for s in sites]
+    # Nobody can log in where it is not active, so that its address is of no use.
     found = [
-        {"kind": "portal", "name": p.name, "url": p.url, "active": p.active} for p in portals
-    ] + [
-        {"kind": "site", "name": s.name, "url": s.login_url, "active": s.status == "Live"}
-        for s in sites
+        {"kind": kind, "name": name, "url": url if active else None, "active": active}
+        for kind, name, url, active in every
     ]
     for name in sorted(wanted - {p.name.casefold() for p in portals}):
         given = next(s.address.name for s in loaded.specs if s.address.name.casefold() == name)
@@ -85,18 +86,26 @@ def _url(options: Namespace, loaded: Loaded, org: Org) -> int:
         _print_urls(found, qr=options.qr)
     if not found and not wanted:
         output.say("the org has no portal and no site", "declare one under `portals:` and apply")
-    return DONE if found else WRONG
+    return DONE if any(one["active"] for one in found) else WRONG
 
 
 def _print_urls(found: Sequence[dict[str, Any]], *, qr: bool) -> None:
+    alone = sum(one["active"] for one in found) == 1
     for one in found:
-        # Alone, the address is all that is said: it can be piped.
-        name = "" if len(found) == 1 and not qr else f"{one['name']}: "
-        sys.stdout.write(f"{name}{one['url']}\n")
         if not one["active"]:
-            output.talk(f"`{one['name']}` is not active: nobody can log in there")
+            output.say(f"`{one['name']}` is not active, so nobody can log in there", _activate(one))
+            continue
+        # Alone, the address is all that is said: it can be piped.
+        name = "" if alone and not qr else f"{one['name']}: "
+        sys.stdout.write(f"{name}{one['url']}\n")
         if qr:
             _print_qr(one["url"])
+
+
+def _activate(one: Mapping[str, Any]) -> str:
+    if one["kind"] == "portal":
+        return f"set `active: true` in `portals.{one['name']}`, and apply"
+    return "activate it: Workspaces > Administration > Settings > Activate"
 
 
 def _print_qr(url: str) -> None:

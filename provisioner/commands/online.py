@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.bounds import RuleError, with_rules
 from provisioner.commands import observing, output, suggestions
+from provisioner.diagnostics import Diagnostic
 from provisioner.events import OrgOpened
 from provisioner.loader import Loaded, find, load
 from provisioner.masking import is_masked
@@ -19,6 +20,7 @@ from provisioner.status import NO_ORG, WRONG
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
+    from provisioner.org.errors import AuthenticationFailed, Unreachable
 
 # Where the local org is kept: a folder that git is told to ignore.
 HOME = "PROVISIONER_HOME"
@@ -69,7 +71,7 @@ def online(
             return WRONG
 
     from provisioner.connection import open_org
-    from provisioner.org.errors import OrgError
+    from provisioner.org.errors import AuthenticationFailed, OrgError, Unreachable
 
     try:
         with open_org(loaded.environment, home()) as org:
@@ -81,6 +83,47 @@ def online(
             opened = OrgOpened(str(loaded.folder), loaded.environment.name, org.instance_url)
             observing.emit(opened)
             return use(loaded, org)
+    except (AuthenticationFailed, Unreachable) as error:
+        output.problems([_at_fault(error, loaded)], loaded, sys.stderr)
+        return NO_ORG
     except OrgError as error:
         output.say_org(error)
         return NO_ORG
+
+
+def _at_fault(error: AuthenticationFailed | Unreachable, loaded: Loaded) -> Diagnostic:
+    """What went wrong with the login, at the setting of the environment that it is about."""
+    from provisioner.org.errors import Unreachable
+
+    spans = loaded.environment.spans
+    settings: tuple[str, ...] = _ADDRESSES
+    if isinstance(error, Unreachable):
+        code, help_ = "unreachable", "check the address, and that this machine can reach it"
+    else:
+        code, help_ = "login-failed", "check the setting, and that the org accepts this login"
+        settings = _blamed(error)
+    span = next((spans[name] for name in settings if name in spans), spans.get("login"))
+    return Diagnostic(code, str(error), span, help=error.remedy or help_)
+
+
+# Of the settings under `org:`, those that an environment has; the most likely first.
+_ADDRESSES = ("instance_url", "login_url")
+_SECRETS = ("token", "password", "private_key", "consumer_secret", "target_org")
+_BLAMED = (
+    ("audience", ("audience", "login_url")),
+    ("client_id", ("consumer_key",)),
+    ("invalid_client", ("consumer_secret", "consumer_key")),
+    ("client credentials user", ("consumer_key",)),
+    ("does not take client credentials", ("login_url",)),
+    ("inactive_user", ("username", "target_org")),
+    ("user is locked", ("username", "target_org")),
+    ("approved this consumer", ("username", "target_org")),
+    ("invalid assertion", ("private_key",)),
+    ("web address", _ADDRESSES),
+)
+
+
+def _blamed(error: AuthenticationFailed) -> tuple[str, ...]:
+    """The settings that a refused login may be about, by what the org says of it."""
+    said = f"{error.code} {error}".casefold()
+    return next((names for sign, names in _BLAMED if sign in said), _SECRETS)

@@ -18,13 +18,14 @@ from provisioner.masking import masked
 from provisioner.render.lines import write
 from provisioner.selection import Selection
 from provisioner.status import CHANGES, DONE, REFUSED, WRONG
+from provisioner.version import version
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
     from provisioner.plan import Plan
     from provisioner.policy import Refusal
 
-_FORMATS = ("text", "json", "markdown")
+_FORMATS = ("text", "json", "markdown", "html")
 
 
 def plan(options: Namespace) -> int:
@@ -110,7 +111,10 @@ class _Made:
 def _rendered(whole: dict[str, Any], format_: str) -> str:
     if format_ == "json":
         return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-    from provisioner.render import several
+    from provisioner.render import page, several
+
+    if format_ == "html":
+        return "".join(page.several(whole, several.tables(whole), version=version()))
     from provisioner.render.markdown import LIMIT, markdown
 
     tables = several.markdown(whole)

@@ -121,7 +121,9 @@ def _new_portal(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
             "portal-is-off",
             "the Customer Portal is off in this org, so there can be no portals",
             portal.span(),
-            help="add `enableCustomerSuccessPortal: true` under `settings:`, `OrgSettings:`",
+            help="this org has sites instead: declare no portal for it"
+            if situation.facts.has_site_users
+            else "add `enableCustomerSuccessPortal: true` under `settings:`, `OrgSettings:`",
         )
     elif portal.written.get("type") == "CustomerSuccess":
         yield Diagnostic(

@@ -114,7 +114,8 @@ class LoginFacts:
     """Everything that a check looks at.
 
     `user` is `None` when there is no user of that name. `portal` is the one to log in to; `now` is
-    the org's own time in its own time zone, `address` where the login comes from.
+    the org's own time in its own time zone, `address` where the login comes from. `has_sites` says
+    that the org has profiles for users of sites.
     """
 
     username: str
@@ -128,6 +129,7 @@ class LoginFacts:
     zone: str = ""
     address: str | None = None
     attempts: tuple[Attempt, ...] = ()
+    has_sites: bool = False
 
     def hours_of(self, day: int) -> tuple[int, int]:
         """When users of the profile may log in on a day of the week, in minutes from midnight."""

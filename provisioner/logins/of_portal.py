@@ -20,7 +20,10 @@ def portal(facts: LoginFacts) -> Iterator[Finding]:
             Cause.ENABLED,
             Verdict.FAILS,
             "the Customer Portal is off in this org",
-            remedy="set `settings.OrgSettings.enableCustomerSuccessPortal: true`",
+            remedy="create a site, and make the profile a member of it: "
+            "Setup > Digital Experiences > All Sites"
+            if facts.has_sites
+            else "set `settings.OrgSettings.enableCustomerSuccessPortal: true`",
         )
     else:
         known = ", ".join(f"`{name}`" for name in facts.portals)

@@ -28,7 +28,7 @@ def explained(trace: Trace, places: Places) -> dict[str, Any]:
         "can_log_in": trace.can_log_in,
         "username": trace.facts.username,
         "portal": portal.name if portal else None,
-        "url": portal.url if portal else None,
+        "url": portal.url if portal and portal.active else None,
         "causes": [f.cause.value for f in trace.causes],
     }
     if trace.error is not None:

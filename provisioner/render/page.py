@@ -43,35 +43,74 @@ _PLAN_COUNTS = {
 
 def html(view: Mapping[str, Any], *, title: str, version: str) -> Iterator[str]:
     """The report as a page, in pieces."""
-    style = _file("page.css") + drawing.SHAPES
     script = _file("page.js")
-    steps = view.get("steps", ())
     return (
         _environment()
         .get_template("page.html")
         .generate(
             {
-                **view,
+                **_body(view),
+                **_styled(),
                 "title": title,
                 "version": version,
                 "about": view["org"]["name"] if "org" in view else view["spec"],
-                "drift": view["report"] == "drift",
-                "verdict": _verdict(view),
-                "counts": list(_counts(view)),
-                "sections": list(sections(view)),
                 "graph": _graph(view),
-                "filters": list(_filters(view, steps)),
-                "steps": [_step(step) for step in steps[:MOST]],
-                "rest": [_row(step) for step in steps[MOST:]],
+                "filters": list(_filters(view, view.get("steps", ()))),
                 "foot": _foot(view),
-                # Ours, and their hashes are what the page's policy lets through.
-                "style": Markup(style),  # noqa: S704
-                "style_hash": _hash(style),
-                "script": Markup(script),  # noqa: S704
+                "script": Markup(script),  # noqa: S704 - as the style
                 "script_hash": _hash(script),
             }
         )
     )
+
+
+def several(
+    view: Mapping[str, Any], tables: Mapping[str, Sequence[Sequence[str]]], *, version: str
+) -> Iterator[str]:
+    """The plans of several environments as one page, in pieces.
+
+    `tables` are the rows that compare them, by their title.
+    """
+    body = _environment().get_template("body.html")
+    plans = enumerate(view["plans"], 1)
+    bodies = (body.render(_body(plan, prefix=f"plan-{number}-")) for number, plan in plans)
+    return (
+        _environment()
+        .get_template("pages.html")
+        .generate(
+            {
+                **_styled(),
+                "title": "Plans",
+                "version": version,
+                "spec": view["spec"],
+                "environments": view["environments"],
+                "tables": [{"title": title, "rows": rows} for title, rows in tables.items()],
+                # A template of ours, which escapes what is not.
+                "bodies": [Markup(body) for body in bodies],  # noqa: S704
+            }
+        )
+    )
+
+
+def _body(view: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """What a page says of one report; `prefix` goes before the ids of its steps."""
+    steps = view.get("steps", ())
+    return {
+        **view,
+        "prefix": prefix,
+        "drift": view["report"] == "drift",
+        "verdict": _verdict(view),
+        "counts": list(_counts(view)),
+        "sections": list(sections(view)),
+        "steps": [_step(step) for step in steps[:MOST]],
+        "rest": [_row(step, prefix) for step in steps[MOST:]],
+    }
+
+
+def _styled() -> dict[str, Any]:
+    style = _file("page.css") + drawing.SHAPES
+    # Ours, and its hash is what the page's policy lets through.
+    return {"style": Markup(style), "style_hash": _hash(style)}  # noqa: S704
 
 
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +123,7 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(step: Mapping[str, Any]) -> Markup:
+def _row(step: Mapping[str, Any], prefix: str) -> Markup:
     """A step in one line; there can be a hundred thousand, for which a template is slow."""
     action, number, marks = step["action"], step["number"], " ".join(_marks(step))
     place = f"{escape(visible(step['file']))}:{step['line']}" if step["file"] else ""
@@ -95,8 +134,9 @@ def _row(step: Mapping[str, Any]) -> Markup:
         ended += f" {escape(visible(why))}"
     # All that is not a word of ours is escaped.
     return Markup(  # noqa: S704
-        f'<tr class="{action}" id="step-{number}" data-kind="{_kind(step)}" data-action="{action}"'
-        f' data-mark="{marks}"><td class="dim">{number}</td><td class="tone">{action}</td><td>'
+        f'<tr class="{action}" id="{prefix}step-{number}" data-kind="{_kind(step)}"'
+        f' data-action="{action}" data-mark="{marks}"><td class="dim">{number}</td>'
+        f'<td class="tone">{action}</td><td>'
         f"<address>{escape(visible(step['address']))}</address>{ended}</td>"
         f'<td class="l">{place}</td></tr>\n'
     )

@@ -13,6 +13,7 @@ from provisioner.resource import Secret, Spec
 
 FORMAT_VERSION = 1
 _IN_SYNC = "in sync"
+_STEPS, _DIFFERENCES = "Side by side", "Different on purpose"
 _WIDEST = 48
 # So many lines of a table leave the better half of a comment to the plans.
 _MOST_ROWS = 60
@@ -38,28 +39,20 @@ def several(views: Sequence[Mapping[str, Any]], specs: Sequence[Iterable[Spec]])
 
 def text(view: Mapping[str, Any]) -> Iterator[Line]:
     """What is done where, and what differs on purpose, a column for each environment."""
-    names = view["environments"]
-    if view["steps"]:
-        yield Line()
-        rows = [[s["address"], *(_done(s["actions"][n]) for n in names)] for s in view["steps"]]
-        yield from _table(["Side by side", *names], rows)
-    yield Line()
-    if view["differences"]:
-        rows = [[_named(d), *(_shown(d["values"], n) for n in names)] for d in view["differences"]]
-        yield from _table(["Different on purpose", *names], rows)
-    else:
+    for title, rows in tables(view).items():
+        if rows or title == _DIFFERENCES:
+            yield Line()
+        if rows:
+            yield from _table([title, *view["environments"]], rows)
+    if not view["differences"]:
         yield Line("The spec says the same for each of them.")
 
 
 def markdown(view: Mapping[str, Any]) -> str:
     """The two tables as GitHub has them; the plans themselves go before them."""
     names = view["environments"]
-    steps = [[s["address"], *(_done(s["actions"][n]) for n in names)] for s in view["steps"]]
-    differences = [
-        [_named(d), *(_shown(d["values"], n) for n in names)] for d in view["differences"]
-    ]
     parts = []
-    for title, rows in (("Side by side", steps), ("Different on purpose", differences)):
+    for title, rows in tables(view).items():
         if rows:
             head = ["", *(inert.code(n, cell=True) for n in names)]
             body = (
@@ -71,6 +64,17 @@ def markdown(view: Mapping[str, Any]) -> str:
             more = f"\nand {len(rows) - _MOST_ROWS:,} more\n" if len(rows) > _MOST_ROWS else ""
             parts.append(f"### {title}\n\n{table}\n{more}")
     return "\n".join(parts)
+
+
+def tables(view: Mapping[str, Any]) -> dict[str, list[list[str]]]:
+    """The rows of each table by its title: a name, and a cell for each environment."""
+    names = view["environments"]
+    return {
+        _STEPS: [[s["address"], *(_done(s["actions"][n]) for n in names)] for s in view["steps"]],
+        _DIFFERENCES: [
+            [_named(d), *(_shown(d["values"], n) for n in names)] for d in view["differences"]
+        ],
+    }
 
 
 def _steps(names: Sequence[str], views: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

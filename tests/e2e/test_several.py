@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from lxml import html
 
 STAGING = """\
 env: [{name: ORG_URL, plain: true}]
@@ -65,6 +66,27 @@ def test_text_and_markdown_have_the_tables(acme):
     assert json.loads((acme.folder / "both.json").read_text("utf-8"))["report"] == "plans"
 
 
+def test_a_page_has_the_tables_and_every_plan(acme):
+    acme.run(*BOTH, "--report", "both.html", status=0)
+    text = acme.run(*BOTH, "--format", "html", status=0).out
+    assert text == (acme.folder / "both.html").read_text("utf-8")
+    page = html.fromstring(text)
+    assert [h.text for h in page.iter("h1")] == ["Plans: specs/acme", "local", "staging"]
+    side_by_side, on_purpose = (
+        [[cell.text or "" for cell in row] for row in page.xpath("//table")[n]] for n in (0, 1)
+    )
+    assert side_by_side[0] == ["", "local", "staging"]
+    assert ["settings/OrgSettings", "in sync", "~ update"] in side_by_side
+    usernames = ["jane.doe@acme.example.portal", "jane.doe@acme.example.staging"]
+    assert on_purpose[1:] == [["user/jane.Username", *usernames]]
+    ids = page.xpath("//section/@id")
+    assert ids == [
+        *(f"plan-1-step-{n}" for n in range(1, 7)),
+        *(f"plan-2-step-{n}" for n in range(1, 8)),
+    ]
+    assert "<script" not in text
+
+
 def test_the_gravest_status_of_any_counts(acme):
     acme.run(*BOTH, "--detailed-exitcode", status=2)
     refused = acme.run(*BOTH, "--policy", "max_changes=6", status=4)
@@ -76,7 +98,7 @@ def test_the_gravest_status_of_any_counts(acme):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--format", "html"], "`html` shows the plan of one environment"),
+        (["--format", "junit"], "`junit` shows the plan of one environment"),
         (["--report", "x.sarif"], "`sarif` shows the plan of one environment"),
         (["--out", "p.json"], "`--out` saves the plan of one environment"),
     ],
