@@ -133,6 +133,12 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
     option_groups.valid_for(parser)
     parser.add_argument(
+        "--commit",
+        metavar="SHA",
+        type=option_values.commit,
+        help="the commit that the spec is from, recorded in the saved plan for `apply --commit`",
+    )
+    parser.add_argument(
         "--detailed-exitcode", action="store_true", help="exit with 2 when there are changes"
     )
 
@@ -142,6 +148,18 @@ def _apply(parser: argparse.ArgumentParser) -> None:
         "spec", nargs="?", metavar="SPEC or PLAN", help="the spec's folder, or a saved plan"
     )
     option_groups.environment(parser)
+    parser.add_argument(
+        "--spec",
+        metavar="SPEC",
+        dest="expected_spec",
+        help="refuse a saved plan of another spec, as `--env` does of another environment",
+    )
+    parser.add_argument(
+        "--commit",
+        metavar="SHA",
+        type=option_values.commit,
+        help="refuse a saved plan that was not made with `plan --commit SHA`",
+    )
     option_groups.parts(parser)
     option_groups.bounds(parser)
     parser.add_argument(

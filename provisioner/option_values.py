@@ -20,6 +20,13 @@ def day(text: str) -> date:
         raise ArgumentTypeError(f"`{text}` is not a day such as 2026-12-31") from None
 
 
+def commit(text: str) -> str:
+    """The full hash of a commit: an abbreviation may come to mean another one."""
+    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text):
+        raise ArgumentTypeError(f"`{text}` is not the full hash of a commit")
+    return text
+
+
 def duration(text: str) -> timedelta:
     """A time such as 30m, 12h or 7d."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", text)

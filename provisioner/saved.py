@@ -46,6 +46,7 @@ class SavedPlan:
     targets: tuple[str, ...]
     excludes: tuple[str, ...]
     view: Mapping[str, Any]
+    commit: str | None = None
 
     @property
     def until(self) -> str:
@@ -62,8 +63,11 @@ def seal(
     valid_for: timedelta,
     targets: Iterable[str] = (),
     excludes: Iterable[str] = (),
+    commit: str | None = None,
 ) -> dict[str, Any]:
     """The plan as it is saved: its view, what it was made from and until when it holds.
+
+    `commit` is the commit of the user's repository that the specs are from, if it is known.
 
     `hash` is over all of the rest, so that an edited plan is known as one. It protects
     against mistakes; who may write the file is for whoever keeps it to say.
@@ -76,6 +80,8 @@ def seal(
         "targets": list(targets),
         "excludes": list(excludes),
     }
+    if commit is not None:
+        saved["commit"] = commit
     whole = {**view, "saved": saved}
     return {**whole, "saved": {**saved, "hash": digest(whole)}}
 
@@ -104,6 +110,7 @@ def parse(text: str) -> SavedPlan:
             tuple(saved.get("targets", ())),
             tuple(saved.get("excludes", ())),
             {name: value for name, value in data.items() if name != "saved"},
+            saved.get("commit"),
         )
         for step in found.steps:
             _ceiling(step)

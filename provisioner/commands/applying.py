@@ -34,12 +34,12 @@ def apply(options: Namespace) -> int:
         if saving.expired(found):
             return REFUSED
         saved = found
-        if environment not in (None, saved.environment):
-            output.say(
-                f"the plan is for the environment `{saved.environment}`", "leave out `--env`"
-            )
+        if not saving.is_expected(saved, options):
             return WRONG
         spec, environment = saved.spec, saved.environment
+    elif options.expected_spec or options.commit:
+        output.say("`--spec` and `--commit` are checked against a saved plan", "name its file")
+        return WRONG
     selection = saving.selection(options, saved)
     return online(
         spec,

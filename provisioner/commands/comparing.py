@@ -84,7 +84,7 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     if made.errors:
         return WRONG
     saving_as = options.out, shown, loaded, options.valid_for
-    if options.out and not saving.save(*saving_as, refused=bool(refused)):
+    if options.out and not saving.save(*saving_as, refused=bool(refused), commit=options.commit):
         return WRONG
     if guarding.say(refused, loaded):
         return REFUSED

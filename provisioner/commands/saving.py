@@ -36,6 +36,7 @@ def save(
     valid_for: timedelta,
     *,
     refused: bool = False,
+    commit: str | None = None,
 ) -> bool:
     """Write a plan for `apply FILE`. Returns False if that failed, which is then reported.
 
@@ -51,6 +52,7 @@ def save(
         valid_for=valid_for,
         targets=loaded.selection.targets,
         excludes=loaded.selection.excludes,
+        commit=commit,
     )
     try:
         write_private(file, [json.dumps(sealed, indent=2), "\n"])
@@ -87,6 +89,27 @@ def selection(options: Namespace, saved: SavedPlan | None) -> Selection:
     if saved is None:
         return Selection(targets, excludes)
     return Selection(targets or saved.targets, (*saved.excludes, *excludes))
+
+
+def is_expected(saved: SavedPlan, options: Namespace) -> bool:
+    """Whether a plan is for the spec, environment and commit that the options name.
+
+    What is not is said.
+    """
+    spec = options.expected_spec
+    made_and_wanted = {
+        "spec": (saved.spec, saved.spec if spec and Path(spec) == Path(saved.spec) else spec),
+        "environment": (saved.environment, options.env),
+        "commit": (saved.commit or "unknown", options.commit),
+    }
+    wrong = [
+        f"the {name} `{made}`, not `{wanted}`"
+        for name, (made, wanted) in made_and_wanted.items()
+        if wanted not in (None, made)
+    ]
+    if wrong:
+        output.say(f"the plan is for {'; for '.join(wrong)}", "apply the plan that was reviewed")
+    return not wrong
 
 
 def expired(saved: SavedPlan) -> bool:

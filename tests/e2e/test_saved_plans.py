@@ -107,6 +107,31 @@ def test_the_file_is_as_its_schema_says(shop, org):
             assert step.keys() <= schema["$defs"]["step"]["properties"].keys()
 
 
+def test_a_plan_is_applied_only_for_what_it_was_told_to_be_of(shop, org):
+    commit, other = "a" * 40, "b" * 40
+    shop.run("plan", "--env", "there", "--out", "of.json", "--commit", commit, status=0)
+    schema = json.loads((SCHEMAS / "plan.schema.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(json.loads((shop.folder / "of.json").read_text("utf-8")))
+    for options, said in (
+        (["--commit", other], f"the commit `{commit}`, not `{other}`"),
+        (["--env", "local"], "the environment `there`, not `local`"),
+        (["--spec", "specs/other"], "the spec `specs/shop`, not `specs/other`"),
+    ):
+        refused = shop.run("apply", "of.json", "--auto-approve", *options, status=1)
+        assert said in refused.err
+    unknown = shop.run("apply", "plan.json", "--auto-approve", "--commit", commit, status=1)
+    assert f"the commit `unknown`, not `{commit}`" in unknown.err
+    assert names(org) == {("Acme Corporation", None)}
+    expected = ("--commit", commit, "--env", "there", "--spec", "specs/shop/")
+    shop.run("apply", "of.json", "--auto-approve", *expected, status=0)
+
+
+def test_what_a_plan_must_be_of_needs_a_plan(shop):
+    refused = shop.run("apply", "specs/shop", "--commit", "a" * 40, status=1)
+    assert "checked against a saved plan" in refused.err
+    assert "full hash" in shop.run("plan", "--commit", "abc1234", status=1).err
+
+
 def test_a_comment_is_no_change_of_the_spec(shop):
     shop.write("specs/shop/accounts.yaml", f"# what we sell\n{SHOP}")
     shop.run("apply", "plan.json", "--auto-approve", status=0)

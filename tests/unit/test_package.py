@@ -1,6 +1,10 @@
 """The package: its name, what it declares to need, and how the documents install it."""
 
 import ast
+import os
+import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions, version
@@ -66,3 +70,64 @@ def test_every_imported_library_is_declared():
 def test_no_version_with_a_known_advisory_is_accepted(name, vulnerable):
     assert vulnerable not in NEEDS[name]
     assert version(name) in NEEDS[name]
+
+
+INSTALL = re.compile(
+    r"""\b(?:pip3?|pipx|uv\ tool|uv\ pip|uvx|pipx\ run)\s+(?:install|run)?\b([^`\n;&|]*)""",
+    re.VERBOSE,
+)
+
+
+def test_no_document_or_script_installs_from_an_index_by_name():
+    """`provisioner` on the index is another project, and nothing is released as ours yet."""
+    tracked = subprocess.check_output(("git", "ls-files", "-z"), cwd=ROOT, text=True).split("\0")
+    wrong = []
+    for name in filter(None, tracked):
+        path = ROOT / name
+        if name == "uv.lock" or path == Path(__file__) or not path.is_file():
+            continue
+        text = path.read_bytes().decode("utf-8", "replace")
+        for line in text.splitlines():
+            for arguments in INSTALL.findall(line):
+                wrong += [
+                    (name, line) for word in arguments.split() if _by_name(word.strip("'\","))
+                ]
+    assert wrong == []
+
+
+def _by_name(word):
+    """Whether an argument names our package, or what looks like it, on an index."""
+    return re.fullmatch(r"(portal[-_.])?provisioner(\[.*\])?([=<>~!].*)?", word) is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("pip install provisioner", True),
+        ("python3 -m pip install -q 'provisioner[otel]'", True),
+        ("pip install portal-provisioner==0.1.0", True),
+        ("uv tool install provisioner", True),
+        ("pipx run provisioner plan", True),
+        ("uvx provisioner plan", True),
+        ("pip install -q uv && .uv/bin/uv run provisioner plan", False),
+        ("pip install --no-deps --no-index ./tool", False),
+    ],
+)
+def test_an_install_by_name_is_recognized(line, wrong):
+    words = [w.strip("'\",") for found in INSTALL.findall(line) for w in found.split()]
+    assert any(map(_by_name, words)) is wrong
+
+
+def test_what_pipelines_install_is_what_the_lock_file_has():
+    """To write it: the command below with `-o .github/actions/setup/requirements.txt`."""
+    export = (
+        "export --locked --quiet --no-dev --group build --no-emit-project --no-header --no-annotate"
+    )
+    uv = os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+    command = [uv, *export.split(), "--format", "requirements-txt"]
+    exported = subprocess.check_output(command, cwd=ROOT, text=True)
+    kept = (ROOT / ".github" / "actions" / "setup" / "requirements.txt").read_text("utf-8")
+    assert kept == exported
+    assert kept.count("==") == len(re.findall(r"^\S+==", kept, re.MULTILINE))
+    for need in re.split(r"\n(?=\S)", kept.strip()):
+        assert "--hash=sha256:" in need
