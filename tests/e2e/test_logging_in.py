@@ -1,6 +1,7 @@
 """A login that fails is reported once, at the setting of the environment that is at fault."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -47,20 +48,24 @@ def planned(work, org, environment, variables):
         "KEY": held["consumer_key"],
         "SECRET": held["consumer_secret"],
         "PASSWORD": held["password"],
-        "KEY_FILE": held["private_key_file"],
+        "KEY_FILE": "FOLDER/key.pem",
     }
+    work.write("empty", "")
+    work.write("key.pem", Path(held["private_key_file"]).read_text("ascii"))
     values = usual | variables
     for name, value in values.items():
         environment = environment.replace(f"{{{{ env.{name} }}}}", value)
+    environment = environment.replace("FOLDER", str(work.folder))
     work.write("x/environments/e.yaml", environment)
-    secrets = ("ORG_TOKEN", "SECRET", "PASSWORD")
-    return work.run("plan", "x", "--env", "e", **{name: values[name] for name in secrets})
+    secrets = {name: values[name] for name in ("ORG_TOKEN", "SECRET", "PASSWORD")}
+    secrets["PROVISIONER_SECRETS_DIR"] = str(work.folder)
+    return work.run("plan", "x", "--env", "e", **secrets)
 
 
 WRONG = {
     "a missing variable": (TOKEN, {"ORG_TOKEN": ""}, "token", "is not set"),
-    "a missing file": (JWT, {"KEY_FILE": "/no/such"}, "private_key", "No such file"),
-    "an empty file": (JWT, {"KEY_FILE": "/dev/null"}, "private_key", "is empty"),
+    "a missing file": (JWT, {"KEY_FILE": "FOLDER/missing"}, "private_key", "No such file"),
+    "an empty file": (JWT, {"KEY_FILE": "FOLDER/empty"}, "private_key", "is empty"),
     "a refused connection": (TOKEN, {"ORG_URL": "http://127.0.0.1:9"}, "instance_url", "refused"),
     "a refused login": (CLIENT, {"ORG_URL": "http://127.0.0.1:9"}, "login_url", "refused"),
     "an expired token": (TOKEN, {"ORG_TOKEN": "00D!expired"}, "token", "Session expired"),
