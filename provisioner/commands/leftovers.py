@@ -29,7 +29,7 @@ def tell(
     if set(ran.counts) - done:
         left = _steps(len(again.plan.steps))
         output.say(f"{left} left to do", "fix what failed, and apply again")
-    elif not unknown and again.plan.steps:
+    elif not unknown and again.plan.steps and not again.plan.errors:
         _tell_changed(planned, again.plan.steps)
     if again.plan.steps:
         output.tell(text.plan(output.view(again.plan, loaded)))
