@@ -75,7 +75,8 @@ Login = Local | AccessToken | Jwt | ClientCredentials | Password | SfCli
 class Environment:
     """`org_id` is the only org that it is for, 15 or 18 characters, once it was pinned.
 
-    `spans` are the places of the settings under `org:`, by name.
+    `spans` are the places of the settings under `org:`, by name, and `forbidden_at` those of the
+    policy's forbidden profiles.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Environment:
     env: Environ = field(default_factory=Environ, compare=False)
     login_variables: frozenset[str] = field(default=frozenset(), compare=False)
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False)
+    forbidden_at: Mapping[str, Span] = field(default_factory=dict, compare=False)
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -200,6 +202,8 @@ def parse(
         raise DiagnosticError(in_order(problems))
     name = PurePath(document.file).stem
     spans = {key: span for key in org if (span := document.span(("org", key)))}
+    forbidden = enumerate(policy.forbidden_profiles)
+    places = {n: document.span(("policy", "forbidden_profiles", i)) for i, n in forbidden}
     return Environment(
         name,
         login,
@@ -209,6 +213,7 @@ def parse(
         env,
         login_variables,
         spans,
+        {profile: span for profile, span in places.items() if span},
     )
 
 

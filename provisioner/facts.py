@@ -12,7 +12,7 @@ from provisioner.call import (
     Component,
     Describe,
     ListMetadata,
-    Me,
+    Newest,
     Query,
     ReadMetadata,
     Select,
@@ -103,11 +103,42 @@ PROFILES_OF_THE_PORTAL = (
 )
 
 
+# The permissions that steps need, by their names in the API, and as Setup shows them.
+PERMISSIONS: Mapping[str, str] = {
+    "CustomizeApplication": "Customize Application",
+    "ManageCssUsers": "Manage Customer Users",
+    "ManageInternalUsers": "Manage Internal Users",
+    "ManagePartners": "Manage External Users",
+    "ManageProfilesPermissionsets": "Manage Profiles and Permission Sets",
+    "ManageUsers": "Manage Users",
+    "ResetPasswords": "Reset User Passwords and Unlock Users",
+}
+_ASSIGNED = "PermissionSet.Permissions"
+_ASSIGNEE = "Assignee."
+_OF_USER = ("Id", "IsActive", "Name", "Profile.Name", "UserRoleId", "Username")
+
+# The people who can be owners, managers and admins: the newest of them.
+INTERNAL_USERS = Newest(
+    "User",
+    ("Id", "Name", "Username"),
+    2_000,
+    within=(("IsActive", (True,)), ("UserType", ("Standard",))),
+)
+
+
 def users_called(username: str) -> Select:
-    """The query for a user, with what a check of owners asks."""
-    return Select(
-        "User", ("Id", "IsActive", "Name", "UserRoleId", "Username"), (("Username", (username,)),)
+    """The query for a user, with what checks of the running user need."""
+    return Select("User", _OF_USER, (("Username", (username,)),))
+
+
+def rights_of(username: str, permissions: Iterable[str]) -> Select:
+    """The query for a user and what the profile and the permission sets grant, one a row."""
+    fields = (
+        "Id",
+        *(f"{_ASSIGNEE}{name}" for name in _OF_USER),
+        *(f"{_ASSIGNED}{name}" for name in permissions),
     )
+    return Select("PermissionSetAssignment", fields, ((f"{_ASSIGNEE}Username", (username,)),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +303,10 @@ class Facts:
         """
         return any(p.is_portal and p.user_type != "CsnOnly" for p in self.profiles)
 
+    def lists(self, type_: str) -> bool:
+        """Whether the components of a Metadata type were listed."""
+        return type_ in self._components
+
     def components(self, type_: str) -> Mapping[str, Component]:
         """The components of a Metadata type by full name."""
         return self._components[type_]
@@ -301,11 +336,26 @@ class Facts:
     @cached_property
     def running_user(self) -> Mapping[str, Any] | None:
         """The user who is logged in and owns new records; `None` where the org does not tell."""
-        username = self.shared[Me()]
-        if not username:
+        asked = self.answers["running user"]
+        rows = asked["rights"] or asked["user"] or ()
+        if not rows:
             return None
-        rows: list[Mapping[str, Any]] = self.shared[users_called(username)]
-        return rows[0] if len(rows) == 1 else None
+        start = len(_ASSIGNEE)
+        assigned = {n[start:]: v for n, v in rows[0].items() if n.startswith(_ASSIGNEE)}
+        return assigned or rows[0]
+
+    @cached_property
+    def permissions(self) -> Mapping[str, bool]:
+        """Whether the running user has each of `PERMISSIONS`, as far as the org tells."""
+        rows = self.answers["running user"]["rights"] or ()
+        start = len(_ASSIGNED)
+        names = {n[start:] for row in rows for n in row if n.startswith(_ASSIGNED)}
+        return {name: any(row[f"{_ASSIGNED}{name}"] for row in rows) for name in names}
+
+    def may(self, sobject: str, right: str) -> bool:
+        """Whether the running user may do something with an object: `createable`, and so on."""
+        described = self.shared[Describe(sobject)]
+        return described is None or described.get(right) is not False
 
     def active_users(self, names: Iterable[str]) -> int:
         """How many active users have one of these profiles."""

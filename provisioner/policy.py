@@ -9,12 +9,13 @@ from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from provisioner.bounds import DAYS, Policy, Window
+from provisioner.diagnostics import Diagnostic, Span, did_you_mean
 from provisioner.diff import Action, Change
-from provisioner.facts import Facts
+from provisioner.facts import PROFILES_OF_THE_PORTAL, Facts
 from provisioner.kinds.metadata import CLONE
 from provisioner.kinds.portal import MEMBERS, SELF_REGISTRATION_PROFILE
 from provisioner.plan import NoteKind, Plan, Step
-from provisioner.resource import Lookup, Ref, Value
+from provisioner.resource import Address, Lookup, Ref, Value
 
 # Below this number of removals the default bound on their share says nothing.
 FEW_REMOVALS = 3
@@ -54,6 +55,38 @@ def refusals(plan: Plan, policy: Policy, facts: Facts) -> tuple[Refusal, ...]:
         *_frozen(plan, policy),
         *_profiles(plan, policy, facts),
     )
+
+
+def unknown_profiles(
+    policy: Policy, places: Mapping[str, Span], declared: Iterable[Address], facts: Facts
+) -> Iterator[Diagnostic]:
+    """The forbidden profiles that neither the spec nor the org has: a slip forbids nothing.
+
+    Nothing is said where the spec needs no Metadata names of profiles, since one may be meant.
+    """
+    if not facts.lists("Profile"):
+        return
+    coming = {name for p in PROFILES_OF_THE_PORTAL for name in (p.name, p.full_name)}
+    names = {a.name for a in declared if a.kind == "profile"} | coming
+    known = {name.casefold() for name in names}
+    for name in policy.forbidden_profiles:
+        if name.casefold() not in known and not facts.profiles_named(name):
+            yield Diagnostic(
+                "unknown-profile",
+                f"the policy forbids the profile `{name}`, which neither the spec nor the org has",
+                places.get(name),
+                help=did_you_mean(name, [*names, *(p.name for p in facts.profiles)]),
+            )
+
+
+def unknown_approvals(policy: Policy, given: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The labels that the policy does not have, each with what to do."""
+    known = sorted(policy.approvals)
+    listed = ", ".join(f"`{label}`" for label in known)
+    otherwise = f"its labels are {listed}" if known else "it has none"
+    for label in given:
+        if label not in policy.approvals:
+            yield label, did_you_mean(label, known) or otherwise
 
 
 def applying(

@@ -7,9 +7,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from provisioner import declared
 from provisioner.call import Describe, ListMetadata, Me, Query, Select
+from provisioner.declared import plain, same
 from provisioner.diagnostics import Diagnostic
-from provisioner.facts import LICENCES, ORGANIZATION, PROFILES, SWITCHES, Facts, users_called
+from provisioner.facts import (
+    LICENCES,
+    ORGANIZATION,
+    PERMISSIONS,
+    PROFILES,
+    SWITCHES,
+    Facts,
+    rights_of,
+    users_called,
+)
 from provisioner.kinds import BY_NAME, IN_MATCHING_ORDER, KINDS
 from provisioner.kinds.base import Kind, Questions
 from provisioner.kinds.record import with_fields
@@ -57,15 +68,18 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
     for resource in wanted:
         by_name.setdefault(resource.address.kind, []).append(resource)
     by_kind = {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
-    others = {r.address: r for r in wanted}.get
     first = {kind.name: kind.first(mine) for kind, mine in by_kind.items()}
     facts = ask(first, _shared(by_kind), Facts({}, identity=identity), org)
     facts = replace(facts, enabling=_enabling(by_kind, facts))
     lookups = _lookups(wanted, facts)
     facts = ask({}, _to_describe(lookups, facts), facts, org)
+    matches = declared.matches(by_kind, facts)
+    by_kind = {kind: declared.resolved(mine, matches) for kind, mine in by_kind.items()}
+    others = {r.address: r for mine in by_kind.values() for r in mine}.get
     second = {kind.name: kind.second(mine, facts, others) for kind, mine in by_kind.items()}
     searches = _lookup_queries(lookup for lookup in lookups if not facts.unknown_names(lookup))
-    facts = ask(second, [*_who(facts), *searches], facts, org)
+    second["running user"] = _about_the_running_user(facts)
+    facts = ask(second, searches, facts, org)
     facts = replace(facts, lookups=_found(lookups, searches, facts))
 
     ids: dict[Address, str] = {}
@@ -78,11 +92,15 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
             facts = ask({kind.name: third}, (), facts, org)
         found = kind.live(mine, facts, ids, others)
         if kind.name == "user":
-            facts = replace(facts, linked=_linked(mine, found.resources))
+            # A `{find: ...}` says by its values which contact it is, and not by the user.
+            finds = {m.resource.address for m in matches if m.field == "ContactId"}
+            named = (user for user in mine if user.address not in finds)
+            facts = replace(facts, linked=_linked(named, found.resources))
         live += found.resources
         ids |= {r.address: r.id for r in found.resources if r.id}
         rungs |= found.rungs
         problems += found.problems
+    problems += declared.ambiguous(matches, facts, ids)
     desired = (kind.settled(r, facts, ids, others) for kind, mine in by_kind.items() for r in mine)
     return Reading(
         DesiredState(desired),
@@ -149,26 +167,30 @@ def _linked(users: Iterable[Resource], live: Iterable[Resource]) -> Mapping[Addr
 def _shared(by_kind: Mapping[Kind, Sequence[Resource]]) -> list[Query]:
     """What is asked once for all kinds."""
     describes = {s for kind, mine in by_kind.items() for s in kind.describes(mine)}
-    queries: list[Query] = [ORGANIZATION, LICENCES, PROFILES, *map(Describe, sorted(describes))]
-    if types := {type_ for kind in by_kind for type_ in kind.lists}:
-        queries.append(ListMetadata(tuple(sorted(types))))
     named = {kind.name for kind in by_kind}
     if named - {"account", "contact"}:
+        describes |= {"PermissionSet", "PermissionSetAssignment"}
+    queries: list[Query] = [ORGANIZATION, LICENCES, PROFILES, *map(Describe, sorted(describes))]
+    queries.append(Me())
+    if types := {type_ for kind in by_kind for type_ in kind.lists}:
+        queries.append(ListMetadata(tuple(sorted(types))))
+    if named - {"account", "contact"}:
         queries.append(SWITCHES)
-    if "user" in named and any("OwnerId" not in r.written for r in _accounts(by_kind)):
-        # The running user will own them, and needs a role.
-        queries.append(Me())
     return queries
 
 
-def _who(facts: Facts) -> list[Query]:
-    """The query for the running user, when the first round asked who that is."""
-    username = facts.shared[Me()] if facts.asked(Me()) else None
-    return [users_called(username)] if username else []
-
-
-def _accounts(by_kind: Mapping[Kind, Sequence[Resource]]) -> Iterable[Resource]:
-    return (r for mine in by_kind.values() for r in mine if r.address.kind == "account")
+def _about_the_running_user(facts: Facts) -> Questions:
+    """Who that is, and what it may do where a step may need more than access to records."""
+    username = facts.shared[Me()]
+    if not username:
+        return {"user": None, "rights": None}
+    needed = (Describe("PermissionSet"), Describe("PermissionSetAssignment"))
+    if not all(facts.asked(query) and facts.shared[query] for query in needed):
+        return {"user": users_called(username), "rights": None}
+    # Some permissions are part of an org only once it has their feature.
+    known = facts.describe("PermissionSet") or {}
+    names = [name for name in PERMISSIONS if f"Permissions{name}" in known]
+    return {"user": None, "rights": rights_of(username, names)}
 
 
 def _enabling(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) -> Address | None:
@@ -228,7 +250,7 @@ def _found(
         assert isinstance(query, Select)
         ((key, _),) = query.any_of
         for row in facts.shared[query]:
-            rows.setdefault((query.sobject, key, _plain(row.get(key))), []).append(row)
+            rows.setdefault((query.sobject, key, plain(row.get(key))), []).append(row)
     return {lookup: _meant(lookup, rows, facts) for lookup in lookups}
 
 
@@ -239,16 +261,8 @@ def _meant(
     if lookup.sobject == "Profile":
         # A profile is known by either of its names.
         return tuple({"Id": p.id, "Name": p.name} for p in facts.profiles_named(str(value)))
-    candidates = rows.get((lookup.sobject, key, _plain(value)), [])
-    return tuple(r for r in candidates if all(_same(r.get(n), v) for n, v in lookup.where))
-
-
-def _same(found: Any, wanted: Any) -> bool:
-    return _plain(found) == _plain(wanted)
-
-
-def _plain(value: Any) -> str:
-    return str(value).strip().casefold()
+    candidates = rows.get((lookup.sobject, key, plain(value)), [])
+    return tuple(r for r in candidates if all(same(r.get(n), v) for n, v in lookup.where))
 
 
 def _readable(

@@ -24,6 +24,7 @@ from provisioner.org.errors import AuthenticationFailed, Refused
 from provisioner.outcome import StepResult
 from provisioner.plan import Plan
 from provisioner.planner import make_plan
+from provisioner.policy import unknown_profiles
 from provisioner.reader import Reading, read
 from provisioner.resource import Resource
 
@@ -61,8 +62,14 @@ def plan(loaded: Loaded, org: Org) -> Planned:
         loaded.ignores,
         no_email=loaded.no_email,
     )
-    problems = by_cause([*loaded.problems, *made.problems])
-    made = replace(made, reads=org.api_calls - before, problems=problems)
+    environment = loaded.environment
+    forbidden = environment.policy, environment.forbidden_at
+    problems = [
+        *loaded.problems,
+        *made.problems,
+        *unknown_profiles(*forbidden, reading.desired, reading.facts),
+    ]
+    made = replace(made, reads=org.api_calls - before, problems=by_cause(problems))
     waiting = (address for found in made.emails if found.waiting for address in found.addresses)
     return Planned(made, replace(reading, desired=without_waiting(reading.desired, waiting)))
 
@@ -103,8 +110,7 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
 
 def _with_portals(facts: Facts, org: Org) -> tuple[Facts, tuple[str, ...]]:
     """The facts with all portals and profiles, and in words what could not be read of them."""
-    listed = {t for q in facts.shared if isinstance(q, ListMetadata) for t in q.types}
-    types = tuple(sorted({"Portal", "Profile"} - listed))
+    types = tuple(type_ for type_ in ("Portal", "Profile") if not facts.lists(type_))
     if not types:
         return facts, ()
     query = ListMetadata(types)

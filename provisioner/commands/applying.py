@@ -55,6 +55,8 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
     from provisioner import workflow
 
     loaded = replace(loaded, no_email=options.no_email)
+    if guarding.unknown_approvals(loaded, options):
+        return WRONG
     unfinished = running.unfinished(org)
     planned = workflow.plan(loaded, org)
     if not guarding.right_org(planned, loaded, options):

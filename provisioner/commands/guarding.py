@@ -89,6 +89,16 @@ def may_apply(planned: Planned, loaded: Loaded, options: Namespace, org: Org) ->
     return not say((*refusals(planned, loaded, org), *now), loaded)
 
 
+def unknown_approvals(loaded: Loaded, options: Namespace) -> bool:
+    """Whether `--approval` gives a label that the policy does not have; if so, it is reported."""
+    from provisioner.policy import unknown_approvals
+
+    unknown = tuple(unknown_approvals(loaded.environment.policy, options.approval))
+    for label, remedy in unknown:
+        output.say(f"the policy of `{loaded.environment.name}` has no approval `{label}`", remedy)
+    return bool(unknown)
+
+
 def say_approvals(planned: Planned, loaded: Loaded) -> None:
     """Say which labels the plan will have to be approved with."""
     from provisioner.policy import needed_approvals

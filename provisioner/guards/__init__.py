@@ -7,7 +7,7 @@ not tell enough: a refusal that might not come is left to Salesforce.
 from collections.abc import Callable, Iterable
 
 from provisioner.diagnostics import Diagnostic
-from provisioner.guards import identity, layouts, records, setup, users
+from provisioner.guards import identity, layouts, permissions, records, setup, users
 from provisioner.guards.situation import Situation
 
 GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
@@ -21,6 +21,7 @@ GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
     records.missing_fields,
     records.references,
     records.unidentified,
+    permissions.permissions,
     users.licence_fits,
     users.contact_and_account,
     users.one_user_for_a_contact,

@@ -11,23 +11,26 @@ from provisioner.guards.situation import Situation
 from provisioner.kinds.layout import sobject
 from provisioner.kinds.layout_xml import sections
 from provisioner.kinds.metadata import CLONE, COMPONENT
-from provisioner.resource import Resource
+from provisioner.resource import Address, Resource
 
 
 def layouts(situation: Situation) -> Iterator[Diagnostic]:
     """Layouts: they exist, have the sections that are named, and their object the fields. (5)"""
     for layout in situation.of_kind("layout"):
         name = str(layout.written.get(CLONE, layout.address.name))
+        source = _layout(situation, name)
         live = situation.live.get(layout.address)
-        source = str(live.written[COMPONENT]) if live else name
-        component = _layout(situation, source)
-        if component is None:
+        component = _layout(situation, str(live.written[COMPONENT])) if live else source
+        # The source is checked even if the layout exists: the next org may not have it yet.
+        known = source is not None or Address("layout", name) in situation.desired
+        if component is None or (CLONE in layout.written and not known):
             yield Diagnostic(
                 "unknown-layout",
                 f"the org has no layout `{name}`",
                 layout.span(CLONE if CLONE in layout.written else ""),
                 help=did_you_mean(name, situation.facts.components("Layout")),
             )
+        if component is None:
             continue
         yield from _layout_fields(situation, layout)
         yield from _layout_places(situation, layout, sections(component))
@@ -48,7 +51,7 @@ def _layout_fields(situation: Situation, layout: Resource) -> Iterator[Diagnosti
         if "." in name or info is None or name == CLONE or layout.written[name] is None:
             continue
         if field not in info and not situation.facts.awaited_field(object_name, field):
-            yield unknown_field(layout, object_name, field, info)
+            yield unknown_field(situation, layout, object_name, field, info)
 
 
 def _layout_places(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from provisioner.diagnostics import Diagnostic, Span, did_you_mean
+from provisioner.diagnostics import Diagnostic, Span, closest, did_you_mean
 from provisioner.diff import Action, Change
 from provisioner.facts import FieldInfo
-from provisioner.guards.situation import Situation, by_full_name
+from provisioner.guards.situation import Situation, by_full_name, nearest_user
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.user import PASSWORD
@@ -28,18 +28,29 @@ def unknown_fields(situation: Situation) -> Iterator[Diagnostic]:
                 continue
             if situation.facts.awaited_field(sobject, name):
                 continue
-            yield unknown_field(resource, sobject, name, info)
+            yield unknown_field(situation, resource, sobject, name, info)
 
 
 def unknown_field(
-    resource: Resource, sobject: str, name: str, info: Mapping[str, FieldInfo]
+    situation: Situation,
+    resource: Resource,
+    sobject: str,
+    name: str,
+    info: Mapping[str, FieldInfo],
 ) -> Diagnostic:
     """The org has no such field, at the place where the spec names it."""
+    me = situation.facts.running_user
+    profile = f"the profile `{me['Profile.Name']}`" if me else "the profile of the user who runs it"
+    near = closest(name, info)
+    remedy = (
+        f"if the field exists, grant {profile} field-level security for it; if it does not, create "
+        "it in Setup, since this tool does not create fields"
+    )
     return Diagnostic(
         "unknown-field",
         f"the org has no field `{name}` on {sobject}, or does not show it to you",
         resource.span(name),
-        help=did_you_mean(name, info),
+        help=f"did you mean `{near}`? otherwise, {remedy}" if near else remedy,
     )
 
 
@@ -52,6 +63,8 @@ def fields_that_can_not_be_set(situation: Situation) -> Iterator[Diagnostic]:
             known = info.get(field.name)
             if known is None or field.default:
                 continue
+            if change and not _may_write(situation, resource, change):
+                continue  # said once, of the object
             if not _writeable(known, change):
                 yield Diagnostic(
                     "field-not-writeable",
@@ -86,6 +99,7 @@ def missing_fields(situation: Situation) -> Iterator[Diagnostic]:
 
 def references(situation: Situation) -> Iterator[Diagnostic]:
     """A lookup that finds nothing, or more than one record."""
+    nearest: dict[Lookup, str | None] = {}
     for resource in situation.of_kind(*_RECORDS):
         for name, value in resource.written.items():
             if not isinstance(value, Lookup):
@@ -117,11 +131,13 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
                     notes=tuple(sorted(f"{r['Id']}  {r.get('Name') or ''}" for r in rows)),
                 )
             elif not rows and not unknown and not _awaited(situation, value):
+                if value not in nearest:
+                    nearest[value] = _nearest(situation, resource, value)
                 yield Diagnostic(
                     "unknown-reference",
                     f"neither the spec nor the org has a {value}",
                     resource.span(name),
-                    help=_nearest(situation, value),
+                    help=nearest[value],
                 )
 
 
@@ -148,6 +164,11 @@ def _writeable(info: FieldInfo, change: Change | None) -> bool:
     # A field that can only be updated is set right after the create.
     creating = change is not None and change.action is Action.CREATE
     return info.updateable or (creating and info.createable)
+
+
+def _may_write(situation: Situation, resource: Resource, change: Change) -> bool:
+    right = "createable" if change.action is Action.CREATE else "updateable"
+    return situation.facts.may(_sobject(resource), right)
 
 
 def _deed(change: Change | None) -> str:
@@ -190,7 +211,9 @@ def _awaited(situation: Situation, lookup: Lookup) -> bool:
     return lookup.sobject == "Profile" and situation.facts.awaited(name) is not None
 
 
-def _nearest(situation: Situation, lookup: Lookup) -> str | None:
+def _nearest(situation: Situation, resource: Resource, lookup: Lookup) -> str | None:
+    if lookup.sobject == "User":
+        return nearest_user(situation, resource.address.kind, str(lookup.where[0][1]))
     if lookup.sobject != "Profile":
         return None
     names = sorted(p.name for p in situation.facts.profiles)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.diagnostics import Diagnostic, Severity, did_you_mean
-from provisioner.guards.situation import Situation, by_full_name
+from provisioner.guards.situation import Situation, by_full_name, nearest_user
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Removal
 from provisioner.kinds.metadata import CLONE
@@ -77,6 +77,8 @@ def profiles(situation: Situation) -> Iterator[Diagnostic]:
         yield from _ambiguous_profile(situation, profile)
         source, licence = profile.written.get(CLONE), profile.written.get(LICENCE)
         if not situation.created(profile):
+            if source is not None and not _is_known(situation, str(source)):
+                yield _unknown_profile(situation, profile, CLONE, str(source))
             if situation.changed(profile, LICENCE):
                 live = situation.live[profile.address].written.get(LICENCE)
                 yield Diagnostic(
@@ -105,6 +107,12 @@ def profiles(situation: Situation) -> Iterator[Diagnostic]:
                 profile.span(LICENCE),
                 help="leave `userLicense` out, or clone another profile",
             )
+
+
+def _is_known(situation: Situation, profile: str) -> bool:
+    """Whether the spec declares the profile, or the org has it, or will have it."""
+    declared = Address("profile", profile) in situation.desired
+    return declared or bool(situation.facts.meant(profile))
 
 
 def _new_portal(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
@@ -146,7 +154,9 @@ def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
             "ambiguous-admin" if rows else "unknown-admin",
             f"the org has {len(rows) or 'no'} user{'s' if rows else ''} called `{admin}`",
             portal.span("admin"),
-            help="write the user's username" if rows else "write a user's full name or username",
+            help="write the user's username"
+            if rows
+            else nearest_user(situation, "portal", admin, "write a user's full name or username"),
             notes=tuple(sorted(r["Username"] for r in rows)),
         )
     elif not rows[0]["IsActive"]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from provisioner.diagnostics import closest
 from provisioner.diff import Action, Change
 from provisioner.facts import PORTAL_USER_TYPES, Facts, Licence
 from provisioner.kinds.metadata import CLONE
@@ -110,6 +111,16 @@ class Situation:
             copied: Value = named[0].id if named else Lookup("Profile", (("Name", source),))
             found = self.rights(copied)
         return Rights(profile.address.name, found.licence, found.user_type) if found else None
+
+
+def nearest_user(
+    situation: Situation, kind: str, name: str, otherwise: str | None = None
+) -> str | None:
+    """A help that offers the user whose username or full name is nearest to an unknown one."""
+    people = situation.facts.answers[kind]["candidates"] or ()
+    by_name = {str(row[n]): str(row["Username"]) for row in people for n in ("Name", "Username")}
+    near = closest(name, by_name)
+    return f"did you mean `{by_name[near]}`?" if near else otherwise
 
 
 def by_full_name(full_names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 from provisioner.call import Call, Query
 from provisioner.diagnostics import Diagnostic
 from provisioner.diff import Change
-from provisioner.facts import Facts
+from provisioner.facts import INTERNAL_USERS, Facts
 from provisioner.identity import Match
 from provisioner.resource import Address, Lookup, Resource, Spec
 
@@ -98,6 +98,11 @@ class Kind(Protocol):
 
     def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
         """The calls that make the change, in order."""
+
+
+def candidates(*, unknown: bool) -> Query | None:
+    """The question for the users that an unknown name may stand for; asked only if there is one."""
+    return INTERNAL_USERS if unknown else None
 
 
 Others = Callable[[Address], Resource | None]

@@ -66,6 +66,7 @@ class ContactKind(RecordKind):
         emails = {str(r.written["Email"]).strip() for r in new if r.written.get("Email")}
         by_email = tuple(sorted(emails)) if names else ()
         return {
+            **super().third(wanted, facts, ids),
             "similar": replace(
                 self.select(wanted, facts), any_of=(("Id", tuple(sorted(linked))), ("Name", names))
             ),

@@ -16,7 +16,7 @@ from provisioner.call import (
 )
 from provisioner.diff import Change
 from provisioner.facts import FIRST_PORTAL, Facts
-from provisioner.kinds.base import Declared, Others, Questions
+from provisioner.kinds.base import Declared, Others, Questions, candidates
 from provisioner.kinds.metadata import MetadataKind
 from provisioner.kinds.xml import flat
 from provisioner.resource import Address, Resource, Spec, Value
@@ -59,10 +59,6 @@ class PortalKind(MetadataKind):
         settings = declared.resolve("settings", "OrgSettings")
         return frozenset(a for a in (*profiles, settings) if a)
 
-    def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
-        # To know whether the admin's permission can be asked for.
-        return frozenset({"PermissionSet"} if any("admin" in r.written for r in wanted) else ())
-
     def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
         read = facts.answers[self.name]["components"]
         names = (
@@ -76,6 +72,13 @@ class PortalKind(MetadataKind):
             "members": {c.id: ReadMembership(c.id) for c in listed if c},
             **_about_admins(wanted, facts),
         }
+
+    def third(
+        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
+    ) -> Questions:
+        named = (str(r.written["admin"]) for r in wanted if r.written.get("admin"))
+        unknown = any(not admins(name, facts) for name in named)
+        return {"candidates": candidates(unknown=unknown)}
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         return flat(component)
@@ -145,6 +148,7 @@ def _about_admins(portals: Sequence[Resource], facts: Facts) -> Questions:
     called = tuple(sorted(names))
     # The permission is part of an org only once it has a portal.
     known = called and ADMIN_PERMISSION in (facts.describe("PermissionSet") or {})
+    known = known and facts.describe("PermissionSetAssignment") is not None
     return {
         "admins": Select(
             "User", ("Id", "IsActive", "Name", "Username"), (("Name", called), ("Username", called))

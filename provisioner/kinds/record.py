@@ -18,7 +18,15 @@ from provisioner.call import (
 from provisioner.diff import Action, Change
 from provisioner.facts import UPDATE_ONLY, Facts, FieldInfo
 from provisioner.identity import Row, Rung, pair
-from provisioner.kinds.base import Declared, Found, Others, Questions, Removal, matched
+from provisioner.kinds.base import (
+    Declared,
+    Found,
+    Others,
+    Questions,
+    Removal,
+    candidates,
+    matched,
+)
 from provisioner.resource import (
     Address,
     FieldSpans,
@@ -117,7 +125,9 @@ class RecordKind:
     def third(
         self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
     ) -> Questions:
-        return {}
+        users = (n for r in wanted for n in self.lookups(r, facts) if n.sobject == "User")
+        unknown = any(not facts.lookups[lookup] for lookup in users)
+        return {"candidates": candidates(unknown=unknown)}
 
     def rows(self, facts: Facts) -> tuple[Row, ...]:
         """Every record of the kind that was read."""
@@ -184,8 +194,7 @@ class RecordKind:
         for name, value in resource.written.items():
             if type(value) is Lookup:
                 info = facts.describe(self.sobject) or {}
-                target = _targeted(value, info.get(name), facts)
-                assert isinstance(target, Lookup), "a lookup stays one"
+                target = targeted(value, info.get(name), facts)
                 if target.sobject:
                     yield target
 
@@ -195,7 +204,10 @@ class RecordKind:
         info = facts.describe(self.sobject) or {}
         written: Mapping[str, Value] = resource.written
         if any(type(value) is Lookup for value in written.values()):
-            written = {n: _targeted(v, info.get(n), facts) for n, v in written.items()}
+            written = {
+                n: targeted(v, info.get(n), facts) if isinstance(v, Lookup) else v
+                for n, v in written.items()
+            }
         fields = {n: _canonical(v, info.get(n), facts, ids) for n, v in written.items()}
         return with_fields(resource, fields, written)
 
@@ -318,14 +330,12 @@ def _comparable(type_: str) -> str:
     return "email" if type_ in ("string", "email", "phone", "url", "textarea") else type_
 
 
-def _targeted(value: Value, info: FieldInfo | None, facts: Facts) -> Value:
+def targeted(value: Lookup, info: FieldInfo | None, facts: Facts) -> Lookup:
     """A `{find: ...}` on a plain field looks in the sObject that the field refers to.
 
     A profile that is still to come is looked up by its name in records, whichever of its
     two names the spec has.
     """
-    if not isinstance(value, Lookup):
-        return value
     if not value.sobject and info and info.reference_to:
         return replace(value, sobject=info.reference_to[0])
     awaited = facts.awaited(str(value.where[0][1])) if value.sobject == "Profile" else None

@@ -156,3 +156,35 @@ def test_an_id_that_is_none_is_an_error_in_its_place(shop):
 def test_there_is_nothing_to_pin_without_a_file(work):
     work.write("specs/shop/accounts.yaml", "accounts: {acme: {Name: Acme}}\n")
     assert "there is no environment to pin" in work.run("plan", "--pin", status=4).err
+
+
+def test_an_approval_that_the_policy_does_not_have_is_an_error(acme):
+    ruled(acme, "  approvals: {change-board: [irreversible]}\n")
+    options = ("--env", "careful", "--approval", "changeboard", "--auto-approve")
+    refused = acme.run("apply", *options, status=1)
+    assert "the policy of `careful` has no approval `changeboard`" in refused.err
+    assert "did you mean `change-board`?" in refused.err
+    assert "user/jane" in acme.run("plan", "--env", "careful", status=0).out
+
+
+def test_a_reason_for_an_approval_that_means_nothing_is_an_error(acme):
+    ruled(acme, "  approvals: {change-board: [emails]}\n")
+    refused = acme.run("plan", "--env", "careful", status=1)
+    assert "careful.yaml:4:30" in refused.err
+    assert "did you mean `email`?" in refused.err
+
+
+def test_a_forbidden_profile_that_nobody_knows_is_an_error(acme):
+    ruled(acme, "  forbidden_profiles: [Acme Portal User2, System Adminstrator, Admin]\n")
+    problems = acme.run("plan", "--env", "careful", "--format", "json", status=1).json["problems"]
+    errors = [p for p in problems if p["severity"] == "error"]
+    assert [(p["code"], p["line"], p["column"]) for p in errors] == [
+        ("unknown-profile", 4, 24),
+        ("unknown-profile", 4, 43),
+    ]
+    assert [p["help"] for p in errors] == [
+        "did you mean `Acme Portal User`?",
+        "did you mean `System Administrator`?",
+    ]
+    said = acme.run("apply", "--env", "careful", "--auto-approve", status=1).err
+    assert "the policy forbids the profile `System Adminstrator`" in said
