@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePath
 from typing import Any
 
-from provisioner import bounds, source, template
+from provisioner import bounds, hosts, source, template
 from provisioner.bounds import Policy
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span, in_order
 from provisioner.masking import SHORTEST, Masked, Opaque
@@ -198,7 +198,7 @@ def parse(
             secrets.problems.append(Diagnostic("masked-value", what, document.span(("org", part))))
     login = _login(org, secret)
     policy, wrong = bounds.read(document, kinds)
-    if problems := [*secrets.problems, *wrong]:
+    if problems := [*secrets.problems, *wrong, *_misdirected(document, environ)]:
         raise DiagnosticError(in_order(problems))
     name = PurePath(document.file).stem
     spans = {key: span for key in org if (span := document.span(("org", key)))}
@@ -257,6 +257,26 @@ def _with_password(spec: Spec, secrets: _Secrets) -> Spec:
     return replace(spec, data={**spec.data, "on_create": {**actions, "password": secret}})
 
 
+def _misdirected(document: Document, environ: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """What is wrong with where the login sends credentials, and with the audience of a JWT."""
+    # What is masked is reported elsewhere, and not quoted.
+    org = {k: v for k, v in document.data["org"].items() if not isinstance(v, Masked)}
+    for name in ("login_url", "instance_url"):
+        url = org.get(name)
+        if url and (problem := hosts.not_trusted(url, hosts.allowed_hosts(environ))):
+            span = document.span(("org", name))
+            yield Diagnostic("untrusted-host", problem, span, help=hosts.remedy(url))
+    url, audience = org.get("login_url", _LOGIN_URL), org.get("audience")
+    if audience and not hosts.is_audience(audience, url):
+        accepted = " or ".join(f"`{one}`" for one in hosts.audiences(url))
+        yield Diagnostic(
+            "wrong-audience",
+            f"the audience `{audience}` does not belong to the login host of `{url}`",
+            document.span(("org", "audience")),
+            help=f"write {accepted}, or leave it out",
+        )
+
+
 def _login(org: Mapping[str, Any], secret: Callable[[str], Secret]) -> Login:
     url = org.get("login_url", _LOGIN_URL)
     match org["login"]:
@@ -265,7 +285,7 @@ def _login(org: Mapping[str, Any], secret: Callable[[str], Secret]) -> Login:
         case "access_token":
             return AccessToken(org["instance_url"], secret("token"))
         case "jwt":
-            audience = org.get("audience", url)
+            audience = org.get("audience", url.rstrip("/"))
             key = secret("private_key")
             return Jwt(url, org["consumer_key"], org["username"], key, audience)
         case "client_credentials":

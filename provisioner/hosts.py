@@ -117,12 +117,18 @@ def audiences(login_url: str) -> tuple[str, ...]:
     Org")
     """
     url = login_url.rstrip("/")
-    named = _MY_DOMAIN.fullmatch(urlsplit(url).hostname or "")
+    parts = _split(url)
+    named = _MY_DOMAIN.fullmatch(parts.hostname or "") if parts else None
     if named is None:
         return (url,)
     name, partition, end = named.groups()
     tested = partition in (".sandbox", ".scratch") or "--" in name
     return (url, f"https://{'test' if tested else 'login'}.salesforce.{end}")
+
+
+def is_audience(audience: str, login_url: str) -> bool:
+    """Whether a JWT with this audience may be sent to the token endpoint of `login_url`."""
+    return audience.rstrip("/") in audiences(login_url)
 
 
 def _split(url: str) -> SplitResult | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -64,6 +65,8 @@ class Sieve:
             (self.fields.index(field), frozenset(v.strip().casefold() for v in values))
             for field, values in any_of
         ]
+        self._types = [_types_of(field) for field in self.fields]
+        self._not_text = [place for place, types in enumerate(self._types) if str not in types]
         self._reads = [_READS.get((types or {}).get(field, ""), str) for field in self.fields]
         self._found: dict[str, Record] = {}
 
@@ -72,9 +75,13 @@ class Sieve:
         # A dotted name is the name of nothing: that is found part by part.
         named = list(zip(self.fields, self._paths, strict=True))
         for record in records:
-            self._keep(
-                [record[name] if name in record else _value(record, path) for name, path in named]
-            )
+            values = [
+                record[name] if name in record else _value(record, path) for name, path in named
+            ]
+            for place in self._not_text:
+                if type(values[place]) is str:
+                    raise UnexpectedError(f"`{self.fields[place]}` is a text")
+            self._keep(values)
 
     def add_csv(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
         """Take the rows of a CSV file with these columns, and count them.
@@ -110,6 +117,8 @@ class Sieve:
                     values[place] = seen.setdefault(value, value)
                 else:
                     values[place] = seen.get(value, value)
+            elif value is not None and type(value) not in self._types[place]:
+                raise UnexpectedError(f"`{self.fields[place]}` has a value of another type")
         self._found[values[self._id]] = Record(self._places, tuple(values[: self._kept]))
 
     def _is_wanted(self, values: Sequence[Any]) -> bool:
@@ -117,6 +126,30 @@ class Sieve:
             values[place] is not None and str(values[place]).strip().casefold() in wanted
             for place, wanted in self._wanted
         )
+
+
+_TEXT = frozenset({str})
+_PLAIN = frozenset({str, bool, int, float})
+
+
+def _types_of(field: str) -> frozenset[type]:
+    """The types that the values of a field can have in JSON, as far as its name tells.
+
+    An address and the place of a custom geolocation field are objects. (Object Reference,
+    "Compound Fields")
+    """
+    name = field.rpartition(".")[2]
+    if name.endswith(("__c", "Address")):
+        return _PLAIN | {dict}
+    if name in ("TotalLicenses", "UsedLicenses"):
+        return frozenset({int})
+    if name.endswith(_TEXTS):
+        return _TEXT
+    return frozenset({bool}) if re.match(r"Is[A-Z]", name) else _PLAIN
+
+
+# Of standard fields, in the form that they have in all objects.
+_TEXTS = ("Id", "Name", "name", "Email", "Key", "Type", "Status", "Date", "Time", "Ip")
 
 
 def _value(record: Any, path: Sequence[str]) -> Any:

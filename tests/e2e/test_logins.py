@@ -185,8 +185,18 @@ def test_an_unreachable_host_is_named(login, shop, org, port):
 def test_a_host_that_does_not_exist_is_named(shop, org):
     text = LOGINS["access_token"].format(org={"instance_url": "https://no-such-org.invalid"})
     shop.write("specs/shop/environments/there.yaml", f"org: {{login: access_token, {text}}}\n")
-    unreachable = plan(shop, status=3, THE_SECRET="secret-4711")
+    variables = {"THE_SECRET": "secret-4711", "PROVISIONER_LOGIN_HOSTS": "no-such-org.invalid"}
+    unreachable = plan(shop, status=3, **variables)
     assert "no-such-org.invalid" in unreachable.err
+
+
+def test_a_host_that_nobody_allowed_gets_no_credentials(shop):
+    text = LOGINS["access_token"].format(org={"instance_url": "https://no-such-org.invalid"})
+    shop.write("specs/shop/environments/there.yaml", f"org: {{login: access_token, {text}}}\n")
+    refused = plan(shop, status=1, THE_SECRET="secret-4711")
+    assert "error[untrusted-host]: credentials are not sent to `no-such-org.invalid`" in refused.err
+    assert "specs/shop/environments/there.yaml:1:" in refused.err
+    assert "PROVISIONER_LOGIN_HOSTS=no-such-org.invalid" in refused.err
 
 
 @pytest.mark.parametrize("written", ["http://acme.example", "{{ env.WHERE }}"])

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from provisioner.call import CreateRecord, Describe
+from provisioner import hosts
+from provisioner.call import (
+    CreateRecord,
+    Describe,
+    EnableCustomerPortal,
+    ListMetadata,
+    ReadMembership,
+    ServerTime,
+    UpdateRecord,
+)
+from provisioner.environment import ClientCredentials
 from provisioner.org import http, wire
+from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, NotSent, OrgError
 from provisioner.org.timing import Timing
@@ -239,3 +252,176 @@ def test_a_server_that_says_when_to_come_again_is_heard(header, waited):
     else:
         assert set(waits) == {waited}
     assert len(waits) == 3
+
+
+# ---------------------------------------------------------------- where credentials go
+
+
+@contextmanager
+def recording(answer=None):
+    """A server that keeps the head and the body of every request."""
+    seen = []
+
+    def keep(handler):
+        seen.append((handler.command, handler.path, dict(handler.headers)))
+        (answer or page(200, "<html>elsewhere</html>"))(handler)
+
+    with server(keep) as url:
+        yield url, seen
+
+
+def test_netrc_neither_replaces_the_token_nor_is_sent(tmp_path, monkeypatch):
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("default login someone password from-netrc\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+    with recording(page(200, '{"fields": []}')) as (url, seen):
+        org_at(url).read([Describe("User")])
+        setup = http.session_for(url)
+        setup.get(url)
+    first, second = (headers for _, _, headers in seen)
+    assert first["Authorization"] == "Bearer 00Dtoken"
+    assert "Authorization" not in second
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch):
+    with recording(page(200, '{"fields": []}')) as (url, seen):
+        monkeypatch.setenv("HTTP_PROXY", url)
+        monkeypatch.setenv("http_proxy", url)
+        org_at("http://acme.localhost").read([Describe("User")])
+    assert seen[0][1].startswith("http://acme.localhost/services/data/")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_is_never_followed(status):
+    with (
+        recording() as (other, seen),
+        server(page(status, "", Location=f"{other}/x", **{"Set-Cookie": "sid=00Dtoken"})) as url,
+    ):
+        org = org_at(url)
+        for action in (
+            lambda: org.read([Describe("User")]),
+            lambda: org.read([ServerTime()]),
+            lambda: org.read([ListMetadata(("Profile",))]),
+            lambda: org.read([ReadMembership("060000000000001AAA")]),
+            lambda: org.call(CREATE),
+            lambda: org.call(EnableCustomerPortal()),
+            lambda: org.visit(f"{url}/secur/login_portal.jsp").open(),
+            lambda: connect(ClientCredentials(url, "key", Secret("s3cret"))),
+        ):
+            with pytest.raises(NoAnswer, match="redirected the request to") as caught:
+                action()
+            assert caught.value.message.endswith(f"`{urlsplit(other).netloc}`")
+    assert seen == []
+
+
+def test_a_page_is_followed_within_the_org_without_what_was_posted():
+    def answer(handler):
+        if handler.path.startswith("/secur"):
+            page(302, "", Location="/home", **{"Set-Cookie": "sid=00Dcookie; Path=/"})(handler)
+        else:
+            page(200, "<html><input id='portalId'>Home</html>")(handler)
+
+    with recording(answer) as (url, seen):
+        org_at(url).read([ReadMembership("060000000000001AAA")])
+    assert [(method, path.partition("?")[0]) for method, path, _ in seen] == [
+        ("POST", "/secur/frontdoor.jsp"),
+        ("GET", "/home"),
+        ("GET", "/_ui/core/portal/PortalProfileMembershipPage/e"),
+    ]
+    followed = seen[1][2]
+    assert followed["Cookie"] == "sid=00Dcookie"
+    assert not {"Referer", "Authorization", "Content-Type"} & followed.keys()
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_what_was_posted_is_not_posted_again(status):
+    with recording(page(status, "", Location="/again")) as (url, seen), pytest.raises(NoAnswer):
+        org_at(url).read([ReadMembership("060000000000001AAA")])
+    assert {path for _, path, _ in seen} == {"/secur/frontdoor.jsp"}
+
+
+@pytest.mark.parametrize(
+    ("org", "url", "same"),
+    [
+        ("https://acme.my.salesforce.com", "https://acme.my.salesforce.com/x", True),
+        ("https://acme.my.salesforce.com", "https://ACME.my.salesforce.com:443/x", True),
+        ("https://acme.my.salesforce.com", "https://acme.my.salesforce-setup.com/x", True),
+        ("https://acme.my.salesforce.com", "https://acme.lightning.force.com/x", True),
+        ("https://acme.my.salesforce.com", "https://acme--c.vf.force.com/x", True),
+        (
+            "https://a--b.sandbox.my.salesforce.com",
+            "https://a--b.sandbox.lightning.force.com",
+            True,
+        ),
+        ("https://a--b.sandbox.my.salesforce.com", "https://a--b--c.sandbox.vf.force.com", True),
+        ("https://acme.my.salesforce.mil", "https://acme.lightning.force.mil", True),
+        ("https://acme.my.salesforce.com", "http://acme.my.salesforce.com/x", False),
+        ("https://acme.my.salesforce.com", "https://acme.my.salesforce.com:8443/x", False),
+        ("https://acme.my.salesforce.com", "https://x@acme.my.salesforce.com/x", False),
+        ("https://acme.my.salesforce.com", "https://other.my.salesforce.com/x", False),
+        ("https://acme.my.salesforce.com", "https://other.lightning.force.com/x", False),
+        ("https://acme.my.salesforce.com", "https://acme.lightning.force.com.evil.example", False),
+        ("https://acme.my.salesforce.com", "https://acme2--c.vf.force.com/x", False),
+        ("https://acme.my.salesforce.com", "https://acme.my.site.com/x", False),
+        ("https://acme.my.salesforce.com", "https://acme.lightning.force.mil/x", False),
+        ("https://acme.my.salesforce.com", "javascript:alert(1)", False),
+        ("http://127.0.0.1:8787", "http://127.0.0.1:8787/x", True),
+        ("http://127.0.0.1:8787", "http://127.0.0.1:8788/x", False),
+        ("http://127.0.0.1:8787", "http://localhost:8787/x", False),
+    ],
+)
+def test_the_hosts_of_an_org_are_those_of_its_my_domain(org, url, same):
+    assert hosts.is_of_org(org, url) is same
+
+
+def test_the_address_that_a_login_returns_must_be_trusted_too():
+    answer = page(200, '{"access_token": "00Dx", "instance_url": "https://evil.example"}')
+    with server(answer) as url, pytest.raises(AuthenticationFailed, match=r"`evil\.example`"):
+        connect(ClientCredentials(url, "key", Secret("s3cret")))
+
+
+def test_a_customers_password_goes_only_to_hosts_that_the_org_lists():
+    sites = '{"communities": [{"siteUrl": "https://acme.my.site.com/help"}]}'
+    refusal = '[{"errorCode": "INVALID_TYPE", "message": "no Domain"}]'
+
+    def answer(handler):
+        (page(400, refusal) if "/query" in handler.path else page(200, sites))(handler)
+
+    with recording(answer) as (url, seen):
+        visit = org_at(url).visit("https://evil.example/login")
+        with pytest.raises(OrgError, match=r"does not list `evil\.example`"):
+            visit.open()
+    assert all(path.startswith("/services/data/") for _, path, _ in seen)
+    form = "<form method=post action='https://evil.example/'><input name=un><input name=pw></form>"
+    with recording(page(200, form)) as (url, seen):
+        visit = org_at(url).visit(f"{url}/secur/login_portal.jsp")
+        visit.open()
+        with pytest.raises(OrgError, match=r"sent to `evil\.example`"):
+            visit.log_in("jane", Secret("hunter2"))
+    assert [method for method, _, _ in seen] == ["GET"]
+
+
+def test_an_upload_may_take_longer_than_connecting(monkeypatch):
+    for module in (http, wire):
+        monkeypatch.setattr(module, "timing_for", lambda _: Timing(connect=0.3))
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+
+    def read_late():
+        connection, _ = listening.accept()
+        time.sleep(1)
+        left = 8_000_000
+        while left > 0:
+            left -= len(connection.recv(1_000_000))
+        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        connection.close()
+
+    thread = threading.Thread(target=read_late)
+    thread.start()
+    org = org_at(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    org.call(UpdateRecord("Account", "001000000000001AAA", {"Description": "x" * 8_000_000}))
+    thread.join()
+    listening.close()
