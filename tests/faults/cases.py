@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from .faults import SHAPES, Damaged, Late, Outage, Overtaken, Repeat
+from .faults import SHAPES, Damaged, Late, Outage, Overtaken, Repeat, Storm
 from .proxy import Fault, Proxy
 from .world import APPLY, Machine, Ran, Scenario, World
 
@@ -27,6 +27,7 @@ _SECOND = ("POST /sobjects/Group #2", "GET /query [Group] #2")
 # What Salesforce creates once more if a network delivers the request once more.
 _DOUBLES = re.compile(r"POST (/sobjects|/composite/sobjects \[)/?(Account|Contact)\b")
 _MAILS = re.compile(r"/password\b")
+STORMS = 60
 KILLED = -9
 _LATE = ("late", "outage", "killed-twice")
 
@@ -67,8 +68,8 @@ class Case:
 
     @property
     def kills(self) -> bool:
-        """Whether the fault kills the client."""
-        return isinstance(self.fault, Late) and self.fault.cut == "kill"
+        """Whether the fault may kill the client."""
+        return self.family == "storm" or (isinstance(self.fault, Late) and self.fault.cut == "kill")
 
     @property
     def doubles(self) -> bool:
@@ -127,6 +128,10 @@ def enumerate_cases(scenario: Scenario, spots: Sequence[Spot]) -> list[Case]:
         again = bool(scenario.adds) and not re.search(scenario.adds, spot.name)
         cases = _cases(scenario.name, spot)
         found += [case for case in cases if case.family in _LATE or not again]
+    if not scenario.applied:
+        every = Spot("every request", writes=True)
+        storms = range(1, STORMS + 1)
+        found += [Case(scenario.name, every, Storm(n), "storm", f"seed {n}") for n in storms]
     return found
 
 
@@ -154,7 +159,10 @@ def run_case(world: World, case: Case, expected: Baseline) -> Result:
     """Run one case from a restored org, and check every promise."""
     began = time.monotonic()
     world.restore()
-    world.proxy.arm(case.spot.name, case.fault)
+    if isinstance(case.fault, Storm):
+        world.proxy.arm_all(case.fault.choose())
+    else:
+        world.proxy.arm(case.spot.name, case.fault)
     result = Result(case.id, case.family)
     if world.scenario.applied:
         _run_looks(world, case, expected, result)

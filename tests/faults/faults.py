@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from .proxy import Answer, Exchange
+from .proxy import Answer, Exchange, Request
 
 READ_TIMEOUT = 120.0
 """For so many unscaled seconds the client waits for a byte of the response."""
@@ -70,6 +71,32 @@ class Outage:
         proxy.down = page(502)
         proxy.down_until = time.monotonic() + self.seconds * proxy.scale
         Late("502", self.delay).strike(exchange)
+
+
+@dataclass(frozen=True)
+class Storm:
+    """Several requests are struck by `Late`, and now and then the client is killed.
+
+    With an odd seed it is one request in eight, with an even one every third write.
+    """
+
+    seed: int
+
+    def choose(self) -> Callable[[Request], Late | None]:
+        """What strikes each request of one run."""
+        chance = random.Random(self.seed)
+
+        def chosen(request: Request) -> Late | None:
+            share = 1 / 8 if self.seed % 2 else request.writes / 3
+            if chance.random() >= share:
+                return None
+            (cut,) = chance.choices(("502", "504", "close", "timeout", "kill"), (4, 4, 4, 1, 1))
+            return Late(cut, chance.choice((0, 0, 1, 20, 60, 200, 540)))
+
+        return chosen
+
+    def strike(self, exchange: Exchange) -> None:
+        raise AssertionError("a storm chooses a fault for each request")
 
 
 @dataclass(frozen=True)

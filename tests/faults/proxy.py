@@ -124,6 +124,7 @@ class Proxy:
     elsewhere: str = ""
     """A server on another host, to which a redirect may lead."""
     _armed: tuple[str, Fault] | None = None
+    _choose: Callable[[Request], Fault | None] | None = None
     _counts: Counter[str] = field(default_factory=Counter)
     _held: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -133,17 +134,24 @@ class Proxy:
         with self._changed:
             self._armed = (spot, fault)
 
+    def arm_all(self, choose: Callable[[Request], Fault | None]) -> None:
+        """Let any number of requests be struck, each by the fault that is chosen for it."""
+        with self._changed:
+            self._choose = choose
+
     def disarm(self) -> bool:
         """Let no fault strike any more; whether one was still waiting for its request."""
         with self._changed:
-            waiting, self._armed = self._armed is not None, None
+            waiting = self._armed is not None
+            self._armed = self._choose = None
             return waiting
 
     def reset(self) -> None:
         """Forget all requests so far; none may be held."""
         with self._changed:
             assert not self._held, "requests of the last case are still on their way"
-            self._armed, self.cut_at, self.down_until = None, None, 0.0
+            self._armed = self._choose = None
+            self.cut_at, self.down_until = None, 0.0
             self.log.clear()
             self.notes.clear()
             self._counts.clear()
@@ -229,7 +237,9 @@ class Proxy:
             fault = None
             if self._armed and self._armed[0] == request.spot:
                 fault, self._armed = self._armed[1], None
-                self._held += 1
+            elif self._choose:
+                fault = self._choose(request)
+            self._held += fault is not None
             self._changed.notify_all()
         exchange = Exchange(request, self, connection)
         if time.monotonic() < self.down_until:
