@@ -323,7 +323,9 @@ def _org(parser: argparse.ArgumentParser) -> None:
     commands = _commands(parser, "org_command")
     serve = _command(commands, "serve", "serve the local org on loopback")
     serve.add_argument(
-        "--port", type=option_values.port, default=8787, help="the port (default 8787)"
+        "--port",
+        type=option_values.port,
+        help="the port (default: that of this local org, which is 8787 for the first one)",
     )
     serve.add_argument(
         "--control",
@@ -336,6 +338,14 @@ def _org(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="take the token of /emulator/ from this file; if it does not exist, a new token is "
         "written to it",
+    )
+    serve.add_argument(
+        "--seats",
+        metavar="LICENCE=N",
+        action="append",
+        default=[],
+        type=option_values.seats,
+        help="set the seats of a licence, such as `Customer Community=500`; repeatable",
     )
     serve.add_argument(
         "--https", action="store_true", help="speak https, with a certificate made for it"

@@ -25,9 +25,11 @@ def open_org(environment: Environment, home: Path) -> Iterator[SalesforceOrg]:
         return
     import requests
 
+    from provisioner.emulator import ports
     from provisioner.emulator.local import LocalOrg, LocalOrgError
     from provisioner.emulator.server import InProcessAdapter
 
+    ports.claim(home)
     local = LocalOrg(home)
     try:
         credentials = local.credentials()

@@ -14,7 +14,7 @@ from typing import Any
 
 from provisioner.call import ListMetadata, Newest, Query, ReadMembership
 from provisioner.diff import Action
-from provisioner.facts import PROFILES_OF_THE_PORTAL, Profile
+from provisioner.facts import PROFILES_OF_SITES, PROFILES_OF_THE_PORTAL, Profile
 from provisioner.kinds.portal import MEMBERS
 from provisioner.plan import Step
 from provisioner.reader import Reading
@@ -30,7 +30,7 @@ _BY_KEY: Mapping[str, tuple[str, str]] = {
     "contact": ("Contact", "Email"),
 }
 _MOST_KEYS = 200
-_STANDARD = frozenset(p.name for p in PROFILES_OF_THE_PORTAL)
+_STANDARD = frozenset(p.name for p in (*PROFILES_OF_THE_PORTAL, *PROFILES_OF_SITES))
 _BY = "LastModifiedBy.Name"
 _USERNAME = "LastModifiedBy.Username"
 _AT = "LastModifiedDate"

@@ -53,7 +53,10 @@ FIRST_PORTAL = "Customer Portal"
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A profile that comes with the portal where its licence was bought. (1.1, 3.5, 4.2)"""
+    """A profile that comes with the Customer Portal, or with Digital Experiences.
+
+    It comes only if its licence has seats. (1.1, 3.5, 4.2)
+    """
 
     name: str
     full_name: str
@@ -102,6 +105,26 @@ PROFILES_OF_THE_PORTAL = (
     ),
 )
 
+
+# A licence of sites that is disabled may get its first seats with Digital Experiences, as in a
+# Developer org. (3.5)
+PROFILES_OF_SITES = tuple(
+    Awaited(name, name, licence, user_type)
+    for name, licence, user_type in (
+        ("Customer Community User", "Customer Community", "CspLitePortal"),
+        ("Customer Community Login User", "Customer Community Login", "CspLitePortal"),
+        ("Customer Community Plus User", "Customer Community Plus", "PowerCustomerSuccess"),
+        (
+            "Customer Community Plus Login User",
+            "Customer Community Plus Login",
+            "PowerCustomerSuccess",
+        ),
+        ("Partner Community User", "Partner Community", "PowerPartner"),
+        ("Partner Community Login User", "Partner Community Login", "PowerPartner"),
+        ("Gold Partner User", "Gold Partner", "PowerPartner"),
+        ("Silver Partner User", "Silver Partner", "PowerPartner"),
+    )
+)
 
 # The permissions that steps need, by their names in the API, and as Setup shows them.
 PERMISSIONS: Mapping[str, str] = {
@@ -202,13 +225,14 @@ class Facts:
     matches, `counted` the number of active users of each profile that was counted, by Id, and
     `linked` the Id of the contact that the org has for the declared user of a contact.
     `identity` names the external id field of an sObject. `enabling` is the settings resource of
-    a spec that enables the Customer Portal in an org where it is off: what enabling creates is
-    then expected rather than missing.
+    a spec that enables the Customer Portal in an org where it is off, `enabling_sites` that for
+    Digital Experiences: what enabling creates is then expected rather than missing.
     """
 
     shared: Mapping[Query, Any]
     answers: Mapping[str, Answers] = field(default_factory=dict)
     enabling: Address | None = None
+    enabling_sites: Address | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     lookups: Mapping[Lookup, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     counted: Mapping[str, int] = field(default_factory=dict)
@@ -370,13 +394,27 @@ class Facts:
         """The profile of that name, given either, which enabling will bring and is not there."""
         return next(iter(self._all_awaited(name)), None)
 
+    def bringing(self, profile: Awaited) -> Address | None:
+        """The settings resource whose change brings an awaited profile."""
+        return self.enabling_sites if profile in PROFILES_OF_SITES else self.enabling
+
     def _all_awaited(self, name: str) -> tuple[Awaited, ...]:
-        if self.enabling is None or self.profiles_named(name):
+        if self.profiles_named(name):
             return ()
         wanted = name.casefold()
-        coming = [p for p in PROFILES_OF_THE_PORTAL if self._active_licence(p.licence)]
+        coming = [p for p in PROFILES_OF_THE_PORTAL if self.enabling and self.licence_of(p)]
+        if self.enabling_sites:
+            names = {li.name for li in self.licences.values() if li.total or not li.active}
+            coming += [p for p in PROFILES_OF_SITES if p.licence in names]
         exact = tuple(p for p in coming if p.name.casefold() == wanted)
         return exact or tuple(p for p in coming if p.full_name.casefold() == wanted)
+
+    def lacking(self, name: str) -> str | None:
+        """The licence without seats, for which enabling will not bring the profile of that name."""
+        coming: tuple[Awaited, ...] = PROFILES_OF_THE_PORTAL if self.enabling else ()
+        coming += PROFILES_OF_SITES if self.enabling_sites else ()
+        known = {n.casefold(): p.licence for p in coming for n in (p.name, p.full_name)}
+        return None if self.meant(name) else known.get(name.casefold())
 
     def meant(self, name: str) -> tuple[str, ...]:
         """The full names of the profiles, there or awaited, that this name may mean."""
@@ -394,11 +432,9 @@ class Facts:
         return tuple(sorted(shared)) if len(shared) > 1 else ()
 
     def licence_of(self, profile: Awaited) -> Licence | None:
-        """The licence that an awaited profile will have."""
-        return self._active_licence(profile.licence)
-
-    def _active_licence(self, name: str) -> Licence | None:
-        return next((li for li in self.licences.values() if li.active and li.name == name), None)
+        """The licence that an awaited profile will have; `None` if it has no seats now."""
+        named = (li for li in self.licences.values() if li.name == profile.licence)
+        return next((li for li in named if li.active and li.total), None)
 
 
 def _fields(described: Mapping[str, Any]) -> Mapping[str, FieldInfo]:

@@ -38,6 +38,10 @@ def _settings(change: Change) -> Iterator[Note]:
         field = change.field(name)
         if field and field.after is True:
             yield Note(NoteKind.IRREVERSIBLE, f"{what} can never be switched off again")
+    sites = change.field(SITES_SWITCH)
+    if sites and sites.after is True:
+        text = "Salesforce makes the profiles of the licences for sites that have seats"
+        yield Note(NoteKind.REMARK, text)
     switch = change.field(PORTAL_SWITCH)
     if switch and switch.after is True:
         text = f"Salesforce makes the portal `{FIRST_PORTAL}`, its profiles and its fields"

@@ -75,3 +75,11 @@ def report_file(name: str) -> str:
     if not name.endswith(tuple(ENDINGS)):
         raise ArgumentTypeError(f"`{name}` ends with none of {', '.join(ENDINGS)}")
     return name
+
+
+def seats(text: str) -> tuple[str, int]:
+    """A licence and its number of seats, such as `Customer Community=500`."""
+    name, sign, number = text.rpartition("=")
+    if not (sign and name.strip() and number.isascii() and number.isdigit() and len(number) < 8):
+        raise ArgumentTypeError(f"`{text}` is not of the form LICENCE=N")
+    return name.strip(), int(number)

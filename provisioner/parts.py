@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -56,7 +56,7 @@ def parts(
             return referrers(change.before) & changes.keys() - {address}
         wanted = desired[address]
         needed = (prerequisites(change) if change else wanted.refs()) & desired.keys()
-        return needed | {facts.enabling} if _awaits(wanted, facts) and facts.enabling else needed
+        return needed | set(_awaited_of(wanted, facts))
 
     selected = set(selection.targeted(desired))
     waiting = list(selected)
@@ -66,7 +66,7 @@ def parts(
         waiting += new
     excluded = selection.excluded(desired)
     selected -= excluded
-    left_out = _without(excluded, selected, changes, needs, facts.enabling)
+    left_out = _without(excluded, selected, changes, needs, {facts.enabling, facts.enabling_sites})
     return Parts(frozenset(selected - left_out.keys()), left_out)
 
 
@@ -108,7 +108,7 @@ def _without(
     selected: set[Address],
     changes: Mapping[Address, Change],
     needs: Callable[[Address], frozenset[Address]],
-    enabling: Address | None,
+    enabling: Collection[Address | None],
 ) -> dict[Address, Address]:
     """The selected changes that can not be without the excluded ones, and which of them."""
     users: dict[Address, set[Address]] = {}
@@ -120,7 +120,7 @@ def _without(
     while waiting:
         missing = waiting.pop()
         for user in sorted(users.get(missing, ())):
-            stays = changes[missing].action is Action.UPDATE and missing != enabling
+            stays = changes[missing].action is Action.UPDATE and missing not in enabling
             if user in left_out or stays:
                 continue
             if changes[missing].action in _REMOVALS and changes[user].action not in _REMOVALS:
@@ -130,10 +130,13 @@ def _without(
     return left_out
 
 
-def _awaits(resource: Resource, facts: Facts) -> bool:
-    """Whether the resource uses what enabling the portal brings, without saying so."""
+def _awaited_of(resource: Resource, facts: Facts) -> Iterator[Address]:
+    """The settings whose change brings what the resource uses, without naming them."""
     of_the_portal = FIELDS_OF_THE_PORTAL.get(_SOBJECTS.get(resource.address.kind, ""), frozenset())
-    return bool(of_the_portal & resource.written.keys()) or any(
-        isinstance(v, Lookup) and v.sobject == "Profile" and facts.awaited(str(v.where[0][1]))
-        for v in resource.written.values()
-    )
+    if facts.enabling and of_the_portal & resource.written.keys():
+        yield facts.enabling
+    for value in resource.written.values():
+        if isinstance(value, Lookup) and value.sobject == "Profile":
+            awaited = facts.awaited(str(value.where[0][1]))
+            if awaited and (bringing := facts.bringing(awaited)):
+                yield bringing

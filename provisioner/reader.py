@@ -24,7 +24,8 @@ from provisioner.facts import (
 from provisioner.kinds import BY_NAME, IN_MATCHING_ORDER, KINDS
 from provisioner.kinds.base import Kind, Questions
 from provisioner.kinds.record import with_fields
-from provisioner.kinds.settings import PORTAL_SWITCH, portal_is_on
+from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH, portal_is_on
+from provisioner.kinds.xml import flat
 from provisioner.org.client import Org
 from provisioner.resource import (
     Address,
@@ -37,6 +38,7 @@ from provisioner.resource import (
 )
 
 _PORTAL_SETTINGS = Address("settings", "OrgSettings")
+_SITES_SETTINGS = Address("settings", "CommunitiesSettings")
 # The fields that our own references are found by; every object has what it needs of them.
 _EVERYWHERE = frozenset({"Name", "Username"})
 # What a check asks of a record that a spec only refers to.
@@ -70,7 +72,11 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
     by_kind = {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
     first = {kind.name: kind.first(mine) for kind, mine in by_kind.items()}
     facts = ask(first, _shared(by_kind), Facts({}, identity=identity), org)
-    facts = replace(facts, enabling=_enabling(by_kind, facts))
+    facts = replace(
+        facts,
+        enabling=_enabling(by_kind, facts),
+        enabling_sites=_enabling_sites(by_kind, facts),
+    )
     lookups = _lookups(wanted, facts)
     facts = ask({}, _to_describe(lookups, facts), facts, org)
     matches = declared.matches(by_kind, facts)
@@ -200,6 +206,17 @@ def _enabling(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) -> Addre
     if wanted is None or wanted.written.get(PORTAL_SWITCH) is not True:
         return None
     return None if portal_is_on(facts) else wanted.address
+
+
+def _enabling_sites(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) -> Address | None:
+    """The settings resource, if it asks for Digital Experiences and the org has them off."""
+    settings = (r for mine in by_kind.values() for r in mine if r.address == _SITES_SETTINGS)
+    wanted = next(settings, None)
+    if wanted is None or wanted.written.get(SITES_SWITCH) is not True:
+        return None
+    components = facts.answers["settings"]["components"][_SITES_SETTINGS.name].values()
+    on = any(flat(xml).get(SITES_SWITCH) is True for xml in components)
+    return None if on else wanted.address
 
 
 def _lookups(wanted: Iterable[Resource], facts: Facts) -> tuple[Lookup, ...]:

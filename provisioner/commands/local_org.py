@@ -8,13 +8,16 @@ import signal
 import stat
 import sys
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from provisioner.commands import output
 from provisioner.commands.online import home
-from provisioner.emulator import control
+from provisioner.diagnostics import did_you_mean
+from provisioner.emulator import control, ports, seed
 from provisioner.emulator.local import LocalOrg, LocalOrgError
+from provisioner.emulator.store import Org
 from provisioner.environment import Local
 from provisioner.loader import Loaded
 from provisioner.render.words import visible, visible_lines
@@ -26,6 +29,7 @@ _RULE = "-" * 72
 
 def org(options: Namespace) -> int:
     """Run one of the commands about the local org."""
+    ports.claim(home())
     local = LocalOrg(home())
     try:
         return _run(local, options)
@@ -84,10 +88,13 @@ def _serve(local: LocalOrg, options: Namespace) -> int:
     # starts in the background ignores SIGINT, unless it says otherwise.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    local.open()
+    held = local.open()
+    if options.seats and not _set_seats(held, options.seats):
+        return WRONG
+    port = ports.of(home()) if options.port is None else options.port
     try:
         local.serve(
-            options.port,
+            port,
             control=options.control,
             control_token=token,
             https=options.https,
@@ -95,10 +102,33 @@ def _serve(local: LocalOrg, options: Namespace) -> int:
         )
     except OSError as error:
         remedy = "choose another with `--port`"
-        output.say(f"port {options.port} can not be served: {error.strerror}", remedy)
+        output.say(f"port {port} can not be served: {error.strerror}", remedy)
         return WRONG
     output.talk("stopped")
     return DONE
+
+
+def _set_seats(org: Org, wanted: Sequence[tuple[str, int]]) -> bool:
+    """Set the seats of licences by name. Returns False for an unknown name, which is reported."""
+    rows = org.select("UserLicense")
+    # Of two licences of one name, the one that is active is meant.
+    rows = sorted(rows, key=lambda row: row["Status"] == "Active")
+    keys = {name: row["LicenseDefinitionKey"] for row in rows for name in _names(row)}
+    seats: dict[str, int] = {}
+    for name, count in wanted:
+        key = keys.get(name.casefold())
+        if key is None:
+            names = sorted({str(row["Name"]) for row in rows})
+            listed = f"licences: {', '.join(names)}"
+            output.say(f"the local org has no licence `{name}`", did_you_mean(name, names, listed))
+            return False
+        seats[key] = count
+    seed.set_seats(org, seats, seed.admin_id(org))
+    return True
+
+
+def _names(row: Mapping[str, object]) -> tuple[str, str]:
+    return str(row["LicenseDefinitionKey"]).casefold(), str(row["Name"]).casefold()
 
 
 def _control_token(file: str | None) -> str:

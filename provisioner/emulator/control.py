@@ -269,13 +269,8 @@ def buy() -> tuple[dict[str, Any], int]:
         for key, count in given.items()
     ):
         return {"error": f"give seats by license: {', '.join(sorted(found))}"}, 400
-    with org.transaction():
-        by = org.execute('SELECT "Id" FROM "User" ORDER BY "Id" LIMIT 1')[0][0]
-        for key, count in given.items():
-            values = {"TotalLicenses": count, "Status": "Active" if count else "Disabled"}
-            org.update("UserLicense", found[key], values, by=by)
-        if org.feature("CustomerPortal"):
-            seed.bring_portal_profiles(org, by)
+    by = org.execute('SELECT "Id" FROM "User" ORDER BY "Id" LIMIT 1')[0][0]
+    seed.set_seats(org, given, by)
     return seats(), 200
 
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import oauth_keys, seed
+from provisioner.emulator import oauth_keys, ports, seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.server import DEFAULT_PORT, serve
+from provisioner.emulator.server import serve
 from provisioner.emulator.store import Org
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class LocalOrg:
         try:
             return (self.folder / _URL_FILE).read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            return f"http://127.0.0.1:{DEFAULT_PORT}"
+            return f"http://127.0.0.1:{ports.of(self.folder)}"
 
     def reset(self) -> None:
         """Puts the org back to its first day, with new secrets."""
@@ -122,7 +122,7 @@ class LocalOrg:
 
     def serve(
         self,
-        port: int = DEFAULT_PORT,
+        port: int | None = None,
         *,
         control: bool = False,
         control_token: str | None = None,
@@ -131,8 +131,8 @@ class LocalOrg:
     ) -> None:
         """Serves the org on 127.0.0.1 until Ctrl-C; `ready` is told the URL once it answers.
 
-        While it is served, the folder holds its URL, and with `https` the certificate of the
-        authority to trust. Raises OSError for a port that is taken.
+        Without a port it is the org's own. While it is served, the folder holds its URL, and with
+        `https` the certificate of the authority to trust. Raises OSError for a port that is taken.
         """
         self.open()
         file = self.folder / _URL_FILE
@@ -149,7 +149,7 @@ class LocalOrg:
                 certificate = self._certificate() if https else None
                 serve(
                     self.path,
-                    port=port,
+                    port=ports.of(self.folder) if port is None else port,
                     control=control,
                     control_token=control_token,
                     certificate=certificate,

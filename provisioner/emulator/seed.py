@@ -10,6 +10,8 @@ from provisioner.emulator.moments import timestamp
 from provisioner.emulator.sites import guests, templates
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.emulator.licenses import StandardProfile
     from provisioner.emulator.store import Org
 
@@ -37,6 +39,7 @@ CEO
     Western Sales Team"""
 
 # What every standard profile of people of the company may do; the administrator may do all.
+_UNWANTED: Final = "no seats of "
 _STAFF: Final = (
     "ApiEnabled", "ActivitiesAccess", "ChatterInternalUser", "CreateCustomizeReports", "EditEvent",
     "EditTask", "EmailSingle", "ExportReport", "LightningExperienceUser", "RunFlow", "RunReports",
@@ -121,12 +124,30 @@ def enable_digital_experiences(org: Org, by: str) -> None:
         for profile in licenses.SITE_PROFILES:
             (license_,) = org.select("UserLicense", LicenseDefinitionKey=profile.license_key)
             if license_["Status"] != "Active":
+                if org.setting(_UNWANTED + profile.license_key):
+                    continue
                 seats = {"Status": "Active", "TotalLicenses": licenses.SITE_SEATS}
                 org.update("UserLicense", license_["Id"], seats, by=by)
             if not org.find("Profile", Name=profile.name):
                 _standard_profile(org, profile, by=by)
         (guest_seats,) = org.find("UserLicense", LicenseDefinitionKey=guests.LICENSE)
         org.update("UserLicense", guest_seats, {"TotalLicenses": guests.SEATS}, by=by)
+
+
+def set_seats(org: Org, seats: Mapping[str, int], by: str) -> None:
+    """Sets the seats of licences by `LicenseDefinitionKey`.
+
+    Those of an enabled Customer Portal bring its profiles. A licence that is set to no seats does
+    not get any with Digital Experiences either.
+    """
+    with org.transaction():
+        for key, count in seats.items():
+            (id_,) = org.find("UserLicense", LicenseDefinitionKey=key)
+            values = {"TotalLicenses": count, "Status": "Active" if count else "Disabled"}
+            org.update("UserLicense", id_, values, by=by)
+            org.put_setting(_UNWANTED + key, "" if count else "true")
+        if org.feature("CustomerPortal"):
+            bring_portal_profiles(org, by)
 
 
 def enable_person_accounts(org: Org) -> None:

@@ -18,6 +18,7 @@ from provisioner.emulator.bulk_worker import Worker
 from provisioner.emulator.context import EXTENSION
 from provisioner.emulator.control import STATE
 from provisioner.emulator.faults import Dropped
+from provisioner.emulator.ports import FIRST
 from provisioner.emulator.store import Org
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.tls import Front
 
-DEFAULT_PORT: Final = 8787
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _THREADS: Final = 8
 _TICK: Final = 1.0  # seconds; the longest it takes to notice a stop
@@ -149,7 +149,7 @@ def _cutting(app: WSGIApplication) -> WSGIApplication:
 def serve(
     org_path: str | Path,
     host: str = "127.0.0.1",
-    port: int = DEFAULT_PORT,
+    port: int = FIRST,
     *,
     control: bool = False,
     control_token: str | None = None,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from provisioner.diagnostics import Diagnostic, Span, closest, did_you_mean
 from provisioner.diff import Action, Change
 from provisioner.facts import FieldInfo
-from provisioner.guards.situation import Situation, by_full_name, nearest_user
+from provisioner.guards.situation import Situation, by_full_name, nearest_user, without_seats
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.user import PASSWORD
@@ -216,6 +216,8 @@ def _nearest(situation: Situation, resource: Resource, lookup: Lookup) -> str | 
         return nearest_user(situation, resource.address.kind, str(lookup.where[0][1]))
     if lookup.sobject != "Profile":
         return None
+    if help_ := without_seats(str(lookup.where[0][1]), situation.facts):
+        return help_
     names = sorted(p.name for p in situation.facts.profiles)
     return did_you_mean(str(lookup.where[0][1]), names, f"profiles: {', '.join(names)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.diagnostics import Diagnostic, Severity, did_you_mean
-from provisioner.guards.situation import Situation, by_full_name, nearest_user
+from provisioner.guards.situation import Situation, by_full_name, nearest_user, without_seats
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Removal
 from provisioner.kinds.metadata import CLONE
@@ -267,7 +267,8 @@ def _unknown_profile(
         "unknown-reference",
         f"neither the spec nor the org has a profile `{profile}`",
         resource.span(name),
-        help=did_you_mean(profile, [p.name for p in situation.facts.profiles]),
+        help=without_seats(profile, situation.facts)
+        or did_you_mean(profile, [p.name for p in situation.facts.profiles]),
     )
 
 

@@ -123,6 +123,15 @@ def nearest_user(
     return f"did you mean `{by_name[near]}`?" if near else otherwise
 
 
+def without_seats(profile: str, facts: Facts) -> str | None:
+    """The remedy for a profile that enabling would bring if its licence had seats."""
+    licence = facts.lacking(profile)
+    return licence and (
+        f"the org has no seats of the licence `{licence}`, without which `{profile}` does not "
+        "come: buy seats, or use a profile of another licence"
+    )
+
+
 def by_full_name(full_names: Sequence[str]) -> str:
     """The remedy for a `Name` that several profiles have."""
     names = " or ".join(f"`{n}`" for n in full_names)

@@ -1,6 +1,6 @@
 """Convergence: from state to state, the plan is exactly what is expected, then nothing is left.
 
-Each case of `cases/*.yaml` starts on a new local org with the `custom` fields, applies
+Each case of `cases/*.yaml` starts on a new local org with the `custom` fields and `seats`, applies
 `start`, sends the requests of `hand`, and plans `spec`. The plan must be `plan` (left open where only `problems` are given) and `problems`; without problems it is
 applied, the next plan is empty, and applying again sends no write.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from provisioner.emulator import seed
 from provisioner.plan import NoteKind
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
@@ -26,6 +27,9 @@ def cases():
 def test_converges(case, portal):
     for sobject, line in case.get("custom", {}).items():
         portal.local.open().add_custom_field(sobject, line)
+    if seats := case.get("seats"):
+        org = portal.local.open()
+        seed.set_seats(org, seats, seed.admin_id(org))
     if "start" in case:
         portal.apply(case["start"])
     for request in case.get("hand", ()):
