@@ -271,7 +271,7 @@ def _json(text: str) -> dict[str, Any] | None:
     """The JSON object in what the CLI printed, after any warnings."""
     try:
         found = json.loads(text[text.index("{") :])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

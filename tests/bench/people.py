@@ -68,6 +68,7 @@ def write_spec(folder: Path, people: int) -> None:
     """A spec with a roster of so many people, ten of each account; none is the portal alone."""
     (folder / "environments").mkdir(parents=True, exist_ok=True)
     (folder / "environments" / "served.yaml").write_text(ENVIRONMENT, "utf-8")
+    (folder / "environments" / "local.yaml").write_text("org: {login: local}\n", "utf-8")
     (folder / "portal.yaml").write_text(PORTAL, "utf-8")
     if not people:
         return

@@ -62,5 +62,3 @@ def test_every_command_reports_what_it_does_not_understand(acme, strange):
         with strange.answering(pattern, SHAPES[shape]):
             ran = run(acme, command, 5)
         assert "not-hers-4711" not in ran.said
-
-

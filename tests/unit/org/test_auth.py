@@ -245,6 +245,7 @@ NO_ORG = {
         ),
         ((0, "Segmentation fault"), None, "status 0 and no JSON", "run it by hand"),
         ((0, "[]"), None, "and no JSON", "run it by hand"),
+        ((0, '{"a":' * 100_000), None, "and no JSON", "run it by hand"),
         ((2, ""), None, "status 2 and no JSON", "run it by hand"),
         (
             subprocess.TimeoutExpired("sf", 90, output=b"00Dsecret"),
