@@ -47,8 +47,11 @@ KINDS: Final = (
     "refuse-row", "expire-session", "out-of-calls",
 )  # fmt: skip
 _OF_ROWS: Final = frozenset({"lock-row", "refuse-row"})
-# The surfaces on which records are written one by one, each with a result of its own.
-_WITH_ROWS: Final = re.compile(r"/services/(data/(?!v[\d.]+/metadata/)|Soap/u/|async/)")
+# The surfaces on which records are written one by one, each with a result of its own, and the
+# `userinfo` of OAuth, which writes nothing, so that no lock is in its way.
+_WITH_ROWS: Final = re.compile(
+    r"/services/(data/(?!v[\d.]+/metadata/)|Soap/u/|async/|oauth2/userinfo)"
+)
 
 
 class Dropped(Exception):  # noqa: N818 - what happened to the connection

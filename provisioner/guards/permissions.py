@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from provisioner.diagnostics import Diagnostic
 from provisioner.diff import Action, Change
 from provisioner.facts import PERMISSIONS
-from provisioner.guards.situation import Situation
+from provisioner.guards.situation import Situation, my_profile
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.user import PASSWORD
@@ -90,14 +90,13 @@ def _missing(situation: Situation, permission: str, steps: list[Address]) -> Dia
     more = len(steps) - _NAMED
     named += f" and {more:,} more steps" if more > 0 else ""
     needs = "needs" if len(steps) == 1 else "need"
-    user = f"`{me['Username']}`" if me else "the user who runs it"
-    profile = f"the profile `{me['Profile.Name']}`" if me else "its profile"
+    user = f"`{me['Username']}`" if me else "the running user"
     spans = (situation.changes[address].after.span() for address in steps)
     places = sorted({span for span in spans if span})
     return Diagnostic(
         "missing-permission",
         f"{user} has no permission {permission}, which {named} {needs}",
         places[0] if places else None,
-        help=f"grant it to {profile}, or to {user} by a permission set",
+        help=f"grant it to {my_profile(situation)}, or to {user} by a permission set",
         also=tuple(places[1:]),
     )

@@ -7,7 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from provisioner.diagnostics import Diagnostic, Span, closest, did_you_mean
 from provisioner.diff import Action, Change
 from provisioner.facts import FieldInfo
-from provisioner.guards.situation import Situation, by_full_name, nearest_user, without_seats
+from provisioner.guards.situation import (
+    Situation,
+    by_full_name,
+    my_profile,
+    nearest_user,
+    without_seats,
+)
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.user import PASSWORD
@@ -39,12 +45,10 @@ def unknown_field(
     info: Mapping[str, FieldInfo],
 ) -> Diagnostic:
     """The org has no such field, at the place where the spec names it."""
-    me = situation.facts.running_user
-    profile = f"the profile `{me['Profile.Name']}`" if me else "the profile of the user who runs it"
     near = closest(name, info)
     remedy = (
-        f"if the field exists, grant {profile} field-level security for it; if it does not, create "
-        "it in Setup, since this tool does not create fields"
+        f"if the field exists, grant {my_profile(situation)} field-level security for it; if it "
+        "does not, create it in Setup, since this tool does not create fields"
     )
     return Diagnostic(
         "unknown-field",
@@ -71,7 +75,7 @@ def fields_that_can_not_be_set(situation: Situation) -> Iterator[Diagnostic]:
                     f"`{known.name}` can not be {_deed(change)}: Salesforce, or your profile, "
                     "does not let you write it",
                     field.span,
-                    help="leave the field out, or have it made editable for your user",
+                    help=f"leave the field out, or make it editable for {my_profile(situation)}",
                 )
             else:
                 yield from _bad_value(known, field.after, field.span)

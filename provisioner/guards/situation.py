@@ -113,6 +113,12 @@ class Situation:
         return Rights(profile.address.name, found.licence, found.user_type) if found else None
 
 
+def my_profile(situation: Situation) -> str:
+    """The profile of the running user, by its name where the org tells it."""
+    me = situation.facts.running_user
+    return f"the profile `{me['Profile.Name']}`" if me else "the profile of the running user"
+
+
 def nearest_user(
     situation: Situation, kind: str, name: str, otherwise: str | None = None
 ) -> str | None:

@@ -134,6 +134,12 @@ def test_a_new_contact_waits_for_its_account(rest, arm):
     assert rest.refusal("POST", "/sobjects/Contact", body)[2].endswith(f"or 1 records: {account}")
 
 
+def test_who_is_logged_in_can_be_asked_while_a_row_is_locked(rest, arm):
+    arm("lock-row", times=1)
+    assert rest("GET", f"{URL}/services/oauth2/userinfo")[0] == 200
+    assert rest.refusal("POST", "/sobjects/Account", {"Name": "A"})[1] == "UNABLE_TO_LOCK_ROW"
+
+
 def ingest(rest, data, kind="Account"):
     _, job = rest("POST", "/jobs/ingest", {"object": kind, "operation": "insert"})
     url = f"/jobs/ingest/{job['id']}"
