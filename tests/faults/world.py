@@ -53,11 +53,30 @@ rosters:
   people:
     file: people.csv
     key: "{{ row.Email }}"
-    account: {Name: "{{ row.Company }}", AccountNumber: "{{ row.Company }}", owner: portal.admin@acme.example}
-    contact: {LastName: "{{ row.Last }}", Email: "{{ row.Email }}"}
+    account:
+      Name: "{{ row.Company }}"
+      AccountNumber: "{{ row.Company }}"
+      owner: portal.admin@acme.example%(account_key)s
+    contact:
+      LastName: "{{ row.Last }}"
+      Email: "{{ row.Email }}"%(contact_key)s
+    user:
+      profile: Acme Customer
+      Username: "{{ row.Email }}.portal"%(mailed)s
 """
-_USERS = '    user: {profile: Acme Customer, Username: "{{ row.Email }}.portal"%s}\n'
-_MAILED = ", on_create: {password: email}"
+_KEYED = ("Account.Key__c", "Contact.Key__c")
+_FIELDS = "".join(
+    f'<metadata xsi:type="CustomField"><fullName>{name}</fullName><externalId>true</externalId>'
+    "<label>Key</label><length>80</length><type>Text</type><unique>true</unique></metadata>"
+    for name in _KEYED
+)
+_PERMISSIONS = "".join(
+    f"<fieldPermissions><editable>true</editable><field>{name}</field><readable>true</readable>"
+    "</fieldPermissions>"
+    for name in _KEYED
+)
+_ACCESS = f'<metadata xsi:type="Profile"><fullName>Admin</fullName>{_PERMISSIONS}</metadata>'
+_IDENTITY = "identity: {Account: Key__c, Contact: Key__c}\n"
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,8 @@ class Scenario:
     name: str
     people: int = 0
     mailed: bool = False
+    keyed: bool = False
+    """Whether accounts and contacts have an external id field, under `identity:`."""
     adds: str = ""
     """A pattern of the requests that no other scenario has."""
     commands: tuple[tuple[str, ...], ...] = (APPLY,)
@@ -81,8 +102,13 @@ class Scenario:
             shutil.copytree(ACME, folder)
         else:
             folder.mkdir()
-            users = _USERS % (_MAILED if self.mailed else "")
-            (folder / "people.yaml").write_text(_ROSTER + users, "utf-8")
+            more = {
+                "account_key": '\n      Key__c: "{{ row.Company }}"' if self.keyed else "",
+                "contact_key": '\n      Key__c: "{{ row.Email }}"' if self.keyed else "",
+                "mailed": "\n      on_create: {password: email}" if self.mailed else "",
+            }
+            text = (_IDENTITY if self.keyed else "") + _ROSTER % more
+            (folder / "people.yaml").write_text(text, "utf-8")
             with (folder / "people.csv").open("w", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(["Email", "Last", "Company"])
@@ -114,6 +140,9 @@ SCENARIOS = {
             commands=_LOOKS,
             applied=True,
         ),
+        # With an external id no request can create anything twice.
+        Scenario("keyed", 3, keyed=True, adds="/Key__c"),
+        Scenario("keyed-one", 1, keyed=True, adds="/Key__c"),
         # The fewest rows that go by a Bulk 2.0 job. (provisioner.batches.BULK_FROM)
         Scenario("bulk", 2_000, adds="/jobs/"),
     )
@@ -292,12 +321,19 @@ class World:
         return Counter(mail["recipient"] for mail in self.control("GET", "/outbox"))
 
     def _portals(self) -> list[str]:
+        # Before the Customer Portal is enabled, this is a fault: there is no such type.
+        listed = self.soap("listMetadata", "<queries><type>Portal</type></queries>")
+        return re.findall(r"<fullName>([^<]+)</fullName>", listed)
+
+    def soap(self, operation: str, body: str) -> str:
+        """A call of the Metadata API, past the proxy; its response."""
         envelope = (
-            '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"'
-            ' xmlns="http://soap.sforce.com/2006/04/metadata"><soapenv:Header><SessionHeader>'
-            f"<sessionId>{self.credentials['access_token']}</sessionId></SessionHeader>"
-            "</soapenv:Header><soapenv:Body><listMetadata><queries><type>Portal</type></queries>"
-            "<asOfVersion>62.0</asOfVersion></listMetadata></soapenv:Body></soapenv:Envelope>"
+            '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"'
+            ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><e:Header>'
+            '<SessionHeader xmlns="http://soap.sforce.com/2006/04/metadata">'
+            f"<sessionId>{self.credentials['access_token']}</sessionId></SessionHeader></e:Header>"
+            f'<e:Body><{operation} xmlns="http://soap.sforce.com/2006/04/metadata">{body}'
+            f"</{operation}></e:Body></e:Envelope>"
         )
         reply = self.session.post(
             f"{self.proxy.upstream}/services/Soap/m/62.0",
@@ -305,7 +341,7 @@ class World:
             headers={"Content-Type": "text/xml", "SOAPAction": '""'},
             timeout=60,
         )
-        return re.findall(r"<fullName>([^<]+)</fullName>", reply.text)
+        return reply.text
 
 
 @contextlib.contextmanager
@@ -344,6 +380,12 @@ def world(scenario: Scenario, scale: float) -> Iterator[World]:
         here = World(folder, scenario, proxy, credentials, token.read_text().strip(), leaks)
         if scenario.people:
             here.control("PUT", "/licenses", {"PID_High_Volume_Customer_Portal": 5_000})
+        if scenario.keyed:
+            for answer in (
+                here.soap("createMetadata", _FIELDS),
+                here.soap("updateMetadata", _ACCESS),
+            ):
+                assert "<success>true</success>" in answer, answer
         if scenario.applied:
             here.apply()
         here.control("POST", "/snapshots/new")
