@@ -16,7 +16,7 @@ from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
 from provisioner.limits import LONGEST, unwritable
 from provisioner.resource import Address, Spec
 from provisioner.roster_parts import Fill, Leaf, Part, RowDocument, RowSpans, filler, type_help
-from provisioner.rules import Schemas, rule
+from provisioner.rules import TRUTH_VALUES, Schemas, rule
 from provisioner.source import Document, Path
 
 PARTS = ("account", "contact", "user")
@@ -389,6 +389,10 @@ class _Filling:
                     self._too_long(leaf, number, (part.kind, *leaf.path))
                 elif not value.strip():
                     value = None
+                elif value in TRUTH_VALUES and not leaf.rule(value):
+                    # A field that is no text: a boolean takes what exports write for one.
+                    truth = TRUTH_VALUES[value]
+                    value = truth if leaf.rule(truth) else value
             values.append(value)
         self._templates += len(values)
         return None if failed else values

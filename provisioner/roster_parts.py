@@ -16,6 +16,12 @@ from provisioner.rules import Rule
 MOST_PARTS = 100
 """A template of more parts is filled in by Jinja2, which checks its length beforehand."""
 
+_LONGEST_SHOWN = 40
+# Words that most likely mean "false" in a column: whatever differs from them is true.
+_NEGATIVE = frozenset(
+    {"blocked", "disabled", "f", "inactive", "n", "nein", "no", "non", "off", "locked", "-"}
+)
+
 Fill = Callable[[Sequence[str]], Any]
 """What a template gives for the cells of a row."""
 
@@ -156,13 +162,25 @@ class RowDocument:
 # ---------------------------------------------------------------- words
 
 
+def comparison(cell: str, value: Any) -> str:
+    """The help for a cell that is no boolean: the expression that makes its value one.
+
+    `cell` is the expression for the cell. A value that cannot be shown is not.
+    """
+    text = value if isinstance(value, str) else str(value)
+    shown = not isinstance(value, Masked) and text.isprintable() and len(text) <= _LONGEST_SHOWN
+    operator = "!=" if text.casefold() in _NEGATIVE else "=="
+    literal = repr(text) if shown else "'VALUE'"
+    return f"compare it in the template: `{{{{ {cell} {operator} {literal} }}}}`"
+
+
 def type_help(message: str, value: Any, column: str | None) -> str | None:
     if value is None:
         return f"fill in `{column}`" if column else None
     cell = f"row.{column}" if column and column.isidentifier() else f"row['{column or 'COLUMN'}']"
     expected, _, _ = message.partition(", not ")
     if "true or false" in expected:
-        return f"compare it in the template: `{{{{ {cell} == 'yes' }}}}`"
+        return comparison(cell, value)
     if "number" in expected:
         return f"make it one in the template: `{{{{ {cell} | int }}}}`"
     if isinstance(value, bool | int | float):

@@ -23,6 +23,12 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "number": (int, float),
     "null": (type(None),),
 }
+TRUTH_VALUES: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "True", "TRUE", "1"), True),
+    **dict.fromkeys(("false", "False", "FALSE", "0"), False),
+}
+"""What common exports write for a boolean. No other text is one."""
+
 # What says nothing of a text, a number, a boolean or null.
 _OF_OTHERS = frozenset(
     {"properties", "patternProperties", "additionalProperties", "propertyNames", "required"}

@@ -30,8 +30,8 @@ class Row:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing stands in it but delimiters, as spreadsheets leave behind."""
-        return not any(self.cells)
+        """Whether it has only delimiters and white space, as spreadsheets leave behind."""
+        return not any(cell.strip() for cell in self.cells)
 
 
 def rows(lines: Iterable[str], file: str, delimiter: str = ",") -> Iterator[Row]:

@@ -18,6 +18,7 @@ from provisioner.kinds import BY_NAME
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.user import PASSWORD
 from provisioner.resource import Lookup, Resource, Value
+from provisioner.roster_parts import comparison
 
 _RECORDS = ("account", "contact", "user")
 
@@ -189,6 +190,14 @@ def _bad_value(info: FieldInfo, value: Value, span: Span | None) -> Iterator[Dia
             f"`{info.name}` holds {info.length} characters at most, this has {length}",
             span,
             help="shorten it",
+            cause=info.name,
+        )
+    elif info.type == "boolean" and value.strip():
+        yield Diagnostic(
+            "wrong-type",
+            f"`{info.name}` must be true or false, not `{value}`",
+            span,
+            help=comparison("row.COLUMN", value),
             cause=info.name,
         )
     elif info.type == "picklist" and info.restricted and info.picklist:

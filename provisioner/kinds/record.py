@@ -37,6 +37,7 @@ from provisioner.resource import (
     Spec,
     Value,
 )
+from provisioner.rules import TRUTH_VALUES
 from provisioner.values import canonical
 
 
@@ -208,6 +209,8 @@ class RecordKind:
                 n: targeted(v, info.get(n), facts) if isinstance(v, Lookup) else v
                 for n, v in written.items()
             }
+        if any(type(value) is str and value in TRUTH_VALUES for value in written.values()):
+            written = {n: _truth(v, info.get(n)) for n, v in written.items()}
         fields = {n: _canonical(v, info.get(n), facts, ids) for n, v in written.items()}
         return with_fields(resource, fields, written)
 
@@ -340,6 +343,13 @@ def targeted(value: Lookup, info: FieldInfo | None, facts: Facts) -> Lookup:
         return replace(value, sobject=info.reference_to[0])
     awaited = facts.awaited(str(value.where[0][1])) if value.sobject == "Profile" else None
     return replace(value, where=(("Name", awaited.name),)) if awaited else value
+
+
+def _truth(value: Value, info: FieldInfo | None) -> Value:
+    """The text of an export as the boolean that it is; custom fields are known from the org."""
+    if not isinstance(value, str) or info is None or info.type != "boolean":
+        return value
+    return TRUTH_VALUES.get(value, value)
 
 
 def _canonical(

@@ -191,8 +191,9 @@ def _defaults(user: Resource, person: Resource | None, facts: Facts) -> Mapping[
 def _alias(first: Value, last: Value, username: str) -> str:
     """First letter and last name, eight plain characters at most, as Setup suggests it."""
     name = f"{str(first)[:1] if first else ''}{last or username.partition('@')[0]}"
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    letters = "".join(c for c in plain.lower() if c.isalnum())
+    # Folding also writes `ß` as `ss`, which has no other form in ASCII.
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    letters = "".join(c for c in plain if c.isalnum())
     return (letters or "user")[:8]
 
 

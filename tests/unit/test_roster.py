@@ -141,6 +141,46 @@ def test_cells_are_trimmed_and_empty_rows_passed_over():
     assert found.specs[1].data["LastName"] == "Doe"
 
 
+@pytest.mark.parametrize("blank", ["   ", "\t", ",,,", " , ,\t, ", "  ,", ",", '""," "'])
+def test_blank_lines_with_spaces_or_delimiters_are_skipped(blank):
+    found = filled(f"{blank}\n{HEADER}{blank}\n7,Globex,Doe,j@x.io\n{blank}\n\n{blank}")
+    assert found.problems == ()
+    assert [s.address.name for s in found.specs] == ["c:Globex", "c:7", "c:7"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        *((cell, True) for cell in ("true", "True", "TRUE", "1")),
+        *((cell, False) for cell in ("false", "False", "FALSE", "0")),
+    ],
+)
+def test_what_exports_write_for_a_boolean_is_one(cell, value):
+    yaml = PEOPLE.replace("contact: {", "contact: {CanAllowPortalSelfReg: '{{ row.Last }}', ")
+    contact = filled(f"{HEADER}1,Globex,{cell},j@x.io\n", yaml).specs[1]
+    assert contact.data["CanAllowPortalSelfReg"] is value
+    assert contact.data["LastName"] == cell
+
+
+@pytest.mark.parametrize(
+    ("cell", "expression"),
+    [
+        ("tRUE", "{{ row.Last == 'tRUE' }}"),
+        ("yes", "{{ row.Last == 'yes' }}"),
+        ("no", "{{ row.Last != 'no' }}"),
+        ("N", "{{ row.Last != 'N' }}"),
+        ("Blocked", "{{ row.Last != 'Blocked' }}"),
+        ("O'Neil", '{{ row.Last == "O\'Neil" }}'),
+        ("01", "{{ row.Last == '01' }}"),
+        ("x" * 50, "{{ row.Last == 'VALUE' }}"),
+    ],
+)
+def test_any_other_text_is_no_boolean_and_the_help_has_its_expression(cell, expression):
+    yaml = PEOPLE.replace("contact: {", "contact: {CanAllowPortalSelfReg: '{{ row.Last }}', ")
+    (problem,) = filled(f"{HEADER}1,Globex,{cell},j@x.io\n", yaml).problems
+    assert problem.help == f"compare it in the template: `{expression}`"
+
+
 def test_an_inner_template_is_filled_in_for_each_row_alone():
     yaml = PEOPLE.replace("user: {", 'user: {manager: {find: {Username: "{{ row.Last }}@x.io"}}, ')
     text = HEADER + "1,G,A,a@x.io\n2,G,B,b@x.io\n"
@@ -382,7 +422,7 @@ def test_rows_of_one_account_agree():
         (
             "CanAllowPortalSelfReg: '{{ row.Last }}'",
             "`CanAllowPortalSelfReg` must be true or false, not text",
-            "compare it in the template: `{{ row.Last == 'yes' }}`",
+            "compare it in the template: `{{ row.Last == 'Doe' }}`",
         ),
         (
             "MailingLatitude: '{{ row.Last }}'",
