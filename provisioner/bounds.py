@@ -64,6 +64,7 @@ REASONS = (
     "email",
     "gains-login",
     "loses-login",
+    "changes-login",
 )
 """What an approval can be for, besides kinds, resources and fields."""
 

@@ -129,6 +129,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     option_groups.report(parser)
     option_groups.bounds(parser)
     option_groups.no_email(parser)
+    option_groups.verbose(parser)
     option_groups.log(parser)
     parser.add_argument("--out", metavar="FILE", help="save the plan, for `apply FILE`")
     option_groups.valid_for(parser)
@@ -171,6 +172,7 @@ def _apply(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--auto-approve", action="store_true", help="do not ask before applying")
     option_groups.no_email(parser)
+    option_groups.verbose(parser)
     parser.add_argument(
         "--verify-real-org",
         action="store_true",
@@ -232,6 +234,7 @@ def _revert(parser: argparse.ArgumentParser) -> None:
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", help="a file that `plan --out` wrote")
     option_groups.formats(parser, *REPORTS)
+    option_groups.verbose(parser)
     option_groups.report(parser)
 
 

@@ -44,7 +44,7 @@ class Loaded:
 
     `texts` are the files as read, by the name they have in messages; `selection` is the part
     of the spec that a run is about; `ignores` are the differences that are left alone today.
-    With `no_email` nothing is done that sends mail.
+    With `no_email` nothing is done that sends mail, with `verbose` reports in text have all.
     """
 
     folder: Path
@@ -57,6 +57,7 @@ class Loaded:
     ignores: tuple[Ignore, ...] = ()
     canaries: tuple[watched_users.Canary, ...] = ()
     no_email: bool = False
+    verbose: bool = False
 
 
 def find(argument: str | None) -> Path:

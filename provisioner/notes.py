@@ -108,6 +108,10 @@ def _user(change: Change) -> Iterator[Note]:
         yield Note(NoteKind.GAINS_LOGIN, username, people=1)
     if was and not will:
         yield Note(NoteKind.LOSES_LOGIN, username, people=1)
+    renamed = change.field("Username")
+    if renamed and was and will:
+        text = f"from {renamed.before} to {renamed.after}"
+        yield Note(NoteKind.CHANGES_LOGIN, text, people=1)
     password = change.field(PASSWORD)
     if password and password.after == MAILED:
         address = change.after.shown("Email")

@@ -97,6 +97,13 @@ def valid_for(parser: ArgumentParser) -> None:
     )
 
 
+def verbose(parser: ArgumentParser) -> None:
+    """Whether a plan in text shows what it counts otherwise."""
+    parser.add_argument(
+        "--verbose", action="store_true", help="show also the default values of new users"
+    )
+
+
 def no_email(parser: ArgumentParser) -> None:
     """Whether mails are held back."""
     parser.add_argument(

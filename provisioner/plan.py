@@ -23,6 +23,7 @@ class NoteKind(Enum):
     EMAIL = "e-mail"
     GAINS_LOGIN = "gains a login"
     LOSES_LOGIN = "loses the login"
+    CHANGES_LOGIN = "changes the login"
     REMARK = "note"
 
 
@@ -30,7 +31,7 @@ class NoteKind(Enum):
 class Note:
     """One thing a person must be told of a step before it happens.
 
-    `people` counts those it is about: e-mails sent, logins gained or lost.
+    `people` counts those it is about: e-mails sent, logins gained, lost or changed.
     """
 
     kind: NoteKind

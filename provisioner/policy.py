@@ -28,11 +28,13 @@ _LIMITS: Mapping[str, tuple[frozenset[Action], str]] = {
     "deletions": (frozenset({Action.DELETE}), "deletion"),
     "removals": (frozenset({Action.DEACTIVATE, Action.DELETE}), "removal"),
 }
-_NOTES: Mapping[str, NoteKind] = {
-    "irreversible": NoteKind.IRREVERSIBLE,
-    "email": NoteKind.EMAIL,
-    "gains-login": NoteKind.GAINS_LOGIN,
-    "loses-login": NoteKind.LOSES_LOGIN,
+_NOTES: Mapping[str, frozenset[NoteKind]] = {
+    "irreversible": frozenset({NoteKind.IRREVERSIBLE}),
+    "email": frozenset({NoteKind.EMAIL}),
+    "gains-login": frozenset({NoteKind.GAINS_LOGIN}),
+    # Under a changed username nobody logs in as before.
+    "loses-login": frozenset({NoteKind.LOSES_LOGIN, NoteKind.CHANGES_LOGIN}),
+    "changes-login": frozenset({NoteKind.CHANGES_LOGIN}),
 }
 
 
@@ -304,7 +306,7 @@ def _approvals(plan: Plan, policy: Policy, given: frozenset[str]) -> Iterator[Re
 def _is(step: Step, reason: str) -> bool:
     """Whether a step is one that a reason of `approvals` speaks of."""
     if reason in _NOTES:
-        return any(note.kind is _NOTES[reason] for note in step.notes)
+        return any(note.kind in _NOTES[reason] for note in step.notes)
     if reason in ("any", step.action.name.lower()):
         return True
     return any(_named(step, reason))

@@ -54,7 +54,7 @@ def apply(options: Namespace) -> int:
 def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None) -> int:
     from provisioner import workflow
 
-    loaded = replace(loaded, no_email=options.no_email)
+    loaded = replace(loaded, no_email=options.no_email, verbose=options.verbose)
     if guarding.unknown_approvals(loaded, options):
         return WRONG
     unfinished = running.unfinished(org)

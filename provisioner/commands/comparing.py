@@ -74,7 +74,8 @@ def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) ->
 def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner import workflow
 
-    planned = workflow.plan(replace(loaded, no_email=options.no_email), org)
+    loaded = replace(loaded, no_email=options.no_email, verbose=options.verbose)
+    planned = workflow.plan(loaded, org)
     made = planned.plan
     if not guarding.right_org(planned, loaded, options):
         return REFUSED

@@ -97,7 +97,8 @@ def document(
         print_report(shown, format_)
         return shown
     if plan.steps or not plan.errors:
-        lines = text.drift(shown) if report == "drift" else text.plan(shown)
+        drifted = report == "drift"
+        lines = text.drift(shown) if drifted else text.plan(shown, verbose=loaded.verbose)
         write(suggestions.lines(lines), sys.stdout)
     if plan.problems:
         sys.stdout.write("\n")

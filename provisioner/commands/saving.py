@@ -142,7 +142,7 @@ def show(options: Namespace) -> int:
         from provisioner.render import plan as text
         from provisioner.render.lines import write
 
-        write(text.plan(found.view), sys.stdout)
+        write(text.plan(found.view, verbose=options.verbose), sys.stdout)
     else:
         output.print_report(found.view, options.format)
     output.write_reports(found.view, options.report)

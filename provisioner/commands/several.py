@@ -103,7 +103,7 @@ class _Made:
         for view in whole["plans"]:
             write([Line((f"{view['environment']}:", "bold"))], sys.stdout)
             suggestions.about(self._options.spec, view["environment"])
-            write(suggestions.lines(text.plan(view)), sys.stdout)
+            write(suggestions.lines(text.plan(view, verbose=self._options.verbose)), sys.stdout)
             sys.stdout.write("\n")
         write(several.text(whole), sys.stdout)
 

@@ -15,7 +15,16 @@ from provisioner.render import graph
 from provisioner.render.beside import sections
 from provisioner.render.findings import headline
 from provisioner.render.inert import code, fenced, prose
-from provisioner.render.words import DRIFTED, SIGNS, author, count, shortened, value, visible
+from provisioner.render.words import (
+    DRIFTED,
+    SIGNS,
+    author,
+    count,
+    logins,
+    shortened,
+    value,
+    visible,
+)
 
 LIMIT = 65_000
 """Characters, as UTF-16 counts them. A comment on GitHub has at most 65,536 of them."""
@@ -111,7 +120,7 @@ def _counts(view: Mapping[str, Any]) -> Iterator[str]:
             f"**{s['deactivate']}** to deactivate, **{s['delete']}** to delete."
         ),
         (
-            f"Logins gained: **{s['gain_login']}**, lost: **{s['lose_login']}**. "
+            f"{logins(s, '**')} "
             f"E-mails sent: **{s['emails']}**. Irreversible steps: **{s['irreversible']}**."
         ),
     ]
@@ -152,7 +161,7 @@ def _first_of_all(view: Mapping[str, Any]) -> Iterator[str]:
         f"{code(step['address'])}: {prose(shortened(note['text'], _REMARK))}"
         for step in view["steps"]
         for note in step["notes"]
-        if note["kind"] in ("irreversible", "loses the login")
+        if note["kind"] in ("irreversible", "changes the login", "loses the login")
     ]
     lines += [
         f"{code(step['address'])}: {step['action']}d"

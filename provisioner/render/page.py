@@ -36,6 +36,7 @@ _PLAN_COUNTS = {
     "delete": "delete",
     "gain_login": "gain a login",
     "lose_login": "lose a login",
+    "change_login": "change a login",
     "emails": "e-mails",
     "irreversible": "irreversible",
 }
@@ -191,7 +192,7 @@ def _counts(view: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"tone": name, "number": number, "text": name}
     names = _DRIFT_COUNTS if view["report"] == "drift" else _PLAN_COUNTS
     for name, text in names.items():
-        number = view["summary"][name]
+        number = view["summary"].get(name, 0)
         # Of a run it is told what it did; what it was not about is no news.
         if number or view["report"] != "apply":
             yield {"tone": name, "number": number, "text": text}

@@ -9,13 +9,14 @@ from provisioner.outcome import Outcome, Progress, StepResult
 from provisioner.render.beside import sections
 from provisioner.render.fold import More, folded
 from provisioner.render.lines import Line
-from provisioner.render.words import DRIFTED, SIGNS, author, value
+from provisioner.render.words import DRIFTED, SIGNS, author, count, logins, value
 
 _STYLES = {"create": "green", "update": "yellow", "deactivate": "magenta", "delete": "red"}
 _NOTES = {
     "irreversible": "bold red",
     "e-mail": "cyan",
     "gains a login": "cyan",
+    "changes the login": "magenta",
     "loses the login": "magenta",
     "note": "dim",
 }
@@ -28,14 +29,17 @@ _OUTCOMES = {
 }
 
 
-def plan(view: Mapping[str, Any]) -> Iterator[Line]:
-    """The ordered steps, then the counts. Problems are shown apart."""
+def plan(view: Mapping[str, Any], *, verbose: bool = False) -> Iterator[Line]:
+    """The ordered steps, then the counts. Problems are shown apart.
+
+    Values that no spec gives are counted; with `verbose` they are shown.
+    """
     org = view["org"]
     yield Line(("Plan", "bold"), f" for {org['name']} ({org['id']}) at {org['instance_url']}")
     yield Line()
     if not view["steps"]:
-        count = view["summary"]["managed"]
-        yield Line(("In sync", "bold green"), f": the org has all {count} resources as specified.")
+        whole = f"all {view['summary']['managed']} resources as specified"
+        yield Line(("In sync", "bold green"), f": the org has {whole}.")
         yield from _beside(view)
         yield Line(_calls(view["summary"], applying=False))
         return
@@ -46,7 +50,7 @@ def plan(view: Mapping[str, Any]) -> Iterator[Line]:
             left_out = True
             yield Line(" " * (width + 4), (str(step), "bold"))
         else:
-            yield from _step(step, width)
+            yield from _step(step, width, verbose=verbose)
     if left_out:
         yield Line()
         yield Line(("`provisioner plan --format json` has every step.", "dim"))
@@ -75,8 +79,8 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
         if said := author(step):
             yield Line((f"    {said}", "dim"))
     yield Line()
-    count = len(view["steps"])
-    yield Line(f"{count} of {view['summary']['managed']} resources differ from the spec.")
+    different = len(view["steps"])
+    yield Line(f"{different} of {view['summary']['managed']} resources differ from the spec.")
     yield from _beside(view)
     yield Line(_calls(view["summary"], applying=False))
 
@@ -99,8 +103,8 @@ def result(done: StepResult, number: int, total: int) -> Iterator[Line]:
 def progress(now: Progress) -> Line:
     """How far a group of many is, how fast, and how long it will still take."""
     left = f", {_duration(now.left)} left" if now.left and now.done < now.total else ""
-    count = f"{now.done:,} of {now.total:,}"
-    return Line(("...", "dim"), f" {now.sign} {now.kind}: {count}, {now.rate:,.0f}/s{left}")
+    done = f"{now.done:,} of {now.total:,}"
+    return Line(("...", "dim"), f" {now.sign} {now.kind}: {done}, {now.rate:,.0f}/s{left}")
 
 
 def _duration(seconds: float) -> str:
@@ -117,7 +121,7 @@ def applied(results: Mapping[Outcome, int]) -> Line:
     return Line(("Applied", style), ": " + ", ".join(parts) + ".")
 
 
-def _step(step: Mapping[str, Any], width: int) -> Iterator[Line]:
+def _step(step: Mapping[str, Any], width: int, *, verbose: bool) -> Iterator[Line]:
     action = step["action"]
     matched = f"  known by {step['matched_by']}" if step["matched_by"] else ""
     yield Line(
@@ -127,10 +131,15 @@ def _step(step: Mapping[str, Any], width: int) -> Iterator[Line]:
         (f"{matched}{_place(step)}", "dim"),
     )
     indent = " " * (width + 8)
+    defaults = sum(field["default"] for field in step["fields"])
     for field in step["fields"]:
+        if field["default"] and not verbose:
+            continue
         before = "" if action == "create" else f"{value(field['before'])} -> "
         default = "  default" if field["default"] else _line(field, step)
         yield Line(f"{indent}{field['name']}: {before}", value(field["after"]), (default, "dim"))
+    if defaults and not verbose:
+        yield Line(f"{indent}{count(defaults, 'default value')}", ("  shown by --verbose", "dim"))
     for note in step["notes"]:
         yield Line(indent, (f"{note['kind']}: {note['text']}", _NOTES[note["kind"]]))
 
@@ -143,10 +152,7 @@ def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
         f": {s['create']} to create, {s['update']} to update, "
         f"{s['deactivate']} to deactivate, {s['delete']} to delete.",
     )
-    yield Line(
-        f"Logins gained: {s['gain_login']}, lost: {s['lose_login']}. "
-        f"E-mails sent: {s['emails']}. Irreversible steps: {s['irreversible']}."
-    )
+    yield Line(f"{logins(s)} E-mails sent: {s['emails']}. Irreversible steps: {s['irreversible']}.")
     yield from _beside(view)
     for licence in view["licences"]:
         left = f"{licence['left']} left"

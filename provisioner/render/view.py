@@ -78,6 +78,7 @@ def summary(todo: Plan) -> dict[str, int]:
         "irreversible": sum(n.kind is NoteKind.IRREVERSIBLE for n in notes),
         "gain_login": todo.people(NoteKind.GAINS_LOGIN),
         "lose_login": todo.people(NoteKind.LOSES_LOGIN),
+        "change_login": todo.people(NoteKind.CHANGES_LOGIN),
         "emails": todo.people(NoteKind.EMAIL),
         "api_calls_read": todo.reads,
         "api_calls_to_apply": todo.writes,

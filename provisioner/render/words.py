@@ -61,6 +61,15 @@ def also_at(problem: Mapping[str, Any]) -> str:
     return f"also at {named}" + (f" and {count(more, 'more place')}" if more else "")
 
 
+def logins(summary: Mapping[str, int], mark: str = "") -> str:
+    """How many logins a plan gives, takes and changes; `mark` is put around each number."""
+    gained, lost = summary["gain_login"], summary["lose_login"]
+    # A plan that an older version saved does not count the changed ones.
+    changed = summary.get("change_login", 0)
+    more = f", changed: {mark}{changed}{mark}" if changed else ""
+    return f"Logins gained: {mark}{gained}{mark}, lost: {mark}{lost}{mark}{more}."
+
+
 def author(step: Mapping[str, Any]) -> str | None:
     """When and by whom a step's record was changed, if the org says so.
 

@@ -365,3 +365,24 @@ def test_excluded_portals_and_emails(portal):
     assert mailed(portal) == ["ann"]
     apply(portal, SPEC)
     assert mailed(portal) == ["ann", "ben"]
+
+
+# ---------------------------------------------------------------- changed usernames
+
+
+def test_a_changed_username_is_a_changed_login(portal):
+    apply(portal, SPEC)
+    wanted = spec(users__ann__Username="ann@y.example", users__ben__Username="ben@y.example")
+    for name in PEOPLE:
+        wanted["users"][name]["was"] = f"{name}@x.example.portal"
+    wanted["users"]["ben"]["IsActive"] = False
+    planned = plan(portal, wanted).plan
+    notes = {str(s.address): [(n.kind, n.text) for n in s.notes] for s in planned.steps}
+    assert notes["user/ann"] == [
+        (NoteKind.CHANGES_LOGIN, "from ann@x.example.portal to ann@y.example")
+    ]
+    assert [kind for kind, _ in notes["user/ben"]] == [NoteKind.LOSES_LOGIN]
+    assert planned.people(NoteKind.CHANGES_LOGIN) == 1
+    assert planned.people(NoteKind.EMAIL) == 0
+    again = spec(users__ann__Username="ANN@x.example.portal")
+    assert plan(portal, again).plan.steps == ()

@@ -251,6 +251,18 @@ def test_an_approval_is_asked_for_what_the_policy_says(reason, asked):
     assert policy.applying(made, given, now=NOW, approvals=["board"]) == ()
 
 
+@pytest.mark.parametrize(
+    ("reason", "asked"),
+    [("loses-login", [0, 1]), ("changes-login", [1]), ("gains-login", [])],
+)
+def test_a_changed_login_is_guarded_like_a_lost_one(reason, asked):
+    kinds = (NoteKind.LOSES_LOGIN, NoteKind.CHANGES_LOGIN, NoteKind.REMARK)
+    made = [plan(step(notes=[Note(kind, "x", people=1)], Fax="1")) for kind in kinds]
+    given = Policy(approvals={"board": (reason,)})
+    found = [policy.applying(one, given, now=NOW, approvals=()) for one in made]
+    assert [number for number, refused in enumerate(found) if refused] == asked
+
+
 # ---------------------------------------------------------------- where rules come from
 
 

@@ -130,7 +130,8 @@ def views(draw):
         step["needs"] = [drawn[0]["address"]] if number > 1 else []
     actions = [s["action"] for s in drawn]
     counts = {n: actions.count(n) for n in ("create", "update", "deactivate", "delete")}
-    others = ("gain_login", "lose_login", "emails", "api_calls_read", "api_calls_to_apply")
+    others = ("gain_login", "lose_login", "change_login", "emails")
+    others += ("api_calls_read", "api_calls_to_apply")
     numbers = {n: draw(st.integers(0, 50)) for n in others}
     irreversible = sum(n["kind"] == "irreversible" for s in drawn for n in s["notes"])
     return {
@@ -270,7 +271,8 @@ def test_the_page_says_what_was_computed(view):
 @given(views())
 def test_text_says_what_was_computed(view):
     drift = view["report"] == "drift"
-    lines = [str(line) for line in (text.drift if drift else text.plan)(view)]
+    shown = text.drift(view) if drift else text.plan(view, verbose=True)
+    lines = [str(line) for line in shown]
     whole = "\n".join(lines)
     assert all(line.isprintable() for line in lines)
     places = [whole.index(visible(s["address"]).rstrip()) for s in view["steps"]]
@@ -282,6 +284,10 @@ def test_text_says_what_was_computed(view):
     if view["steps"] and not drift:
         for name in ("create", "update", "deactivate", "delete"):
             assert f"{view['summary'][name]} to {name}" in whole
+        shorter = "\n".join(map(str, text.plan(view)))
+        defaults = [sum(f["default"] for f in s["fields"]) for s in view["steps"]]
+        assert shorter.count("  shown by --verbose") == sum(map(bool, defaults))
+        assert len(shorter) <= len(whole) or sum(defaults) < 10
 
 
 @many
@@ -314,7 +320,13 @@ def big(steps_, length=40):
         for n in range(1, steps_ + 1)
     ]
     summary = dict.fromkeys(("update", "deactivate", "delete", "gain_login", "lose_login"), 0)
-    summary |= {"create": steps_, "emails": 0, "irreversible": 0, "managed": steps_}
+    summary |= {
+        "change_login": 0,
+        "create": steps_,
+        "emails": 0,
+        "irreversible": 0,
+        "managed": steps_,
+    }
     return {
         "format_version": 1,
         "report": "plan",

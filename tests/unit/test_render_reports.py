@@ -133,7 +133,8 @@ def compared(report_, *steps, problems=(), known=()):
     """A plan or a drift as it is computed."""
     actions = [s["action"] for s in steps]
     names = ("create", "update", "deactivate", "delete")
-    others = ("irreversible", "gain_login", "lose_login", "emails", "api_calls_to_apply")
+    others = ("irreversible", "gain_login", "lose_login", "change_login", "emails")
+    others += ("api_calls_to_apply",)
     return {
         "format_version": 1,
         "report": report_,
