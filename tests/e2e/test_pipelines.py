@@ -176,6 +176,36 @@ def test_nothing_of_the_users_repository_is_installed():
         assert "$here" in line
 
 
+def test_each_login_is_that_of_the_jobs_environment(work):
+    """The user and the app differ between planning and applying, the file of the spec does not."""
+    for file, _, step in every_step():
+        if "SALESFORCE_PRIVATE_KEY" in step.get("env", {}):
+            login = {n: v for n, v in step["env"].items() if n.startswith("SALESFORCE_")}
+            assert login == {
+                "SALESFORCE_CONSUMER_KEY": "${{ vars.SALESFORCE_CONSUMER_KEY }}",
+                "SALESFORCE_PRIVATE_KEY": "${{ secrets.SALESFORCE_PRIVATE_KEY }}",
+                "SALESFORCE_USERNAME": "${{ vars.SALESFORCE_USERNAME }}",
+            }, file.name
+    work.copy_acme()
+    work.write(
+        "specs/acme/environments/production.yaml",
+        """\
+org:
+  login: jwt
+  login_url: https://login.salesforce.com
+  consumer_key: "{{ env.SALESFORCE_CONSUMER_KEY }}"
+  username: "{{ env.SALESFORCE_USERNAME }}"
+  private_key: {env: SALESFORCE_PRIVATE_KEY}
+env:
+  - {name: SALESFORCE_CONSUMER_KEY, plain: true}
+  - {name: SALESFORCE_USERNAME, plain: true}
+vars: {domain: acme.example, suffix: portal}
+""",
+    )
+    login = {"SALESFORCE_CONSUMER_KEY": "3MVG9", "SALESFORCE_USERNAME": "reader@acme.example"}
+    work.run("validate", "specs/acme", "--env", "production", status=0, **login)
+
+
 def test_only_apply_gets_the_environment_that_can_write():
     for file, job, step in every_step():
         command = re.search(r"provisioner (plan|apply|drift|show)", step.get("run", ""))
