@@ -23,7 +23,7 @@ VERSION = "62.0"
 _JSON = "application/json"
 # The most rows that a page can have, and the default. (platform reference 8.1)
 _WHOLE_PAGES = {"Sforce-Query-Options": f"batchSize={PAGE}"}
-# It is only told from a page of some gateway: the password in it is neither parsed nor kept.
+# The form of the answer shows that it is from Salesforce. The password in it is not parsed.
 _NEW_PASSWORD = re.compile(rb'\s*\{\s*"NewPassword"\s*:[^{}]*\}\s*')
 
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -400,6 +401,32 @@ def test_a_customers_password_goes_only_to_hosts_that_the_org_lists():
         with pytest.raises(OrgError, match=r"sent to `evil\.example`"):
             visit.log_in("jane", Secret("hunter2"))
     assert [method for method, _, _ in seen] == ["GET"]
+
+
+def test_a_customers_password_goes_to_the_host_of_a_site_that_the_org_lists():
+    form = "<form method=post action='/login'><input name=un><input name=pw></form>"
+
+    def site(handler):
+        page(200, form if handler.command == "GET" else "<a href=/secur/logout.jsp>x</a>")(handler)
+
+    with recording(site) as (site_url, seen):
+        communities = {"communities": [{"siteUrl": f"{site_url}/help"}]}
+        refusal = '[{"errorCode": "INVALID_TYPE", "message": "no Domain"}]'
+
+        def answer(handler):
+            query = "/query" in handler.path
+            (page(400, refusal) if query else page(200, json.dumps(communities)))(handler)
+
+        with server(answer) as url:
+            visit = org_at(url).visit(f"{site_url}/help/login")
+            visit.open()
+            assert visit.log_in("jane", Secret("hunter2")) is False
+            visit.landed("jane")
+    assert [(method, path) for method, path, _ in seen] == [
+        ("GET", "/help/login"),
+        ("POST", "/login"),
+    ]
+    assert not any("Authorization" in headers for _, _, headers in seen)
 
 
 def test_an_upload_may_take_longer_than_connecting(monkeypatch):
