@@ -119,7 +119,8 @@ def _place(given: object) -> Mapping[str, str] | None:
 
 def _given(user: Spec) -> bool:
     """Whether the spec sets the user's first password itself, and does not have it mailed."""
-    password = (user.data.get("on_create") or {}).get("password")
+    actions = user.data.get("on_create")
+    password = actions.get("password") if isinstance(actions, Mapping) else None
     return password is not None and password != "email"  # noqa: S105 - a word of the spec
 
 

@@ -17,7 +17,7 @@ from typing import TextIO
 SECRETS = "PROVISIONER_SECRETS_DIR"
 _LARGEST_SECRET = 100_000
 # Files of the kernel look like regular files, and are none.
-_KERNEL = frozenset({"dev", "proc", "sys"})
+_KERNEL = frozenset({"proc", "sys"})
 
 
 class RefusedFileError(OSError):

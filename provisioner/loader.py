@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -139,6 +140,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
     )
 
 
+@functools.cache
 def schemas() -> Mapping[str, Mapping[str, Any]]:
     """The JSON Schemas by file name: those of the wheel, or of the checkout it runs from."""
     shipped = resources.files("provisioner") / "schemas"
@@ -332,6 +334,8 @@ def _readable_secrets(
         ]
     for given, span in places:
         name = given.get("env") if isinstance(given, Mapping) else None
+        if not isinstance(name, str):
+            continue
         if name in environment.env.listed:
             what = f"`{name}` is listed under `env:`, so it can not hold a password"
             yield Diagnostic("secret-name", what, span, help="remove it from `env:`")

@@ -116,7 +116,7 @@ class _Builder:
         if len(path) >= DEEPEST:
             return self._problem("yaml-depth", f"nested deeper than {DEEPEST} levels", span)
         if len(self.values) > self._most:
-            return self._problem("yaml-alias", "its aliases make this file too large", None)
+            return self._problem("yaml-alias", "its aliases make this file too large", span)
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):

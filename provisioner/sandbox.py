@@ -10,6 +10,7 @@ import functools
 import math
 import re
 import types
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -124,7 +125,9 @@ def compiled(
     expression = _expression(tree)
     try:
         _check(tree)
-        with _limited():
+        with _limited(), warnings.catch_warnings():
+            # Python warns of `1[0]` when it compiles it, and the template fails when it runs.
+            warnings.simplefilter("ignore", SyntaxWarning)
             _Limits().visit(tree)
             if expression is not None:
                 (output,) = tree.body

@@ -9,14 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
+from provisioner.loader import NAME
 from provisioner.masking import MASK, Masked
 from provisioner.render.view import FORMAT_VERSION
 from provisioner.resource import Secret, Spec
 
 _NO_PLAN = "the file is not a plan that `plan --out` wrote"
 _FEW = 10
+_LONGEST_NAME = 500
+# A home folder, a drive or a path of Windows.
+_LEADS_AWAY = re.compile(r"~|[A-Za-z]:|.*\\")
 # How many people a note is about is compared as a number, and not with its words.
 _COUNTED = re.compile(r"\d+ active users?")
 
@@ -114,13 +119,48 @@ def parse(text: str) -> SavedPlan:
         )
         for step in found.steps:
             _ceiling(step)
+            if not isinstance(step["address"], str):
+                raise SavedPlanError(_NO_PLAN)
+        _written(found.expires)
         untouched = {**data, "saved": {k: v for k, v in saved.items() if k != "hash"}}
         intact = saved["hash"] == digest(untouched) and found.expires.tzinfo is not None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SavedPlanError(_NO_PLAN) from error
+    except (RecursionError, OverflowError) as error:
+        raise SavedPlanError(_NO_PLAN) from error
     if not intact:
         raise SavedPlanError("the plan was edited after it was saved", stale=True)
+    if wrong := _not_a_name(data):
+        raise SavedPlanError(f"its `{wrong}` is not a name that `plan --out` writes")
     return found
+
+
+def _not_a_name(data: Mapping[str, Any]) -> str | None:
+    """The part of a plan that could lead elsewhere than to the spec that it is for."""
+    saved = data["saved"]
+    if not isinstance(data["org"]["id"], str):
+        return "org"
+    if not is_relative(data["spec"]):
+        return "spec"
+    if not isinstance(data["environment"], str) or not NAME.fullmatch(data["environment"]):
+        return "environment"
+    for part in ("targets", "excludes"):
+        given = saved.get(part, [])
+        if not isinstance(given, list) or not all(map(_is_pattern, given)):
+            return part
+    return None
+
+
+def is_relative(spec: Any) -> bool:
+    """Whether this is the folder of a spec below the current one, as a plan names it."""
+    if not isinstance(spec, str) or not spec.isprintable() or not 0 < len(spec) <= _LONGEST_NAME:
+        return False
+    path = PurePosixPath(spec)
+    return not path.is_absolute() and ".." not in path.parts and not _LEADS_AWAY.match(spec)
+
+
+def _is_pattern(given: Any) -> bool:
+    return isinstance(given, str) and given.isprintable() and 0 < len(given) <= _LONGEST_NAME
 
 
 def check(saved: SavedPlan, view: Mapping[str, Any], *, spec_digest: str, now: datetime) -> None:

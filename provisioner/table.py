@@ -141,7 +141,7 @@ class Places:
 
 def _spans(text: str, line: int, file: str, delimiter: str) -> Iterator[tuple[Span, int, int]]:
     """Where each cell stands, and where its text begins and ends."""
-    position, begun = 0, 0
+    position, begun, broken = 0, 0, -1
     while True:
         start = position
         before = line, start - begun + 1
@@ -151,18 +151,16 @@ def _spans(text: str, line: int, file: str, delimiter: str) -> Iterator[tuple[Sp
             for found in _BREAK.finditer(text, start, position):
                 line, begun = line + 1, found.end()
         else:
-            position = _end_of_plain(text, position, delimiter)
+            if broken < position:
+                # Searched for once: it is behind all other cells of a line.
+                end = _BREAK.search(text, position)
+                broken = end.start() if end else len(text)
+            position = text.find(delimiter, position, broken)
+            position = broken if position < 0 else position
         yield Span(file, *before, line, position - begun + 1), start, position
         if text[position : position + 1] != delimiter:
             return
         position += 1
-
-
-def _end_of_plain(text: str, position: int, delimiter: str) -> int:
-    found = text.find(delimiter, position)
-    end = _BREAK.search(text, position)
-    last = end.start() if end else len(text)
-    return found if 0 <= found < last else last
 
 
 def _broken(problem: str, taken: Sequence[str], line: int, file: str, delimiter: str) -> Diagnostic:

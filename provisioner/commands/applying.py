@@ -14,6 +14,7 @@ from provisioner.commands import canaries, guarding, leftovers, output, reportin
 from provisioner.commands.online import online
 from provisioner.loader import Loaded
 from provisioner.render.lines import Line, write
+from provisioner.render.words import visible
 from provisioner.status import DONE, PARTLY, REFUSED, WRONG
 
 if TYPE_CHECKING:
@@ -218,5 +219,5 @@ def _urls(planned: Planned, loaded: Loaded) -> None:
     from provisioner.commands.local_org import say_where
 
     for name, url in workflow.login_urls(planned):
-        sys.stdout.write(f"Log in to {name}: {url}\n")
+        sys.stdout.write(visible(f"Log in to {name}: {url}") + "\n")
     say_where(loaded)

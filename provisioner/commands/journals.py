@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -13,6 +12,7 @@ from provisioner.commands import output
 from provisioner.commands.running import journals as folder_of
 from provisioner.journal import Record
 from provisioner.render.lines import Line, write
+from provisioner.render.words import json_text
 from provisioner.status import DONE, WRONG
 
 _STYLES = {"done": "green", "running": "cyan", "unknown": "bold magenta", "interrupted": "yellow"}
@@ -34,7 +34,7 @@ def journal(options: Namespace) -> int:
 
 def _list(records: tuple[Record, ...], format_: str, folder: Path) -> int:
     if format_ == "json":
-        sys.stdout.write(json.dumps([_summary(record) for record in records], indent=2) + "\n")
+        output.write_document([json_text([_summary(record) for record in records])], "json")
         return DONE
     if not records:
         sys.stdout.write(f"no journals in {folder}\n")
@@ -59,7 +59,7 @@ def _show(records: tuple[Record, ...], wanted: str | None, format_: str, folder:
     writes = [_write(record, number) for number in record.begun]
     if format_ == "json":
         shown = {**_summary(record), "header": dict(record.header), "writes": writes}
-        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+        output.write_document([json_text(shown)], "json")
         return DONE
     write(_lines(record, writes), sys.stdout)
     return DONE

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
+from provisioner.commands import output
 from provisioner.commands.online import online
+from provisioner.render.words import json_text, visible
 from provisioner.status import DONE
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ def _show(options: Namespace, org: Org) -> int:
             }
             for one in state.leases
         ]
-        sys.stdout.write(json.dumps(shown[0] if shown else None, indent=2) + "\n")
+        output.write_document([json_text(shown[0] if shown else None)], "json")
         return DONE
     if not state.leases:
         sys.stdout.write("nobody is applying to this org\n")
     for one in state.leases:
         heard = max((now - one.beat).total_seconds(), 0)
         stale = "; it is stale, and the next apply takes it" if one.is_stale(now, timing) else ""
-        sys.stdout.write(f"{one}; last heard of {heard:.0f} s ago{stale}\n")
+        sys.stdout.write(f"{visible(str(one))}; last heard of {heard:.0f} s ago{stale}\n")
     if marker:
         whose = "several runs" if marker.run == lease.SEVERAL else f"run {marker.run}"
         sys.stdout.write(
@@ -61,7 +62,7 @@ def _break(_: Namespace, org: Org) -> int:
     held = lease.current(org).leases
     for one in held:
         lease.break_(org, one)
-        sys.stdout.write(f"removed: {one}\n")
+        sys.stdout.write(f"removed: {visible(str(one))}\n")
     if not held:
         sys.stdout.write("nobody is applying to this org\n")
     return DONE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import stat
@@ -20,7 +19,7 @@ from provisioner.emulator.local import LocalOrg, LocalOrgError
 from provisioner.emulator.store import Org
 from provisioner.environment import Local
 from provisioner.loader import Loaded
-from provisioner.render.words import visible, visible_lines
+from provisioner.render.words import json_text, visible, visible_lines
 from provisioner.status import DONE, WRONG
 
 _SHORTEST_TOKEN = 16  # characters
@@ -176,7 +175,7 @@ def _mail(local: LocalOrg, options: Namespace) -> int:
         if options.to is None or mail.recipient.casefold() == options.to.strip().casefold()
     ]
     if options.format == "json":
-        sys.stdout.write(json.dumps([asdict(mail) for mail in outbox], indent=2) + "\n")
+        output.write_document([json_text([asdict(mail) for mail in outbox])], "json")
         return DONE
     if not outbox:
         to = "" if options.to is None else f" to {visible(options.to)}"
@@ -203,7 +202,7 @@ def _show(local: LocalOrg, format_: str) -> int:
     held = asdict(local.credentials())
     shown = {name: str(value) for name, value in held.items() if value is not None}
     if format_ == "json":
-        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+        output.write_document([json_text(shown)], "json")
     else:
         width = max(map(len, shown))
         sys.stdout.writelines(f"{name:<{width}}  {value}\n" for name, value in shown.items())

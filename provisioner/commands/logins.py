@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import sys
 from argparse import Namespace
@@ -23,6 +22,7 @@ from provisioner.logins.places import place, user_called
 from provisioner.render import encoding
 from provisioner.render import logins as views
 from provisioner.render.lines import Line, write
+from provisioner.render.words import json_text, visible
 from provisioner.resource import Address, Secret, Spec
 from provisioner.status import CHANGES, DONE, NO_ORG, PARTLY, REFUSED, WRONG
 
@@ -81,7 +81,7 @@ def _url(options: Namespace, loaded: Loaded, org: Org) -> int:
         given = next(s.address.name for s in loaded.specs if s.address.name.casefold() == name)
         output.say(f"the org has no portal `{given}` yet", "apply the spec first")
     if options.format == "json":
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        output.write_document([json_text(found)], "json")
     else:
         _print_urls(found, qr=options.qr)
     if not found and not wanted:
@@ -97,7 +97,7 @@ def _print_urls(found: Sequence[dict[str, Any]], *, qr: bool) -> None:
             continue
         # Alone, the address is all that is said: it can be piped.
         name = "" if alone and not qr else f"{one['name']}: "
-        sys.stdout.write(f"{name}{one['url']}\n")
+        sys.stdout.write(visible(f"{name}{one['url']}") + "\n")
         if qr:
             _print_qr(one["url"])
 
@@ -138,7 +138,7 @@ def _explain(options: Namespace, loaded: Loaded, org: Org) -> int:
     view = suggestions.view(views.explained(found, _places(found, loaded)))
     match options.format:
         case "json":
-            text = json.dumps(view, indent=2, ensure_ascii=False) + "\n"
+            text = json_text(view)
             output.write_document([text], "json")
         case "markdown":
             sys.stdout.write(views.explained_markdown(view))
@@ -219,7 +219,7 @@ def show_logins(logins: Sequence[dict[str, Any]], format_: str) -> int:
     ok = all(login["ok"] for login in logins)
     if format_ == "json":
         view = {"report": "verify", "ok": ok, "logins": list(logins)}
-        text = json.dumps(view, indent=2, ensure_ascii=False) + "\n"
+        text = json_text(view)
         output.write_document([text], "json")
     else:
         write(views.verified_text(logins), sys.stdout)
@@ -338,7 +338,7 @@ def _reset(options: Namespace, loaded: Loaded, org: Org) -> int:
         )
         return REFUSED
     lines = [f"e-mail: a new password to {p.email} for {p.username}" for p in people]
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.writelines(f"{visible(line)}\n" for line in lines)
     if not options.auto_approve and (asked := _confirm(len(people))) is not None:
         return asked
     failed = 0

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from provisioner.events import CommandEnded, CommandStarted, Event, Heartbeat, Listener, as_json
 from provisioner.masking import mask
 from provisioner.render import encoding
+from provisioner.render.words import visible
 from provisioner.version import version
 
 _BEAT = 30.0
@@ -120,7 +121,8 @@ def _lines(stream: TextIO) -> Listener:
             return
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_json(event)}
         try:
-            stream.write(json.dumps(line, ensure_ascii=not encoding.is_unicode(stream)) + "\n")
+            text = json.dumps(line, ensure_ascii=not encoding.is_unicode(stream))
+            stream.write(visible(text) + "\n")
             stream.flush()
         except OSError as error:
             # A disk that is full, or a reader that is gone, stops the log and no apply.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from argparse import Namespace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.commands import output
 from provisioner.files import write_private
 from provisioner.loader import Loaded
+from provisioner.render.words import visible_lines
 from provisioner.selection import Selection
 from provisioner.status import DONE, REFUSED, WRONG
 from provisioner.version import version
@@ -44,8 +46,14 @@ def save(
     """
     from provisioner import saved
 
+    # `apply FILE` reads the spec that the plan names: below the current folder, and nowhere else.
+    spec = Path(os.path.relpath(loaded.folder)).as_posix()
+    if not saved.is_relative(spec):
+        remedy = f"run it in a folder that contains `{loaded.folder}`"
+        output.say(f"the plan can not be saved to `{file}`: its spec is elsewhere", remedy)
+        return False
     sealed = saved.seal(
-        view,
+        {**view, "spec": spec},
         spec_digest=saved.spec_digest(loaded.specs, loaded.identity),
         version=version(),
         now=now(),
@@ -55,7 +63,7 @@ def save(
         commit=commit,
     )
     try:
-        write_private(file, [json.dumps(sealed, indent=2), "\n"])
+        write_private(file, [visible_lines(json.dumps(sealed, indent=2)), "\n"])
     except OSError as error:
         output.say(f"the plan can not be saved to `{file}`: {error.strerror}")
         return False
@@ -138,14 +146,19 @@ def show(options: Namespace) -> int:
     found = opened(options.plan)
     if isinstance(found, int):
         return found
-    if options.format == "text":
-        from provisioner.render import plan as text
-        from provisioner.render.lines import write
+    try:
+        if options.format == "text":
+            from provisioner.render import plan as text
+            from provisioner.render.lines import write
 
-        write(text.plan(found.view, verbose=options.verbose), sys.stdout)
-    else:
-        output.print_report(found.view, options.format)
-    output.write_reports(found.view, options.report)
+            write(list(text.plan(found.view, verbose=options.verbose)), sys.stdout)
+        else:
+            output.print_report(found.view, options.format)
+        output.write_reports(found.view, options.report)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        # Its digest is right, and yet another tool wrote it.
+        output.say(f"`{options.plan}` is not a plan that `plan --out` wrote", _REVIEW)
+        return WRONG
     over = "expired" if now() >= found.expires else "can be applied until"
     output.talk(f"for `{found.spec}`, environment `{found.environment}`: {over} {found.until}")
     return DONE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from dataclasses import replace
@@ -16,6 +15,7 @@ from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
 from provisioner.masking import masked
 from provisioner.render.lines import write
+from provisioner.render.words import json_text, visible_lines
 from provisioner.selection import Selection
 from provisioner.status import CHANGES, DONE, REFUSED, WRONG
 from provisioner.version import version
@@ -110,11 +110,12 @@ class _Made:
 
 def _rendered(whole: dict[str, Any], format_: str) -> str:
     if format_ == "json":
-        return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+        return json_text(whole)
     from provisioner.render import page, several
 
     if format_ == "html":
-        return "".join(page.several(whole, several.tables(whole), version=version()))
+        pages = page.several(whole, several.tables(whole), version=version())
+        return visible_lines("".join(pages))
     from provisioner.render.markdown import LIMIT, markdown
 
     tables = several.markdown(whole)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, assert_never
 
+from provisioner.render.words import json_text, visible_lines
+
 Format = Literal["json", "markdown", "html", "junit", "sarif", "github"]
 _READABLE = 1_000
 _TITLES = {"plan": "Plan", "drift": "Drift", "validate": "Validation", "apply": "Run"}
@@ -19,8 +21,13 @@ def render(view: Mapping[str, Any], format_: Format, version: str) -> str:
 def pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[str]:
     """The report as text in pieces, so that one of very many steps is never held twice.
 
-    Each format imports what it needs, as only one of them is wanted.
+    Characters that cannot be seen are shown as their escapes, which JSON reads as what they were.
     """
+    return map(visible_lines, _pieces(view, format_, version))
+
+
+def _pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[str]:
+    # Each format imports what it needs, as only one of them is wanted.
     title = _TITLES[view["report"]]
     match format_:
         case "json":
@@ -52,7 +59,7 @@ def pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[s
 def _json(view: Mapping[str, Any]) -> Iterator[str]:
     """A person reads a short one; a long one is written ten times as fast without indents."""
     if len(view.get("steps", ())) <= _READABLE:
-        yield json.dumps(view, indent=2, ensure_ascii=False) + "\n"
+        yield json_text(view)
         return
     write = json.JSONEncoder(ensure_ascii=False).encode
     before = "{"

@@ -12,6 +12,8 @@ _MISREAD = re.compile(r"|null|true|false|[-+.0-9\"].*", re.DOTALL | re.IGNORECAS
 _MISREAD_IN_A_LIST = re.compile(r".*[,\[\]].*", re.DOTALL)
 
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+
 SIGNS = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
 """The sign of a step by its action."""
 DRIFTED = {
@@ -44,7 +46,14 @@ def visible(text: str) -> str:
 
 def visible_lines(text: str) -> str:
     """As `visible`, but lines stay lines."""
+    if text.isascii() and not _CONTROL.search(text):
+        return text
     return "\n".join(map(visible, text.split("\n")))
+
+
+def json_text(value: Any) -> str:
+    """A value as indented JSON, where characters that cannot be seen are escapes."""
+    return visible_lines(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
