@@ -133,7 +133,7 @@ class Metadata:
         for query, type_ in zip(queries, types, strict=True):
             query.extend(_texts("type", type_))
         arguments = (*queries, *_texts("asOfVersion", VERSION))
-        return self._read("listMetadata", arguments, _listed)
+        return self._read("listMetadata", arguments, partial(_listed, types=types))
 
     def _create(
         self, type_: str, names: Sequence[str], built: Sequence[bytes | Refused | None]
@@ -226,16 +226,19 @@ def _answer(status: int, content: bytes, operation: str, host: str) -> etree._El
     raise refusal(code, message, status=status)
 
 
-def _listed(answer: etree._Element) -> list[Component]:
+def _listed(answer: etree._Element, types: Sequence[str]) -> list[Component]:
+    results = answer.findall("m:result", _NS)
+    if not {one.findtext("m:type", "", _NS) for one in results} <= set(types):
+        raise shapes.UnexpectedError("it lists components of other types")
     return [
         Component(
-            type=shapes.text(one.findtext("m:type", "", _NS), "`type`"),
+            type=one.findtext("m:type", "", _NS),
             full_name=shapes.text(one.findtext("m:fullName", "", _NS), "`fullName`"),
             id=one.findtext("m:id", "", _NS),
             modified_by=one.findtext("m:lastModifiedByName", "", _NS),
             modified=one.findtext("m:lastModifiedDate", "", _NS),
         )
-        for one in answer.iterfind("m:result", _NS)
+        for one in results
     ]
 
 

@@ -101,6 +101,18 @@ def test_list_asks_for_three_types_at_a_time(org, script):
     assert org.api_calls == 2
 
 
+def test_a_list_of_other_types_is_unexpected(org, script):
+    script.answers = [listed(("Queue", "A", "00G1"))] * 4
+    with pytest.raises(NoAnswer, match="it lists components of other types"):
+        org.read([ListMetadata(("Layout",))])
+
+
+def test_what_a_read_does_not_mention_is_not_taken_for_missing(org, script):
+    script.answers = [read(record("Layout", "Contact-A"))] * 4
+    with pytest.raises(NoAnswer, match="it has 1 records for 2"):
+        org.read([ReadMetadata("Layout", ("Contact-A", "Contact-B"))])
+
+
 def test_the_session_goes_in_the_soap_header(org, script):
     script.answers = [listed()]
     org.read([ListMetadata(("Layout",))])
