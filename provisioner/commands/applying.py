@@ -64,7 +64,7 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
         return REFUSED
     earlier = running.look_up(unfinished, planned, org, assume_settled=options.assume_settled)
     shown = output.document("plan", planned.plan, loaded, "text")
-    if planned.plan.errors:
+    if planned.plan.errors or guarding.lacks_permissions(planned):
         return WRONG
     if saved is not None and not saving.within(saved, shown, loaded):
         return REFUSED

@@ -39,6 +39,22 @@ def right_org(planned: Planned, loaded: Loaded, options: Namespace) -> bool:
     return False
 
 
+def lacks_permissions(planned: Planned) -> bool:
+    """Whether the running user lacks a permission that the plan needs; if so, it is said.
+
+    The plan itself only warns, as one user may plan and another one apply.
+    """
+    from provisioner.guards.permissions import MISSING
+
+    if all(problem.code != MISSING for problem in planned.plan.problems):
+        return False
+    output.say(
+        "nothing was applied, because the running user has not all permissions for it",
+        "grant what the warnings name, or apply as another user",
+    )
+    return True
+
+
 def remind(planned: Planned, loaded: Loaded, options: Namespace | None = None) -> None:
     """Say how an environment that names no org is pinned to this one, unless it just was."""
     environment, org = loaded.environment, planned.plan.org

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from provisioner.diagnostics import Diagnostic
+from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.diff import Action, Change
 from provisioner.facts import PERMISSIONS
 from provisioner.guards.situation import Situation, my_profile
@@ -13,6 +13,7 @@ from provisioner.kinds.record import RecordKind
 from provisioner.kinds.user import PASSWORD
 from provisioner.resource import Address
 
+MISSING = "missing-permission"
 _NAMED = 3
 # "Manage Internal Users" is part of "Manage Users". (Object Reference, User)
 _INTERNAL = ("ManageUsers", "ManageInternalUsers")
@@ -37,6 +38,7 @@ _RIGHTS: Mapping[Action, tuple[str, str]] = {
 def permissions(situation: Situation) -> Iterator[Diagnostic]:
     """A permission that the plan needs and the running user lacks, with the steps that need it.
 
+    A warning, as another user may apply the plan; `apply` does not begin with it.
     Nothing is said of a permission that the org does not tell of.
     """
     lacking: dict[str, list[Address]] = {}
@@ -94,9 +96,10 @@ def _missing(situation: Situation, permission: str, steps: list[Address]) -> Dia
     spans = (situation.changes[address].after.span() for address in steps)
     places = sorted({span for span in spans if span})
     return Diagnostic(
-        "missing-permission",
+        MISSING,
         f"{user} has no permission {permission}, which {named} {needs}",
         places[0] if places else None,
         help=f"grant it to {my_profile(situation)}, or to {user} by a permission set",
         also=tuple(places[1:]),
+        severity=Severity.WARNING,
     )

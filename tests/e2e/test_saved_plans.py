@@ -126,6 +126,34 @@ def test_a_plan_is_applied_only_for_what_it_was_told_to_be_of(shop, org):
     shop.run("apply", "of.json", "--auto-approve", *expected, status=0)
 
 
+READER = """\
+profiles:
+  Portal Reader:
+    clone_of: Read Only
+    userPermissions: {ApiEnabled: true, ViewSetup: true, ViewAllData: true, ModifyMetadata: true}
+"""
+
+
+def test_one_user_plans_and_another_applies(acme):
+    """The user that plans in a pipeline needs no permission to write data or setup."""
+    work, org, _ = acme
+    environment = (work.folder / "specs/acme/environments/served.yaml").read_text("utf-8")
+    work.write("specs/reader/environments/served.yaml", environment)
+    work.write("specs/reader/profile.yaml", READER)
+    work.run("apply", "specs/reader", "--env", "served", "--auto-approve", status=0)
+    reader = org.colleague("Rita", "Reader")
+    where = "Username='rita.reader@acme.example'"
+    org.change("User", where, ProfileId=org.id("Profile", "Name='Portal Reader'"))
+
+    options = ("--env", "served", "--detailed-exitcode", "--out", "plan.json")
+    planned = work.run("plan", "specs/acme", *options, status=2, ORG_TOKEN=reader.token)
+    assert "warning[missing-permission]" in planned.err
+    refused = work.run("apply", "plan.json", "--auto-approve", status=1, ORG_TOKEN=reader.token)
+    assert "the running user has not all permissions" in refused.err
+    assert org.query("SELECT Id FROM Account") == []
+    work.run("apply", "plan.json", "--auto-approve", status=0)
+
+
 def test_what_a_plan_must_be_of_needs_a_plan(shop):
     refused = shop.run("apply", "specs/shop", "--commit", "a" * 40, status=1)
     assert "checked against a saved plan" in refused.err
