@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import time
@@ -199,6 +200,7 @@ def _run_applies(world: World, case: Case, expected: Baseline, result: Result) -
             _check_words(result, planned)
             if planned.status != 0:
                 result.failures.append(f"the plan is not empty: status {planned.status}")
+            _check_journal(result, machine)
         _check_org(result, case, world, expected)
 
 
@@ -325,6 +327,14 @@ def _check_words(result: Result, ran: Ran) -> None:
         result.failures.append("a run asked to be reported as a bug")
     if "\nhung: " in ran.err:
         result.failures.append("a run did not end")
+
+
+def _check_journal(result: Result, machine: Machine) -> None:
+    """The last run found out about every write that earlier runs of this machine lost."""
+    listed = machine.run("journal", "list", "--format", "json")
+    runs = json.loads(listed.out)
+    for address in sorted({address for run in runs for address in run["unknown"]}):
+        result.failures.append(f"still unknown in a journal: {address}")
 
 
 def _check_org(result: Result, case: Case, world: World, expected: Baseline) -> None:
