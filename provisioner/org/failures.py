@@ -112,15 +112,15 @@ def _web_page(status: int, host: str) -> OrgError:
     message = f"`{host}` answered with a web page or nothing ({status}) instead of data"
     if status == 401:
         return AuthenticationFailed(message, remedy="log in again")
-    if 400 <= status < 500:
-        transient = status in (400, 406, 420, 429)
+    # Salesforce says in its body what it refuses. These pages come from the servers in front of it
+    # and do not tell whether it carried the request out. (platform reference 2.4)
+    if status >= 500 or status in (400, 406, 420):
+        remedy = "the org may be in maintenance; see https://status.salesforce.com"
+    elif status >= 400:
         remedy = "check that the address is that of the org"
-        return Refused(f"HTTP_{status}", message, remedy=remedy, transient=transient)
-    remedy = (
-        "the org may be in maintenance; see https://status.salesforce.com"
-        if status >= 500
-        else "check that the address is that of the org, and that no proxy answers for it"
-    )
+        return Refused(f"HTTP_{status}", message, remedy=remedy, transient=status == 429)
+    else:
+        remedy = "check that the address is that of the org, and that no proxy answers for it"
     return NoAnswer(host, message, remedy=remedy)
 
 

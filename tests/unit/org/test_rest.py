@@ -334,9 +334,10 @@ def test_an_expired_session_is_a_failed_login(org, script):
         org.call(UpdateRecord("User", "005000000000001AAA", {}))
 
 
-def test_a_web_page_in_answer_to_a_write_leaves_its_outcome_open(org, script):
-    script.answers = [(503, "<html><body>Down for maintenance</body></html>")]
-    with pytest.raises(NoAnswer, match=r"web page or nothing \(503\)") as caught:
+@pytest.mark.parametrize("status", [400, 406, 420, 503])
+def test_a_web_page_in_answer_to_a_write_leaves_its_outcome_open(org, script, status):
+    script.answers = [(status, "<html><body>Down for maintenance</body></html>")]
+    with pytest.raises(NoAnswer, match=rf"web page or nothing \({status}\)") as caught:
         org.call(CreateRecord("Account", {"Name": "Acme"}))
     assert "maintenance" in (caught.value.remedy or "")
 
