@@ -142,7 +142,7 @@ def _unknown(
         if first not in known and "*" not in first:
             span = document.span(("policy", *rule, number))
             help_ = did_you_mean(first, known, f"known: {', '.join(known)}")
-            what = f"`{first}` is no kind of resource"
+            what = f"`{first}` is not a kind of resource"
             yield Diagnostic("unknown-kind", what, span, help=help_)
 
 

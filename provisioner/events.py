@@ -80,7 +80,7 @@ class StepBegun:
 
 @dataclass(frozen=True, slots=True)
 class StepEnded:
-    """A step of a run, as it ended; `number` counts those that ended, of `total`."""
+    """A step of a run, as it ended; `number` is that of the plan, which has `total` steps."""
 
     step: str
     action: str

@@ -156,6 +156,7 @@ class _Builder:
                         "duplicate-key",
                         f"`{key}` is given twice in the same mapping",
                         self._span(key_node),
+                        help="keep one of them",
                         notes=(f"first given at {first}",),
                     )
                 )
@@ -295,6 +296,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic:
         help_ = "quote a value that starts with a template"
     if problem == "found unexpected end of stream" and opened:
         mark = opened
+    if help_ is None and opened and "flow" in (error.context or ""):
+        help_ = "close what was begun, and separate its items with commas"
     place = _within(mark, _end(text))
     notes: tuple[str, ...] = ()
     if opened and error.context and (begun := _within(opened, _end(text))) != place:

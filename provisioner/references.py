@@ -205,4 +205,7 @@ def _circle(references: Sequence[_Reference]) -> Diagnostic:
     else:
         what = f"references go in a circle: {' -> '.join([*addresses, addresses[0]])}"
     notes = tuple(f"`{r.source.address}` names `{r.address}` at {r.span}" for r in ordered[1:])
-    return Diagnostic("reference-cycle", what, ordered[0].span, notes=notes)
+    help_ = "remove one of these references; it can be added once the others are applied"
+    if len(ordered) == 1:
+        help_ = "remove the reference"
+    return Diagnostic("reference-cycle", what, ordered[0].span, help=help_, notes=notes)

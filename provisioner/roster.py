@@ -219,8 +219,10 @@ class _Filling:
             first = self._columns.setdefault(name, column)
             if name and first != column:
                 what = f"two columns are named `{name}`"
-                notes = (f"first named at {spans[first]}",)
-                self._problem(Diagnostic("duplicate-column", what, spans[column], notes=notes))
+                help_, notes = "rename one of them", (f"first named at {spans[first]}",)
+                self._problem(
+                    Diagnostic("duplicate-column", what, spans[column], help=help_, notes=notes)
+                )
 
     def _part(self, kind: str, data: Any) -> Part | None:
         if data is None:
@@ -260,19 +262,30 @@ class _Filling:
                 give = filler(text, self._header, self._names)
         except template.TemplateError as error:
             problems += error.problems
-        for problem in problems:
-            found = source.in_template(document, full, problem)
-            self._problems.append(replace(found, help=self._other_delimiter() or found.help))
+        delimiter = self._other_delimiter()
+        if delimiter and problems:
+            # Every column is missing, for one reason.
+            if not self._problems or self._problems[-1].code != delimiter.code:
+                self._problems.append(delimiter)
+            problems = []
+        self._problems += [source.in_template(document, full, problem) for problem in problems]
         used = tuple(columns[name] for name in named if name in columns)
         return Leaf(path, give, used, rule(self._schemas, file, path) if path else _any)
 
-    def _other_delimiter(self) -> str | None:
-        """What to do where the whole header is taken for one column."""
+    def _other_delimiter(self) -> Diagnostic | None:
+        """A header that is one column because it has another delimiter."""
         if len(self._header) > 1:
             return None
         found = next((d for d in (";", "\t", "|", ",") if d in self._header[0]), None)
         shown = '"\\t"' if found == "\t" else f'"{found}"'
-        return f"the header looks as if it needs `delimiter: {shown}`" if found else None
+        if found is None:
+            return None
+        return Diagnostic(
+            "wrong-delimiter",
+            f"the header of `{self._roster.file}` is one column, `{self._header[0]}`",
+            self._roster.at("file"),
+            help=f"add `delimiter: {shown}` to the roster",
+        )
 
     # ------------------------------------------------------------ for each row
 
@@ -365,9 +378,9 @@ class _Filling:
             column = self._key.columns[0] if self._key.columns else None
             note = f"first declared at {self._cell(first, column)}"
             what = f"`{key}` is the key of two rows"
-            self._problem(
-                Diagnostic("duplicate-key", what, self._cell(number, column), notes=(note,))
-            )
+            help_ = "remove one of them, or choose another column for `key`"
+            place = self._cell(number, column)
+            self._problem(Diagnostic("duplicate-key", what, place, help=help_, notes=(note,)))
             return None
         return key
 

@@ -62,7 +62,8 @@ def read(
             first = named.setdefault(declared.name, here)
             if first is not here:
                 what, note = f"`{declared.name}` is declared twice", f"first declared at {first}"
-                found.append(Diagnostic("duplicate-key", what, here, notes=(note,)))
+                help_ = "give one of them another name"
+                found.append(Diagnostic("duplicate-key", what, here, help=help_, notes=(note,)))
                 continue
             path = os.path.normpath(Path(document.file).parent / declared.file)
             filled = _filled(declared, path, root, schemas, names, identity)
@@ -92,11 +93,14 @@ def _filled(
     except OSError as error:
         near = _near(path) if error.errno == errno.ENOENT else []
         what = f"`{path}` can not be read: {error.strerror}"
-        help_ = f"CSV files there: {', '.join(f'`{n}`' for n in near)}" if near else None
+        help_ = f"CSV files there: {', '.join(f'`{n}`' for n in near)}" if near else _FROM_HERE
         problem = Diagnostic("unreadable", what, declared.at("file"), help=help_)
     except DiagnosticError as error:
         return roster.Filled(problems=error.diagnostics)
     return roster.Filled(problems=(problem,))
+
+
+_FROM_HERE = "write the path as seen from the folder of this file"
 
 
 def _near(path: str) -> list[str]:

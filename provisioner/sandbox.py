@@ -599,6 +599,16 @@ def _finalized(value: Any) -> str:
     return text
 
 
+def filters() -> tuple[str, ...]:
+    """The filters that a template can use."""
+    return tuple(sorted(name for name in _environment().filters if name.isidentifier()))
+
+
+def tests() -> tuple[str, ...]:
+    """The tests that a template can use."""
+    return tuple(sorted(name for name in _environment().tests if name.isidentifier()))
+
+
 @functools.cache
 def _environment() -> _Environment:
     env = _Environment(

@@ -61,11 +61,33 @@ class Validator:
 
 def check(document: Readable, validator: Validator) -> tuple[Diagnostic, ...]:
     """Every violation, in the order of the file. Empty when the document is valid."""
-    errors = validator.errors(document.data)
-    return in_order(d for error in errors for d in _explain(document, error))
+    errors = tuple(validator.errors(document.data))
+    misspelled = frozenset(found for error in errors for found in _misspelled(error))
+    return in_order(d for error in errors for d in _explain(document, error, misspelled))
 
 
-def _explain(document: Readable, error: ValidationError) -> Iterator[Diagnostic]:
+_Misspelled = frozenset[tuple[Path, str]]
+
+
+def _misspelled(error: ValidationError) -> Iterator[tuple[Path, str]]:
+    """The keys that are meant by unknown ones, each with the path of its mapping.
+
+    The unknown key is reported and names the one that is meant, which is then not missing too.
+    """
+    for sub in error.context or ():
+        yield from _misspelled(sub)
+    if error.validator == "additionalProperties":
+        schema: Any = error.schema
+        instance: Any = error.instance
+        known = list(schema.get("properties", {}))
+        unknown = [key for key in instance if key not in known]
+        meant = known if len(known) == 1 else [closest(key, known) for key in unknown]
+        yield from ((tuple(error.absolute_path), name) for name in meant if unknown and name)
+
+
+def _explain(
+    document: Readable, error: ValidationError, misspelled: _Misspelled = frozenset()
+) -> Iterator[Diagnostic]:
     path = tuple(error.absolute_path)
     instance: Any = error.instance
     rule: Any = error.validator_value
@@ -77,17 +99,14 @@ def _explain(document: Readable, error: ValidationError) -> Iterator[Diagnostic]
         case "additionalProperties":
             yield from _unknown(document, path, instance, schema)
         case "required":
-            for name in rule:
-                if name not in instance:
-                    what = f"{_name(path)} has no `{name}`"
-                    missing = _violation("missing-field", what, _key(document, path), schema, path)
-                    # However the resources are called that lack the field.
-                    yield replace(missing, cause=f"{path[:-1]} {name}")
+            names = (n for n in rule if n not in instance and (path, n) not in misspelled)
+            yield from (_missing(document, path, name, schema) for name in names)
         case "anyOf":
-            yield from _alternatives(document, path, error, schema)
+            yield from _alternatives(document, path, error, schema, misspelled)
         case "not":
             what = f"{_name(path)} can not be managed: {schema['x-refused']}"
-            yield Diagnostic("refused-field", what, _key(document, path), help=schema.get("x-help"))
+            help_ = schema.get("x-help", "remove it")
+            yield Diagnostic("refused-field", what, _key(document, path), help=help_)
         case "uniqueItems":
             yield from _repeated(document, path, instance)
         case "type":
@@ -117,6 +136,14 @@ def _unknown(
             continue
         help_ = did_you_mean(key, known, schema.get("x-unknown-help", some))
         yield Diagnostic("unknown-field", f"`{key}` is not {noun}", span, help=help_)
+
+
+def _missing(document: Readable, path: Path, name: str, schema: Mapping[str, Any]) -> Diagnostic:
+    what = f"{_name(path)} has no `{name}`"
+    help_ = schema.get("x-help", f"add `{name}`")
+    missing = _violation("missing-field", what, _key(document, path), schema, path, help_)
+    # However the resources are called that lack the field.
+    return replace(missing, cause=f"{path[:-1]} {name}")
 
 
 def _key_refused(document: Readable, path: Path, error: ValidationError) -> Diagnostic:
@@ -175,6 +202,10 @@ def _type_help(document: Readable, path: Path, value: Any, types: Sequence[str])
         return f"write [{document.written(path)}]"
     if value is None:
         return "give it a value, or leave it out"
+    if "object" in types and "string" not in types and isinstance(value, list):
+        return "write each item under a key of its own, as `KEY: {...}`"
+    if {"number", "integer"} & set(types) and isinstance(value, str):
+        return "write a number, without quotes"
     return None
 
 
@@ -190,6 +221,7 @@ def _wrong_value(
         case "maxLength":
             code = "too-long"
             what = f"{name} has {len(value)} characters, and Salesforce keeps at most {limit}"
+            help_ = "shorten it"
         case "minLength":
             what = f"{name} must not be empty"
         case "enum":
@@ -214,7 +246,11 @@ def _wrong_value(
 
 
 def _alternatives(
-    document: Readable, path: Path, error: ValidationError, schema: Mapping[str, Any]
+    document: Readable,
+    path: Path,
+    error: ValidationError,
+    schema: Mapping[str, Any],
+    misspelled: _Misspelled,
 ) -> Iterator[Diagnostic]:
     """What is wrong with the only alternative that has the right type; else one message."""
     branches: dict[Any, list[ValidationError]] = {}
@@ -227,7 +263,7 @@ def _alternatives(
     ]
     if len(fitting) == 1:
         for sub in fitting[0]:
-            yield from _explain(document, sub)
+            yield from _explain(document, sub, misspelled)
         return
     # What stands here may be a secret: its kind is all that is said of it.
     what = f"{_name(path)} must be {schema['x-expected']}, not {_kind(error.instance)}"

@@ -162,7 +162,12 @@ def _filled(
             for key in filter(template.is_template, value):
                 span = document.span((*path, key), key=True)
                 problems.append(
-                    Diagnostic("template-key", "templates work in values, not in keys", span)
+                    Diagnostic(
+                        "template-key",
+                        "templates work in values, not in keys",
+                        span,
+                        help="write the key itself",
+                    )
                 )
             return {key: inside(key, item) for key, item in value.items()}
         case list():

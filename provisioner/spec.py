@@ -159,7 +159,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _twice(name: str, span: Span, first: Span) -> Diagnostic:
     return Diagnostic(
-        "duplicate-key", f"`{name}` is declared twice", span, notes=(f"first declared at {first}",)
+        "duplicate-key",
+        f"`{name}` is declared twice",
+        span,
+        help="keep one of them, or give the other one another key",
+        notes=(f"first declared at {first}",),
     )
 
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from provisioner.diagnostics import closest
+from provisioner.diagnostics import closest, did_you_mean
 from provisioner.limits import LARGEST, LONGEST, LimitError, Missing, unwritable
 from provisioner.masking import Masked, MaskedUseError, Opaque
 
@@ -383,6 +383,19 @@ def _writable(value: str, text: str) -> str:
 # ---------------------------------------------------------------- Jinja2
 
 
+def _syntax_help(message: str) -> str:
+    """What to do about a template that Jinja2 cannot read."""
+    if unknown := re.fullmatch(r"no (filter|test) named '(.*)'\.?", message):
+        from provisioner import sandbox
+
+        is_filter = unknown[1] == "filter"
+        some = "`lower`, `trim` or `default`" if is_filter else "`defined` or `none`"
+        known = sandbox.filters() if is_filter else sandbox.tests()
+        otherwise = f"use a {unknown[1]} of Jinja2, such as {some}"
+        return did_you_mean(unknown[2], known) or otherwise
+    return "write it as `{{ name }}`"
+
+
 @contextmanager
 def _reported(text: str, names: Names) -> Iterator[None]:
     """Raise what goes wrong within as a TemplateError."""
@@ -394,7 +407,8 @@ def _reported(text: str, names: Names) -> Iterator[None]:
         raise
     except jinja2.TemplateSyntaxError as error:
         message = _lower(error.message or "")
-        raise TemplateError([Problem("template-syntax", message, None, _failing(text))]) from error
+        problem = Problem("template-syntax", message, _syntax_help(message), _failing(text))
+        raise TemplateError([problem]) from error
     except Missing as error:
         raise TemplateError([_undefined(error.name, error.inside, names)]) from error
     except _NotTextError as error:

@@ -70,7 +70,7 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
         return REFUSED
     if not guarding.may_apply(planned, loaded, options, org):
         return REFUSED
-    guarding.remind(planned, loaded)
+    guarding.remind(planned, loaded, options)
     watched = canaries.ready(options, loaded, org)
     if isinstance(watched, int):
         return watched

@@ -55,10 +55,10 @@ def lacks_permissions(planned: Planned) -> bool:
     return True
 
 
-def remind(planned: Planned, loaded: Loaded, options: Namespace | None = None) -> None:
+def remind(planned: Planned, loaded: Loaded, options: Namespace) -> None:
     """Say how an environment that names no org is pinned to this one, unless it just was."""
     environment, org = loaded.environment, planned.plan.org
-    if (options and options.pin) or isinstance(environment.login, Local):
+    if options.pin or isinstance(environment.login, Local):
         return
     if environment.org_id is None:
         output.talk(

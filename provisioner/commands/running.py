@@ -268,8 +268,10 @@ def _results(planned: Planned, results: Iterator[StepResult], ran: Ran) -> None:
     from provisioner.render import plan as text
 
     total = len(planned.plan.steps)
+    numbers = {step.address: number for number, step in enumerate(planned.plan.steps, 1)}
     with observing.heartbeat(total, _beat) as count:
-        for number, result in enumerate(results, 1):
+        for result in results:
+            number = numbers[result.step.address]
             ran.counts[result.outcome] += 1
             ran.results.append(result)
             observing.emit(_ended(result, number, total))

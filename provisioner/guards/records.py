@@ -138,9 +138,10 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
             elif not rows and not unknown and not _awaited(situation, value):
                 if value not in nearest:
                     nearest[value] = _nearest(situation, resource, value)
+                article = "an" if value.sobject == "Account" else "a"
                 yield Diagnostic(
                     "unknown-reference",
-                    f"neither the spec nor the org has a {value}",
+                    f"neither the spec nor the org has {article} {value}",
                     resource.span(name),
                     help=nearest[value],
                 )
@@ -228,7 +229,9 @@ def _nearest(situation: Situation, resource: Resource, lookup: Lookup) -> str | 
     if lookup.sobject == "User":
         return nearest_user(situation, resource.address.kind, str(lookup.where[0][1]))
     if lookup.sobject != "Profile":
-        return None
+        section = {"Account": "accounts", "Contact": "contacts"}.get(lookup.sobject)
+        declare = f"declare it under `{section}:`, or " if section else ""
+        return f"{declare}find it by other fields: `{{find: {{FIELD: value}}}}`"
     if help_ := without_seats(str(lookup.where[0][1]), situation.facts):
         return help_
     names = sorted(p.name for p in situation.facts.profiles)

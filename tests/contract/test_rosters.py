@@ -107,14 +107,18 @@ def test_a_file_is_named_by_the_environment(spec):
 
 def test_the_same_roster_in_two_files_is_told_once(spec):
     assert said(spec(ROWS.encode(), more=SPEC)) == [
-        ("s/people.yaml:2:3", "`customers` is declared twice", None)
+        ("s/people.yaml:2:3", "`customers` is declared twice", "give one of them another name")
     ]
 
 
 def test_a_row_and_a_resource_of_one_key_are_told(spec):
     more = "contacts: {'customers:1': {LastName: A, Email: b@x.io}}"
     assert said(spec(ROWS.encode(), more=more)) == [
-        ("s/customers.csv:2:1", "`customers:1` is declared twice", None)
+        (
+            "s/customers.csv:2:1",
+            "`customers:1` is declared twice",
+            "keep one of them, or give the other one another key",
+        )
     ]
 
 

@@ -28,6 +28,9 @@ def problems(text, validator=SPEC):
     ]
 
 
+ENTRIES = "write each item under a key of its own, as `KEY: {...}`"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -110,7 +113,7 @@ UNQUOTED = "write `false`, without quotes"
             ),
         ),
         # types
-        ("accounts: []", ("1:11", "`accounts` must be a mapping, not a list", None)),
+        ("accounts: []", ("1:11", "`accounts` must be a mapping, not a list", ENTRIES)),
         (
             "portals: {P: {active: NO}}",
             ("1:23", "`active` must be true or false, not text", UNQUOTED),
@@ -190,7 +193,7 @@ UNQUOTED = "write `false`, without quotes"
         ),
         (
             "users: {a: {Username: a@b.io, Alias: far too long}}",
-            ("1:38", "`Alias` has 12 characters, and Salesforce keeps at most 8", None),
+            ("1:38", "`Alias` has 12 characters, and Salesforce keeps at most 8", "shorten it"),
         ),
         ("contacts: {a: {LastName: ''}}", ("1:26", "`LastName` must not be empty", None)),
         (
@@ -215,7 +218,7 @@ UNQUOTED = "write `false`, without quotes"
             (
                 "1:29",
                 "`Id` can not be managed: the org gives it, and the key in the spec stands for it",
-                None,
+                "remove it",
             ),
         ),
         # alternatives
@@ -297,7 +300,7 @@ JWT = "org: {login: jwt, consumer_key: k, username: u@x.io, private_key: {env: K
     ("text", "expected"),
     [
         ("", ("1:1", "the file must be a mapping, not null", "give it a value, or leave it out")),
-        ("vars: {}", ("1:1", "the file has no `org`", None)),
+        ("vars: {}", ("1:1", "the file has no `org`", "add `org`")),
         (
             "org: {login: sfcli}",
             (
@@ -306,7 +309,7 @@ JWT = "org: {login: jwt, consumer_key: k, username: u@x.io, private_key: {env: K
                 "did you mean `sf_cli`?",
             ),
         ),
-        ("org: {login: sf_cli}", ("1:1", "`org` has no `target_org`", None)),
+        ("org: {login: sf_cli}", ("1:1", "`org` has no `target_org`", "add `target_org`")),
         (
             JWT + ", token: {env: T}}",
             (

@@ -104,10 +104,16 @@ def test_aliases_repeat_what_they_name():
 QUOTE = 'write "{{ ... }}", with quotes around the whole value'
 
 
+CLOSE = "close what was begun, and separate its items with commas"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3\n", ("3:1", "`a` is given twice in the same mapping", None)),
+        (
+            "a: 1\nb: 2\na: 3\n",
+            ("3:1", "`a` is given twice in the same mapping", "keep one of them"),
+        ),
         ("1: x\n", ("1:1", "the key `1` is a number, not text", 'quote it: "1"')),
         ("true: x\n", ("1:1", "the key `true` is true or false, not text", 'quote it: "true"')),
         ("~: x\n", ("1:1", "the key `~` is null, not text", 'quote it: "~"')),
@@ -126,7 +132,7 @@ QUOTE = 'write "{{ ... }}", with quotes around the whole value'
         ("a: @x\n", ("1:4", "no value can start with `@`", "quote the text")),
         ("a: b: c\n", ("1:5", "a `:` is not expected here", "quote a text that contains `: `")),
         ('a: "x\nb: 2\n', ("1:4", "this text is never closed", "add the closing quote")),
-        ("a: [1, 2\nb: 3\n", ("2:2", "did not find expected `,` or `]`", None)),
+        ("a: [1, 2\nb: 3\n", ("2:2", "did not find expected `,` or `]`", CLOSE)),
         (
             "a:\n  b: 1\n c: 2\n",
             (
@@ -290,7 +296,10 @@ NO_TEXT = "it can only be a whole value, not a part of a text"
                 None,
             ),
         ),
-        ("a {{ vars.x + }} b", ("1:7", "unexpected 'end of print statement'", None)),
+        (
+            "a {{ vars.x + }} b",
+            ("1:7", "unexpected 'end of print statement'", "write it as `{{ name }}`"),
+        ),
         ("{{ 1/0 }}", ("1:4", "the template fails: division by zero", None)),
         (
             "{{ 9**9**9 }}",

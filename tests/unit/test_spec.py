@@ -77,6 +77,7 @@ def test_the_same_key_in_two_files_names_both_places():
             "duplicate-key",
             "`a` is declared twice",
             Span("b.yaml", 2, 3, 2, 4),
+            help="keep one of them, or give the other one another key",
             notes=("first declared at a.yaml:1:12",),
         ),
     )
@@ -188,7 +189,12 @@ def test_what_is_right_is_right(text):
         # circles
         (
             "accounts: {a: {Name: A, parent: a}}",
-            ("reference-cycle", "a.yaml:1:33", "`account/a` refers to itself", None),
+            (
+                "reference-cycle",
+                "a.yaml:1:33",
+                "`account/a` refers to itself",
+                "remove the reference",
+            ),
         ),
         (
             "accounts: {a: {Name: A, parent: b}, b: {Name: B, parent: c}, c: {Name: C, parent: b}}",
@@ -196,7 +202,7 @@ def test_what_is_right_is_right(text):
                 "reference-cycle",
                 "a.yaml:1:58",
                 "references go in a circle: account/b -> account/c -> account/b",
-                None,
+                "remove one of these references; it can be added once the others are applied",
             ),
         ),
         (
@@ -210,7 +216,7 @@ def test_what_is_right_is_right(text):
                     "references go in a circle:"
                     " contact/jane -> account/acme -> user/j -> contact/jane"
                 ),
-                None,
+                "remove one of these references; it can be added once the others are applied",
             ),
         ),
         # two that are one
