@@ -58,7 +58,9 @@ def _taken(note: Path, folder: Path, port: int) -> bool:
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(str(folder.absolute()))
     held = {"port": port, "folder": str(folder.absolute())}
-    (folder / _FILE).write_text(json.dumps(held) + "\n", "utf-8")
+    file = folder / _FILE
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(held) + "\n", "utf-8")
     return True
 
 

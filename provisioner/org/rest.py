@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
+from simple_salesforce.api import Salesforce
 
 from provisioner.call import Site
 from provisioner.org import http, shapes
@@ -34,6 +35,26 @@ class Rest:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._client: tuple[Secret, Salesforce] | None = None
+
+    @property
+    def _sf(self) -> Salesforce:
+        """simple-salesforce in the current session: the addresses and headers of the API.
+
+        Its own methods parse an answer before its size and form are known to be right.
+        """
+        token = self._wire.token
+        if self._client is None or self._client[0] is not token:
+            client = Salesforce(
+                instance_url=self._wire.instance_url,
+                session_id=token.reveal(),
+                session=self._wire.session,
+                version=VERSION,
+            )
+            # It writes `https://` into every address, also for an org on this machine.
+            client.base_url = f"{self._wire.instance_url}/services/data/v{VERSION}/"
+            self._client = token, client
+        return self._client[1]
 
     def me(self) -> str | None:
         """The username that the token is for; `None` where its scopes do not let it ask."""
@@ -101,9 +122,9 @@ class Rest:
 
     def upsert(self, sobject: str, key: str, value: Scalar, fields: Mapping[str, Value]) -> str:
         """The Id of the record whose external id field `key` has this value, created or not."""
-        path = (
-            f"sobjects/{quote(sobject, safe='')}/{quote(key, safe='')}/{quote(str(value), safe='')}"
-        )
+        # A value of dots alone would be taken for a step up the path.
+        encoded = quote(str(value), safe="").replace(".", "%2E")
+        path = f"sobjects/{quote(sobject, safe='')}/{quote(key, safe='')}/{encoded}"
         return self.send("PATCH", path, json.dumps(sent(fields)), self._new_id)
 
     def update(self, sobject: str, id_: Value, fields: Mapping[str, Value]) -> None:
@@ -223,16 +244,18 @@ class Rest:
         content_type: str = _JSON,
         more: Mapping[str, str] | None = None,
     ) -> Send:
-        below = path if path.startswith("/") else f"/services/data/v{VERSION}/{path}"
-        url = f"{self._wire.instance_url}{below}"
-
         def send() -> requests.Response:
+            sf = self._sf
+            base = self._wire.instance_url if path.startswith("/") else sf.base_url
+            # Its other header asks for indented answers, which are larger.
             headers = {
-                "Authorization": f"Bearer {self._wire.token.reveal()}",
+                "Authorization": sf.headers["Authorization"],
                 "Content-Type": content_type,
                 **(more or {}),
             }
-            return self._wire.session.request(method, url, data=data, headers=headers)
+            url = base + path
+            reply: requests.Response = sf.session.request(method, url, data=data, headers=headers)
+            return reply
 
         return send
 
