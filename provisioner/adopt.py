@@ -19,7 +19,7 @@ from provisioner.edit import EditError, Plain
 from provisioner.kinds.layout import ON_LAYOUT
 from provisioner.kinds.metadata import NAME
 from provisioner.kinds.user import PASSWORD
-from provisioner.masking import Masked
+from provisioner.masking import Masked, is_masked
 from provisioner.plan import Step
 from provisioner.resource import Address, Lookup, Ref, Resource, Secret, Value
 from provisioner.source import Document, Path
@@ -191,6 +191,8 @@ def _take(
     path = file.path(span)
     assert step.change.before is not None, "what is updated was found"
     value = _plain(field, path, step.change.before)
+    if is_masked(str(value)):
+        raise EditError("its value in the org contains a masked value: change it by hand")
     file.wanted.append(_Wanted(step.address, field.name, path, value))
 
 

@@ -312,7 +312,10 @@ class _Secrets:
             case {"env": name}:
                 if not _VARIABLE.fullmatch(name):
                     # It may be the secret itself.
-                    self._missing("this is not the name of an environment variable", span)
+                    what = "this is not the name of an environment variable"
+                    self.problems.append(
+                        Diagnostic("missing-secret", what, span, help=_WHERE, secret=True)
+                    )
                     return Secret("")
                 value = self._environ.get(name, "")
                 if not value:

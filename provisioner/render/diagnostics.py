@@ -7,6 +7,7 @@ import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, TextIO
 
 from provisioner import text
@@ -126,7 +127,7 @@ def _one(diagnostic: Diagnostic, line: str | None, width: int) -> Iterator[Line]
     gutter = " " * len(str(span.line)) if span else ""
     if span:
         yield Line((f"{gutter}--> ", _FRAME), str(span))
-        if line is not None and not is_masked(line):
+        if line is not None and not is_masked(line) and not _may_be_secret(diagnostic):
             if diagnostic.secret:
                 span, line = _masked(span, line)
             span, line = _without_secrets(span, line)
@@ -137,6 +138,13 @@ def _one(diagnostic: Diagnostic, line: str | None, width: int) -> Iterator[Line]
         yield Line((f"{gutter} = ", _FRAME), ("note: ", "bold"), _visible(note))
     if diagnostic.help:
         yield Line((f"{gutter} = ", _FRAME), ("help: ", "bold"), _visible(diagnostic.help))
+
+
+def _may_be_secret(diagnostic: Diagnostic) -> bool:
+    """Whether nobody knows what is on the line: the file of a login cannot be read there."""
+    span = diagnostic.span
+    assert span is not None, "a line has a place"
+    return diagnostic.code.startswith("yaml-") and "environments" in PurePath(span.file).parts
 
 
 def _masked(span: Span, line: str) -> tuple[Span, str]:

@@ -5,6 +5,7 @@ A row has what is written and the codes with the places (`line:column`) of all t
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.loader import NoSpecError, load
+from provisioner.render import diagnostics
 
 ENVIRON = {
     "REGION": "eu-central-4711",
@@ -686,3 +688,58 @@ def test_link_inside_the_repository(found):
     Path("../shared/r.csv").write_text("Key,Last,Email\n1,Doe,a@b.io\n")
     Path("r.csv").symlink_to("../shared/r.csv")
     assert found({"spec.yaml": DATA}) == []
+
+
+# ---------------------------------------------------------------- secrets that stand in a file
+
+SECRET = "sEcret!4711"
+USERS = "users: {jane: {Username: j@x.io, profile: P, contact: {find: {Name: J}}, on_create: {password: %s}}}\n"
+TOKEN = "org: {login: access_token, instance_url: https://acme.my.salesforce.com, token: %s}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(
+            (file, text % secret)
+            for file, text in (("users.yaml", USERS), ("environments/production.yaml", TOKEN))
+            for secret in (
+                SECRET,
+                f"'{SECRET}'",
+                f"[{SECRET}]",
+                f"{{{SECRET}: x}}",
+                f"{{{SECRET}}}",
+                f"{{env: {SECRET}}}",
+                f"{{env: [{SECRET}]}}",
+                f"{{env: {{a: {SECRET}}}}}",
+                f"{{env: JANES, other: {SECRET}}}",
+                f"{{value: {SECRET}}}",
+                f"'{{{{ {SECRET} }}}}'",
+                f"'{{{{ x }}}}{SECRET}'",
+                f"{SECRET}, more: 1",
+                f"{SECRET}, Username: 1",
+                f"{SECRET}, a: [",
+                f"{SECRET}, a: \t*x",
+            )
+        ),
+        (
+            "environments/production.yaml",
+            f"org:\n  login: jwt\n  private_key: |\n  -----BEGIN\n    {SECRET}\n   x\n",
+        ),
+        ("environments/production.yaml", f"org:\n  login: jwt\n  private_key: 'a\n    {SECRET}\n"),
+        (
+            "environments/production.yaml",
+            f"org:\n  login: jwt\n  private_key: a\n    {SECRET}: b: c\n",
+        ),
+        ("verify.yaml", f"verify: {{jane: {{password: {SECRET}, new_password: {SECRET}}}}}\n"),
+    ],
+)
+def test_no_secret_is_quoted(name, text, found, tmp_path):
+    others = {"users.yaml": PASSWORD, "environments/production.yaml": TOKEN % "{env: THE_KEY}"}
+    problems = found(others | {name: text}, "production")
+    assert problems
+    loaded = load(Path(), "production", secrets=True)
+    shown = io.StringIO()
+    diagnostics.write(loaded.problems, loaded.texts, shown)
+    assert SECRET not in shown.getvalue()
+    assert "4711" not in repr([(p.message, p.help, p.notes) for p in loaded.problems])
