@@ -208,8 +208,9 @@ class _Filling:
         self._places = table.Places(self._file, used, self._roster.delimiter)
         for part in self._parts:
             part.columns = {leaf.path: leaf.columns[0] for leaf in part.leaves if leaf.columns}
-            if part.implied and self._key.columns:
-                part.columns[part.implied,] = self._key.columns[0]
+            for name in (part.implied, part.identity):
+                if name and self._key.columns:
+                    part.columns[name,] = self._key.columns[0]
         return True
 
     def _check_header(self, header: table.Row) -> None:
@@ -244,10 +245,24 @@ class _Filling:
         for path in below:
             if (*at, *path) in self._roster.document.by_row:
                 part.leaves.append(self._leaf((kind, *path), _inside(data, path), file, path))
+        part.identity = self._identity(kind, data)
         removed = any(leaf.path == ("remove",) for leaf in part.leaves)
         required = self._schemas[file]["then"]["required"]
         part.complete = not removed or set(required) <= data.keys()
         return part
+
+    def _identity(self, kind: str, data: Mapping[str, Any]) -> str | None:
+        """The field of a part that the key of the row is written to."""
+        sobject = kind.capitalize()
+        named = self._roster.data.get("identity") or {}
+        field = named.get(sobject) if isinstance(named, Mapping) else None
+        if not isinstance(field, str):
+            return None
+        if given := next((name for name in data if name.casefold() == field.casefold()), None):
+            what = f"`{given}` is filled from the key of the row, and given here, too"
+            help_ = f"remove it: `identity: {{{sobject}: {field}}}` fills it"
+            self._problem(Diagnostic("two-values", what, self._roster.at(kind, given), help=help_))
+        return field
 
     def _leaf(self, at: Path, text: str, file: str, path: Path) -> Leaf:
         """Compile one template; what can not be mended by any row is told here, once."""
@@ -307,7 +322,7 @@ class _Filling:
             values = self._values(part, number, cells)
             if values is None:
                 continue
-            data = part.filled(values)
+            data = part.filled(values, key)
             if part.implied:
                 data[part.implied] = made.get(part.implied)
             name = f"{self._roster.name}:{key}"

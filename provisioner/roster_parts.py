@@ -40,21 +40,25 @@ class Leaf:
 class Part:
     """The account, contact or user of a roster: constant values, and templates among them.
 
-    `implied` is the reference that it has to the part before it. `complete` says that it has
+    `implied` is the reference that it has to the part before it, `identity` the field that has the
+    key of the row. `complete` says that it has
     what the schema requires, whether or not a row asks for its removal.
     """
 
     kind: str
     data: Mapping[str, Any]
     implied: str | None = None
+    identity: str | None = None
     complete: bool = True
     leaves: list[Leaf] = field(default_factory=list)
     columns: dict[Path, int] = field(default_factory=dict)
     spans: Mapping[Path, Span] = field(default_factory=dict)
 
-    def filled(self, values: Sequence[Any]) -> dict[str, Any]:
-        """The part with the values of its templates in their places."""
+    def filled(self, values: Sequence[Any], key: str) -> dict[str, Any]:
+        """The part of the row with this key, the values of its templates in their places."""
         data = dict(self.data)
+        if self.identity:
+            data[self.identity] = key
         for leaf, value in zip(self.leaves, values, strict=True):
             if len(leaf.path) == 1:
                 data[str(leaf.path[0])] = value

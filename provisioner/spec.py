@@ -56,11 +56,14 @@ class Specs:
     problems: tuple[Diagnostic, ...] = ()
 
 
-def identity(documents: Iterable[Document]) -> Mapping[str, str]:
+def identity(documents: Sequence[Document]) -> Mapping[str, str]:
     """The external id fields by which the records of an sObject are found, as first given."""
     found: dict[str, str] = {}
     for document in documents:
         for sobject, name, _ in _identity(document):
+            found.setdefault(sobject, name)
+    for document in documents:
+        for sobject, name, _ in _identity_of_rosters(document):
             found.setdefault(sobject, name)
     return found
 
@@ -78,7 +81,6 @@ def specs(
     that no file is missing from `documents`.
     """
     found: dict[Address, Spec] = {}
-    named: dict[str, tuple[str, Span]] = {}
     problems: list[Diagnostic] = []
     for document in documents:
         for spec, keys in _of(document):
@@ -89,18 +91,14 @@ def specs(
             problems += _same_field(spec, keys)
         for spec, keys in _of_rosters(document):
             problems += _same_field(spec, keys)
-        for sobject, name, span in _identity(document):
-            if sobject in named:
-                problems.append(_twice(sobject, span, named[sobject][1]))
-            else:
-                named[sobject] = name, span
+    problems += _unlike_identities(documents)
     for row in rows:
         if row.address in found:
             problems.append(_twice(row.address.name, row.span, found[row.address].span))
         else:
             found[row.address] = row
     all_ = tuple(found[address] for address in sorted(found))
-    names = {sobject: name for sobject, (name, _) in named.items()}
+    names = identity(documents)
     for spec in all_:
         problems += _both_forms(spec)
         problems += _unidentified(spec, names)
@@ -151,6 +149,35 @@ def _identity(document: Document) -> Iterator[tuple[str, str, Span]]:
         span = document.span(("identity", sobject), key=True)
         if span and isinstance(name, str):
             yield sobject, name, span
+
+
+def _identity_of_rosters(document: Document) -> Iterator[tuple[str, str, Span]]:
+    for roster, data in _mapping(_mapping(document.data).get("rosters")).items():
+        for sobject, name in _mapping(_mapping(data).get("identity")).items():
+            span = document.span(("rosters", roster, "identity", sobject), key=True)
+            if span and isinstance(name, str):
+                yield sobject, name, span
+
+
+def _unlike_identities(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    """An identity that is given twice, and one of a roster that differs from another."""
+    named: dict[str, tuple[str, Span]] = {}
+    for document in documents:
+        for sobject, name, span in _identity(document):
+            first, at = named.setdefault(sobject, (name, span))
+            if at is not span:
+                yield _twice(sobject, span, at)
+    for document in documents:
+        for sobject, name, span in _identity_of_rosters(document):
+            first, at = named.setdefault(sobject, (name, span))
+            if first != name:
+                yield Diagnostic(
+                    "two-identities",
+                    f"the identity of {sobject} is `{name}` here, and `{first}` elsewhere",
+                    span,
+                    help="give the same external id field everywhere",
+                    notes=(f"first given at {at}",),
+                )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

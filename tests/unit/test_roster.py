@@ -141,6 +141,28 @@ def test_cells_are_trimmed_and_empty_rows_passed_over():
     assert found.specs[1].data["LastName"] == "Doe"
 
 
+IDENTITY = PEOPLE.replace("    file:", "    identity: {Contact: Portal_Key__c}\n    file:")
+
+
+def test_the_key_of_a_row_fills_the_identity_of_the_roster():
+    found = filled(HEADER + "7,Globex,Doe,j@x.io\n8,Globex,Roe,r@x.io\n", IDENTITY)
+    assert found.problems == ()
+    contacts = [s for s in found.specs if s.address.kind == "contact"]
+    assert [c.data["Portal_Key__c"] for c in contacts] == ["7", "8"]
+    assert str(contacts[1].at("Portal_Key__c")) == "c.csv:3:1"
+    others = [s for s in found.specs if s.address.kind != "contact"]
+    assert not any("Portal_Key__c" in s.data for s in others)
+
+
+def test_the_field_of_the_identity_is_given_once():
+    yaml = IDENTITY.replace("contact: {", "contact: {portal_key__c: '{{ row.Number }}', ")
+    (problem,) = filled(HEADER + GOOD, yaml).problems
+    assert problem.message == (
+        "`portal_key__c` is filled from the key of the row, and given here, too"
+    )
+    assert problem.help == "remove it: `identity: {Contact: Portal_Key__c}` fills it"
+
+
 @pytest.mark.parametrize("blank", ["   ", "\t", ",,,", " , ,\t, ", "  ,", ",", '""," "'])
 def test_blank_lines_with_spaces_or_delimiters_are_skipped(blank):
     found = filled(f"{blank}\n{HEADER}{blank}\n7,Globex,Doe,j@x.io\n{blank}\n\n{blank}")

@@ -88,6 +88,18 @@ def test_the_same_identity_in_two_files_is_a_problem():
     assert (code, place, message) == ("duplicate-key", "b.yaml:1:12", "`User` is declared twice")
 
 
+def test_a_roster_has_the_identity_of_all_others():
+    def roster(name, field):
+        return f"rosters: {{{name}: {{file: c.csv, key: '{{{{ row.k }}}}', identity: {{User: {field}}}}}}}"
+
+    assert problems("identity: {User: X__c}", roster("a", "X__c"), roster("b", "X__c")) == []
+    ((code, _, message, _),) = problems(roster("a", "X__c"), roster("b", "Y__c"))
+    assert code == "two-identities"
+    assert message == "the identity of User is `Y__c` here, and `X__c` elsewhere"
+    ((code, _, _, _),) = problems(roster("a", "X__c"), "identity: {User: Z__c}")
+    assert code == "two-identities"
+
+
 # ---------------------------------------------------------------- across resources
 
 JANE = "contacts: {jane: {LastName: Doe, Email: j@x.io, account: acme}}\n"
