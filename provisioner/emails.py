@@ -6,14 +6,14 @@ stays pending, and a later plan sends it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from provisioner.admission import Admission
 from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.diff import Action, Change
 from provisioner.guards.situation import Rights
-from provisioner.kinds.user import MAILED, PASSWORD
+from provisioner.kinds.user import EMAIL, MAILED, PASSWORD, confirms_email
 from provisioner.plan import EmailCause, EmailDifference, NoteKind, Step
 from provisioner.resource import Address, DesiredState, Resource, Secret, Value
 
@@ -27,10 +27,14 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A user whose password stays pending, and why; `profile` is what no portal admits."""
+    """A user whose e-mail waits, and why; `profile` is what no portal admits.
+
+    `fields` are not written yet: the password, or an address that would have to be confirmed.
+    """
 
     cause: EmailCause
     user: Resource
+    fields: tuple[str, ...]
     gains_login: bool
     profile: str = ""
 
@@ -46,34 +50,43 @@ def hold(
     *,
     no_email: bool,
 ) -> tuple[dict[Address, Change], tuple[Waiting, ...]]:
-    """The changes without the passwords that have to wait, and whose those are.
+    """The changes without what would send an e-mail too early, and whose that is.
 
-    A change of nothing but such a password is left out.
+    A change of nothing else is left out.
     """
     left: dict[Address, Change] = {}
     waiting: list[Waiting] = []
     for address, change in changes.items():
+        held: list[str] = []
         cause = None
-        if address.kind == "user" and change.field(PASSWORD) is not None:
-            cause = _cause(change, admission, rights, no_email=no_email)
+        if address.kind == "user":
+            if change.field(PASSWORD) is not None:
+                cause = _cause(change, admission, rights, no_email=no_email)
+                held += [PASSWORD] if cause else []
+            if no_email and confirms_email(change):
+                cause = cause or EmailCause.HELD_BACK
+                held.append(EMAIL)
         if cause is None:
             left[address] = change
             continue
-        held = rights(change.result("ProfileId"))
-        profile = held.name if held else ""
-        waiting.append(Waiting(cause, change.after, _gains_login(change), profile))
-        fields = tuple(f for f in change.fields if f.name != PASSWORD)
+        profile = rights(change.result("ProfileId"))
+        name = profile.name if profile else ""
+        gains = PASSWORD in held and _gains_login(change)
+        waiting.append(Waiting(cause, change.after, tuple(held), gains, name))
+        fields = tuple(f for f in change.fields if f.name not in held)
         if fields or change.action is Action.CREATE:
             left[address] = replace(change, fields=fields)
     return left, tuple(waiting)
 
 
-def without_waiting(desired: DesiredState, waiting: Iterable[Address]) -> DesiredState:
-    """The same state without the passwords that have to wait: they are not expected to be set."""
-    held = frozenset(waiting)
-    if not held:
+def without_held(desired: DesiredState, held: Iterable[tuple[Address, str]]) -> DesiredState:
+    """The same state without the fields that are not written yet."""
+    by_address: dict[Address, set[str]] = {}
+    for address, name in held:
+        by_address.setdefault(address, set()).add(name)
+    if not by_address:
         return desired
-    return DesiredState(_without_password(r) if a in held else r for a, r in desired.items())
+    return DesiredState(_without(r, by_address.get(a, set())) for a, r in desired.items())
 
 
 def problems(waiting: Iterable[Waiting], *, login_problems: bool) -> Iterator[Diagnostic]:
@@ -88,9 +101,9 @@ def problems(waiting: Iterable[Waiting], *, login_problems: bool) -> Iterator[Di
     for (cause, profile), users in grouped.items():
         match cause:
             case EmailCause.HELD_BACK:
-                message = (
-                    f"{_emails(len(users))} held back by `--no-email`: {_who(users)} no password"
-                )
+                held = f"{_emails(len(users))} held back by `--no-email`"
+                what = "password" if PASSWORD in users[0].fields else "e-mail"
+                message = f"{held}: {_who(users)} no {what}"
                 it = "it" if len(users) == 1 else "them"
                 remedy = f"to send {it}, apply again without `--no-email`"
             case EmailCause.NO_PORTAL if not login_problems:
@@ -112,7 +125,7 @@ def problems(waiting: Iterable[Waiting], *, login_problems: bool) -> Iterator[Di
                 )
             case _:
                 continue
-        spans = [span for one in users if (span := one.user.span(PASSWORD))]
+        spans = [span for one in users if (span := one.user.span(one.fields[0]))]
         yield Diagnostic(
             cause.value,
             f"{message} yet",
@@ -135,6 +148,9 @@ def differences(steps: Iterable[Step], waiting: Sequence[Waiting]) -> tuple[Emai
     for step in steps:
         gained = sum(n.people for n in step.notes if n.kind is NoteKind.GAINS_LOGIN)
         mailed = sum(n.people for n in step.notes if n.kind is NoteKind.EMAIL)
+        if confirms_email(step.change):
+            mailed -= 1
+            found.setdefault(EmailCause.NEW_ADDRESS, []).append((step.address, 1))
         if mailed != gained and step.address not in held:
             cause = _difference(step.change, mailed - gained)
             found.setdefault(cause, []).append((step.address, mailed - gained))
@@ -186,9 +202,11 @@ def _gains_login(change: Change) -> bool:
     return not was and change.result("IsActive") is not False
 
 
-def _without_password(resource: Resource) -> Resource:
-    fields = {n: v for n, v in resource.fields.items() if n != PASSWORD}
-    written = {n: v for n, v in resource.written.items() if n != PASSWORD}
+def _without(resource: Resource, names: Collection[str]) -> Resource:
+    if not names:
+        return resource
+    fields = {n: v for n, v in resource.fields.items() if n not in names}
+    written = {n: v for n, v in resource.written.items() if n not in names}
     return replace(resource, fields=fields, written=written)
 
 
@@ -205,39 +223,58 @@ def _difference(change: Change, difference: int) -> EmailCause:
 
 
 def _explained(cause: EmailCause, found: Sequence[tuple[Address, int]]) -> str:
-    count, named = len(found), _named([address for address, _ in found])
-    one = count == 1
-    match cause:
-        case EmailCause.HELD_BACK:
-            return f"{_emails(count)} held back by `--no-email`: {named}"
-        case EmailCause.INACTIVE:
-            what = "password waits" if one else "passwords wait"
-            return f"{count} {what} until the user is active: {named}"
-        case EmailCause.NO_PORTAL:
-            what = "e-mail waits" if one else "e-mails wait"
-            return f"{count} {what} until an active portal admits the user's profile: {named}"
-        case EmailCause.UNREADABLE:
-            what = "e-mail waits" if one else "e-mails wait"
-            return f"{count} {what} because this login may not read the portals' profiles: {named}"
-        case EmailCause.FIRST_PASSWORD:
-            return f"{_emails(count)} the first password of an active user: {named}"
-        case EmailCause.HAS_PASSWORD:
-            return f"{_logins(count)} gained again, with the same password as before: {named}"
-        case EmailCause.SET_PASSWORD:
-            return f"{_logins(count)} gained with a password from the spec: {named}"
-        case EmailCause.NO_PASSWORD:
-            return f"{_logins(count)} gained without a password, the spec gives none: {named}"
-        case EmailCause.PORTAL:
-            people = -sum(difference for _, difference in found)
-            return f"{_logins(people)} gained through {named}, which sends no e-mail"
+    named = _named([address for address, _ in found])
+    people = -sum(d for _, d in found) if cause is EmailCause.PORTAL else len(found)
+    return f"{people} {_TEXTS[cause][people != 1]}: {named}"
+
+
+_TEXTS: Mapping[EmailCause, tuple[str, str]] = {
+    EmailCause.HELD_BACK: (
+        "e-mail is held back by `--no-email`",
+        "e-mails are held back by `--no-email`",
+    ),
+    EmailCause.INACTIVE: (
+        "password waits until the user is active",
+        "passwords wait until the user is active",
+    ),
+    EmailCause.NO_PORTAL: (
+        "e-mail waits until an active portal admits the user's profile",
+        "e-mails wait until an active portal admits the user's profile",
+    ),
+    EmailCause.UNREADABLE: (
+        "e-mail waits because this login may not read the portals' profiles",
+        "e-mails wait because this login may not read the portals' profiles",
+    ),
+    EmailCause.NO_PASSWORD: (
+        "login is gained without a password, the spec gives none",
+        "logins are gained without a password, the spec gives none",
+    ),
+    EmailCause.SET_PASSWORD: (
+        "login is gained with a password from the spec",
+        "logins are gained with a password from the spec",
+    ),
+    EmailCause.HAS_PASSWORD: (
+        "login is gained again, with the same password as before",
+        "logins are gained again, with the same password as before",
+    ),
+    EmailCause.PORTAL: (
+        "login is gained through a portal, which sends no e-mail",
+        "logins are gained through a portal, which sends no e-mail",
+    ),
+    EmailCause.FIRST_PASSWORD: (
+        "e-mail is the first password of an active user",
+        "e-mails are the first password of an active user",
+    ),
+    EmailCause.NEW_ADDRESS: (
+        "e-mail asks a user to confirm a new address",
+        "e-mails ask a user to confirm a new address",
+    ),
+}
+"""What is said of one user, and of several."""
 
 
 def _emails(count: int) -> str:
     return "1 e-mail is" if count == 1 else f"{count} e-mails are"
-
-
-def _logins(count: int) -> str:
-    return "1 login is" if count == 1 else f"{count} logins are"
 
 
 def _who(users: Sequence[Waiting]) -> str:

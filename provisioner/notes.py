@@ -10,7 +10,7 @@ from provisioner.guards.situation import Situation
 from provisioner.kinds.metadata import NAME
 from provisioner.kinds.portal import MEMBERS, adopts
 from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH
-from provisioner.kinds.user import MAILED, PASSWORD
+from provisioner.kinds.user import EMAIL, FOLLOWED, MAILED, PASSWORD, confirms_email
 from provisioner.plan import Note, NoteKind
 from provisioner.resource import Value
 
@@ -26,6 +26,8 @@ def notes(change: Change, situation: Situation) -> tuple[Note, ...]:
             return tuple(_profile(change))
         case "user":
             return tuple(_user(change))
+        case "contact":
+            return (*_contact(change, situation), *_record(change))
         case _:
             return tuple(_record(change))
 
@@ -112,6 +114,9 @@ def _user(change: Change) -> Iterator[Note]:
     if renamed and was and will:
         text = f"from {renamed.before} to {renamed.after}"
         yield Note(NoteKind.CHANGES_LOGIN, text, people=1)
+    if confirms_email(change):
+        text = f"Salesforce asks {change.after.shown(EMAIL)} to confirm the new address"
+        yield Note(NoteKind.EMAIL, text, people=1)
     password = change.field(PASSWORD)
     if password and password.after == MAILED:
         address = change.after.shown("Email")
@@ -119,6 +124,26 @@ def _user(change: Change) -> Iterator[Note]:
             address = change.before.shown("Email")
         text = f"a new password to {address or username}"
         yield Note(NoteKind.EMAIL, text, people=1)
+
+
+def _contact(change: Change, situation: Situation) -> Iterator[Note]:
+    """The user of a changed contact that keeps what it has: Salesforce does not change both."""
+    user = situation.user_of(change.address)
+    if user is None or user.address not in situation.live or user.remove:
+        return
+    words = {EMAIL: "e-mail", "FirstName": "first name", "LastName": "last name"}
+    live = situation.live[user.address]
+    kept = [
+        f"the {words[name]} `{value}`" if (value := live.shown(name)) else f"no {words[name]}"
+        for name in FOLLOWED
+        if change.field(name)
+        and name not in user.fields
+        and live.fields.get(name) != change.result(name)
+    ]
+    if kept:
+        text = f"its user `{user.address}` keeps {' and '.join(kept)}"
+        remedy = "`follow_contact: true` on the user changes it, too"
+        yield Note(NoteKind.REMARK, f"{text}; {remedy}")
 
 
 def _record(change: Change) -> Iterator[Note]:

@@ -99,6 +99,7 @@ class EmailCause(Enum):
     HAS_PASSWORD = "has-password"  # noqa: S105
     PORTAL = "portal"
     FIRST_PASSWORD = "first-password"  # noqa: S105
+    NEW_ADDRESS = "new-address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ class Plan:
     takes if each is answered at the first try. A plan with an error among its `problems` is not
     applied. `left_out` are changes that were not excluded themselves, each with the excluded one
     that it can not be without; `ignored` are differences that a reviewed file lets be.
-    `emails` explain why the e-mails sent are not as many as the logins gained.
+    `emails` explain why the e-mails sent are not as many as the logins gained; `held` are the
+    fields that are not written yet, because that would send an e-mail too early.
     """
 
     org: OrgInfo
@@ -148,6 +150,7 @@ class Plan:
     writes: int = 0
     ignored: tuple[Ignored, ...] = ()
     emails: tuple[EmailDifference, ...] = ()
+    held: tuple[tuple[Address, str], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)

@@ -107,6 +107,7 @@ def make_plan(
         writes,
         ignored,
         explained,
+        tuple((one.address, name) for one in decided.waiting for name in one.fields),
     )
 
 

@@ -106,6 +106,7 @@ def specs(
     problems += _same_record(placed, names)
     problems += _same_name(placed)
     problems += _same_contact(placed)
+    problems += _without_contact(placed)
     problems += references.check(all_, flawed=flawed, complete=complete)
     return Specs(all_, names, in_order(problems))
 
@@ -362,4 +363,17 @@ def _same_contact(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
                 spec.at("contact"),
                 help="a contact has one user at most",
                 notes=(f"first given at {first.at('contact')}",),
+            )
+
+
+def _without_contact(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
+    """A user that is to follow its contact, which no spec declares."""
+    for spec in placed:
+        follows = spec.address.kind == "user" and spec.data.get("follow_contact") is True
+        if follows and not isinstance(spec.data.get("contact"), str):
+            yield Diagnostic(
+                "nothing-to-follow",
+                f"`{spec.address}` has no contact in the spec that it could follow",
+                spec.at("follow_contact"),
+                help="name its `contact` by the key that it has under `contacts:`",
             )

@@ -12,7 +12,7 @@ from provisioner.call import CountActive, ListMetadata, Me, Query, ReadMembershi
 from provisioner.collector import held
 from provisioner.diagnostics import by_cause
 from provisioner.drift import Drift
-from provisioner.emails import without_waiting
+from provisioner.emails import without_held
 from provisioner.executor import Conduct
 from provisioner.explaining import login_page
 from provisioner.facts import Facts, users_called
@@ -70,8 +70,7 @@ def plan(loaded: Loaded, org: Org) -> Planned:
         *unknown_profiles(*forbidden, reading.desired, reading.facts),
     ]
     made = replace(made, reads=org.api_calls - before, problems=by_cause(problems))
-    waiting = (address for found in made.emails if found.waiting for address in found.addresses)
-    return Planned(made, replace(reading, desired=without_waiting(reading.desired, waiting)))
+    return Planned(made, replace(reading, desired=without_held(reading.desired, made.held)))
 
 
 def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:

@@ -9,6 +9,8 @@ from provisioner.emulator.component_rows import display_name
 from provisioner.emulator.sites import networks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioner.emulator.component_rows import Row
     from provisioner.emulator.store import Org
 
@@ -62,6 +64,20 @@ def mail_link(org: Org, base: str, user_id: str) -> None:
     )
     subject = f"Finish resetting your {name} password"
     deliverability.send(org, deliverability.Mail.LOGIN, user["Email"], subject, text)
+
+
+def mail_confirmation(org: Org, user: Mapping[str, Any], address: str) -> None:
+    """Asks a user to confirm a new address, at that address.
+
+    Salesforce help 000385115 [V]. There the address changes when the link in it is clicked; here
+    it has changed already, as if it had been (simplified), and there is no link.
+    """
+    text = (
+        f"Dear {user['Name']},\n\nThe e-mail address of your user was changed.\n\n"
+        f"Username: {user['Username']}\nNew address: {address}\n"
+    )
+    subject = "Verify your new Salesforce email address"
+    deliverability.send(org, deliverability.Mail.LOGIN, address, subject, text)
 
 
 def _place(org: Org, user: dict[str, Any], base: str) -> tuple[str, str]:

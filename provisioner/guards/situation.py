@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from provisioner.diagnostics import closest
@@ -30,7 +31,7 @@ class Rights:
         return None if self.user_type is None else self.user_type in PORTAL_USER_TYPES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Situation:
     """Both states, what was read, and what would change."""
 
@@ -51,6 +52,15 @@ class Situation:
         """Whether any of the fields is given or changed by the plan."""
         change = self.changes.get(resource.address)
         return change is not None and bool(change.names() & set(names))
+
+    def user_of(self, contact: Address) -> Resource | None:
+        """The user of the spec that a contact of the spec has."""
+        return self._users.get(contact)
+
+    @cached_property
+    def _users(self) -> Mapping[Address, Resource]:
+        contacts = ((user.written.get("ContactId"), user) for user in self.of_kind("user"))
+        return {contact.to: user for contact, user in contacts if isinstance(contact, Ref)}
 
     def value(self, resource: Resource, name: str) -> Value:
         """The field as it will be: as wanted, else as it is."""

@@ -55,7 +55,7 @@ class Reference:
 # Read along with every record, so that drift can say by whom and since when, and two records of
 # one key can be told apart.
 _WHO = ("CreatedDate", "LastModifiedDate", "LastModifiedBy.Name", "LastModifiedBy.Username")
-_OURS = frozenset({"was", "remove", "on_create"})
+_OURS = frozenset({"was", "remove", "on_create", "follow_contact"})
 
 
 class RecordKind:

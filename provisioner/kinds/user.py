@@ -17,6 +17,10 @@ from provisioner.resource import Address, Ref, Resource, Secret, Spec, Value
 # The pseudo-field of `on_create.password`: whether the user was ever given one.
 PASSWORD = "password"  # noqa: S105  (the name of a field, not a password)
 MAILED = "mailed to the user"
+FOLLOW = "follow_contact"
+EMAIL = "Email"
+FOLLOWED = (EMAIL, "FirstName", "LastName")
+"""The fields of a user that its contact has, too, in which `follow_contact` follows it."""
 
 # Changing these first, alone: "the existing profile is considered when validating the
 # role", even when both change in one update. (platform reference 2.1)
@@ -35,7 +39,7 @@ class UserKind(RecordKind):
         "Name",
         "ContactId",
         "Contact.Email",
-        "Email",
+        *FOLLOWED,
         "IsActive",
         "LastLoginDate",
         "LastPasswordChangeDate",
@@ -52,14 +56,21 @@ class UserKind(RecordKind):
     def desired(self, spec: Spec, declared: Declared) -> Resource:
         resource = super().desired(spec, declared)
         password = spec.data.get("on_create", {}).get("password")
-        if password is None:
+        more: dict[str, Value] = {}
+        if spec.data.get(FOLLOW) is True:
+            # Until the contact is known: see `settled`.
+            more[FOLLOW] = True
+        if password is not None:
+            more[PASSWORD] = password if isinstance(password, Secret) else MAILED
+        if not more:
             return resource
-        given = password if isinstance(password, Secret) else MAILED
-        written = {**resource.written, PASSWORD: given}
+        written = {**resource.written, **more}
         return with_fields(resource, written, written)
 
     def paths(self, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         found = super().paths(names)
+        if FOLLOW in names:
+            found = {**{name: (FOLLOW, name) for name in FOLLOWED}, **found}
         return {**found, PASSWORD: ("on_create", "password")} if "on_create" in names else found
 
     def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
@@ -70,13 +81,15 @@ class UserKind(RecordKind):
     def settled(
         self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
     ) -> Resource:
+        contact = resource.written.get("ContactId")
+        person = others(contact.to) if isinstance(contact, Ref) else None
+        if FOLLOW in resource.written:
+            resource = _following(resource, person)
         given = super().settled(resource, facts, ids, others)
         fields, written = given.fields, given.written
         defaults: Mapping[str, Value] = {}
         # Only a new user is given what the spec leaves open.
         if not resource.remove and resource.address not in ids:
-            contact = written.get("ContactId")
-            person = others(contact.to) if isinstance(contact, Ref) else None
             defaults = {
                 name: value
                 for name, value in _defaults(given, person, facts).items()
@@ -103,6 +116,31 @@ class UserKind(RecordKind):
         if change.action is Action.UPDATE:
             calls = tuple(part for call in calls for part in _apart(call))
         return (*calls, *_password(change))
+
+
+def confirms_email(change: Change) -> bool:
+    """Whether Salesforce e-mails the new address of a user for it to be confirmed.
+
+    "An email is sent to the new email address so that the change can be confirmed"; only of
+    active users the address can be changed. (Salesforce help 000385115, "Change a user's email
+    address")
+    """
+    is_user = change.address.kind == "user" and change.action is Action.UPDATE
+    changed = is_user and change.field(EMAIL) is not None
+    return changed and change.result("IsActive") is not False
+
+
+def _following(user: Resource, person: Resource | None) -> Resource:
+    """The user with the e-mail and the name that the spec gives its contact."""
+    given = person.written if person else {}
+    followed: dict[str, Value] = {
+        name: given[name]
+        for name in FOLLOWED
+        # Of a user, only the first name can be empty.
+        if name in given and name not in user.written and (given[name] or name == "FirstName")
+    }
+    written = {name: value for name, value in user.written.items() if name != FOLLOW} | followed
+    return with_fields(user, written, written)
 
 
 _HAD: tuple[Mapping[str, Value], ...] = {PASSWORD: True}, {PASSWORD: "given"}

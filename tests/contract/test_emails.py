@@ -88,7 +88,7 @@ def assert_explained(plan):
 
 def assert_in_sync(portal, wanted):
     again = plan(portal, wanted)
-    assert [str(s.address) for s in again.plan.steps] == []
+    assert [(str(s.address), s.change.names()) for s in again.plan.steps] == []
     return again.plan
 
 
@@ -386,3 +386,81 @@ def test_a_changed_username_is_a_changed_login(portal):
     assert planned.people(NoteKind.EMAIL) == 0
     again = spec(users__ann__Username="ANN@x.example.portal")
     assert plan(portal, again).plan.steps == ()
+
+
+# ---------------------------------------------------------------- contacts and their users
+
+
+def followed(**changes):
+    """The spec in which ann's user follows its contact, and ben's does not."""
+    made = spec(**changes)
+    made["users"]["ann"]["follow_contact"] = True
+    return made
+
+
+def changed_people(made):
+    """The same spec with other names and addresses of both contacts."""
+    for name in PEOPLE:
+        person = made["contacts"][name]
+        made["contacts"][name] = {
+            **person, "was": person["Email"], "FirstName": "New", "LastName": f"{name}-new",
+            "Email": f"{name}@new.example",
+        }  # fmt: skip
+    return made
+
+
+def test_a_user_follows_its_contact(portal):
+    apply(portal, followed())
+    assert mailed(portal) == ["ann", "ben"]
+    assert_in_sync(portal, followed())
+    wanted = changed_people(followed())
+    planned = plan(portal, wanted).plan
+    steps = {str(s.address): s for s in planned.steps}
+    assert sorted(steps) == ["contact/ann", "contact/ben", "user/ann"]
+    assert sorted((f.name, f.after) for f in steps["user/ann"].change.fields) == [
+        ("Email", "ann@new.example"), ("FirstName", "New"), ("LastName", "ann-new")
+    ]  # fmt: skip
+    (note,) = steps["user/ann"].notes
+    assert (note.kind, note.people) == (NoteKind.EMAIL, 1)
+    assert note.text == "Salesforce asks ann@new.example to confirm the new address"
+    assert [n.text for n in steps["contact/ann"].notes] == []
+    (note,) = steps["contact/ben"].notes
+    assert note.text == (
+        "its user `user/ben` keeps the e-mail `ben@x.example` and no first name and "
+        "the last name `ben`; `follow_contact: true` on the user changes it, too"
+    )
+    assert causes(planned) == {"new-address": ["user/ann"]}
+    apply(portal, wanted)
+    assert len(mailed(portal)) == 3
+    assert portal.local.open().outbox()[-1].recipient == "ann@new.example"
+    assert_in_sync(portal, wanted)
+    later = changed_people(followed())
+    later["users"]["ben"]["follow_contact"] = True
+    assert [str(s.address) for s in plan(portal, later).plan.steps] == ["user/ben"]
+
+
+def test_a_field_of_the_user_goes_before_that_of_its_contact(portal):
+    wanted = followed(users__ann__Email="own@x.example")
+    wanted["users"]["ben"] |= {"follow_contact": False}
+    apply(portal, wanted)
+    again = changed_people(wanted)
+    changed = {str(s.address): s.change.names() for s in plan(portal, again).plan.steps}
+    assert changed["user/ann"] == {"FirstName", "LastName"}
+    assert "user/ben" not in changed
+
+
+def test_an_address_that_must_be_confirmed_is_held_back_too(portal):
+    apply(portal, followed())
+    wanted = changed_people(followed())
+    planned = plan(portal, wanted, no_email=True)
+    steps = {str(s.address): s for s in planned.plan.steps}
+    assert steps["user/ann"].change.names() == {"FirstName", "LastName"}
+    assert causes(planned.plan) == {"no-email": ["user/ann"]}
+    (problem,) = [p for p in planned.plan.problems if p.code == "no-email"]
+    assert "`user/ann` gets no e-mail yet" in problem.message
+    apply(portal, wanted, no_email=True)
+    assert len(mailed(portal)) == 2
+    assert plan(portal, wanted, no_email=True).plan.steps == ()
+    apply(portal, wanted)
+    assert len(mailed(portal)) == 3
+    assert_in_sync(portal, wanted)

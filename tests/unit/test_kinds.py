@@ -43,7 +43,7 @@ def test_a_kind_has_a_schema_an_example_and_a_convergence_table(kind):
 )
 def test_the_references_of_a_record_are_those_of_its_schema(kind):
     ours = {n for n in properties(kind.name) if n[0].islower()}
-    actions = {"was", "remove", "on_create"}
+    actions = {"was", "remove", "on_create", "follow_contact"}
     assert ours - actions == {r.name for r in kind.references}
 
 

@@ -88,6 +88,15 @@ def test_the_same_identity_in_two_files_is_a_problem():
     assert (code, place, message) == ("duplicate-key", "b.yaml:1:12", "`User` is declared twice")
 
 
+def test_a_user_follows_a_contact_of_the_spec():
+    users = "users: {j: {Username: j@x.io, follow_contact: %s, contact: %s}}"
+    jane = "contacts: {jane: {LastName: Doe, Email: j@x.io}}"
+    assert problems(users % ("true", "jane"), jane) == []
+    assert problems(users % ("false", "{find: {Email: j@x.io}}"), jane) == []
+    ((code, place, _, _),) = problems(users % ("true", "{find: {Email: j@x.io}}"), jane)
+    assert (code, place) == ("nothing-to-follow", "a.yaml:1:47")
+
+
 def test_a_roster_has_the_identity_of_all_others():
     def roster(name, field):
         return f"rosters: {{{name}: {{file: c.csv, key: '{{{{ row.k }}}}', identity: {{User: {field}}}}}}}"

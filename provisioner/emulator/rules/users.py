@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import columns, logins, sites
+from provisioner.emulator import columns, logins, mails, sites
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import (
     audits,
@@ -149,6 +149,8 @@ def _after_update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[st
         org.end_sessions(user_id=current["Id"])
     if any(merged[name] != current[name] for name in ("ProfileId", "IsActive")):
         members.follow_user(org, by, current["Id"])
+    if merged["Email"] != current["Email"] and merged["IsActive"]:
+        mails.mail_confirmation(org, merged, merged["Email"])
     audits.user_changed(org, by, current, merged)
 
 
