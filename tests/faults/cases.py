@@ -269,6 +269,9 @@ def _next_runs(world: World, case: Case, machine: Machine, result: Result) -> tu
     settled_at = (proxy.cut_at or time.monotonic()) + UNSETTLED * proxy.scale + MARGIN
     if case.next_run in (_OTHER, _OTHER_LATER):
         machine = world.machine()
+    if case.next_run == _OTHER_LATER and case.spot.lease and isinstance(case.fault, Late):
+        # For another machine the uncertainty begins with the lease, which arrived late.
+        settled_at += case.fault.delay * proxy.scale
     if case.next_run in (_SAME_LATER, _OTHER_LATER):
         return machine, _run_after(settled_at, proxy, machine, result)
     if case.next_run == _OTHER:
