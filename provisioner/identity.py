@@ -79,20 +79,32 @@ def _index(
 
 
 def _ambiguous(resource: Resource, rung: Rung, candidates: Sequence[Row]) -> Diagnostic:
-    by_age = sorted(candidates, key=lambda row: (str(row.get("CreatedDate") or ""), row["Id"]))
-    newest = by_age[-1]["Id"]
+    oldest_first = by_age(candidates)
     return Diagnostic(
         "ambiguous-record",
         f"{len(candidates)} records could be `{resource.address}`, by {rung.name}",
         resource.span(),
-        help="they may come from a request that was sent twice: check which of them is in use, "
-        f"then merge them in Salesforce or delete the newest, {newest}. An external id field "
-        "under `identity:` prevents this",
-        notes=tuple(map(_described, by_age)),
+        help=sent_twice(f"the newest, {oldest_first[-1]['Id']}"),
+        notes=tuple(map(described, oldest_first)),
     )
 
 
-def _described(row: Row) -> str:
+def by_age(rows: Iterable[Row]) -> list[Row]:
+    """The rows, the oldest first."""
+    return sorted(rows, key=lambda row: (str(row.get("CreatedDate") or ""), row["Id"]))
+
+
+def sent_twice(superfluous: str) -> str:
+    """What to do about two records of which one is probably superfluous."""
+    return (
+        "they may come from a request that was sent twice: check which of them is in use, "
+        f"then merge them in Salesforce or delete {superfluous}. An external id field "
+        "under `identity:` prevents this"
+    )
+
+
+def described(row: Row) -> str:
+    """A record by its Id, its name and when it was created."""
     created = row.get("CreatedDate")
     text = f"{row['Id']}  {row.get('Name') or ''}".rstrip()
     return f"{text}  created {created}" if created else text

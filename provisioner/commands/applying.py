@@ -171,7 +171,7 @@ def _checked(
     try:
         again = workflow.plan(loaded, org)
         unknown = running.settle(ran, again)
-        if again.plan or again.plan.errors or unknown:
+        if again.plan or again.plan.errors or unknown or _repeated(planned, again):
             leftovers.tell(planned, again, ran, unknown, loaded)
             return PARTLY, again
     except OrgError as error:
@@ -184,6 +184,17 @@ def _checked(
         return PARTLY, None
     _say_quietly([Line(("In sync", "bold green"), ": a second plan is empty.")])
     return DONE, again
+
+
+def _repeated(planned: Planned, again: Planned) -> bool:
+    """Whether something exists twice that did not before the run."""
+    from provisioner.guards.identity import REPEATED
+
+    before, after = (
+        {problem for problem in one.plan.problems if problem.code == REPEATED}
+        for one in (planned, again)
+    )
+    return bool(after - before)
 
 
 def _say_error(error: Exception) -> None:

@@ -28,6 +28,7 @@ GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
     users.contacts_with_users,
     users.disabling,
     identity.similar_contacts,
+    identity.repeated_contacts,
     identity.contacts_of_users,
     identity.unneeded_former_names,
 )

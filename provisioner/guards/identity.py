@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.facts import FIRST_PORTAL
 from provisioner.guards.situation import Situation
-from provisioner.identity import Row
+from provisioner.identity import Row, by_age, described, sent_twice
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.contact import full_name, users_by_contact
 from provisioner.kinds.metadata import NAME
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.settings import PORTAL_SWITCH
 from provisioner.resource import Address, Ref, Resource, Value
+
+REPEATED = "repeated-record"
 
 
 def similar_contacts(situation: Situation) -> Iterator[Diagnostic]:
@@ -54,6 +56,42 @@ def similar_contacts(situation: Situation) -> Iterator[Diagnostic]:
                         help="if they are the same person, merge the two contacts in Salesforce",
                         severity=Severity.WARNING,
                     )
+
+
+def repeated_contacts(situation: Situation) -> Iterator[Diagnostic]:
+    """A second contact with the name, email and account of one that its user identifies.
+
+    Without the user it would be ambiguous which of the two is meant.
+    """
+    live = {a: r for a, r in situation.live.items() if a.kind == "contact" and r.id}
+    kind = BY_NAME["contact"]
+    assert isinstance(kind, RecordKind)
+    rows = kind.rows(situation.facts) if live else ()
+    by_id = {row["Id"]: row for row in rows}
+    matched = {resource.id for resource in live.values()}
+    same: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        if row.get("Email"):
+            same.setdefault(_who(row), []).append(row)
+    for address, found in live.items():
+        mine = by_id.get(found.id)
+        others = [r for r in same.get(_who(mine), ()) if r["Id"] not in matched] if mine else []
+        wanted = situation.desired.get(address)
+        if not (mine and others and wanted and not wanted.remove):
+            continue
+        yield Diagnostic(
+            REPEATED,
+            f"`{address}` exists more than once: {len(others) + 1} contacts of its account have "
+            "its name and email",
+            wanted.span("Email"),
+            help=sent_twice(", ".join(row["Id"] for row in by_age(others))),
+            notes=tuple(described(row) for row in by_age((mine, *others))),
+            severity=Severity.WARNING,
+        )
+
+
+def _who(row: Row) -> tuple[object, ...]:
+    return row.get("AccountId"), _plain(row.get("Name")), _plain(row.get("Email"))
 
 
 def contacts_of_users(situation: Situation) -> Iterator[Diagnostic]:
