@@ -59,6 +59,7 @@ class Loaded:
     canaries: tuple[watched_users.Canary, ...] = ()
     no_email: bool = False
     verbose: bool = False
+    rosters: tuple[roster.Scope, ...] = ()
 
 
 def find(argument: str | None) -> Path:
@@ -137,6 +138,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
         rows.texts,
         canaries=watched,
         ignores=ignored,
+        rosters=roster.scopes(filled, specs),
     )
 
 

@@ -118,6 +118,16 @@ class EmailDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class Absent:
+    """The active users of a roster's profiles that are in none of its rows, by username."""
+
+    roster: str
+    deactivates: bool
+    usernames: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class OrgInfo:
     """Which org a plan is for."""
 
@@ -136,7 +146,8 @@ class Plan:
     applied. `left_out` are changes that were not excluded themselves, each with the excluded one
     that it can not be without; `ignored` are differences that a reviewed file lets be.
     `emails` explain why the e-mails sent are not as many as the logins gained; `held` are the
-    fields that are not written yet, because that would send an e-mail too early.
+    fields that are not written yet, because that would send an e-mail too early. `absent` are
+    the users that have left a roster.
     """
 
     org: OrgInfo
@@ -151,6 +162,7 @@ class Plan:
     ignored: tuple[Ignored, ...] = ()
     emails: tuple[EmailDifference, ...] = ()
     held: tuple[tuple[Address, str], ...] = ()
+    absent: tuple[Absent, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)

@@ -83,6 +83,52 @@ def declared(document: Document, problems: Iterable[Diagnostic]) -> Iterator[Ros
             yield Roster(name, document, declared_)
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose users a roster is about: those of its profiles, and of its account if it has one.
+
+    `deactivates` says what becomes of those that are in no row.
+    """
+
+    roster: str
+    profiles: frozenset[str]
+    account: str | None
+    deactivates: bool
+    span: Span
+
+
+def scopes(documents: Iterable[Document], specs: Iterable[Spec]) -> tuple[Scope, ...]:
+    """The scope of each roster that has users, by name; `specs` are those of its rows, too."""
+    given: dict[str, set[str]] = {}
+    for spec in specs:
+        name, colon, _ = spec.address.name.partition(":")
+        if colon and spec.address.kind == "user" and isinstance(spec.data.get("profile"), str):
+            given.setdefault(name, set()).add(spec.data["profile"])
+    found: list[Scope] = []
+    for document in documents:
+        for name, data in _rosters(document).items():
+            span = document.span(("rosters", name), key=True)
+            if span is None or not isinstance(data, Mapping) or not data.get("user"):
+                continue
+            profile = _constant(document, name, "user", "profile")
+            profiles = given.get(name, set()) | ({profile} if profile else set())
+            account = (
+                None if data.get("account") else _constant(document, name, "contact", "account")
+            )
+            span = document.span(("rosters", name, "absent")) or span
+            deactivates = data.get("absent") == "deactivate"
+            found.append(Scope(name, frozenset(profiles), account, deactivates, span))
+    return tuple(sorted(found, key=lambda scope: scope.roster))
+
+
+def _constant(document: Document, roster: str, part: str, name: str) -> str | None:
+    """The value that a part of a roster gives every row, if it is a text without a template."""
+    path = "rosters", roster, part, name
+    data = _rosters(document)[roster].get(part)
+    value = data.get(name) if isinstance(data, Mapping) else None
+    return value if isinstance(value, str) and path not in document.by_row else None
+
+
 def names(document: Document) -> frozenset[str]:
     """The names of all rosters of a document, flawed or not."""
     return frozenset(_rosters(document))

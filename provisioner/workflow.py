@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from provisioner import drift as drifting
-from provisioner import entrances, executor
+from provisioner import entrances, executor, leavers
 from provisioner.call import CountActive, ListMetadata, Me, Query, ReadMembership
 from provisioner.collector import held
 from provisioner.diagnostics import by_cause
@@ -47,7 +47,11 @@ def resources(loaded: Loaded) -> tuple[Resource, ...]:
 def plan(loaded: Loaded, org: Org) -> Planned:
     """Read the org and compare; the plan has the problems of the spec too. Raises OrgError."""
     before = org.api_calls
-    reading = read(resources(loaded), loaded.identity, org)
+    wanted = resources(loaded)
+    reading = read(wanted, loaded.identity, org)
+    absent = leavers.read(org, reading, loaded.rosters)
+    if gone := leavers.resources(absent):
+        reading = read((*wanted, *gone), loaded.identity, org)
 
     def count(profiles: tuple[str, ...]) -> Mapping[str, int]:
         counts: Mapping[str, int] = org.read([CountActive(profiles)])[0]
@@ -69,7 +73,8 @@ def plan(loaded: Loaded, org: Org) -> Planned:
         *made.problems,
         *unknown_profiles(*forbidden, reading.desired, reading.facts),
     ]
-    made = replace(made, reads=org.api_calls - before, problems=by_cause(problems))
+    reads = org.api_calls - before
+    made = replace(made, reads=reads, problems=by_cause(problems), absent=absent)
     return Planned(made, replace(reading, desired=without_held(reading.desired, made.held)))
 
 

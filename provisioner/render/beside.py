@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _MOST_LISTED = 20
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Section:
 
 def sections(view: Mapping[str, Any]) -> Iterator[Section]:
     """The sections that have something to say, the weightiest first."""
-    makers = (_refusals, _left_out, _emails, _unmanaged, _shares, _ignored)
+    makers = (_refusals, _left_out, _emails, _absent, _unmanaged, _shares, _ignored)
     for make in makers:
         section = make(view)
         if section.items:
@@ -55,6 +56,19 @@ def _left_out(view: Mapping[str, Any]) -> Section:
 def _emails(view: Mapping[str, Any]) -> Section:
     items = tuple(found["text"] for found in view.get("email_differences", ()))
     return Section("email_differences", "E-mails and logins", items)
+
+
+def _absent(view: Mapping[str, Any]) -> Section:
+    return Section("absent", "In no row of a roster", tuple(map(_leavers, view.get("absent", ()))))
+
+
+def _leavers(found: Mapping[str, Any]) -> str:
+    names = [f"`{name}`" for name in found["usernames"][:_FEW]]
+    more = [f"{found['users'] - _FEW} more"] if found["users"] > _FEW else []
+    users = "1 active user" if found["users"] == 1 else f"{found['users']} active users"
+    kept = ", which `absent: keep` leaves as they are"
+    what = ", deactivated by `absent: deactivate`" if found["deactivated"] else kept
+    return f"{users} of the profiles of `{found['roster']}`{what}: {', '.join([*names, *more])}"
 
 
 def _unmanaged(view: Mapping[str, Any]) -> Section:

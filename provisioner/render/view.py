@@ -41,6 +41,16 @@ def plan(todo: Plan, *, spec: str, environment: str, report: str = "plan") -> di
             {"address": str(address), "needs": str(excluded)} for address, excluded in todo.left_out
         ],
         "ignored": [plain(i) for i in todo.ignored],
+        "absent": [
+            {
+                "roster": found.roster,
+                "deactivated": found.deactivates,
+                "users": len(found.usernames),
+                "usernames": list(found.usernames),
+                **place(found.span),
+            }
+            for found in todo.absent
+        ],
         "email_differences": [
             {
                 "cause": found.cause.value,
