@@ -182,7 +182,7 @@ def acquire(
     there although this raises. Raises LeaseTaken, or OrgError.
     """
     timing = timing_for(org.instance_url)
-    for _ in range(2):
+    for attempt in range(_TRIES):
         refused = _create(org, run, host, uncertain, sleep)
         state = _current(org, run, uncertain, sleep)
         mine = next((one for one in state.leases if one.run == _short(run)), None)
@@ -194,8 +194,8 @@ def acquire(
         if mine:
             # Names are unique; if they were not, neither of two runs may continue.
             remove(org, mine)
-        if not others:
-            raise refused or NoAnswer("", "the lease on the org could not be taken")
+        if refused and not others:
+            raise refused
         now = org.now
         for other in others:
             ended_here = died_here(other.run)
@@ -205,7 +205,12 @@ def acquire(
             if not ended_here and until > now:
                 _mark(org, state.marker, other.run, until)
             remove(org, other)
-    raise LeaseTaken(others[0], org.now, timing)
+        if not others:
+            # The request was lost. Names are unique: it can be sent again at once.
+            sleep(pause(attempt))
+    raise NoAnswer(
+        "", "the lease on the org could not be taken: no request to create it was answered"
+    )
 
 
 def _create(

@@ -7,6 +7,8 @@ import pytest
 
 from provisioner import lease
 from provisioner.call import DeleteRecord
+from provisioner.emulator.control import state
+from provisioner.emulator.faults import Fault
 from provisioner.lease import LeaseTaken
 from provisioner.org.errors import NotAllowed
 from provisioner.org.timing import Timing
@@ -133,3 +135,20 @@ def test_a_user_who_may_not_take_it_is_told(portal):
     portal.token = local.start_session(id_).token
     with pytest.raises(NotAllowed):
         lease.acquire(portal.org, "r-aaaa1111", "here", nobody_died)
+
+
+def test_a_lost_request_for_it_is_sent_again_at_once(portal, app):
+    faults = state(app).faults
+    faults.arm(Fault("drop", path="/sobjects/Group", times=2))
+    lost = []
+    held = lease.acquire(
+        portal.org,
+        "r-aaaa1111",
+        "here",
+        nobody_died,
+        uncertain=lambda: lost.append(1),
+        sleep=lambda _: None,
+    )
+    assert len(lost) == 2
+    assert held.release()
+    assert groups(portal) == []
