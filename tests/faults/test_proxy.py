@@ -127,19 +127,20 @@ def test_a_secret_that_follows_a_redirect_is_noted(here):
 
 
 @pytest.mark.parametrize(
-    ("status", "writes", "reports", "err", "failures"),
+    ("family", "status", "writes", "reports", "err", "failures"),
     [
-        (0, 3, 1, "", []),
-        (3, 0, 0, "", []),
-        (3, 1, 1, "", ["run 0 ended with 3"]),
-        (5, 1, 0, "", ["run 0 wrote, and left no report"]),
-        (-9, 1, 0, "", ["run 0 ended with -9"]),
-        (5, 0, 0, "Traceback\nKeyError: 1", ["traceback: KeyError: 1"]),
-        (5, 0, 0, "please report it", ["a run asked to be reported as a bug"]),
+        ("late", 0, 3, 1, "", []),
+        ("late", 3, 0, 0, "", ["run 0 ended with 3"]),
+        ("outage", 3, 0, 0, "", []),
+        ("outage", 3, 1, 1, "", ["run 0 ended with 3"]),
+        ("late", 5, 1, 0, "", ["run 0 wrote, and left no report"]),
+        ("late", -9, 1, 0, "", ["run 0 ended with -9"]),
+        ("late", 5, 0, 0, "Traceback\nKeyError: 1", ["traceback: KeyError: 1"]),
+        ("late", 5, 0, 0, "please report it", ["a run asked to be reported as a bug"]),
     ],
 )
-def test_how_a_run_may_end(status, writes, reports, err, failures):
-    result = Result("case", "late")
+def test_how_a_run_may_end(family, status, writes, reports, err, failures):
+    result = Result("case", family)
     _check_run(result, Ran("apply", status, "", err, 1.0, writes, reports), killed=False)
     assert result.failures == failures
 
