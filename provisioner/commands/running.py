@@ -278,6 +278,8 @@ def _results(planned: Planned, results: Iterator[StepResult], ran: Ran) -> None:
             count()
             if total <= _MANY or result.outcome not in (Outcome.DONE, Outcome.SKIPPED):
                 _show(text.result(result, number, total))
+    if total > _MANY:
+        _show(text.skipped(ran.results))
 
 
 def _show(lines: Iterable[Line]) -> None:

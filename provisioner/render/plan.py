@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from provisioner.outcome import Outcome, Progress, StepResult
@@ -98,6 +98,18 @@ def result(done: StepResult, number: int, total: int) -> Iterator[Line]:
     yield Line(f"      {reason}")
     if done.span and done.outcome is not Outcome.SKIPPED:
         yield Line((f"      at {done.span}", "dim"))
+
+
+def skipped(results: Iterable[StepResult], named: int = 3) -> Iterator[Line]:
+    """The skipped steps of a large run, one line for each reason, the first of them by name."""
+    by_reason: dict[str, list[str]] = {}
+    for done in results:
+        if done.outcome is Outcome.SKIPPED:
+            by_reason.setdefault(done.reason or "", []).append(str(done.step.address))
+    for reason, addresses in by_reason.items():
+        more = f" and {len(addresses) - named:,} more" if len(addresses) > named else ""
+        names = ", ".join(addresses[:named])
+        yield Line(f"{len(addresses):,} ", ("skipped", "yellow"), f": {names}{more}: {reason}")
 
 
 def progress(now: Progress) -> Line:

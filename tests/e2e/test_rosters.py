@@ -181,3 +181,37 @@ def test_customers_get_no_email_before_they_can_log_in(customers, serve):
     assert "3 e-mails are the first password of an active user" in plan
     customers.run("apply", "--env", "served", "--auto-approve", status=0)
     assert len(org.outbox()) == 3
+
+
+def test_whoever_a_large_run_skips_is_named_with_the_reason(work, org):
+    org.control("PUT", "/licenses", {"PID_High_Volume_Customer_Portal": 1000})
+    org.control("POST", "/faults", {"kind": "refuse", "path": "PortalProfileMembershipPage"})
+    work.variables["PROVISIONER_TIME_SCALE"] = "0.02"
+    work.copy_acme()
+    work.use(org)
+    environment = (work.folder / "specs/acme/environments/served.yaml").read_text("utf-8")
+    work.write("specs/many/environments/served.yaml", environment)
+    work.write(
+        "specs/many/people.yaml",
+        """\
+settings: {OrgSettings: {enableCustomerSuccessPortal: true}}
+profiles: {Customer: {clone_of: High Volume Customer Portal}}
+portals: {Customer Portal: {active: true, profiles: [Customer]}}
+accounts: {acme: {Name: Acme, owner: portal.admin@acme.example}}
+rosters:
+  people:
+    file: people.csv
+    key: "{{ row.Key }}"
+    contact: {account: acme, LastName: "{{ row.Key }}", Email: "{{ row.Key }}@x.example"}
+    user:
+      profile: Customer
+      Username: "{{ row.Key }}@x.example.portal"
+      on_create: {password: email}
+""",
+    )
+    keys = [f"k{number:03}" for number in range(120)]
+    work.write("specs/many/people.csv", "Key\n" + "\n".join(keys) + "\n")
+    ended = work.run("apply", "specs/many", "--env", "served", "--auto-approve", status=5)
+    said = "120 skipped: user/people:k000, user/people:k001, user/people:k002 and 117 more: "
+    assert said + "needs portal/Customer Portal, which was not applied" in ended.err
+    assert org.outbox() == []
