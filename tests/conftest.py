@@ -20,3 +20,17 @@ def pytest_addoption(parser):
 def sweep(pytestconfig):
     """Whether every place is to be tried."""
     return pytestconfig.getoption("--sweep")
+
+
+# Tests that take minutes, and mostly wait: begun last, they would keep one worker busy alone.
+_LONGEST = (
+    "tests/faults/test_sweep.py",
+    "tests/fuzz",
+    "tests/e2e/test_kills.py",
+    "tests/e2e/test_crash.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin the longest tests first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))

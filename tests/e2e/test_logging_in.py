@@ -35,7 +35,6 @@ org:
   consumer_key: "{{ env.KEY }}"
   username: portal.admin@acme.example
   private_key: {file: "{{ env.KEY_FILE }}"}
-  audience: https://login.salesforce.com
 """
 
 
