@@ -69,7 +69,8 @@ def forget() -> None:
 
 def mask(text: str) -> str:
     """The text with `***` for every value that was registered, in whatever case."""
-    if _pattern is None:
+    # The last of the variants is the shortest: a token is longer than most texts.
+    if _pattern is None or len(text) < len(_variants[-1]):
         return text
     # Salesforce stores usernames and e-mail addresses in lower case.
     lower = text.lower()
@@ -90,17 +91,17 @@ def is_masked(text: str) -> bool:
 
 def masked(value: Any) -> Any:
     """JSON values with every text masked, the keys of mappings excepted; a `Masked` is `***`."""
-    match value:
-        case Masked():
-            return MASK
-        case str():
-            return mask(value)
-        case Mapping():
-            return {key: masked(item) for key, item in value.items()} if _pattern else value
-        case list() | tuple():
-            return [masked(item) for item in value] if _pattern else value
-        case _:
-            return value
+    # By the exact type first: a report of many steps has a million values.
+    kind = type(value)
+    if kind is str:
+        return mask(value)
+    if kind is dict or isinstance(value, Mapping):
+        return {key: masked(item) for key, item in value.items()} if _pattern else value
+    if kind is list or kind is tuple:
+        return [masked(item) for item in value] if _pattern else value
+    if isinstance(value, Masked):
+        return MASK
+    return mask(value) if isinstance(value, str) else value
 
 
 def _spellings(value: str) -> set[str]:

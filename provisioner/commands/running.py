@@ -333,6 +333,8 @@ def settle(ran: Ran, again: Planned) -> tuple[StepResult, ...]:
 
     changing = {step.address for step in again.plan.steps}
     unknown = [r for r in ran.results if r.outcome is Outcome.UNKNOWN]
+    if not unknown:
+        return ()  # the journal of a large run takes long to read
     done = {r.step.address for r in unknown if r.step.address not in changing}
     record = journal.read(journals() / f"{ran.run}.jsonl")
     try:
