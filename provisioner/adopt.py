@@ -186,7 +186,7 @@ def _take(
         try:
             files[span.file] = _File(source.parse(texts[span.file], span.file))
         except DiagnosticError as error:
-            raise EditError("its file can not be read again") from error
+            raise EditError("its file cannot be read again") from error
     file = files[span.file]
     path = file.path(span)
     assert step.change.before is not None, "what is updated was found"

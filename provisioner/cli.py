@@ -19,7 +19,7 @@ _EPILOG = """\
 exit status:
   0  done, or in sync
   1  the spec or the call is wrong
-  2  changes are pending, or drift; a user can not log in
+  2  changes are pending, or drift; a user cannot log in
   3  the org cannot be reached, refuses the login or a read, or gives an unexpected answer
   4  refused: by you, a policy or a stale plan
   5  applied in part, or a login that was to work did not"""

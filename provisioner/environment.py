@@ -176,7 +176,7 @@ def parse(
     `kinds` are those that a policy can name, `env` the variables that templates can use: by
     default those that the document lists, whose templates must not be filled in yet.
 
-    Raises DiagnosticError with every problem; a secret that can not be had has the code
+    Raises DiagnosticError with every problem; a secret that cannot be had has the code
     `missing-secret`.
     """
     if env is None:
@@ -225,7 +225,7 @@ def secret(
 ) -> Secret:
     """The secret that `{env: NAME}` or `{file: PATH}` names.
 
-    Raises DiagnosticError with the code `missing-secret` when it can not be had.
+    Raises DiagnosticError with the code `missing-secret` when it cannot be had.
     """
     secrets = _Secrets(environ, read_file)
     found = secrets.find(given, span)
@@ -239,7 +239,7 @@ def with_secrets(
 ) -> tuple[Spec, ...]:
     """The specs with each `on_create: {password: {env: NAME}}` as the secret it names.
 
-    Raises DiagnosticError with a `missing-secret` for each that can not be had.
+    Raises DiagnosticError with a `missing-secret` for each that cannot be had.
     """
     secrets = _Secrets(environ, read_file)
     found = tuple(_with_password(spec, secrets) for spec in specs)
@@ -332,7 +332,7 @@ class _Secrets:
         try:
             value = self._read_file(path).rstrip("\r\n")
         except OSError as error:
-            self._missing(f"{named} can not be read: {error.strerror or error}", span)
+            self._missing(f"{named} cannot be read: {error.strerror or error}", span)
         except UnicodeError:
             self._missing(f"{named} holds no text", span)
         else:

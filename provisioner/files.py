@@ -114,7 +114,7 @@ def _resolved(path: str | Path) -> Path:
     try:
         real = Path(os.path.realpath(path))
     except ValueError as error:  # a NUL
-        raise RefusedFileError("its name can not be that of a file", path) from error
+        raise RefusedFileError("its name cannot be that of a file", path) from error
     if len(real.parts) > 1 and real.parts[1] in _KERNEL and os.sep == "/":
         raise RefusedFileError("it is not a regular file", path)
     return real

@@ -31,7 +31,7 @@ class Missing(Exception):  # noqa: N818 - an undefined name, which is reported e
 
 
 def unwritable(text: str) -> str | None:
-    """The first character of a text that can not be stored, such as `U+0000`."""
+    """The first character of a text that cannot be stored, such as `U+0000`."""
     if text.isprintable():
         return None
     found = UNWRITABLE.search(text)

@@ -157,7 +157,7 @@ def schemas() -> Mapping[str, Mapping[str, Any]]:
 def secret(given: Mapping[str, str], span: Span, folder: Path) -> Secret:
     """The secret that `{env: NAME}` or `{file: PATH}` names in the spec of a folder.
 
-    Raises DiagnosticError with the code `missing-secret` when it can not be had.
+    Raises DiagnosticError with the code `missing-secret` when it cannot be had.
     """
     found = environments.secret(given, span, os.environ, _secret_reader(files.root(folder)))
     masking.remember([found.reveal()])
@@ -212,7 +212,7 @@ def _document(
     except DiagnosticError as error:
         problems += error.diagnostics
     except OSError as error:
-        what, span = f"`{name}` can not be read: {error.strerror}", Span(name, 1, 1, 1, 1)
+        what, span = f"`{name}` cannot be read: {error.strerror}", Span(name, 1, 1, 1, 1)
         problems.append(Diagnostic("unreadable", what, span))
     return None
 
@@ -339,8 +339,8 @@ def _readable_secrets(
         if not isinstance(name, str):
             continue
         if name in environment.env.listed:
-            what = f"`{name}` is listed under `env:`, so it can not hold a password"
+            what = f"`{name}` is listed under `env:`, so it cannot hold a password"
             yield Diagnostic("secret-name", what, span, help="remove it from `env:`")
         elif name in environment.login_variables:
-            what = f"`{name}` holds a secret of the login, which can not be a user's password"
+            what = f"`{name}` holds a secret of the login, which cannot be a user's password"
             yield Diagnostic("secret-name", what, span, help="use a variable of its own")

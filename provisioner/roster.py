@@ -382,7 +382,7 @@ class _Filling:
                 self._specs.append(spec)
 
     def _writable(self, row: table.Row) -> bool:
-        """Whether all characters of a row can be stored; the first that can not is reported."""
+        """Whether all characters of a row can be stored; the first that cannot be is reported."""
         if row.text.rstrip("\r\n").isprintable() or not (character := unwritable(row.text)):
             return True
         spans = table.cell_spans(row, self._file, self._roster.delimiter)

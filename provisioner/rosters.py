@@ -92,7 +92,7 @@ def _filled(
             return roster.fill(declared, read_, path, schemas, names, identity)
     except OSError as error:
         near = _near(path) if error.errno == errno.ENOENT else []
-        what = f"`{path}` can not be read: {error.strerror}"
+        what = f"`{path}` cannot be read: {error.strerror}"
         help_ = f"CSV files there: {', '.join(f'`{n}`' for n in near)}" if near else _FROM_HERE
         problem = Diagnostic("unreadable", what, declared.at("file"), help=help_)
     except DiagnosticError as error:

@@ -164,7 +164,7 @@ def _spans(text: str, line: int, file: str, delimiter: str) -> Iterator[tuple[Sp
 
 
 def _broken(problem: str, taken: Sequence[str], line: int, file: str, delimiter: str) -> Diagnostic:
-    """What is wrong with a row that can not be read, at the cell where that begins."""
+    """What is wrong with a row that cannot be read, at the cell where that begins."""
     text = "".join(taken)
     first = cell_spans(Row((), line, text), file, delimiter)[-1]
     at = Span(file, first.line, first.column, first.line, first.column + 1)

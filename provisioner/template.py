@@ -353,7 +353,7 @@ def _plain(value: Any, text: str) -> Any:
         case int() | float() if _is_number(value):
             return value
         case int() | float():
-            what = "the template gives a number that can not be stored"
+            what = "the template gives a number that cannot be stored"
             raise TemplateError([Problem("template", what, None, text)])
         case Mapping() if all(isinstance(key, str) for key in value):
             return {_writable(key, text): _plain(item, text) for key, item in value.items()}
@@ -375,7 +375,7 @@ def _is_number(value: float) -> bool:
 
 def _writable(value: str, text: str) -> str:
     if (character := unwritable(value)) is not None:
-        what = f"the template gives the character {character}, which can not be stored"
+        what = f"the template gives the character {character}, which cannot be stored"
         raise TemplateError([Problem("template", what, None, text)])
     return value
 

@@ -40,7 +40,7 @@ def adopt(plan: Plan, loaded: Loaded, file: str) -> bool:
     try:
         write_private(file, [patch])
     except OSError as error:
-        output.say(f"the patch can not be saved to `{file}`: {error.strerror}")
+        output.say(f"the patch cannot be saved to `{file}`: {error.strerror}")
         return False
     count = len(made.texts)
     files = "1 file" if count == 1 else f"{count} files"

@@ -101,7 +101,7 @@ def _serve(local: LocalOrg, options: Namespace) -> int:
         )
     except OSError as error:
         remedy = "choose another with `--port`"
-        output.say(f"port {port} can not be served: {error.strerror}", remedy)
+        output.say(f"port {port} cannot be served: {error.strerror}", remedy)
         return WRONG
     output.talk("stopped")
     return DONE

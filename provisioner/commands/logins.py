@@ -193,7 +193,7 @@ def is_rehearsal(loaded: Loaded, org: Org) -> bool:
 
 
 def credentials(canary: Canary, loaded: Loaded) -> Credentials:
-    """What a canary logs in with. Raises DiagnosticError for a secret that can not be had."""
+    """What a canary logs in with. Raises DiagnosticError for a secret that cannot be had."""
     from provisioner.verifying import Credentials
 
     user = next(s for s in loaded.specs if s.address == Address("user", canary.key))
@@ -256,7 +256,7 @@ def _option(options: Namespace) -> Secret:
     try:
         return Secret(Path(options.password_file).read_text("utf-8").rstrip("\r\n"))
     except (OSError, UnicodeError):
-        message = f"the file `{options.password_file}` can not be read"
+        message = f"the file `{options.password_file}` cannot be read"
         raise _NoPasswordError(message) from None
 
 

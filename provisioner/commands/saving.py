@@ -50,7 +50,7 @@ def save(
     spec = Path(os.path.relpath(loaded.folder)).as_posix()
     if not saved.is_relative(spec):
         remedy = f"run it in a folder that contains `{loaded.folder}`"
-        output.say(f"the plan can not be saved to `{file}`: its spec is elsewhere", remedy)
+        output.say(f"the plan cannot be saved to `{file}`: its spec is elsewhere", remedy)
         return False
     sealed = saved.seal(
         {**view, "spec": spec},
@@ -65,7 +65,7 @@ def save(
     try:
         write_private(file, [visible_lines(json.dumps(sealed, indent=2)), "\n"])
     except OSError as error:
-        output.say(f"the plan can not be saved to `{file}`: {error.strerror}")
+        output.say(f"the plan cannot be saved to `{file}`: {error.strerror}")
         return False
     until = sealed["saved"]["expires_at"]
     command = f"provisioner apply {shlex.quote(file)}"
@@ -81,7 +81,7 @@ def opened(file: str) -> SavedPlan | int:
     try:
         return parse(Path(file).read_text("utf-8"))
     except OSError as error:
-        output.say(f"`{file}` can not be read: {error.strerror}", "name a file of `plan --out`")
+        output.say(f"`{file}` cannot be read: {error.strerror}", "name a file of `plan --out`")
         return WRONG
     except UnicodeDecodeError:
         output.say(f"`{file}` is not a plan that `plan --out` wrote", _REVIEW)

@@ -253,7 +253,7 @@ def _profile_in_use(
         yield Diagnostic(
             "profile-in-use",
             f"{len(left)} users, active or not, have the profile `{profile.address.name}`, "
-            "so it can not be deleted",
+            "so it cannot be deleted",
             profile.span(),
             help="give them another profile first",
             notes=tuple(sorted(u["Username"] for u in left))[:5],

@@ -121,7 +121,7 @@ def contacts_with_users(situation: Situation) -> Iterator[Diagnostic]:
         if user:
             yield Diagnostic(
                 "contact-has-a-user",
-                f"the contact can not be deleted: `{user['Username']}` is its user, "
+                f"the contact cannot be deleted: `{user['Username']}` is its user, "
                 "and a user is never deleted",
                 contact.span(),
                 help="leave the contact, and deactivate the user",

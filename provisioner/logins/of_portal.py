@@ -95,7 +95,7 @@ def _site_member(user: User, portal: Portal) -> Finding:
 
 
 def _inferred_member(facts: LoginFacts, user: User, portal: Portal) -> Finding:
-    """What the last attempt tells, where the portal's setup page can not be read."""
+    """What the last attempt tells, where the portal's setup page cannot be read."""
     last = facts.attempts[0].status if facts.attempts else None
     if last == STATUS[Cause.MEMBER]:
         return Finding(

@@ -92,7 +92,7 @@ def test_a_file_that_is_not_there_is_told_with_those_that_are(spec):
     assert said(spec(ROWS.encode(), SPEC.replace("file: customers", "file: custmers"))) == [
         (
             "s/people.yaml:3:11",
-            "`s/custmers.csv` can not be read: No such file or directory",
+            "`s/custmers.csv` cannot be read: No such file or directory",
             "CSV files there: `customers.csv`",
         )
     ]

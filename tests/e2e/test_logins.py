@@ -138,7 +138,7 @@ def test_a_missing_key_file_is_named(shop, org):
     text = LOGINS["jwt_file"].format(org=credentials)
     shop.write("specs/shop/environments/there.yaml", f"org: {{login: jwt, {text}}}\n")
     missing = plan(shop, status=3, PROVISIONER_SECRETS_DIR="/nonexistent")
-    assert "`/nonexistent/key.pem` can not be read: No such file or directory" in missing.err
+    assert "`/nonexistent/key.pem` cannot be read: No such file or directory" in missing.err
 
 
 # What Salesforce says to each wrong secret. (platform reference 2.4, 7)

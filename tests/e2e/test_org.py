@@ -53,7 +53,7 @@ def test_an_interrupt_ends_it_and_frees_the_port(ending, served, work):
 def test_a_port_that_is_taken_is_named(served, work):
     process, port = served
     second = work.run("org", "serve", "--port", port, status=1)
-    assert f"port {port} can not be served: Address already in use" in second.err
+    assert f"port {port} cannot be served: Address already in use" in second.err
     assert "`--port`" in second.err
     assert process.poll() is None
     assert listens(port)
@@ -317,4 +317,4 @@ def test_an_interrupt_ends_https_while_clients_are_connected(secured, work):
 def test_a_port_that_is_taken_is_named_for_https_too(served, work):
     _, port = served
     second = work.run("org", "serve", "--https", "--port", port, status=1)
-    assert f"port {port} can not be served: Address already in use" in second.err
+    assert f"port {port} cannot be served: Address already in use" in second.err

@@ -199,7 +199,7 @@ def test_a_saved_plan_is_shown_without_an_org(shop):
 
 
 def test_a_plan_that_is_not_there_can_not_be_shown(work):
-    assert "`none.json` can not be read" in work.run("show", "none.json", status=1).err
+    assert "`none.json` cannot be read" in work.run("show", "none.json", status=1).err
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ TEMPLATES = {
     "update of all names": ("{{ vars.update({'x': 1}) }}", "undefined-name"),
     "random": ("{{ [1, 2] | random }}", "template-syntax"),
     "debug": ("{% debug %}", "template-syntax"),
-    # Values that can not be stored.
+    # Values that cannot be stored.
     "infinite number": ("{{ 1e400 }}", "template-limit"),
     "number that becomes infinite": ("{{ 1e308 * 10 }}", "template"),
     "no number": ("{{ 'nan' | float }}", "template"),

@@ -106,7 +106,7 @@ def test_variables_and_policy_come_along():
     [
         ("{env: NONE}", "the environment variable `NONE` is not set"),
         ("{env: EMPTY}", "the environment variable `EMPTY` is not set"),
-        ("{file: none}", "the file `none` can not be read: No such file or directory"),
+        ("{file: none}", "the file `none` cannot be read: No such file or directory"),
         ("{file: empty}", "the file `empty` is empty"),
         ("{file: binary}", "the file `binary` holds no text"),
     ],

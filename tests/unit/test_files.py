@@ -41,7 +41,7 @@ def test_a_secret_is_read_from_an_allowed_folder_only(checkout, tmp_path):
         ("../repository/specs", allowed, "it is in no folder that `PROVISIONER_SECRETS_DIR` names"),
         (str(checkout / "specs"), str(tmp_path), "it is inside the repository of the spec"),
         (str(tmp_path / "secrets"), allowed, "it is not a regular file"),
-        ("a\0b", allowed, "its name can not be that of a file"),
+        ("a\0b", allowed, "its name cannot be that of a file"),
     ):
         with pytest.raises(files.RefusedFileError) as caught:
             files.read_secret(path, checkout, folders)
