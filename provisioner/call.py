@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from provisioner.resource import Scalar, Secret, Value
 
@@ -166,9 +167,12 @@ Query = (
 
 # ---------------------------------------------------------------- writes
 
+# `operation` is the name in journals and saved plans: it stays when a class is renamed.
+
 
 @dataclass(frozen=True, slots=True)
 class CreateRecord:
+    operation: ClassVar[str] = "CreateRecord"
     sobject: str
     fields: Mapping[str, Value]
 
@@ -181,6 +185,7 @@ class UpsertRecord:
     (REST API Developer Guide, "Insert or Update (Upsert) a Record Using an External ID")
     """
 
+    operation: ClassVar[str] = "UpsertRecord"
     sobject: str
     key: str
     value: Scalar
@@ -189,6 +194,7 @@ class UpsertRecord:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRecord:
+    operation: ClassVar[str] = "UpdateRecord"
     sobject: str
     id: Value
     fields: Mapping[str, Value]
@@ -196,6 +202,7 @@ class UpdateRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRecord:
+    operation: ClassVar[str] = "DeleteRecord"
     sobject: str
     id: Value
 
@@ -204,6 +211,7 @@ class DeleteRecord:
 class SetPassword:
     """Give a user this password. Sends no e-mail."""
 
+    operation: ClassVar[str] = "SetPassword"
     user: Value
     password: Secret
 
@@ -212,6 +220,7 @@ class SetPassword:
 class ResetPassword:
     """Let Salesforce make a new password and mail it to the user."""
 
+    operation: ClassVar[str] = "ResetPassword"
     user: Value
 
 
@@ -219,6 +228,7 @@ class ResetPassword:
 class CreateMetadata:
     """A new component with these top-level elements (`None` ones are left out)."""
 
+    operation: ClassVar[str] = "CreateMetadata"
     type: str
     full_name: str
     elements: Mapping[str, Value]
@@ -232,6 +242,7 @@ class CloneMetadata:
     the edits, and created. (platform reference 4.1)
     """
 
+    operation: ClassVar[str] = "CloneMetadata"
     type: str
     source: str
     full_name: str
@@ -247,6 +258,7 @@ class EditMetadata:
     XML, see `provisioner.kinds.components`.
     """
 
+    operation: ClassVar[str] = "EditMetadata"
     type: str
     full_name: str
     edits: Mapping[str, Value]
@@ -254,6 +266,7 @@ class EditMetadata:
 
 @dataclass(frozen=True, slots=True)
 class RenameMetadata:
+    operation: ClassVar[str] = "RenameMetadata"
     type: str
     old: str
     new: str
@@ -261,6 +274,7 @@ class RenameMetadata:
 
 @dataclass(frozen=True, slots=True)
 class DeleteMetadata:
+    operation: ClassVar[str] = "DeleteMetadata"
     type: str
     full_name: str
 
@@ -269,11 +283,14 @@ class DeleteMetadata:
 class EnableCustomerPortal:
     """Turn the Customer Portal on by its setup page, which also makes the first portal."""
 
+    operation: ClassVar[str] = "EnableCustomerPortal"
+
 
 @dataclass(frozen=True, slots=True)
 class SetMembership:
     """Make exactly these profiles, by name, the members of a portal, by its setup page."""
 
+    operation: ClassVar[str] = "SetMembership"
     portal: str
     profiles: tuple[str, ...]
 

@@ -6,20 +6,21 @@ secrets.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class CommandStarted:
+    event: ClassVar[str] = "command_started"
     command: str
     version: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommandEnded:
+    event: ClassVar[str] = "command_ended"
     command: str
     status: int
     seconds: float
@@ -29,6 +30,7 @@ class CommandEnded:
 class OrgOpened:
     """Logged in to an org, for a spec and an environment."""
 
+    event: ClassVar[str] = "org_opened"
     spec: str
     environment: str
     url: str
@@ -38,6 +40,7 @@ class OrgOpened:
 class Message:
     """What would be said to a person; `level` is `info`, `warning` or `error`."""
 
+    event: ClassVar[str] = "message"
     level: str
     text: str
     help: str | None = None
@@ -53,6 +56,7 @@ class CallEnded:
     The path is without its query, which may name people.
     """
 
+    event: ClassVar[str] = "call_ended"
     method: str
     path: str
     seconds: float
@@ -64,6 +68,7 @@ class CallEnded:
 class RunStarted:
     """An apply begins to write."""
 
+    event: ClassVar[str] = "run_started"
     run: str
     org: str
     url: str
@@ -74,6 +79,7 @@ class RunStarted:
 class StepBegun:
     """The first request of a step is about to leave."""
 
+    event: ClassVar[str] = "step_begun"
     step: str
     call: str
 
@@ -82,6 +88,7 @@ class StepBegun:
 class StepEnded:
     """A step of a run, as it ended; `number` is that of the plan, which has `total` steps."""
 
+    event: ClassVar[str] = "step_ended"
     step: str
     action: str
     outcome: str
@@ -98,6 +105,7 @@ class StepEnded:
 class Heartbeat:
     """The run is alive: so many of its steps have ended."""
 
+    event: ClassVar[str] = "heartbeat"
     done: int
     total: int
     seconds: float
@@ -107,6 +115,7 @@ class Heartbeat:
 class RunEnded:
     """`outcomes` counts the steps by how they ended."""
 
+    event: ClassVar[str] = "run_ended"
     run: str
     seconds: float
     api_calls: int
@@ -132,11 +141,7 @@ def as_json(event: Event) -> dict[str, Any]:
     """The event as JSON values: its name, then what it says, nulls left out."""
     given = {f.name: getattr(event, f.name) for f in fields(event)}
     shown = {name: _plain(value) for name, value in given.items() if value is not None}
-    return {"event": _name(event), **shown}
-
-
-def _name(event: Event) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
+    return {"event": event.event, **shown}
 
 
 def _plain(value: Any) -> Any:

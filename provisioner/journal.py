@@ -427,7 +427,7 @@ def _instant(text: object) -> datetime:
 
 def _described(call: Call) -> dict[str, Any]:
     """A call without its values, some of which are secret and many of which are personal."""
-    described: dict[str, Any] = {"call": type(call).__name__}
+    described: dict[str, Any] = {"call": call.operation}
     of = getattr(call, "sobject", None) or getattr(call, "type", None)
     fields = getattr(call, "fields", None) or getattr(call, "edits", None)
     if of:

@@ -347,7 +347,7 @@ def settle(ran: Ran, again: Planned) -> tuple[StepResult, ...]:
 def _begun(calls: Sequence[tuple[Address, Call]]) -> None:
     for address, call in calls:
         if address.kind != "lease":  # which is no step
-            observing.emit(StepBegun(str(address), type(call).__name__))
+            observing.emit(StepBegun(str(address), call.operation))
 
 
 def _ended(result: StepResult, number: int, total: int) -> StepEnded:

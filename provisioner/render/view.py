@@ -117,7 +117,7 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "fields": [_field(f) for f in step.change.fields],
         "notes": [_note(n) for n in step.notes],
         "needs": sorted(str(a) for a in step.needs),
-        "calls": [type(call).__name__ for call in step.calls],
+        "calls": [call.operation for call in step.calls],
         "last_modified": {
             "by": shown(before.get("LastModifiedBy.Name")),
             "at": canonical(before.get("LastModifiedDate"), "datetime"),
