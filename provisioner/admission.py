@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from provisioner.diff import Action, Change
+from provisioner.change import Action, Change
 from provisioner.facts import Facts
 from provisioner.kinds.metadata import COMPONENT
 from provisioner.kinds.portal import MEMBERS

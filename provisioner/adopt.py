@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner import edit, source, template
+from provisioner.change import Action, FieldChange
 from provisioner.diagnostics import DiagnosticError, Span
-from provisioner.diff import Action, FieldChange
 from provisioner.edit import EditError, Plain
 from provisioner.kinds.layout import ON_LAYOUT
 from provisioner.kinds.metadata import NAME

@@ -23,7 +23,7 @@ from provisioner.call import (
     UpdateRecord,
     UpsertRecord,
 )
-from provisioner.diff import Action, Change
+from provisioner.change import Action, Change
 from provisioner.plan import Step
 from provisioner.resource import Address, Ref, Resource
 

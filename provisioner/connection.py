@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provisioner.environment import Environment, Local
+from provisioner.credentials import Local
+from provisioner.environment import Environment
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import OrgError

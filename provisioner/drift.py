@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.call import ListMetadata, Newest, Query, ReadMembership
-from provisioner.diff import Action
+from provisioner.change import Action
 from provisioner.facts import PROFILES_OF_SITES, PROFILES_OF_THE_PORTAL, Profile
 from provisioner.kinds.portal import MEMBERS
 from provisioner.plan import Step

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from provisioner.admission import Admission
+from provisioner.change import Action, Change
 from provisioner.diagnostics import Diagnostic, Severity
-from provisioner.diff import Action, Change
 from provisioner.guards.situation import Rights
 from provisioner.kinds.user import EMAIL, MAILED, PASSWORD, confirms_email
 from provisioner.plan import EmailCause, EmailDifference, NoteKind, Step

@@ -10,6 +10,15 @@ from typing import Any
 
 from provisioner import bounds, hosts, source, template
 from provisioner.bounds import Policy
+from provisioner.credentials import (
+    AccessToken,
+    ClientCredentials,
+    Jwt,
+    Local,
+    Login,
+    Password,
+    SfCli,
+)
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span, in_order
 from provisioner.masking import SHORTEST, Masked, Opaque
 from provisioner.resource import Secret, Spec
@@ -17,58 +26,6 @@ from provisioner.source import Document, Path
 from provisioner.template import Environ
 
 _LOGIN_URL = "https://login.salesforce.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Local:
-    """The embedded local org."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    instance_url: str
-    token: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Jwt:
-    """OAuth 2.0 JWT bearer. `audience` defaults to `login_url`."""
-
-    login_url: str
-    consumer_key: str
-    username: str
-    private_key: Secret
-    audience: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClientCredentials:
-    """OAuth 2.0 client credentials, which only a My Domain host answers."""
-
-    login_url: str
-    consumer_key: str
-    consumer_secret: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Password:
-    """OAuth 2.0 username-password; the security token, if any, is appended to the password."""
-
-    login_url: str
-    consumer_key: str
-    consumer_secret: Secret
-    username: str
-    password: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class SfCli:
-    """The login that the Salesforce CLI keeps for `target_org` (alias or username)."""
-
-    target_org: str
-
-
-Login = Local | AccessToken | Jwt | ClientCredentials | Password | SfCli
 
 
 @dataclass(frozen=True, slots=True)

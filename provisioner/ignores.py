@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Any
 
 from provisioner.diagnostics import Diagnostic, Severity, Span, closest
+from provisioner.ignore import Ignore
 from provisioner.resource import Address
 from provisioner.source import Document
 
 FILE = "drift-ignore.yaml"
 """The file of a spec's folder that holds them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ignore:
-    """What is left alone, why and through which day; `address` and `field` can be globs.
-
-    Without a field it is the whole resource.
-    """
-
-    address: str
-    field: str | None
-    reason: str
-    until: date
-    span: Span | None = None
-
-    def names(self, address: Address) -> bool:
-        return self.address == str(address) or fnmatchcase(str(address), self.address)
-
-    def __str__(self) -> str:
-        return f"{self.address}.{self.field}" if self.field else self.address
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """A difference that was left alone, and the entry that says so."""
-
-    address: Address
-    field: str | None
-    by: Ignore
 
 
 def read(
@@ -106,13 +76,3 @@ def as_yaml(entry: Ignore, quoted: Mapping[str, str]) -> str:
 
 def _warning(code: str, what: str, span: Span | None, help_: str) -> Diagnostic:
     return Diagnostic(code, what, span, help=help_, severity=Severity.WARNING)
-
-
-def plain(entry: Ignored) -> dict[str, Any]:
-    """What was left alone as JSON values."""
-    address = f"{entry.address}.{entry.field}" if entry.field else str(entry.address)
-    return {
-        "address": address,
-        "reason": entry.by.reason,
-        "until": str(entry.by.until),
-    }

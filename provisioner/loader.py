@@ -18,9 +18,10 @@ from provisioner import canaries as watched_users
 from provisioner import environment as environments
 from provisioner import files, ignores, masking, roster, rosters, schema, source, spec, template
 from provisioner.collector import held
+from provisioner.credentials import Local
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span, by_cause
-from provisioner.environment import Environment, Local
-from provisioner.ignores import Ignore
+from provisioner.environment import Environment
+from provisioner.ignore import Ignore
 from provisioner.masking import Opaque
 from provisioner.resource import Secret, Spec
 from provisioner.selection import Selection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.diff import Action, Change
+from provisioner.change import Action, Change
 from provisioner.facts import FIRST_PORTAL, Facts
 from provisioner.guards.situation import Situation
 from provisioner.kinds.metadata import NAME

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from provisioner.change import Action, Change
 from provisioner.diagnostics import Diagnostic
-from provisioner.diff import Action, Change
 from provisioner.facts import FIELDS_OF_THE_PORTAL, Facts
-from provisioner.ignores import Ignore, Ignored
+from provisioner.ignore import Ignore, Ignored
 from provisioner.plan import prerequisites
 from provisioner.resource import Address, DesiredState, Lookup, Resource
 from provisioner.selection import Selection

@@ -10,9 +10,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NoReturn
 
 from provisioner.call import Call
+from provisioner.change import Action, Change
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span
-from provisioner.diff import Action, Change
-from provisioner.ignores import Ignored
+from provisioner.ignore import Ignored
 from provisioner.resource import Address, Resource
 
 

@@ -8,12 +8,13 @@ from functools import cache
 
 from provisioner import batches, emails, guards
 from provisioner.admission import Admission, Entrance, linked
+from provisioner.change import Action, Change
 from provisioner.diagnostics import DiagnosticError, Severity, by_cause
-from provisioner.diff import Action, Change, diff
+from provisioner.diff import diff
 from provisioner.guards.logins import all_described, logins
 from provisioner.guards.situation import Situation
 from provisioner.guards.users import seats
-from provisioner.ignores import Ignore
+from provisioner.ignore import Ignore
 from provisioner.kinds import BY_NAME, KINDS
 from provisioner.kinds.base import Removal
 from provisioner.notes import notes, to_count

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from provisioner.bounds import DAYS, Policy, Window
+from provisioner.change import Action, Change
 from provisioner.diagnostics import Diagnostic, Span, did_you_mean
-from provisioner.diff import Action, Change
 from provisioner.facts import PROFILES_OF_THE_PORTAL, Facts
 from provisioner.kinds.metadata import CLONE
 from provisioner.kinds.portal import MEMBERS, SELF_REGISTRATION_PROFILE

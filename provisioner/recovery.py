@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from provisioner.executor import Unsettled
+from provisioner.executor.run import Unsettled
 from provisioner.journal import Record, UnknownWrite
 from provisioner.kinds.user import PASSWORD
 from provisioner.org.timing import Timing

@@ -226,9 +226,20 @@ _NO_LEASE = (
 
 
 def _urls(planned: Planned, loaded: Loaded) -> None:
-    from provisioner import workflow
     from provisioner.commands.local_org import say_where
 
-    for name, url in workflow.login_urls(planned):
+    for name, url in _login_urls(planned):
         sys.stdout.write(visible(f"Log in to {name}: {url}") + "\n")
     say_where(loaded)
+
+
+def _login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:
+    """The login page of every active portal of the spec, by the portal's name."""
+    from provisioner.explaining import login_page
+
+    org = planned.plan.org
+    return tuple(
+        (address.name, login_page(org.instance_url, org.id, portal.id))
+        for address, portal in planned.reading.live.items()
+        if address.kind == "portal" and portal.id and portal.fields.get("active") is True
+    )

@@ -95,11 +95,11 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
 
 
 def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
-    from provisioner import workflow
+    from provisioner import finding
     from provisioner.commands.adopting import adopt
     from provisioner.render.drift import parts
 
-    planned, found = workflow.drift(loaded, org)
+    planned, found = finding.drift(loaded, org)
     made = planned.plan
     if not guarding.right_org(planned, loaded, options):
         return REFUSED

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provisioner.commands import output, saving
-from provisioner.environment import Local
+from provisioner.credentials import Local
 from provisioner.loader import Loaded
 
 if TYPE_CHECKING:

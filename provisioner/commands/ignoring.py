@@ -7,7 +7,7 @@ from argparse import Namespace
 from provisioner import edit, ignores, source
 from provisioner.commands import output, saving
 from provisioner.diagnostics import DiagnosticError, closest
-from provisioner.ignores import Ignore
+from provisioner.ignore import Ignore
 from provisioner.loader import Loaded, find, load
 from provisioner.status import DONE, WRONG
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from provisioner.commands import output
 from provisioner.commands.online import home
+from provisioner.credentials import Local
 from provisioner.diagnostics import did_you_mean
 from provisioner.emulator import control, ports, seed
 from provisioner.emulator.local import LocalOrg, LocalOrgError
 from provisioner.emulator.store import Org
-from provisioner.environment import Local
 from provisioner.loader import Loaded
 from provisioner.render.words import json_text, visible, visible_lines
 from provisioner.status import DONE, WRONG

@@ -14,8 +14,8 @@ from provisioner import loader
 from provisioner.canaries import Canary, objects_of
 from provisioner.commands import output, suggestions
 from provisioner.commands.online import online
+from provisioner.credentials import Local
 from provisioner.diagnostics import DiagnosticError
-from provisioner.environment import Local
 from provisioner.loader import Loaded
 from provisioner.logins.causes import Cause
 from provisioner.logins.places import place, user_called

@@ -19,6 +19,7 @@ from provisioner.loader import Loaded
 from provisioner.masking import mask
 from provisioner.render import diagnostics, encoding
 from provisioner.render.lines import Line, write
+from provisioner.render.view import problem
 from provisioner.render.words import also_at, visible_lines
 from provisioner.version import version
 
@@ -144,7 +145,7 @@ def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> Non
     if stream is sys.stderr:
         for one in found:
             at = (one.span.file, one.span.line, one.span.column) if one.span else ()
-            said = "\n".join(filter(None, (one.message, also_at(diagnostics.problem(one)))))
+            said = "\n".join(filter(None, (one.message, also_at(problem(one)))))
             observing.emit(Message(one.severity.value, said, one.help, *at))
         if observing.as_json_lines():
             return

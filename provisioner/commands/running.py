@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioner.call import Call
-    from provisioner.executor import Unsettled
+    from provisioner.executor.run import Unsettled
     from provisioner.journal import Journal, Record
     from provisioner.lease import Held
     from provisioner.org.client import Org
@@ -222,8 +222,8 @@ def _run(
     interrupted: Interrupts,
     writing: Journal,
 ) -> None:
-    from provisioner import workflow
-    from provisioner.executor import Conduct
+    from provisioner.executor import run as executor
+    from provisioner.executor.run import Conduct
 
     conduct = Conduct(
         _halt(interrupted, held, org, loaded.environment.policy.max_api_percent),
@@ -235,7 +235,7 @@ def _run(
         patience=options.settle_wait,
     )
     writing.watch = _begun
-    _results(planned, workflow.apply(planned, org, conduct), ran)
+    _results(planned, executor.apply(planned, org, conduct), ran)
 
 
 def _unsettled(

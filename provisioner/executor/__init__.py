@@ -1,5 +1,1 @@
-"""Carry a plan out, in batches and side by side, and say what became of every step."""
-
-from provisioner.executor.run import Conduct, Unsettled, apply
-
-__all__ = ["Conduct", "Unsettled", "apply"]
+"""Carrying out a plan: requests in batches, the outcome of every step, recovery and the lease."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from provisioner.call import ListMetadata, Query
-from provisioner.diff import Action, Change, compare
+from provisioner.change import Action, Change
+from provisioner.diff import compare
 from provisioner.facts import PROFILES
 from provisioner.kinds import KINDS
 from provisioner.org.client import Org

@@ -46,6 +46,7 @@ from provisioner.outcome import Outcome, Progress, StepResult, Waits
 from provisioner.plan import Plan, Step
 from provisioner.reader import Reading
 from provisioner.resource import Address
+from provisioner.workflow import Planned
 
 _TRIES = 6
 _SLOWEST_POLL = 15.0
@@ -95,17 +96,15 @@ class Conduct:
     patience: float | None = None
 
 
-def apply(
-    plan: Plan, reading: Reading, org: Org, conduct: Conduct | None = None
-) -> Iterator[StepResult]:
+def apply(planned: Planned, org: Org, conduct: Conduct | None = None) -> Iterator[StepResult]:
     """Run every step whose dependencies were met; yield one result per step as it ends.
 
-    `reading` is what the plan was made from. A step that fails, is in conflict, or whose outcome is
+    A step that fails, is in conflict, or whose outcome is
     not known skips what depends on it and nothing else. A login that ends, a network that fails,
     or a reason to halt skips all that is left. An exception that is no OrgError is raised after
     every step has its result.
     """
-    return _Run(plan, reading, org, conduct or Conduct()).results()
+    return _Run(planned.plan, planned.reading, org, conduct or Conduct()).results()
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from provisioner.change import Action, Change
 from provisioner.diagnostics import Diagnostic, Severity
-from provisioner.diff import Action, Change
 from provisioner.facts import PERMISSIONS
 from provisioner.guards.situation import Situation, my_profile
 from provisioner.kinds import BY_NAME

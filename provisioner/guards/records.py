@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from provisioner.change import Action, Change
 from provisioner.diagnostics import Diagnostic, Span, closest, did_you_mean
-from provisioner.diff import Action, Change
 from provisioner.facts import FieldInfo
 from provisioner.guards.situation import (
     Situation,

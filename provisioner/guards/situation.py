@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from provisioner.change import Action, Change
 from provisioner.diagnostics import closest
-from provisioner.diff import Action, Change
 from provisioner.facts import PORTAL_USER_TYPES, Facts, Licence
 from provisioner.kinds.metadata import CLONE
 from provisioner.kinds.profile import LICENCE

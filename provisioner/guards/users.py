@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from provisioner.change import Action
 from provisioner.diagnostics import Diagnostic
-from provisioner.diff import Action
 from provisioner.facts import ROLE_USER_TYPES
 from provisioner.guards.situation import Situation
 from provisioner.kinds.contact import users_by_contact

@@ -8,8 +8,8 @@ from enum import Enum
 from typing import ClassVar, Protocol
 
 from provisioner.call import Call, Query
+from provisioner.change import Change
 from provisioner.diagnostics import Diagnostic
-from provisioner.diff import Change
 from provisioner.facts import INTERNAL_USERS, Facts
 from provisioner.identity import Match
 from provisioner.resource import Address, Lookup, Resource, Spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from provisioner.call import ReadMetadata
-from provisioner.diff import Change
+from provisioner.change import Change
 from provisioner.kinds.base import Declared, Questions, Removal
 from provisioner.kinds.layout_xml import placements
 from provisioner.kinds.metadata import CLONE, MetadataKind

@@ -15,7 +15,7 @@ from provisioner.call import (
     ReadMetadata,
     RenameMetadata,
 )
-from provisioner.diff import Action, Change
+from provisioner.change import Action, Change
 from provisioner.facts import Facts
 from provisioner.kinds.base import Declared, Found, Others, Questions, Removal
 from provisioner.resource import Address, Lookup, Resource, Spec, Value

@@ -14,7 +14,7 @@ from provisioner.call import (
     Select,
     SetMembership,
 )
-from provisioner.diff import Change
+from provisioner.change import Change
 from provisioner.facts import FIRST_PORTAL, Facts
 from provisioner.kinds.base import Declared, Others, Questions, candidates
 from provisioner.kinds.metadata import MetadataKind

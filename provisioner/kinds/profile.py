@@ -16,7 +16,7 @@ from provisioner.call import (
     Select,
     UpdateRecord,
 )
-from provisioner.diff import Action, Change
+from provisioner.change import Action, Change
 from provisioner.facts import Facts
 from provisioner.facts import Profile as OrgProfile
 from provisioner.kinds.base import Declared, Found, Others, Questions

@@ -15,7 +15,7 @@ from provisioner.call import (
     UpdateRecord,
     UpsertRecord,
 )
-from provisioner.diff import Action, Change
+from provisioner.change import Action, Change
 from provisioner.facts import UPDATE_ONLY, Facts, FieldInfo
 from provisioner.identity import Row, Rung, pair
 from provisioner.kinds.base import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from provisioner.call import Call, EditMetadata, EnableCustomerPortal, ReadMetadata
-from provisioner.diff import Action, Change
+from provisioner.change import Action, Change
 from provisioner.facts import Facts
 from provisioner.kinds.base import Found, Others, Questions, Removal
 from provisioner.kinds.metadata import MetadataKind

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from provisioner.call import Call, ResetPassword, SetPassword, UpdateRecord
-from provisioner.diff import Action, Change
+from provisioner.change import Action, Change
 from provisioner.facts import Facts
 from provisioner.kinds.base import Declared, Others, Questions, Removal
 from provisioner.kinds.record import RecordKind, Reference, with_fields

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import jwt
 import requests
 
-from provisioner.environment import (
+from provisioner.credentials import (
     AccessToken,
     ClientCredentials,
     Jwt,

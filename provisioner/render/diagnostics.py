@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any, TextIO
+from typing import TextIO
 
 from provisioner import text
 from provisioner.diagnostics import Diagnostic, Severity, Span
@@ -16,19 +16,16 @@ from provisioner.masking import is_masked
 from provisioner.nodes import SECRETS
 from provisioner.render.lines import Line
 from provisioner.render.lines import write as write_lines
+from provisioner.render.view import problem
 from provisioner.render.words import also_at
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 _FRAME = "bold blue"
-_NOWHERE = (None, None, None, None, None)
 _TAB = "    "
 _PIPE_WIDTH = 120
 _NARROWEST = 40
 _CUT = "..."
 _MANY, _FIRST = 50, 20
-_PLACES = 3
-"""The places of one problem that are named; further ones are counted."""
-
 
 # A secret that stands in the file itself, on a line that another problem is about.
 _SECRET = re.compile(
@@ -91,32 +88,6 @@ def summary(diagnostics: Iterable[Diagnostic]) -> str:
     files = {span.file for d in shown for span in d.places}
     problems = _count(len(shown), "problem")
     return f"{problems} in {_count(len(files), 'file')}" if files else problems
-
-
-def problem(found: Diagnostic) -> dict[str, Any]:
-    """A problem as JSON values, all keys always there."""
-    return {
-        "severity": found.severity.value,
-        "code": found.code,
-        "message": found.message,
-        "help": found.help,
-        "notes": list(found.notes),
-        **place(found.span),
-        "count": max(1, len(found.places)),
-        "also": [place(span) for span in found.also[: _PLACES - 1]],
-    }
-
-
-def place(span: Span | None) -> dict[str, Any]:
-    """Where in the specs: file, line and column of its begin and end, or nulls."""
-    file, line, column, end_line, end_column = span or _NOWHERE
-    return {
-        "file": file,
-        "line": line,
-        "column": column,
-        "end_line": end_line,
-        "end_column": end_column,
-    }
 
 
 def _one(diagnostic: Diagnostic, line: str | None, width: int) -> Iterator[Line]:

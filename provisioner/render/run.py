@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from provisioner.outcome import Outcome, StepResult
-from provisioner.render.diagnostics import place
+from provisioner.render.view import place
 
 
 def ran(

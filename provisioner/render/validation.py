@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from provisioner.diagnostics import Diagnostic
-from provisioner.render.diagnostics import problem
+from provisioner.render.view import problem
 
 FORMAT_VERSION = 1
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from provisioner.diff import Action, FieldChange
-from provisioner.ignores import plain
+from provisioner.change import Action, FieldChange
+from provisioner.diagnostics import Diagnostic, Span
+from provisioner.ignore import plain
 from provisioner.masking import MASK, Masked
 from provisioner.plan import Note, NoteKind, Plan, Step
-from provisioner.render.diagnostics import place, problem
 from provisioner.resource import Value
 from provisioner.values import canonical
 
 FORMAT_VERSION = 1
+_NOWHERE = (None, None, None, None, None)
+_PLACES = 3
+"""The places of one problem that are named; further ones are counted."""
 _PLAIN = frozenset({type(None), bool, int, float, str})
 
 
@@ -73,6 +76,32 @@ def plan(todo: Plan, *, spec: str, environment: str, report: str = "plan") -> di
             }
             for s in todo.seats
         ],
+    }
+
+
+def problem(found: Diagnostic) -> dict[str, Any]:
+    """A problem as JSON values, all keys always there."""
+    return {
+        "severity": found.severity.value,
+        "code": found.code,
+        "message": found.message,
+        "help": found.help,
+        "notes": list(found.notes),
+        **place(found.span),
+        "count": max(1, len(found.places)),
+        "also": [place(span) for span in found.also[: _PLACES - 1]],
+    }
+
+
+def place(span: Span | None) -> dict[str, Any]:
+    """Where in the specs: file, line and column of its begin and end, or nulls."""
+    file, line, column, end_line, end_column = span or _NOWHERE
+    return {
+        "file": file,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
     }
 
 

@@ -9,8 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from provisioner import workflow
+from provisioner import finding, workflow
 from provisioner.connection import open_org
+from provisioner.executor import run as executor
 from provisioner.loader import load
 
 TARGETS = {"empty plan": "12 calls", "drift": "an empty plan and 5 calls"}
@@ -30,10 +31,10 @@ def main():
             return found
 
         planned = measured("first plan", lambda: workflow.plan(loaded, org))
-        measured("first apply", lambda: list(workflow.apply(planned, org)))
+        measured("first apply", lambda: list(executor.apply(planned, org)))
         again = measured("empty plan", lambda: workflow.plan(loaded, org))
         assert not again.plan
-        measured("drift", lambda: workflow.drift(loaded, org))
+        measured("drift", lambda: finding.drift(loaded, org))
     resources = len(loaded.specs)
     print(f"{resources} resources")
     print(f"{'step':<14}{'API calls':>10}{'a resource':>12}{'time':>10}  target")

@@ -25,6 +25,7 @@ from provisioner.call import CreateRecord
 from provisioner.connection import open_org
 from provisioner.emulator import seed
 from provisioner.emulator.local import LocalOrg
+from provisioner.executor import run as executor
 from provisioner.loader import load
 from provisioner.resource import Ref
 
@@ -111,7 +112,7 @@ def fill(home: Path, spec: Path, people: int) -> None:
     write_spec(portal, 0)
     loaded = load(portal, None, secrets=True)
     with open_org(loaded.environment, home) as org:
-        assert {r.outcome.name for r in workflow.apply(workflow.plan(loaded, org), org)} == {"DONE"}
+        assert {r.outcome.name for r in executor.apply(workflow.plan(loaded, org), org)} == {"DONE"}
     buy_seats(home, 4 * people + 1000)
     write_spec(spec, people)
     if not people:

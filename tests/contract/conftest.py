@@ -8,9 +8,10 @@ import pytest
 import requests
 
 from provisioner import workflow
+from provisioner.credentials import AccessToken
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.environment import AccessToken
+from provisioner.executor import run as executor
 from provisioner.loader import load
 from provisioner.org.auth import connect
 from provisioner.resource import Secret
@@ -62,7 +63,7 @@ class Portal:
         return workflow.plan(self.load(spec), org or self.org)
 
     def apply_plan(self, planned):
-        return workflow.apply(planned, self.org)
+        return executor.apply(planned, self.org)
 
     def apply(self, spec):
         planned = self.plan(spec)

@@ -7,7 +7,8 @@ import pytest
 from provisioner import workflow
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
-from provisioner.executor import Conduct
+from provisioner.executor import run as executor
+from provisioner.executor.run import Conduct
 from provisioner.org.client import SalesforceOrg
 from provisioner.outcome import Outcome
 from provisioner.resource import Secret
@@ -44,7 +45,7 @@ def apply(portal, **conduct):
     planned = workflow.plan(portal.load(SPEC), org)
     clock = Clock()
     conduct = Conduct(sleep=clock.sleep, now=clock.now, **conduct)
-    results = list(workflow.apply(planned, org, conduct))
+    results = list(executor.apply(planned, org, conduct))
     assert len(results) == len(planned.plan.steps)
     return results
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner import workflow
+from provisioner import finding
 from provisioner.call import Newest, ReadMembership
 from provisioner.org.errors import AuthenticationFailed, Refused
 
@@ -41,7 +41,7 @@ def drifted(portal):
     loaded = portal.load({**SPEC, "portals": {"Customer Portal": {**SPEC["portals"]["Customer Portal"], "description": "new"}}})  # fmt: skip
 
     def drift(forbids, error):
-        return workflow.drift(loaded, Forbidding(portal.org, forbids, error))
+        return finding.drift(loaded, Forbidding(portal.org, forbids, error))
 
     return drift
 

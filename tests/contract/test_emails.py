@@ -10,7 +10,8 @@ from provisioner.emulator import seed
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
 from provisioner.emulator.sites import members, networks, templates
-from provisioner.executor import Conduct
+from provisioner.executor import run as executor
+from provisioner.executor.run import Conduct
 from provisioner.outcome import Outcome
 from provisioner.plan import NoteKind
 from provisioner.selection import Selection
@@ -147,7 +148,7 @@ def test_when_a_portal_fails_its_users_are_skipped_and_get_no_email(portal, app,
     state(app).faults.arm(Fault(path="PortalProfileMembershipPage", **fault))
     planned = plan(portal, SPEC)
     quick = Conduct(sleep=lambda _: None)
-    results = {str(r.step.address): r for r in workflow.apply(planned, portal.org, quick)}
+    results = {str(r.step.address): r for r in executor.apply(planned, portal.org, quick)}
     assert results["portal/Customer Portal"].outcome is outcome
     for name in PEOPLE:
         skipped = results[f"user/{name}"]

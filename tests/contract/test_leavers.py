@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner import policy, workflow
+from provisioner import finding, policy, workflow
 from provisioner.bounds import Policy
 from provisioner.plan import NoteKind
 from provisioner.selection import Selection
@@ -87,7 +87,7 @@ def test_who_has_left_is_counted_and_kept(org):
     rows(org, "three", 1, 2)
     planned = org.plan(SPEC)
     assert (steps(planned), counted(planned)) == ([], {"one": 2, "three": 1})
-    drifted, _ = workflow.drift(org.load(SPEC), org.org)
+    drifted, _ = finding.drift(org.load(SPEC), org.org)
     assert counted(drifted) == {"one": 2, "three": 1}
 
 

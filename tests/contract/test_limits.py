@@ -8,7 +8,8 @@ from provisioner import workflow
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
 from provisioner.environment import Policy
-from provisioner.executor import Conduct
+from provisioner.executor import run as executor
+from provisioner.executor.run import Conduct
 from provisioner.org.client import SalesforceOrg
 from provisioner.outcome import Outcome
 from provisioner.policy import over_budget
@@ -31,7 +32,7 @@ def org(portal):
 def test_calls_that_are_used_up_end_the_run_with_the_numbers(portal, app, org):
     planned = workflow.plan(portal.load(SPEC), org)
     state(app).faults.arm(Fault("out-of-calls", path="/composite/sobjects"))
-    results = list(workflow.apply(planned, org))
+    results = list(executor.apply(planned, org))
     failed = [r for r in results if r.outcome is Outcome.FAILED]
     skipped = [r for r in results if r.outcome is Outcome.SKIPPED]
     assert [r.code for r in failed] == ["REQUEST_LIMIT_EXCEEDED"]
@@ -51,7 +52,7 @@ def test_too_many_calls_at_once_are_waited_for(portal, app, org):
     }
     state(app).faults.arm(Fault("refuse", path="/composite/sobjects", times=3, **refusal))
     waits = []
-    results = list(workflow.apply(planned, org, Conduct(sleep=waits.append)))
+    results = list(executor.apply(planned, org, Conduct(sleep=waits.append)))
     assert {r.outcome for r in results} == {Outcome.DONE}
     assert len(waits) >= 3
     assert all(earlier < later * 2 for earlier, later in itertools.pairwise(waits))
@@ -60,7 +61,7 @@ def test_too_many_calls_at_once_are_waited_for(portal, app, org):
 
 def test_a_run_stops_at_a_reason_to_halt_and_names_it(portal, app, org):
     planned = workflow.plan(portal.load(SPEC), org)
-    results = list(workflow.apply(planned, org, Conduct(halt=lambda: "its share is used up")))
+    results = list(executor.apply(planned, org, Conduct(halt=lambda: "its share is used up")))
     assert {(r.outcome, r.reason) for r in results} == {(Outcome.SKIPPED, "its share is used up")}
     assert portal.query("SELECT Id FROM Account") == []
 
@@ -78,6 +79,6 @@ def test_an_estimate_over_the_share_is_refused_with_the_numbers(portal, org):
 def test_the_estimate_is_what_it_takes(portal, org):
     planned = workflow.plan(portal.load(SPEC), org)
     before = org.api_calls
-    assert {r.outcome for r in workflow.apply(planned, org)} == {Outcome.DONE}
+    assert {r.outcome for r in executor.apply(planned, org)} == {Outcome.DONE}
     lease = 3
     assert planned.plan.writes - lease == org.api_calls - before

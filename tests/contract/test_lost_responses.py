@@ -12,7 +12,8 @@ import requests
 
 from provisioner import journal, recovery, workflow
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.executor import Conduct, Unsettled
+from provisioner.executor import run as executor
+from provisioner.executor.run import Conduct, Unsettled
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.timing import Timing
 from provisioner.outcome import Outcome
@@ -133,7 +134,7 @@ def run(portal, network, tmp_path, spec=SPEC, **conduct):
     unsettled = recovery.unsettled(findings, None)
     writing = journal.start(folder, journal.new_run(), {"url": "org"})
     conduct = {"unsettled": unsettled, "sleep": network.sleep, "now": network.now} | conduct
-    results = list(workflow.apply(planned, org, Conduct(journal=writing, **conduct)))
+    results = list(executor.apply(planned, org, Conduct(journal=writing, **conduct)))
     writing.close({})
     assert len(results) == len(planned.plan.steps)
     return {str(result.step.address): result for result in results}
@@ -244,7 +245,7 @@ def test_an_unexpected_error_leaves_every_step_with_its_outcome(portal, network,
     results = []
     with pytest.raises(ValueError, match="a bug"):
         # Keeps the results that came before the exception.
-        results.extend(workflow.apply(planned, org, Conduct(halt=_bug, now=network.now)))
+        results.extend(executor.apply(planned, org, Conduct(halt=_bug, now=network.now)))
     assert {r.outcome for r in results} == {Outcome.SKIPPED}
     assert len(results) == len(planned.plan.steps)
     assert all("ended by an unexpected error: ValueError: a bug" in r.reason for r in results)

@@ -196,9 +196,9 @@ def test_many_are_looked_at_in_a_few_reads(portal):
         }
     )
     org = portal.org
-    from provisioner import workflow
+    from provisioner.executor import run as executor
 
-    results = list(workflow.apply(planned, org))
+    results = list(executor.apply(planned, org))
     assert [str(r.step.address) for r in results if r.outcome is Outcome.CONFLICT] == ["contact/p7"]
     assert sum(r.outcome is Outcome.DONE for r in results) == 299
     assert org.api_calls == 3  # one look, two collections

@@ -8,6 +8,7 @@ import pytest
 
 from provisioner import workflow
 from provisioner.connection import open_org
+from provisioner.executor import run as executor
 from provisioner.loader import load
 from provisioner.outcome import Outcome
 
@@ -150,7 +151,7 @@ def test_rows_are_resources_like_any_other(spec, tmp_path):
     loaded = spec(ROWS.encode())
     with open_org(loaded.environment, tmp_path / "home") as org:
         planned = workflow.plan(loaded, org)
-        assert {r.outcome for r in workflow.apply(planned, org)} == {Outcome.DONE}
+        assert {r.outcome for r in executor.apply(planned, org)} == {Outcome.DONE}
         assert workflow.plan(loaded, org).plan.steps == ()
         changed = spec(ROWS.replace("Ångström", "Øre").encode())
         (step,) = workflow.plan(changed, org).plan.steps
@@ -166,7 +167,7 @@ def test_a_refusal_of_salesforce_names_the_cell(spec, tmp_path):
     loaded = spec(rows.encode())
     assert loaded.problems == ()
     with open_org(loaded.environment, tmp_path / "home") as org:
-        results = list(workflow.apply(workflow.plan(loaded, org), org))
+        results = list(executor.apply(workflow.plan(loaded, org), org))
     assert [(r.outcome, r.code, str(r.span)) for r in results[1:]] == [
         (Outcome.FAILED, "INVALID_EMAIL_ADDRESS", "s/customers.csv:2:21")
     ]

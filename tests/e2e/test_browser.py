@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 import requests
 
+from provisioner.change import Action, Change, FieldChange
 from provisioner.diagnostics import Diagnostic, Span
-from provisioner.diff import Action, Change, FieldChange
 from provisioner.emulator.app import create_app
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import Server

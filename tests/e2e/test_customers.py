@@ -5,7 +5,8 @@ import re
 import pytest
 
 from provisioner.commands.logins import is_rehearsal
-from provisioner.environment import AccessToken, Environment, Local
+from provisioner.credentials import AccessToken, Local
+from provisioner.environment import Environment
 from provisioner.loader import Loaded
 from provisioner.org.client import SalesforceOrg
 from provisioner.resource import Secret

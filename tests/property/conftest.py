@@ -18,7 +18,8 @@ from provisioner.emulator.app import create_app
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.emulator.store import Org
-from provisioner.executor import Conduct
+from provisioner.executor import run as executor
+from provisioner.executor.run import Conduct
 from provisioner.loader import load
 from provisioner.org.client import SalesforceOrg
 from provisioner.resource import Secret
@@ -114,7 +115,7 @@ class Rehearsal:
         self.door.faults, self.door.writes = dict(faults), 0
         try:
             conduct = Conduct(sleep=self.sleep, now=lambda: self.moment)
-            return list(workflow.apply(planned, self.org(), conduct))
+            return list(executor.apply(planned, self.org(), conduct))
         except Died:
             return []
         finally:

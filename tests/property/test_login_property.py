@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner import customers, explaining
+from provisioner.credentials import AccessToken
 from provisioner.emulator import component_rows, passwords, portal_rows, portals, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.components import kind
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.emulator.store import Org
-from provisioner.environment import AccessToken
 from provisioner.explaining import Target
 from provisioner.logins.checks import trace
 from provisioner.org.auth import connect

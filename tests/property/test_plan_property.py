@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from provisioner import saved
 from provisioner.call import CreateRecord, UpdateRecord
+from provisioner.change import Action
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span
-from provisioner.diff import Action, diff
+from provisioner.diff import diff
 from provisioner.plan import Note, NoteKind, OrgInfo, Plan, Seats, Step, order
 from provisioner.render import report, view
 from provisioner.resource import (

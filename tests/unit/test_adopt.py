@@ -4,7 +4,7 @@ import pytest
 
 from provisioner import source
 from provisioner.adopt import adopt, patch
-from provisioner.diff import Action, Change, FieldChange
+from provisioner.change import Action, Change, FieldChange
 from provisioner.plan import Step
 from provisioner.resource import Address, Lookup, Ref, Resource, Secret, Spec
 

@@ -14,7 +14,7 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
-from provisioner.diff import Action, Change, FieldChange
+from provisioner.change import Action, Change, FieldChange
 from provisioner.plan import Step
 from provisioner.resource import Address, Ref, Resource, Secret
 

@@ -1,4 +1,5 @@
-from provisioner.diff import Action, Change, FieldChange, diff
+from provisioner.change import Action, Change, FieldChange
+from provisioner.diff import diff
 from provisioner.resource import Address, DesiredState, LiveState, Resource
 
 ACME = Address("account", "acme")

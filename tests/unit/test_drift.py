@@ -3,7 +3,7 @@
 import pytest
 
 from provisioner.call import ListMetadata, Member, ReadMembership
-from provisioner.diff import Action, Change, FieldChange
+from provisioner.change import Action, Change, FieldChange
 from provisioner.drift import Author, Me, Share, Unmanaged, audit_trail, authors, unmanaged
 from provisioner.facts import LICENCES, PROFILES, Facts
 from provisioner.plan import Step

@@ -5,17 +5,9 @@ from __future__ import annotations
 import pytest
 
 from provisioner import environment, hosts, source
+from provisioner.credentials import AccessToken, ClientCredentials, Jwt, Local, Password, SfCli
 from provisioner.diagnostics import Diagnostic, DiagnosticError, Span
-from provisioner.environment import (
-    AccessToken,
-    ClientCredentials,
-    Environment,
-    Jwt,
-    Local,
-    Password,
-    Policy,
-    SfCli,
-)
+from provisioner.environment import Environment, Policy
 from provisioner.resource import Address, Secret, Spec
 
 FILES = {"key.pem": "-----BEGIN\n-----END\n", "empty": "\n"}

@@ -5,8 +5,9 @@ from datetime import date
 import pytest
 
 from provisioner import source
-from provisioner.diff import Action, Change, FieldChange
-from provisioner.ignores import Ignore, read, resolve
+from provisioner.change import Action, Change, FieldChange
+from provisioner.ignore import Ignore
+from provisioner.ignores import read, resolve
 from provisioner.parts import without
 from provisioner.resource import Address, Resource
 

@@ -1,7 +1,7 @@
 import pytest
 
+from provisioner.change import Action, Change, FieldChange
 from provisioner.diagnostics import DiagnosticError
-from provisioner.diff import Action, Change, FieldChange
 from provisioner.plan import order
 from provisioner.resource import Address, Ref, Resource
 

@@ -8,7 +8,7 @@ import pytest
 
 from provisioner import bounds, policy, source
 from provisioner.bounds import DAYS, Policy, RuleError, Window, with_rules
-from provisioner.diff import Action, Change, FieldChange
+from provisioner.change import Action, Change, FieldChange
 from provisioner.facts import LICENCES, PROFILES, Facts
 from provisioner.plan import Note, NoteKind, OrgInfo, Plan, Seats, Step
 from provisioner.resource import Address, Lookup, Ref, Resource

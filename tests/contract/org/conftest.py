@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from provisioner.credentials import AccessToken
 from provisioner.emulator.local import Credentials, LocalOrg
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.environment import AccessToken
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
 from provisioner.resource import Secret

@@ -25,8 +25,8 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
+from provisioner.credentials import AccessToken, ClientCredentials, Jwt, Password
 from provisioner.emulator.server import Server
-from provisioner.environment import AccessToken, ClientCredentials, Jwt, Password
 from provisioner.kinds import layout_xml, profile_xml, xml
 from provisioner.org.auth import connect
 from provisioner.org.errors import AuthenticationFailed, Refused

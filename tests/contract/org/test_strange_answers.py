@@ -30,9 +30,9 @@ from provisioner.call import (
     UpdateRecord,
     UpsertRecord,
 )
+from provisioner.credentials import ClientCredentials
 from provisioner.emulator import seed
 from provisioner.emulator.local import LocalOrg
-from provisioner.environment import ClientCredentials
 from provisioner.org import bulk_query
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg

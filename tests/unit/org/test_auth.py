@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from provisioner.call import Describe
-from provisioner.environment import AccessToken, ClientCredentials, Jwt, Password, SfCli
+from provisioner.credentials import AccessToken, ClientCredentials, Jwt, Password, SfCli
 from provisioner.org.auth import connect
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, NotAllowed, NotSent
 from provisioner.resource import Secret

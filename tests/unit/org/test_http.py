@@ -24,7 +24,7 @@ from provisioner.call import (
     ServerTime,
     UpdateRecord,
 )
-from provisioner.environment import ClientCredentials
+from provisioner.credentials import ClientCredentials
 from provisioner.org import http, wire
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
