@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Protocol
 
-from provisioner.call import Call, Query
-from provisioner.change import Change
-from provisioner.diagnostics import Diagnostic
-from provisioner.facts import INTERNAL_USERS, Facts
-from provisioner.identity import Match
-from provisioner.resource import Address, Lookup, Resource, Spec
+from provisioner.kinds.matching import Match
+from provisioner.kinds.org_facts import INTERNAL_USERS, Facts
+from provisioner.model.change import Change
+from provisioner.model.diagnostics import Diagnostic
+from provisioner.model.operations import Call, Query
+from provisioner.model.resource import Address, Lookup, Resource, Spec
 
 
 class Removal(Enum):

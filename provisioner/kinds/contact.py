@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from provisioner.call import Select
-from provisioner.facts import Facts
-from provisioner.identity import Row, Rung
 from provisioner.kinds.base import Others, Questions
+from provisioner.kinds.matching import Row, Rung
+from provisioner.kinds.org_facts import Facts
 from provisioner.kinds.record import RecordKind, Reference
-from provisioner.resource import Address, Lookup, Ref, Resource, Value
-from provisioner.values import canonical
+from provisioner.model.canonical import canonical
+from provisioner.model.operations import Select
+from provisioner.model.resource import Address, Lookup, Ref, Resource, Value
 
 
 class ContactKind(RecordKind):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioner.call import ReadMetadata
-from provisioner.change import Change
 from provisioner.kinds.base import Declared, Questions, Removal
 from provisioner.kinds.layout_xml import placements
 from provisioner.kinds.metadata import CLONE, MetadataKind
-from provisioner.resource import Address, Resource, Spec, Value
+from provisioner.model.change import Change
+from provisioner.model.operations import ReadMetadata
+from provisioner.model.resource import Address, Resource, Spec, Value
 
 ON_LAYOUT = "on the layout"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from provisioner.kinds.xml import insert, parse, remove, set_text, tag, text
-from provisioner.resource import Value
+from provisioner.model.resource import Value
 
 
 class NoPlaceError(LookupError):

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from provisioner.call import (
+from provisioner.kinds.base import Declared, Found, Others, Questions, Removal
+from provisioner.kinds.org_facts import Facts
+from provisioner.model.change import Action, Change
+from provisioner.model.operations import (
     Call,
     CloneMetadata,
     CreateMetadata,
@@ -15,10 +18,7 @@ from provisioner.call import (
     ReadMetadata,
     RenameMetadata,
 )
-from provisioner.change import Action, Change
-from provisioner.facts import Facts
-from provisioner.kinds.base import Declared, Found, Others, Questions, Removal
-from provisioner.resource import Address, Lookup, Resource, Spec, Value
+from provisioner.model.resource import Address, Lookup, Resource, Spec, Value
 
 # Pseudo-fields of a component: the name people know it by, which `was:` changes; the full
 # name the org has for it now, which is never compared; and what it is made a copy of.

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from provisioner.call import (
+from provisioner.kinds.base import Declared, Others, Questions, candidates
+from provisioner.kinds.metadata import MetadataKind
+from provisioner.kinds.org_facts import FIRST_PORTAL, Facts
+from provisioner.kinds.xml import flat
+from provisioner.model.change import Change
+from provisioner.model.operations import (
     Call,
     EditMetadata,
     ReadMembership,
@@ -14,12 +19,7 @@ from provisioner.call import (
     Select,
     SetMembership,
 )
-from provisioner.change import Change
-from provisioner.facts import FIRST_PORTAL, Facts
-from provisioner.kinds.base import Declared, Others, Questions, candidates
-from provisioner.kinds.metadata import MetadataKind
-from provisioner.kinds.xml import flat
-from provisioner.resource import Address, Resource, Spec, Value
+from provisioner.model.resource import Address, Resource, Spec, Value
 
 MEMBERS = "profiles"
 SELF_REGISTRATION_PROFILE = "selfRegUserDefaultProfile"

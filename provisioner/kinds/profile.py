@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
-from provisioner.call import (
+from provisioner.kinds.base import Declared, Found, Others, Questions
+from provisioner.kinds.metadata import CLONE, NAME, MetadataKind, full_name
+from provisioner.kinds.org_facts import Facts
+from provisioner.kinds.org_facts import Profile as OrgProfile
+from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS, values
+from provisioner.model.change import Action, Change
+from provisioner.model.operations import (
     Call,
     CloneMetadata,
     CreateMetadata,
@@ -16,13 +22,7 @@ from provisioner.call import (
     Select,
     UpdateRecord,
 )
-from provisioner.change import Action, Change
-from provisioner.facts import Facts
-from provisioner.facts import Profile as OrgProfile
-from provisioner.kinds.base import Declared, Found, Others, Questions
-from provisioner.kinds.metadata import CLONE, NAME, MetadataKind, full_name
-from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS, values
-from provisioner.resource import Address, Resource, Spec, Value
+from provisioner.model.resource import Address, Resource, Spec, Value
 
 LICENCE = "userLicense"
 _FLAGS: Mapping[str, Mapping[str, str]] = {

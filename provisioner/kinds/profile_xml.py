@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from provisioner.kinds.xml import empty, flag, insert, parse, set_text, tag, text
-from provisioner.resource import Value
+from provisioner.model.resource import Value
 
 # Our words for the flags of ProfileObjectPermissions, in the order Salesforce needs them:
 # each rests on those before it.

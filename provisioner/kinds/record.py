@@ -7,17 +7,6 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from provisioner.call import (
-    Call,
-    CreateRecord,
-    DeleteRecord,
-    Select,
-    UpdateRecord,
-    UpsertRecord,
-)
-from provisioner.change import Action, Change
-from provisioner.facts import UPDATE_ONLY, Facts, FieldInfo
-from provisioner.identity import Row, Rung, pair
 from provisioner.kinds.base import (
     Declared,
     Found,
@@ -27,7 +16,19 @@ from provisioner.kinds.base import (
     candidates,
     matched,
 )
-from provisioner.resource import (
+from provisioner.kinds.matching import Row, Rung, pair
+from provisioner.kinds.org_facts import UPDATE_ONLY, Facts, FieldInfo
+from provisioner.model.canonical import TRUTH_VALUES, canonical
+from provisioner.model.change import Action, Change
+from provisioner.model.operations import (
+    Call,
+    CreateRecord,
+    DeleteRecord,
+    Select,
+    UpdateRecord,
+    UpsertRecord,
+)
+from provisioner.model.resource import (
     Address,
     FieldSpans,
     Lookup,
@@ -37,8 +38,6 @@ from provisioner.resource import (
     Spec,
     Value,
 )
-from provisioner.rules import TRUTH_VALUES
-from provisioner.values import canonical
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioner.call import Call, EditMetadata, EnableCustomerPortal, ReadMetadata
-from provisioner.change import Action, Change
-from provisioner.facts import Facts
 from provisioner.kinds.base import Found, Others, Questions, Removal
 from provisioner.kinds.metadata import MetadataKind
+from provisioner.kinds.org_facts import Facts
 from provisioner.kinds.xml import flat
-from provisioner.resource import Address, Resource, Value
+from provisioner.model.change import Action, Change
+from provisioner.model.operations import Call, EditMetadata, EnableCustomerPortal, ReadMetadata
+from provisioner.model.resource import Address, Resource, Value
 
 # Each settings type has one component. (platform reference 1.1, 1.4)
 FULL_NAMES: Mapping[str, str] = {

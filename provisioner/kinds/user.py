@@ -7,12 +7,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from provisioner.call import Call, ResetPassword, SetPassword, UpdateRecord
-from provisioner.change import Action, Change
-from provisioner.facts import Facts
 from provisioner.kinds.base import Declared, Others, Questions, Removal
+from provisioner.kinds.org_facts import Facts
 from provisioner.kinds.record import RecordKind, Reference, with_fields
-from provisioner.resource import Address, Ref, Resource, Secret, Spec, Value
+from provisioner.model.change import Action, Change
+from provisioner.model.operations import Call, ResetPassword, SetPassword, UpdateRecord
+from provisioner.model.resource import Address, Ref, Resource, Secret, Spec, Value
 
 # The pseudo-field of `on_create.password`: whether the user was ever given one.
 PASSWORD = "password"  # noqa: S105  (the name of a field, not a password)

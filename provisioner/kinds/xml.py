@@ -11,7 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from provisioner.resource import Ref, Value
+from provisioner.model.resource import Ref, Value
 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 _NAMESPACES: Any = {None: NAMESPACE, "xsi": "http://www.w3.org/2001/XMLSchema-instance"}

@@ -1,1 +1,1 @@
-"""The only door to Salesforce: `Query` and `Call` values go in, plain values come out."""
+"""The only interface to Salesforce: logins, requests, answers and errors."""

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import jwt
 import requests
 
-from provisioner.credentials import (
+from provisioner.model.credentials import (
     AccessToken,
     ClientCredentials,
     Jwt,
@@ -27,12 +27,12 @@ from provisioner.credentials import (
     Password,
     SfCli,
 )
+from provisioner.model.resource import Secret
 from provisioner.org import shapes
 from provisioner.org.client import SalesforceOrg
+from provisioner.org.error_mapping import refused
 from provisioner.org.errors import AuthenticationFailed
-from provisioner.org.failures import refused
-from provisioner.org.wire import Wire
-from provisioner.resource import Secret
+from provisioner.org.transport import Wire
 
 _JWT_SECONDS = 180  # the longest that Salesforce takes (platform reference 7)
 _CLI_SECONDS = 90.0

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
-from provisioner.call import CreateRecord, DeleteRecord, UpdateRecord, UpsertRecord
+from provisioner.model.operations import CreateRecord, DeleteRecord, UpdateRecord, UpsertRecord
 from provisioner.org import shapes
 from provisioner.org.bulk_query import job_id, job_state
-from provisioner.org.bundles import Answer, RecordCall
+from provisioner.org.collections import Answer, RecordCall
 from provisioner.org.errors import NoAnswer, NotSent, OrgError, Refused, refusal
 from provisioner.org.rest import Rest, sent
 

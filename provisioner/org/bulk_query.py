@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from provisioner.org import shapes
 from provisioner.org.errors import OrgError, refusal
-from provisioner.org.records import Sieve
+from provisioner.org.read_strategy import JOB_PAGE
 from provisioner.org.rest import Rest
-from provisioner.org.ways import JOB_PAGE
+from provisioner.org.rows import Sieve
 
 _FIRST_POLL, _SLOWEST_POLL = 0.25, 5.0
 _ENDED = frozenset({"JobComplete", "Failed", "Aborted"})

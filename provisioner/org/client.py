@@ -10,7 +10,8 @@ from typing import Any, Protocol, assert_never, cast
 
 import requests
 
-from provisioner.call import (
+from provisioner.model.events import CallEnded
+from provisioner.model.operations import (
     Call,
     CloneMetadata,
     CountActive,
@@ -39,18 +40,17 @@ from provisioner.call import (
     UpdateRecord,
     UpsertRecord,
 )
-from provisioner.events import CallEnded
+from provisioner.model.resource import Lookup, Secret
 from provisioner.org.bulk import Bulk, Watcher
-from provisioner.org.bundles import Answer, PasswordCall, RecordCall, set_passwords, write
+from provisioner.org.collections import Answer, PasswordCall, RecordCall, set_passwords, write
 from provisioner.org.errors import OrgError, Refused
 from provisioner.org.metadata import Metadata
-from provisioner.org.partner import Partner
-from provisioner.org.portal import PortalPages
+from provisioner.org.portal_pages import PortalPages
 from provisioner.org.reads import Reads, side_by_side
 from provisioner.org.rest import Rest
-from provisioner.org.setup import Setup
-from provisioner.org.wire import Usage, Wire
-from provisioner.resource import Lookup, Secret
+from provisioner.org.setup_pages import Setup
+from provisioner.org.soap_partner import Partner
+from provisioner.org.transport import Usage, Wire
 
 # What one collection takes; more go as a bulk job. (platform reference 8.2)
 ROWS_OF_A_COLLECTION = 200
@@ -118,7 +118,7 @@ class Org(Protocol):
         ...
 
     def call_all(self, calls: Sequence[Call], watcher: Watcher = UNWATCHED) -> list[Answer]:
-        """Make calls of one family (`provisioner.batches.family`), each of them once.
+        """Make calls of one family (`provisioner.plan.batches.family`), each of them once.
 
         One answer each, in order: the Id of the new record or component when it made one, or
         the error that kept it from being done. What concerns all of them is raised, as an

@@ -17,16 +17,17 @@ from urllib.parse import unquote
 import requests
 from lxml import etree
 
-from provisioner.call import Component
-from provisioner.kinds import components, xml
+from provisioner.kinds import xml
+from provisioner.kinds import xml_edit as components
 from provisioner.kinds.layout_xml import NoPlaceError
+from provisioner.model.operations import Component
+from provisioner.model.resource import Value
 from provisioner.org import shapes
-from provisioner.org.bundles import Answer
+from provisioner.org.collections import Answer
+from provisioner.org.error_mapping import refused
 from provisioner.org.errors import NoAnswer, OrgError, Refused, refusal
-from provisioner.org.failures import refused
 from provisioner.org.rest import VERSION
-from provisioner.org.wire import Send, Wire
-from provisioner.resource import Value
+from provisioner.org.transport import Send, Wire
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"

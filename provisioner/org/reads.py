@@ -11,14 +11,15 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from provisioner.call import Describe, Newest, Select
-from provisioner.org import bulk_query, shapes, soql, ways
+from provisioner.model.operations import Describe, Newest, Select
+from provisioner.model.resource import Lookup
+from provisioner.org import bulk_query, shapes, soql
+from provisioner.org import read_strategy as ways
+from provisioner.org.error_mapping import refused
 from provisioner.org.errors import Refused
-from provisioner.org.failures import refused
-from provisioner.org.records import Sieve
+from provisioner.org.read_strategy import QUERIES, Way
 from provisioner.org.rest import VERSION, Rest, composite_parts, describe, page_of_query
-from provisioner.org.ways import QUERIES, Way
-from provisioner.resource import Lookup
+from provisioner.org.rows import Sieve
 
 T = TypeVar("T")
 _PARTS = 25

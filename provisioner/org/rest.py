@@ -12,13 +12,14 @@ from urllib.parse import quote, urlsplit
 import requests
 from simple_salesforce.api import Salesforce
 
-from provisioner.call import Site
-from provisioner.org import http, shapes
+from provisioner.model.operations import Site
+from provisioner.model.resource import Lookup, Ref, Scalar, Secret, Value
+from provisioner.org import sessions as http
+from provisioner.org import shapes
+from provisioner.org.error_mapping import refused
 from provisioner.org.errors import AuthenticationFailed, Refused, refusal
-from provisioner.org.failures import refused
-from provisioner.org.ways import PAGE
-from provisioner.org.wire import Send, Wire
-from provisioner.resource import Lookup, Ref, Scalar, Secret, Value
+from provisioner.org.read_strategy import PAGE
+from provisioner.org.transport import Send, Wire
 
 VERSION = "62.0"
 _JSON = "application/json"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from simple_salesforce.format import format_soql, quote_soql_value
 
-from provisioner.call import Newest, Select
+from provisioner.model.operations import Newest, Select
+from provisioner.model.resource import Lookup
 from provisioner.org.errors import Refused
-from provisioner.resource import Lookup
 
 # Salesforce takes 100,000 characters. (platform reference 8.1)
 LONGEST = 90_000

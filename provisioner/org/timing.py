@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from provisioner.hosts import is_loopback
+from provisioner.model.hosts import is_loopback
 
 SCALE = "PROVISIONER_TIME_SCALE"
 """For tests only: multiplies every limit below, on an org on this machine and on no other."""

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TextIO
 
-from provisioner import text
-from provisioner.diagnostics import Diagnostic, Severity, Span
-from provisioner.masking import is_masked
-from provisioner.nodes import SECRETS
-from provisioner.render.lines import Line
-from provisioner.render.lines import write as write_lines
-from provisioner.render.view import problem
-from provisioner.render.words import also_at
+from provisioner.model.diagnostics import Diagnostic, Severity, Span
+from provisioner.model.masking import is_masked
+from provisioner.plan.document import problem
+from provisioner.render.format import also_at
+from provisioner.render.terminal import Line
+from provisioner.render.terminal import write as write_lines
+from provisioner.spec import positions as text
+from provisioner.spec.yaml_reader import SECRETS
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 _FRAME = "bold blue"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from provisioner.drift import Author, Drift
-from provisioner.plan import Plan
+from provisioner.drift.report import Author, Drift
+from provisioner.model.plan import Plan
 
 
 def parts(plan: Plan, drift: Drift) -> dict[str, Any]:

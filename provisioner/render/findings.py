@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.render.words import DRIFTED, SIGNS, also_at, author, count, shortened, value
+from provisioner.render.format import DRIFTED, SIGNS, also_at, author, count, shortened, value
 
 _LONGEST = 300
 _PLANNED = {

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from provisioner.render.findings import Finding, findings, headline
-from provisioner.render.words import visible_lines
+from provisioner.render.format import visible_lines
 
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 

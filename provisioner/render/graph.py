@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.render.words import SIGNS, visible
+from provisioner.render.format import SIGNS, visible
 
 # More boxes than this are more than a person follows: alike ones become one box.
 MOST = 60

@@ -7,7 +7,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from provisioner.render.findings import DRIFT, Finding, findings
-from provisioner.render.words import visible_lines
+from provisioner.render.format import visible_lines
 
 
 def junit(view: Mapping[str, Any]) -> str:

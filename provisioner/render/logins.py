@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from provisioner.diagnostics import Span
-from provisioner.logins.causes import Cause
-from provisioner.logins.findings import Certainty, Finding, Trace, Verdict
-from provisioner.render.lines import Line, Part
+from provisioner.login.causes import Cause
+from provisioner.login.findings import Certainty, Finding, Trace, Verdict
+from provisioner.model.diagnostics import Span
+from provisioner.render.terminal import Line, Part
 
 _MARKS: Mapping[str, Part] = {
     Verdict.HOLDS.value: ("ok  ", "green"),

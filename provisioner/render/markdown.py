@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from provisioner.render import graph
-from provisioner.render.beside import sections
 from provisioner.render.findings import headline
-from provisioner.render.inert import code, fenced, prose
-from provisioner.render.words import (
+from provisioner.render.format import (
     DRIFTED,
     SIGNS,
     author,
@@ -25,6 +23,8 @@ from provisioner.render.words import (
     value,
     visible,
 )
+from provisioner.render.markdown_escape import code, fenced, prose
+from provisioner.render.sections import sections
 
 LIMIT = 65_000
 """Characters, as UTF-16 counts them. A comment on GitHub has at most 65,536 of them."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, assert_never
 
-from provisioner.render.words import json_text, visible_lines
+from provisioner.render.format import json_text, visible_lines
 
 Format = Literal["json", "markdown", "html", "junit", "sarif", "github"]
 _READABLE = 1_000
@@ -37,7 +37,7 @@ def _pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[
 
             yield markdown(view, title=title)
         case "html":
-            from provisioner.render.page import html
+            from provisioner.render.html import html
 
             yield from html(view, title=title, version=version)
         case "junit":

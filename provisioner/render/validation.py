@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from provisioner.diagnostics import Diagnostic
-from provisioner.render.view import problem
+from provisioner.model.diagnostics import Diagnostic
+from provisioner.plan.document import problem
 
 FORMAT_VERSION = 1
 

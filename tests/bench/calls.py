@@ -9,10 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from provisioner import finding, workflow
-from provisioner.connection import open_org
-from provisioner.executor import run as executor
-from provisioner.loader import load
+from provisioner.apply import executor
+from provisioner.cli.connect import open_org
+from provisioner.drift import find as finding
+from provisioner.plan import make as workflow
+from provisioner.spec.load import load
 
 TARGETS = {"empty plan": "12 calls", "drift": "an empty plan and 5 calls"}
 SPEC = Path(__file__).parents[2] / "specs" / "acme"

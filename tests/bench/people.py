@@ -20,14 +20,14 @@ from pathlib import Path
 
 import requests
 
-from provisioner import workflow
-from provisioner.call import CreateRecord
-from provisioner.connection import open_org
+from provisioner.apply import executor
+from provisioner.cli.connect import open_org
 from provisioner.emulator import seed
 from provisioner.emulator.local import LocalOrg
-from provisioner.executor import run as executor
-from provisioner.loader import load
-from provisioner.resource import Ref
+from provisioner.model.operations import CreateRecord
+from provisioner.model.resource import Ref
+from provisioner.plan import make as workflow
+from provisioner.spec.load import load
 
 COMMAND = Path(sys.executable).with_name("provisioner")
 PEOPLE_OF_AN_ACCOUNT = 10

@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from provisioner import workflow
-from provisioner.credentials import AccessToken
+from provisioner.apply import executor
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.executor import run as executor
-from provisioner.loader import load
+from provisioner.model.credentials import AccessToken
+from provisioner.model.resource import Secret
 from provisioner.org.auth import connect
-from provisioner.resource import Secret
+from provisioner.plan import make as workflow
+from provisioner.spec.load import load
 
 
 class Recorder(InProcessAdapter):

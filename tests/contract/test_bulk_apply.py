@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provisioner import workflow
+from provisioner.apply import executor
+from provisioner.apply.executor import Conduct
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
-from provisioner.executor import run as executor
-from provisioner.executor.run import Conduct
+from provisioner.model.outcome import Outcome
+from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
-from provisioner.outcome import Outcome
-from provisioner.resource import Secret
+from provisioner.plan import make as workflow
 
 COUNT = 2_100
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from provisioner.emulator import seed
-from provisioner.plan import NoteKind
+from provisioner.model.plan import NoteKind
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 WRITES = {"POST", "PATCH", "PUT", "DELETE"}

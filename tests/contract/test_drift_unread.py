@@ -2,8 +2,8 @@
 
 import pytest
 
-from provisioner import finding
-from provisioner.call import Newest, ReadMembership
+from provisioner.drift import find as finding
+from provisioner.model.operations import Newest, ReadMembership
 from provisioner.org.errors import AuthenticationFailed, Refused
 
 SPEC = {

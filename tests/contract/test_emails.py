@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner import workflow
+from provisioner.apply import executor
+from provisioner.apply.executor import Conduct
 from provisioner.emulator import seed
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
 from provisioner.emulator.sites import members, networks, templates
-from provisioner.executor import run as executor
-from provisioner.executor.run import Conduct
-from provisioner.outcome import Outcome
-from provisioner.plan import NoteKind
-from provisioner.selection import Selection
+from provisioner.model.outcome import Outcome
+from provisioner.model.plan import NoteKind
+from provisioner.plan import make as workflow
+from provisioner.spec.selection import Selection
 
 PEOPLE = ("ann", "ben")
 ADMITTED = {"Customer Portal": ["Acme A", "Acme B"], "Second": ["Acme B"]}

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from provisioner import finding
+from provisioner.drift import find as finding
 
 START = {
     "settings": {"OrgSettings": {"enableCustomerSuccessPortal": True}},

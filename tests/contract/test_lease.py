@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from provisioner import lease
-from provisioner.call import DeleteRecord
+from provisioner.apply import lease
+from provisioner.apply.lease import LeaseTaken
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
-from provisioner.lease import LeaseTaken
+from provisioner.model.operations import DeleteRecord
 from provisioner.org.errors import NotAllowed
 from provisioner.org.timing import Timing
 

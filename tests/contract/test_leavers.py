@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner import finding, policy, workflow
-from provisioner.bounds import Policy
-from provisioner.plan import NoteKind
-from provisioner.selection import Selection
+from provisioner.drift import find as finding
+from provisioner.model.plan import NoteKind
+from provisioner.plan import make as workflow
+from provisioner.plan import policy
+from provisioner.spec.policy import Policy
+from provisioner.spec.selection import Selection
 
 HEADER = "Nr,Last,Email\n"
 PORTAL = {

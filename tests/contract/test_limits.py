@@ -4,16 +4,16 @@ import itertools
 
 import pytest
 
-from provisioner import workflow
+from provisioner.apply import executor
+from provisioner.apply.executor import Conduct
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import Fault
-from provisioner.environment import Policy
-from provisioner.executor import run as executor
-from provisioner.executor.run import Conduct
+from provisioner.model.outcome import Outcome
+from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
-from provisioner.outcome import Outcome
-from provisioner.policy import over_budget
-from provisioner.resource import Secret
+from provisioner.plan import make as workflow
+from provisioner.plan.policy import over_budget
+from provisioner.spec.environment import Policy
 
 SPEC = {
     "accounts": {key: {"Name": key.upper(), "AccountNumber": key} for key in "ab"},

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from provisioner.diagnostics import Severity
+from provisioner.model.diagnostics import Severity
 
 PROFILE = "Acme User"
 SPEC = {

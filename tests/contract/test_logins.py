@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 import pytest
 from lxml import html
 
-from provisioner import customers, explaining
 from provisioner.emulator import logins, seed
 from provisioner.emulator.components import kind
 from provisioner.emulator.sites import members, networks, templates
-from provisioner.explaining import Target
-from provisioner.logins.causes import Cause
-from provisioner.logins.checks import trace
-from provisioner.resource import Secret
-from provisioner.verifying import Credentials, Stage
+from provisioner.login import read as explaining
+from provisioner.login import use_cases as customers
+from provisioner.login.causes import Cause
+from provisioner.login.checks import trace
+from provisioner.login.read import Target
+from provisioner.login.verify import Credentials, Stage
+from provisioner.model.resource import Secret
 
 JANE = "jane.doe@acme.example.portal"
 PASSWORD, CHOSEN = "correct4horse", "battery5staple"

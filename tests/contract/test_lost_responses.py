@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from provisioner import journal, recovery, workflow
+from provisioner.apply import executor, journal, recovery
+from provisioner.apply.executor import Conduct, Unsettled
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.executor import run as executor
-from provisioner.executor.run import Conduct, Unsettled
+from provisioner.model.outcome import Outcome
+from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.timing import Timing
-from provisioner.outcome import Outcome
-from provisioner.resource import Secret
+from provisioner.plan import make as workflow
 
 PEOPLE = ("amy", "ben", "eve")
 SPEC = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioner import workflow
-from provisioner.loader import load
+from provisioner.plan import make as workflow
+from provisioner.spec.load import load
 
 CASES = yaml.safe_load((Path(__file__).parent / "mistakes.yaml").read_text("utf-8"))
 START = {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from provisioner.outcome import Outcome
+from provisioner.model.outcome import Outcome
 
 BASE = {
     "settings": {"OrgSettings": {"enableCustomerSuccessPortal": True}},
@@ -196,7 +196,7 @@ def test_many_are_looked_at_in_a_few_reads(portal):
         }
     )
     org = portal.org
-    from provisioner.executor import run as executor
+    from provisioner.apply import executor
 
     results = list(executor.apply(planned, org))
     assert [str(r.step.address) for r in results if r.outcome is Outcome.CONFLICT] == ["contact/p7"]

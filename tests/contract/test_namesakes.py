@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from provisioner import explaining
 from provisioner.emulator import portal_rows, seed
-from provisioner.explaining import Target
+from provisioner.login import read as explaining
+from provisioner.login.read import Target
 
 NAME, FULL_NAMES = "Authenticated Website", ("AuthenticatedWebsite", "PlatformPortal")
 ON = {"settings": {"OrgSettings": {"enableCustomerSuccessPortal": True}}}

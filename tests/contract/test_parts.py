@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner import workflow
-from provisioner.selection import Selection
+from provisioner.plan import make as workflow
+from provisioner.spec.selection import Selection
 
 SPEC = {
     "settings": {"OrgSettings": {"enableCustomerSuccessPortal": True}},

@@ -2,8 +2,8 @@
 
 import pytest
 
-from provisioner.outcome import Outcome
-from provisioner.plan import NoteKind
+from provisioner.model.outcome import Outcome
+from provisioner.model.plan import NoteKind
 
 HIGH_VOLUME = "High Volume Customer Portal"
 PORTAL = {

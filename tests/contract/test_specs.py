@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from provisioner import workflow
-from provisioner.connection import open_org
-from provisioner.executor import run as executor
-from provisioner.loader import load
-from provisioner.outcome import Outcome
+from provisioner.apply import executor
+from provisioner.cli.connect import open_org
+from provisioner.model.outcome import Outcome
+from provisioner.plan import make as workflow
+from provisioner.spec.load import load
 
 SPECS = sorted(p for p in (Path(__file__).parents[2] / "specs").iterdir() if p.is_dir())
 

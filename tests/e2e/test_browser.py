@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from provisioner.change import Action, Change, FieldChange
-from provisioner.diagnostics import Diagnostic, Span
 from provisioner.emulator.app import create_app
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import Server
-from provisioner.plan import OrgInfo, Plan, Step
-from provisioner.render import report, view
-from provisioner.resource import Address, Resource
+from provisioner.model.change import Action, Change, FieldChange
+from provisioner.model.diagnostics import Diagnostic, Span
+from provisioner.model.plan import OrgInfo, Plan, Step
+from provisioner.model.resource import Address, Resource
+from provisioner.plan import document as view
+from provisioner.render import report
 
 CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from provisioner.commands.logins import is_rehearsal
-from provisioner.credentials import AccessToken, Local
-from provisioner.environment import Environment
-from provisioner.loader import Loaded
+from provisioner.cli.logins import is_rehearsal
+from provisioner.model.credentials import AccessToken, Local
+from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
-from provisioner.resource import Secret
+from provisioner.spec.environment import Environment
+from provisioner.spec.load import Loaded
 
 JANE = "jane.doe@acme.example.portal"
 NEW = "battery5staple"

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
-from provisioner import saved
+from provisioner.plan import plan_file as saved
 
 from .runner import GitHub, Runner
 

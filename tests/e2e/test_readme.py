@@ -93,7 +93,7 @@ def test_both_commands_work_with_the_systems_python_in_an_empty_home(tmp_path):
     }
     environ |= {"PATH": "/usr/bin:/bin", "HOME": str(home)}
     # A few tests stand for all of them, which would try this test once more.
-    environ["PYTEST_ADDOPTS"] = "tests/unit/test_order.py tests/unit/test_values.py"
+    environ["PYTEST_ADDOPTS"] = "tests/unit/plan/test_order.py tests/unit/model/test_canonical.py"
     apply, test = (line.strip() for line in fenced("sh") if line.startswith("python3 -m venv"))
     for command, said in (
         (apply, "In sync: a second plan is empty."),

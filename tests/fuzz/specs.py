@@ -23,10 +23,10 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from provisioner import masking
-from provisioner.loader import NoSpecError, load
+from provisioner.model import masking
 from provisioner.render import diagnostics, report
 from provisioner.render.validation import validation
+from provisioner.spec.load import NoSpecError, load
 
 HANG = 5
 

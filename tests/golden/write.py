@@ -9,9 +9,8 @@ import io
 import json
 from pathlib import Path
 
-from provisioner.render import plan as text
-from provisioner.render import report
-from provisioner.render.lines import write
+from provisioner.render import report, text
+from provisioner.render.terminal import write
 
 HERE = Path(__file__).parent
 FORMATS = {

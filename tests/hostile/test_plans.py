@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provisioner import journal, saved
+from provisioner.apply import journal
+from provisioner.plan import plan_file as saved
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STEP = {

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.loader import NoSpecError, load
 from provisioner.render import diagnostics
+from provisioner.spec.load import NoSpecError, load
 
 ENVIRON = {
     "REGION": "eu-central-4711",

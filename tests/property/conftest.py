@@ -12,17 +12,17 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from provisioner import workflow
+from provisioner.apply import executor
+from provisioner.apply.executor import Conduct
 from provisioner.emulator import portal_rows, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.emulator.store import Org
-from provisioner.executor import run as executor
-from provisioner.executor.run import Conduct
-from provisioner.loader import load
+from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
-from provisioner.resource import Secret
+from provisioner.plan import make as workflow
+from provisioner.spec.load import load
 
 REFUSAL = {
     "rest": '[{"errorCode": "UNABLE_TO_LOCK_ROW", "message": "locked"}]',

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from provisioner import lease
-from provisioner.lease import LeaseTaken
-from provisioner.outcome import Outcome
-from provisioner.plan import NoteKind
+from provisioner.apply import lease
+from provisioner.apply.lease import LeaseTaken
+from provisioner.model.outcome import Outcome
+from provisioner.model.plan import NoteKind
 
 ADMIN = "portal.admin@acme.example"
 LAYOUT = "Contact-Contact Layout"

@@ -11,8 +11,8 @@ import yaml
 
 from provisioner.emulator.control import state
 from provisioner.emulator.faults import KINDS, Fault
+from provisioner.model.outcome import Outcome
 from provisioner.org.errors import OrgError
-from provisioner.outcome import Outcome
 
 ACME = Path(__file__).parents[2] / "specs" / "acme"
 STRIDE = 9

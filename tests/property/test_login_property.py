@@ -9,18 +9,19 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner import customers, explaining
-from provisioner.credentials import AccessToken
 from provisioner.emulator import component_rows, passwords, portal_rows, portals, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.components import kind
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.emulator.store import Org
-from provisioner.explaining import Target
-from provisioner.logins.checks import trace
+from provisioner.login import read as explaining
+from provisioner.login import use_cases as customers
+from provisioner.login.checks import trace
+from provisioner.login.read import Target
+from provisioner.login.verify import Credentials
+from provisioner.model.credentials import AccessToken
+from provisioner.model.resource import Secret
 from provisioner.org.auth import connect
-from provisioner.resource import Secret
-from provisioner.verifying import Credentials
 
 URL, HERE = "http://127.0.0.1:8787", "127.0.0.1"
 JANE = "jane@acme.example"

@@ -11,8 +11,8 @@ import json
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from provisioner import finding
-from provisioner.loader import load
+from provisioner.drift import find as finding
+from provisioner.spec.load import load
 
 STANDARD, STANDARD_FULL = "High Volume Customer Portal", "HighVolumePortal"
 ADMIN = "portal.admin@acme.example"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 
-from provisioner.outcome import Outcome
+from provisioner.model.outcome import Outcome
 
 COLUMNS = ("Key", "Company", "First", "Last", "Email")
 FIRST = ("Ann", "Bob", "Zoë", "ann")

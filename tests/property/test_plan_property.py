@@ -12,14 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner import saved
-from provisioner.call import CreateRecord, UpdateRecord
-from provisioner.change import Action
-from provisioner.diagnostics import Diagnostic, DiagnosticError, Severity, Span
-from provisioner.diff import diff
-from provisioner.plan import Note, NoteKind, OrgInfo, Plan, Seats, Step, order
-from provisioner.render import report, view
-from provisioner.resource import (
+from provisioner.model.canonical import canonical, long_id
+from provisioner.model.change import Action
+from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Severity, Span
+from provisioner.model.operations import CreateRecord, UpdateRecord
+from provisioner.model.plan import Note, NoteKind, OrgInfo, Plan, Seats, Step, order
+from provisioner.model.resource import (
     Address,
     DesiredState,
     LiveState,
@@ -28,7 +26,10 @@ from provisioner.resource import (
     Resource,
     Secret,
 )
-from provisioner.values import canonical, long_id
+from provisioner.plan import document as view
+from provisioner.plan import plan_file as saved
+from provisioner.plan.diff import diff
+from provisioner.render import report
 
 HIDDEN = "the hidden password"
 MARKUP = "<nasty>&|`"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner import template
-from provisioner.shortcut import shortcut
+from provisioner.spec import template
+from provisioner.spec.roster.shortcut import shortcut
 
 HEADER = ["a", "b c", "items"]
 CELLS = st.lists(

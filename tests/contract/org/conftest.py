@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from provisioner.credentials import AccessToken
 from provisioner.emulator.local import Credentials, LocalOrg
 from provisioner.emulator.server import InProcessAdapter
+from provisioner.model.credentials import AccessToken
+from provisioner.model.resource import Secret
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
-from provisioner.resource import Secret
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.call import Describe, Select
 from provisioner.emulator import seed
+from provisioner.model.operations import Describe, Select
 from provisioner.org.errors import Refused
+from provisioner.org.read_strategy import Way
 from provisioner.org.reads import Reads
-from provisioner.org.ways import Way
 
 FIELDS = (
     "Id",

@@ -2,7 +2,9 @@
 
 import pytest
 
-from provisioner.call import (
+from provisioner.emulator.control import state
+from provisioner.emulator.faults import Fault
+from provisioner.model.operations import (
     CloneMetadata,
     CreateRecord,
     DeleteMetadata,
@@ -14,11 +16,9 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import Fault
+from provisioner.model.resource import Secret
 from provisioner.org.client import UNWATCHED
 from provisioner.org.errors import AuthenticationFailed, Conflict, NoAnswer, NotSent, Refused
-from provisioner.resource import Secret
 
 
 def accounts(count, **more):

@@ -6,7 +6,10 @@ import threading
 
 import pytest
 
-from provisioner.call import (
+from provisioner.emulator.server import Server
+from provisioner.kinds import layout_xml, profile_xml, xml
+from provisioner.model.credentials import AccessToken, ClientCredentials, Jwt, Password
+from provisioner.model.operations import (
     CloneMetadata,
     CreateMetadata,
     CreateRecord,
@@ -25,12 +28,9 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
-from provisioner.credentials import AccessToken, ClientCredentials, Jwt, Password
-from provisioner.emulator.server import Server
-from provisioner.kinds import layout_xml, profile_xml, xml
+from provisioner.model.resource import Lookup, Secret
 from provisioner.org.auth import connect
 from provisioner.org.errors import AuthenticationFailed, Refused
-from provisioner.resource import Lookup, Secret
 
 PORTAL = "Customer Portal"
 LAYOUT = "Contact-Contact Layout"

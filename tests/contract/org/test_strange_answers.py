@@ -6,7 +6,10 @@ import json
 
 import pytest
 
-from provisioner.call import (
+from provisioner.emulator import seed
+from provisioner.emulator.local import LocalOrg
+from provisioner.model.credentials import ClientCredentials
+from provisioner.model.operations import (
     CountActive,
     CreateMetadata,
     CreateRecord,
@@ -30,15 +33,12 @@ from provisioner.call import (
     UpdateRecord,
     UpsertRecord,
 )
-from provisioner.credentials import ClientCredentials
-from provisioner.emulator import seed
-from provisioner.emulator.local import LocalOrg
+from provisioner.model.resource import Lookup, Secret
 from provisioner.org import bulk_query
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import NoAnswer, NotSent, OrgError
-from provisioner.org.records import Sieve
-from provisioner.resource import Lookup, Secret
+from provisioner.org.rows import Sieve
 
 from .strange import SHAPES, drip, drip_of_headers, serving
 
@@ -239,7 +239,7 @@ def test_a_strange_login_page_is_an_error_of_the_org(strange, org, world, shape)
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_strange_answer_to_a_login_is_an_error_of_the_org(strange, shape, monkeypatch):
-    monkeypatch.setattr("provisioner.org.wire._RETRIES", 0)
+    monkeypatch.setattr("provisioner.org.transport._RETRIES", 0)
     login = ClientCredentials(strange.url, "key", Secret("secret"))
     token = strange.answering("POST /services/oauth2/token", SHAPES[shape])
     with token, pytest.raises(OrgError):

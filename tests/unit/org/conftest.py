@@ -10,8 +10,8 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
+from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
-from provisioner.resource import Secret
 
 URL = "https://acme.my.salesforce.com"
 

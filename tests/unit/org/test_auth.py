@@ -13,11 +13,11 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from provisioner.call import Describe
-from provisioner.credentials import AccessToken, ClientCredentials, Jwt, Password, SfCli
+from provisioner.model.credentials import AccessToken, ClientCredentials, Jwt, Password, SfCli
+from provisioner.model.operations import Describe
+from provisioner.model.resource import Secret
 from provisioner.org.auth import connect
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, NotAllowed, NotSent
-from provisioner.resource import Secret
 
 URL = "https://acme.my.salesforce.com"
 TOKEN = "/services/oauth2/token"
@@ -169,14 +169,14 @@ def test_an_answer_without_token_or_address_is_no_login(script, session, body):
 
 @pytest.mark.parametrize("body", ["<html>Maintenance</html>", ""])
 def test_a_web_page_in_answer_to_a_login_is_no_crash(script, session, body, monkeypatch):
-    monkeypatch.setattr("provisioner.org.wire._FIRST_WAIT", 0)
+    monkeypatch.setattr("provisioner.org.transport._FIRST_WAIT", 0)
     script.answers = [(503, body)] * 4
     with pytest.raises(NoAnswer, match=r"acme\.my\.salesforce\.com.*\(503\)"):
         connect(LOGIN, session=session)
 
 
 def test_a_host_that_is_not_there_is_named(script, session, monkeypatch):
-    monkeypatch.setattr("provisioner.org.wire._RETRIES", 0)
+    monkeypatch.setattr("provisioner.org.transport._RETRIES", 0)
     script.answers = [requests.ConnectTimeout("no")]
     with pytest.raises(NotSent, match=r"acme\.my\.salesforce\.com"):
         connect(LOGIN, session=session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from provisioner.call import (
+from provisioner.model.operations import (
     CloneMetadata,
     Component,
     CreateMetadata,

@@ -10,7 +10,7 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
-from provisioner.call import (
+from provisioner.model.operations import (
     CreateRecord,
     DeleteRecord,
     Describe,
@@ -19,9 +19,9 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
+from provisioner.model.resource import Lookup, Secret
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import AuthenticationFailed, Conflict, NoAnswer, Refused
-from provisioner.resource import Lookup, Secret
 
 DATA = "/services/data/v62.0"
 NOT_FOUND = [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}]

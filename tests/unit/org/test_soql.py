@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.call import Newest, Select
+from provisioner.model.operations import Newest, Select
+from provisioner.model.resource import Lookup
 from provisioner.org import soql
 from provisioner.org.errors import Refused
-from provisioner.resource import Lookup
 
 
 @pytest.mark.parametrize(

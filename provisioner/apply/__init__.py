@@ -1,0 +1,1 @@
+"""Carrying out a plan: batches, outcomes, the journal, the lease and recovery."""

@@ -1,0 +1,169 @@
+"""Look at the org once more before writing: what has moved since the plan was made.
+
+A write goes out only where the org still holds the value that the plan was made against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from provisioner.kinds import KINDS
+from provisioner.kinds.org_facts import PROFILES
+from provisioner.model.change import Action, Change
+from provisioner.model.operations import ListMetadata, Query
+from provisioner.model.plan import Step
+from provisioner.model.resource import Address, Resource, Value
+from provisioner.org.client import Org
+from provisioner.plan.diff import compare
+from provisioner.plan.read import Reading, ask
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What is not as it was planned against: one field, or the record itself.
+
+    `by` and `since` are who changed it last, and when, as far as the org tells.
+    """
+
+    field: str | None
+    planned: Value
+    now: Value
+    by: str | None = None
+    since: str | None = None
+
+    def __str__(self) -> str:
+        who = f", changed by {self.by}" if self.by else ""
+        when = f" at {self.since}" if self.since else ""
+        if self.field is None:
+            return f"{self.now}{who}{when}"
+        return f"{self.field} was {_shown(self.planned)} and is {_shown(self.now)}{who}{when}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do about a step: nothing (`already`), not to write (`moved`), or to go on.
+
+    `now` is what is there, if anything is.
+    """
+
+    already: bool = False
+    moved: Moved | None = None
+    now: Resource | None = None
+
+    @property
+    def id(self) -> str | None:
+        return self.now.id if self.now else None
+
+
+def look(
+    steps: Sequence[Step],
+    reading: Reading,
+    ids: Mapping[Address, str],
+    org: Org,
+    *,
+    lists: bool = False,
+) -> dict[Address, Verdict]:
+    """How each step stands to the org of now, in a few reads for all of them.
+
+    `ids` are those of `reading`, and of what was made since; `lists` asks for the names and
+    Ids of components too, which creating one changes. Raises OrgError.
+    """
+    found = again([step.address for step in steps], reading, ids, org, lists=lists)
+    verdicts = _verdicts(steps, found)
+    moved = [step for step in steps if verdicts[step.address].moved]
+    if not lists and any(step.address.kind in _LISTED for step in moved):
+        # Who changed a component last stands in the list of them alone.
+        known = again([step.address for step in moved], reading, ids, org, lists=True)
+        verdicts |= _verdicts(moved, known)
+    return verdicts
+
+
+def _verdicts(
+    steps: Sequence[Step], found: Mapping[Address, tuple[Resource, Resource | None]]
+) -> dict[Address, Verdict]:
+    return {step.address: _verdict(step.change, *found[step.address]) for step in steps}
+
+
+def again(
+    addresses: Sequence[Address],
+    reading: Reading,
+    ids: Mapping[Address, str],
+    org: Org,
+    *,
+    lists: bool = False,
+) -> dict[Address, tuple[Resource, Resource | None]]:
+    """What is wanted and what there is of these, read anew. Raises OrgError.
+
+    `lists` asks for the names, Ids and last changes of components too.
+    """
+    others = reading.desired.get
+    by_kind = {kind: [a for a in addresses if a.kind == kind.name] for kind in KINDS}
+    wanted = {kind: [reading.desired[a] for a in mine] for kind, mine in by_kind.items() if mine}
+    shared: list[Query] = []
+    if lists and (types := sorted(_LISTED[k.name] for k in wanted if k.name in _LISTED)):
+        shared = [ListMetadata(tuple(types)), PROFILES]
+    first = {kind.name: kind.first(mine) for kind, mine in wanted.items()}
+    facts = ask(first, shared, replace(reading.facts, answers={}), org)
+    second = {kind.name: kind.second(mine, facts, others) for kind, mine in wanted.items()}
+    facts = ask(second, (), facts, org)
+    found: dict[Address, tuple[Resource, Resource | None]] = {}
+    for kind, mine in wanted.items():
+        live = {r.address: r for r in kind.live(mine, facts, ids, others).resources}
+        for resource in mine:
+            now = live.get(resource.address)
+            # What is not there is compared with nothing.
+            wanted_now = kind.settled(resource, facts, ids, others) if now else resource
+            found[resource.address] = wanted_now, now
+    return found
+
+
+_LISTED = {"layout": "Layout", "portal": "Portal", "profile": "Profile"}
+
+
+def _verdict(planned: Change, wanted: Resource, now: Resource | None) -> Verdict:
+    if planned.action in (Action.DELETE, Action.DEACTIVATE):
+        return _removal(planned, now)
+    if now is not None and compare(wanted, now) is None:
+        return Verdict(already=True, now=now)
+    return Verdict(moved=_moved(planned, wanted, now), now=now)
+
+
+def _moved(planned: Change, wanted: Resource, now: Resource | None) -> Moved | None:
+    before = planned.before
+    if before is None:
+        return None if now is None else _is(now, f"it is there by now, as {now.id}")
+    if now is None:
+        return Moved(None, None, "it is gone")
+    if now.id != before.id:
+        return _is(now, f"it is another record now, {now.id}")
+    for field in planned.fields:
+        was, current = before.fields.get(field.name), now.fields.get(field.name)
+        # Where somebody did already what is wanted, there is less to do, and no quarrel.
+        if current not in (was, wanted.fields.get(field.name)):
+            shown = before.shown(field.name), now.shown(field.name)
+            return Moved(field.name, *shown, *_who(now))
+    return None
+
+
+def _removal(planned: Change, now: Resource | None) -> Verdict:
+    assert planned.before is not None, "what is removed was found"
+    if now is None:
+        return Verdict(already=True)
+    if now.id != planned.before.id:
+        return Verdict(moved=_is(now, f"it is another record now, {now.id}"), now=now)
+    inactive = now.fields.get("IsActive") is False
+    return Verdict(already=planned.action is Action.DEACTIVATE and inactive, now=now)
+
+
+def _is(now: Resource, what: str) -> Moved:
+    return Moved(None, None, what, *_who(now))
+
+
+def _who(now: Resource) -> tuple[str | None, str | None]:
+    by, since = now.written.get("LastModifiedBy.Name"), now.written.get("LastModifiedDate")
+    return None if by is None else str(by), None if since is None else str(since)
+
+
+def _shown(value: Value) -> str:
+    return "empty" if value is None else f"`{value}`"

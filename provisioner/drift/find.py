@@ -1,0 +1,85 @@
+"""Find the drift of an org: what differs, who changed it, and what no spec declares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from provisioner.drift import report as drifting
+from provisioner.drift.report import Drift
+from provisioner.kinds.org_facts import Facts, users_called
+from provisioner.model.operations import CountActive, ListMetadata, Me, Query, ReadMembership
+from provisioner.org.client import Org
+from provisioner.org.errors import AuthenticationFailed, Refused
+from provisioner.plan import make as workflow
+from provisioner.plan.make import Planned
+from provisioner.spec.load import Loaded
+
+
+def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
+    """What differs, who did it, and what no spec names. Raises OrgError.
+
+    Takes at most five calls more than a plan. What the login may not read beyond the
+    differences is left out, and named.
+    """
+    before = org.api_calls
+    planned = workflow.plan(loaded, org)
+    facts, unlisted = _with_portals(planned.reading.facts, org)
+    planned = replace(planned, reading=replace(planned.reading, facts=facts))
+    reading, steps = planned.reading, planned.plan.steps
+    username = (facts.shared[Me()] if facts.asked(Me()) else org.read([Me()])[0]) or ""
+    who = users_called(username) if username and steps else None
+    trail = drifting.audit_trail(steps, username)
+    people = drifting.portal_users(reading)
+    gone = {q.sobject.lower(): q for q in drifting.recycled(steps)}
+    asked: list[Query] = [q for q in (who, trail, people) if q]
+    asked += [*gone.values(), *drifting.pages(reading)]
+    answers, unread = _readable(asked, org)
+    found = answers[who] if who else ()
+    me = drifting.Me(username, str(found[0]["Name"]) if found else "")
+    users = answers[people] if people else ()
+    active = None
+    if people and len(users) == drifting.MOST:
+        # There are more than one answer holds: they are counted, and the newest listed.
+        counting = CountActive(drifting.portal_profiles(reading))
+        active = sum(org.read([counting])[0].values())
+    unmanaged, shares = drifting.unmanaged(reading, users, answers, active)
+    recycled = {kind: answers[query] for kind, query in gone.items()}
+    authors = drifting.authors(steps, answers[trail] if trail else (), me, recycled)
+    counted = replace(planned.plan, reads=org.api_calls - before)
+    return replace(planned, plan=counted), Drift(authors, unmanaged, shares, unlisted + unread)
+
+
+def _with_portals(facts: Facts, org: Org) -> tuple[Facts, tuple[str, ...]]:
+    """The facts with all portals and profiles, and in words what could not be read of them."""
+    types = tuple(type_ for type_ in ("Portal", "Profile") if not facts.lists(type_))
+    if not types:
+        return facts, ()
+    query = ListMetadata(types)
+    answers, unread = _readable([query], org)
+    return replace(facts, shared={**facts.shared, query: answers[query]}), unread
+
+
+def _readable(asked: Sequence[Query], org: Org) -> tuple[dict[Query, Any], tuple[str, ...]]:
+    """The answers, empty for what is refused, and in words what that is."""
+    try:
+        return dict(zip(asked, org.read(asked), strict=True)), ()
+    except (Refused, AuthenticationFailed):
+        # One of them alone spoils a composite call: each by itself tells which.
+        answers: dict[Query, Any] = {}
+        unread: list[str] = []
+        for query in asked:
+            try:
+                answers[query] = org.read([query])[0]
+            except (Refused, AuthenticationFailed) as error:
+                # A login without web access may read all but the setup pages.
+                if isinstance(error, AuthenticationFailed) and not _is_page(query):
+                    raise
+                answers[query] = []
+                unread.append(f"{drifting.described(query)}: {error}")
+        return answers, tuple(unread)
+
+
+def _is_page(query: Query) -> bool:
+    return isinstance(query, ReadMembership)

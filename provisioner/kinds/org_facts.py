@@ -1,0 +1,457 @@
+"""What was read from an org, as kinds ask it: describes, licences, profiles, components."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from provisioner.model.operations import (
+    Component,
+    Describe,
+    ListMetadata,
+    Newest,
+    Query,
+    ReadMetadata,
+    Select,
+)
+from provisioner.model.resource import Address, Lookup
+
+ORGANIZATION = Select(
+    "Organization",
+    ("Id", "Name", "IsSandbox", "LanguageLocaleKey", "DefaultLocaleSidKey", "TimeZoneSidKey"),
+)
+# UserLicense.Name is no key: a Developer org has two rows of one name, one of them
+# Disabled. (platform reference 3.5)
+LICENCES = Select(
+    "UserLicense",
+    ("Id", "Name", "LicenseDefinitionKey", "Status", "TotalLicenses", "UsedLicenses"),
+)
+PROFILES = Select("Profile", ("Id", "Name", "UserLicenseId", "UserType"))
+SWITCHES = ReadMetadata("OrgSettings", ("Org",))
+
+# `UserType` of people who come in through a portal or a site. (platform reference 2.1, 3.5)
+PORTAL_USER_TYPES = frozenset(
+    {"CspLitePortal", "CustomerSuccess", "PowerCustomerSuccess", "PowerPartner", "CsnOnly"}
+)
+# Licences whose users have a portal role, so that their account's owner needs a role too.
+ROLE_USER_TYPES = frozenset({"CustomerSuccess", "PowerCustomerSuccess", "PowerPartner"})
+
+# What enabling the Customer Portal brings, and so may be named by a spec that enables it.
+# (platform reference 1.1, 2.1, 3.1)
+FIELDS_OF_THE_PORTAL: Mapping[str, frozenset[str]] = {
+    "Account": frozenset({"IsCustomerPortal", "IsPartner"}),
+    "Contact": frozenset({"CanAllowPortalSelfReg"}),
+    "User": frozenset({"IsPortalEnabled", "IsPortalSelfRegistered", "PortalRole"}),
+}
+# Of these, the ones that can be set on a record only once it is there. (2.1, 3.1)
+UPDATE_ONLY = frozenset({"IsCustomerPortal", "IsPartner", "IsPortalEnabled"})
+FIRST_PORTAL = "Customer Portal"
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A profile that comes with the Customer Portal, or with Digital Experiences.
+
+    It comes only if its licence has seats. (1.1, 3.5, 4.2)
+    """
+
+    name: str
+    full_name: str
+    licence: str
+    user_type: str
+
+
+PROFILES_OF_THE_PORTAL = (
+    Awaited(
+        "High Volume Customer Portal",
+        "HighVolumePortal",
+        "High Volume Customer Portal",
+        "CspLitePortal",
+    ),
+    Awaited(
+        "High Volume Customer Portal User",
+        "High Volume Customer Portal User",
+        "High Volume Customer Portal",
+        "CspLitePortal",
+    ),
+    # Two profiles, one name. (4.2)
+    Awaited("Authenticated Website", "PlatformPortal", "Authenticated Website", "CspLitePortal"),
+    Awaited(
+        "Authenticated Website", "AuthenticatedWebsite", "Authenticated Website", "CspLitePortal"
+    ),
+    Awaited(
+        "Customer Portal User", "Customer Portal User", "Customer Portal User", "CustomerSuccess"
+    ),
+    Awaited(
+        "Customer Portal Manager",
+        "Customer Portal Manager",
+        "Customer Portal Manager",
+        "PowerCustomerSuccess",
+    ),
+    Awaited(
+        "Customer Portal Manager Custom",
+        "Customer Portal Manager Custom",
+        "Customer Portal Manager Custom",
+        "PowerCustomerSuccess",
+    ),
+    Awaited(
+        "Customer Portal Manager Standard",
+        "Customer Portal Manager Standard",
+        "Customer Portal Manager Standard",
+        "CustomerSuccess",
+    ),
+)
+
+
+# A licence of sites that is disabled may get its first seats with Digital Experiences, as in a
+# Developer org. (3.5)
+PROFILES_OF_SITES = tuple(
+    Awaited(name, name, licence, user_type)
+    for name, licence, user_type in (
+        ("Customer Community User", "Customer Community", "CspLitePortal"),
+        ("Customer Community Login User", "Customer Community Login", "CspLitePortal"),
+        ("Customer Community Plus User", "Customer Community Plus", "PowerCustomerSuccess"),
+        (
+            "Customer Community Plus Login User",
+            "Customer Community Plus Login",
+            "PowerCustomerSuccess",
+        ),
+        ("Partner Community User", "Partner Community", "PowerPartner"),
+        ("Partner Community Login User", "Partner Community Login", "PowerPartner"),
+        ("Gold Partner User", "Gold Partner", "PowerPartner"),
+        ("Silver Partner User", "Silver Partner", "PowerPartner"),
+    )
+)
+
+# The permissions that steps need, by their names in the API, and as Setup shows them.
+PERMISSIONS: Mapping[str, str] = {
+    "CustomizeApplication": "Customize Application",
+    "ManageCssUsers": "Manage Customer Users",
+    "ManageInternalUsers": "Manage Internal Users",
+    "ManagePartners": "Manage External Users",
+    "ManageProfilesPermissionsets": "Manage Profiles and Permission Sets",
+    "ManageUsers": "Manage Users",
+    "ResetPasswords": "Reset User Passwords and Unlock Users",
+}
+_ASSIGNED = "PermissionSet.Permissions"
+_ASSIGNEE = "Assignee."
+_OF_USER = ("Id", "IsActive", "Name", "Profile.Name", "UserRoleId", "Username")
+
+# The people who can be owners, managers and admins: the newest of them.
+INTERNAL_USERS = Newest(
+    "User",
+    ("Id", "Name", "Username"),
+    2_000,
+    within=(("IsActive", (True,)), ("UserType", ("Standard",))),
+)
+
+
+def users_called(username: str) -> Select:
+    """The query for a user, with what checks of the running user need."""
+    return Select("User", _OF_USER, (("Username", (username,)),))
+
+
+def rights_of(username: str, permissions: Iterable[str]) -> Select:
+    """The query for a user and what the profile and the permission sets grant, one a row."""
+    fields = (
+        "Id",
+        *(f"{_ASSIGNEE}{name}" for name in _OF_USER),
+        *(f"{_ASSIGNED}{name}" for name in permissions),
+    )
+    return Select("PermissionSetAssignment", fields, ((f"{_ASSIGNEE}Username", (username,)),))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What a describe says of one field."""
+
+    name: str
+    type: str
+    label: str
+    length: int
+    createable: bool
+    updateable: bool
+    reference_to: tuple[str, ...]
+    picklist: frozenset[str]
+    restricted: bool
+    required: bool
+    external_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A UserLicense: `total` and `used` are seats."""
+
+    id: str
+    name: str
+    key: str
+    active: bool
+    total: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        return self.total - self.used
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile under both of its names: `name` in records, `full_name` in metadata."""
+
+    id: str
+    name: str
+    full_name: str
+    licence_id: str
+    user_type: str
+
+    @property
+    def is_portal(self) -> bool:
+        return self.user_type in PORTAL_USER_TYPES
+
+
+Answers = Mapping[str, Any]
+"""The answers to one kind's questions, by the names of `kinds.base.Questions`."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was read from an org: `shared` by query, the rest by kind and name in `answers`.
+
+    Looking up an answer that was never asked for raises KeyError: it is a mistake in this
+    program, and not the same as an empty answer. `lookups` holds the records that each lookup
+    matches, `counted` the number of active users of each profile that was counted, by Id, and
+    `linked` the Id of the contact that the org has for the declared user of a contact.
+    `identity` names the external id field of an sObject. `enabling` is the settings resource of
+    a spec that enables the Customer Portal in an org where it is off, `enabling_sites` that for
+    Digital Experiences: what enabling creates is then expected rather than missing.
+    """
+
+    shared: Mapping[Query, Any]
+    answers: Mapping[str, Answers] = field(default_factory=dict)
+    enabling: Address | None = None
+    enabling_sites: Address | None = None
+    identity: Mapping[str, str] = field(default_factory=dict)
+    lookups: Mapping[Lookup, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    counted: Mapping[str, int] = field(default_factory=dict)
+    linked: Mapping[Address, str] = field(default_factory=dict)
+
+    def asked(self, query: Query) -> bool:
+        """Whether this shared query was sent."""
+        return query in self.shared
+
+    def id_of(self, lookup: Lookup) -> str | None:
+        """The Id of the only record that a lookup matches, otherwise `None`."""
+        rows = self.lookups[lookup]
+        return str(rows[0]["Id"]) if len(rows) == 1 else None
+
+    def unknown_names(self, lookup: Lookup) -> tuple[str, ...]:
+        """The field names of a lookup that its object does not have.
+
+        An object that was not described is only looked up by fields that every org has.
+        """
+        if not self.asked(Describe(lookup.sobject)):
+            return ()
+        info = self.describe(lookup.sobject)
+        return () if info is None else tuple(n for n, _ in lookup.where if n not in info)
+
+    def describe(self, sobject: str) -> Mapping[str, FieldInfo] | None:
+        """The fields of an sObject by name; `None` when the org has no such object."""
+        if sobject not in self._describes:
+            described = self.shared[Describe(sobject)]
+            self._describes[sobject] = None if described is None else _fields(described)
+        return self._describes[sobject]
+
+    @cached_property
+    def _describes(self) -> dict[str, Mapping[str, FieldInfo] | None]:
+        return {}
+
+    @cached_property
+    def organization(self) -> Mapping[str, Any]:
+        rows = self.shared[ORGANIZATION]
+        return rows[0] if rows else {}
+
+    @cached_property
+    def licences(self) -> Mapping[str, Licence]:
+        """Every licence by its Id."""
+        return {
+            row["Id"]: Licence(
+                row["Id"],
+                row["Name"],
+                row["LicenseDefinitionKey"] or "",
+                row["Status"] == "Active",
+                int(row["TotalLicenses"] or 0),
+                int(row["UsedLicenses"] or 0),
+            )
+            for row in self.shared[LICENCES]
+        }
+
+    @cached_property
+    def profiles(self) -> tuple[Profile, ...]:
+        """Every profile; the `full_name` is the name where no kind needed the full names."""
+        listed = self._components.get("Profile", {})
+        full_names = {c.id: c.full_name for c in listed.values()}
+        return tuple(
+            Profile(
+                row["Id"],
+                row["Name"],
+                full_names.get(row["Id"], row["Name"]),
+                row["UserLicenseId"] or "",
+                row["UserType"] or "",
+            )
+            for row in self.shared[PROFILES]
+        )
+
+    def profiles_named(self, name: str) -> tuple[Profile, ...]:
+        """The profiles that have this name, by either of the two names, case apart."""
+        wanted = name.casefold()
+        exact = tuple(p for p in self.profiles if p.name.casefold() == wanted)
+        return exact or tuple(p for p in self.profiles if p.full_name.casefold() == wanted)
+
+    def called(self, profile: Profile) -> str:
+        """What a spec may call this profile and mean no other."""
+        shared = self._names[profile.name.casefold()] > 1
+        return profile.full_name if shared else profile.name
+
+    @cached_property
+    def _names(self) -> Counter[str]:
+        return Counter(p.name.casefold() for p in self.profiles)
+
+    @cached_property
+    def has_site_users(self) -> bool:
+        """Whether there are profiles for users of portals or sites.
+
+        In an org whose Customer Portal is off, they come with Digital Experiences. (1.1, 3.5)
+        """
+        return any(p.is_portal and p.user_type != "CsnOnly" for p in self.profiles)
+
+    def lists(self, type_: str) -> bool:
+        """Whether the components of a Metadata type were listed."""
+        return type_ in self._components
+
+    def components(self, type_: str) -> Mapping[str, Component]:
+        """The components of a Metadata type by full name."""
+        return self._components[type_]
+
+    @cached_property
+    def _components(self) -> Mapping[str, Mapping[str, Component]]:
+        by_type: dict[str, dict[str, Component]] = {}
+        for query, answer in self.shared.items():
+            if isinstance(query, ListMetadata):
+                # The last list of a type is the newest.
+                by_type |= {type_: {} for type_ in query.types}
+                for listed in answer:
+                    by_type[listed.type][listed.full_name] = listed
+        return by_type
+
+    def component(self, type_: str, full_name: str) -> Component | None:
+        """The component of that name, case apart, as Salesforce compares full names."""
+        wanted = full_name.casefold()
+        named = self.components(type_).items()
+        return next((c for name, c in named if name.casefold() == wanted), None)
+
+    @cached_property
+    def switches(self) -> bytes | None:
+        """The component of `OrgSettings`; `None` if the org has none yet."""
+        return next(iter(self.shared[SWITCHES].values()), None)
+
+    @cached_property
+    def running_user(self) -> Mapping[str, Any] | None:
+        """The user who is logged in and owns new records; `None` where the org does not tell."""
+        asked = self.answers["running user"]
+        rows = asked["rights"] or asked["user"] or ()
+        if not rows:
+            return None
+        start = len(_ASSIGNEE)
+        assigned = {n[start:]: v for n, v in rows[0].items() if n.startswith(_ASSIGNEE)}
+        return assigned or rows[0]
+
+    @cached_property
+    def permissions(self) -> Mapping[str, bool]:
+        """Whether the running user has each of `PERMISSIONS`, as far as the org tells."""
+        rows = self.answers["running user"]["rights"] or ()
+        start = len(_ASSIGNED)
+        names = {n[start:] for row in rows for n in row if n.startswith(_ASSIGNED)}
+        return {name: any(row[f"{_ASSIGNED}{name}"] for row in rows) for name in names}
+
+    def may(self, sobject: str, right: str) -> bool:
+        """Whether the running user may do something with an object: `createable`, and so on."""
+        described = self.shared[Describe(sobject)]
+        return described is None or described.get(right) is not False
+
+    def active_users(self, names: Iterable[str]) -> int:
+        """How many active users have one of these profiles."""
+        ids = {p.id for name in names for p in self.profiles_named(name)}
+        return sum(self.counted[id_] for id_ in ids)
+
+    def awaited_field(self, sobject: str, name: str) -> bool:
+        """Whether enabling the portal, which this plan does, brings the field."""
+        return bool(self.enabling) and name in FIELDS_OF_THE_PORTAL.get(sobject, ())
+
+    def awaited(self, name: str) -> Awaited | None:
+        """The profile of that name, given either, which enabling will bring and is not there."""
+        return next(iter(self._all_awaited(name)), None)
+
+    def bringing(self, profile: Awaited) -> Address | None:
+        """The settings resource whose change brings an awaited profile."""
+        return self.enabling_sites if profile in PROFILES_OF_SITES else self.enabling
+
+    def _all_awaited(self, name: str) -> tuple[Awaited, ...]:
+        if self.profiles_named(name):
+            return ()
+        wanted = name.casefold()
+        coming = [p for p in PROFILES_OF_THE_PORTAL if self.enabling and self.licence_of(p)]
+        if self.enabling_sites:
+            names = {li.name for li in self.licences.values() if li.total or not li.active}
+            coming += [p for p in PROFILES_OF_SITES if p.licence in names]
+        exact = tuple(p for p in coming if p.name.casefold() == wanted)
+        return exact or tuple(p for p in coming if p.full_name.casefold() == wanted)
+
+    def lacking(self, name: str) -> str | None:
+        """The licence without seats, for which enabling will not bring the profile of that name."""
+        coming: tuple[Awaited, ...] = PROFILES_OF_THE_PORTAL if self.enabling else ()
+        coming += PROFILES_OF_SITES if self.enabling_sites else ()
+        known = {n.casefold(): p.licence for p in coming for n in (p.name, p.full_name)}
+        return None if self.meant(name) else known.get(name.casefold())
+
+    def meant(self, name: str) -> tuple[str, ...]:
+        """The full names of the profiles, there or awaited, that this name may mean."""
+        found = self.profiles_named(name) or self._all_awaited(name)
+        return tuple(sorted(p.full_name for p in found))
+
+    def namesakes(self, name: str) -> tuple[str, ...]:
+        """The full names of the profiles that share the `Name` of this one, given either name.
+
+        Empty for a profile that is alone with its name, and for none. Only the Metadata API tells
+        namesakes apart: a lookup and the setup pages know the `Name` alone. (4.2)
+        """
+        found = self.profiles_named(name) or self._all_awaited(name)
+        shared = {full for p in found for full in self.meant(p.name)}
+        return tuple(sorted(shared)) if len(shared) > 1 else ()
+
+    def licence_of(self, profile: Awaited) -> Licence | None:
+        """The licence that an awaited profile will have; `None` if it has no seats now."""
+        named = (li for li in self.licences.values() if li.name == profile.licence)
+        return next((li for li in named if li.active and li.total), None)
+
+
+def _fields(described: Mapping[str, Any]) -> Mapping[str, FieldInfo]:
+    return {
+        f["name"]: FieldInfo(
+            f["name"],
+            # A username is described as text, and stored in lower case as an e-mail is.
+            "email" if f["name"] == "Username" else f["type"],
+            f["label"],
+            int(f.get("length") or 0),
+            bool(f["createable"]),
+            bool(f["updateable"]),
+            tuple(f.get("referenceTo") or ()),
+            frozenset(v["value"] for v in f.get("picklistValues") or () if v.get("active", True)),
+            bool(f.get("restrictedPicklist")),
+            bool(f["createable"]) and not f.get("nillable", True) and not f["defaultedOnCreate"],
+            bool(f.get("externalId")),
+        )
+        for f in described["fields"]
+    }

@@ -1,0 +1,34 @@
+"""The checks of a login, in the order in which they bite. Pure: same facts, same trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from provisioner.login import portal_checks as of_portal
+from provisioner.login import user_checks as of_user
+from provisioner.login.findings import Finding, Trace
+from provisioner.login.login_facts import LoginFacts
+
+
+def trace(facts: LoginFacts, error: str | None = None) -> Trace:
+    """Run every check that the facts allow. `error` is what the user saw, if it is known."""
+    return Trace(facts, tuple(f for check in CHECKS for f in check(facts)), error)
+
+
+CHECKS: tuple[Callable[[LoginFacts], Iterator[Finding]], ...] = (
+    of_user.user,
+    of_user.active,
+    of_user.frozen,
+    of_user.locked,
+    of_user.licence,
+    of_user.password,
+    of_user.profile,
+    of_user.person,
+    of_user.role,
+    of_portal.portal,
+    of_portal.member,
+    of_portal.hours,
+    of_portal.address,
+    of_portal.url,
+    of_portal.history,
+)

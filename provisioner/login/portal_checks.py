@@ -1,0 +1,198 @@
+"""The checks of a login that are about where it goes, when, and from where; and the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.login.causes import STATUS, SUCCESS, Cause, explained, remedy
+from provisioner.login.findings import Certainty, Finding, Verdict
+from provisioner.login.login_facts import DAYS, LoginFacts, Portal, User
+
+_ATTEMPTS_SHOWN = 3
+
+
+def portal(facts: LoginFacts) -> Iterator[Finding]:
+    """There is a portal, and it is open. (1.2)"""
+    if facts.portal is not None:
+        yield _open(facts.portal)
+    elif not facts.portal_on:
+        yield Finding(
+            Cause.ENABLED,
+            Verdict.FAILS,
+            "the Customer Portal is off in this org",
+            remedy="create a site, and make the profile a member of it: "
+            "Setup > Digital Experiences > All Sites"
+            if facts.has_sites
+            else "set `settings.OrgSettings.enableCustomerSuccessPortal: true`",
+        )
+    else:
+        known = ", ".join(f"`{name}`" for name in facts.portals)
+        yield Finding(
+            Cause.PORTAL,
+            Verdict.FAILS,
+            "there is no portal to log in to" if not known else f"the portals are {known}",
+            remedy="declare one under `portals:`" if not known else "name one with `--portal`",
+        )
+
+
+def _open(portal: Portal) -> Finding:
+    name = portal.name
+    if portal.active:
+        found = f"`{name}` is {'live' if portal.is_site else 'active'}"
+        return Finding(Cause.OPEN, Verdict.HOLDS, found)
+    if portal.is_site:
+        return Finding(
+            Cause.OPEN,
+            Verdict.FAILS,
+            f"the site `{name}` is not live",
+            remedy="activate it: Workspaces > Administration > Settings > Activate",
+            of_site=True,
+        )
+    return Finding(
+        Cause.OPEN,
+        Verdict.FAILS,
+        f"the portal `{name}` is not active",
+        remedy=f"set `active: true` in `portals.{name}`",
+    )
+
+
+def member(facts: LoginFacts) -> Iterator[Finding]:
+    """The profile is one of the portal's: the cause of the famous error. (1.3, 6.5)"""
+    user, portal = facts.user, facts.portal
+    if user is None or portal is None or (user.is_portal is False and not portal.is_site):
+        return
+    if portal.is_site:
+        yield _site_member(user, portal)
+    elif portal.members is None:
+        yield _inferred_member(facts, user, portal)
+    elif user.profile.casefold() in {name.casefold() for name in portal.members}:
+        yield Finding(
+            Cause.MEMBER, Verdict.HOLDS, f"`{user.profile}` is one of `{portal.name}`'s profiles"
+        )
+    else:
+        yield Finding(
+            Cause.MEMBER,
+            Verdict.FAILS,
+            f"the profile `{user.profile}` is not one of the profiles of `{portal.name}`",
+            remedy=f"add `{user.profile}` to `portals.{portal.name}.profiles`",
+        )
+
+
+def _site_member(user: User, portal: Portal) -> Finding:
+    if portal.members is None:
+        found = "the org does not show the site's members to this login"
+        return Finding(Cause.MEMBER, Verdict.UNKNOWN, found)
+    if user.profile in portal.members:
+        return Finding(Cause.MEMBER, Verdict.HOLDS, f"a member of `{portal.name}`")
+    return Finding(
+        Cause.MEMBER,
+        Verdict.FAILS,
+        f"neither the profile `{user.profile}` nor a permission set of the user is a member of the"
+        f" site `{portal.name}`",
+        remedy="add the profile: Workspaces > Administration > Members",
+        of_site=True,
+    )
+
+
+def _inferred_member(facts: LoginFacts, user: User, portal: Portal) -> Finding:
+    """What the last attempt tells, where the portal's setup page cannot be read."""
+    last = facts.attempts[0].status if facts.attempts else None
+    if last == STATUS[Cause.MEMBER]:
+        return Finding(
+            Cause.MEMBER,
+            Verdict.FAILS,
+            f"the profile `{user.profile}` was not one of the portal's at the last attempt",
+            Certainty.INFERRED,
+            remedy=f"add `{user.profile}` to `portals.{portal.name}.profiles`",
+        )
+    if last == SUCCESS:
+        found = f"`{user.profile}` came in at the last attempt"
+        return Finding(Cause.MEMBER, Verdict.HOLDS, found, Certainty.INFERRED)
+    found = "the org does not show the portal's profiles to this login"
+    return Finding(Cause.MEMBER, Verdict.UNKNOWN, found)
+
+
+def hours(facts: LoginFacts) -> Iterator[Finding]:
+    """The org's clock stands within the login hours of the profile."""
+    user = facts.user
+    if user is None:
+        return
+    if not facts.hours:
+        yield Finding(Cause.HOURS, Verdict.HOLDS, "the profile sets none")
+        return
+    remedy = f"widen them: Setup > Profiles > {user.profile} > Login Hours"
+    if facts.now is None:
+        yield Finding(
+            Cause.HOURS, Verdict.UNKNOWN, "the profile sets some, and the time is not known"
+        )
+        return
+    minute = facts.now.hour * 60 + facts.now.minute
+    start, end = facts.hours_of(facts.now.weekday())
+    day = DAYS[facts.now.weekday()].capitalize()
+    when = f"it is {day} {_clock(minute)} ({facts.zone})"
+    hours = f"{_clock(start)} to {_clock(end)}" if start != end else "closed"
+    if start <= minute < end:
+        yield Finding(Cause.HOURS, Verdict.HOLDS, f"{day} {hours}; {when}")
+    else:
+        yield Finding(
+            Cause.HOURS,
+            Verdict.FAILS,
+            f"the profile's login hours on {day} are {hours}, and {when}"
+            if start != end
+            else f"the profile lets nobody in on {day}",
+            remedy=remedy,
+        )
+
+
+def address(facts: LoginFacts) -> Iterator[Finding]:
+    """The login comes from one of the profile's address ranges."""
+    user = facts.user
+    if user is None:
+        return
+    if not facts.ranges:
+        yield Finding(Cause.ADDRESS, Verdict.HOLDS, "the profile sets none")
+        return
+    listed = ", ".join(map(str, facts.ranges))
+    if facts.address is None:
+        yield Finding(
+            Cause.ADDRESS,
+            Verdict.UNKNOWN,
+            f"only from {listed}",
+            remedy="say where the user logs in from with `--ip`",
+        )
+    elif any(one.holds(facts.address) for one in facts.ranges):
+        yield Finding(Cause.ADDRESS, Verdict.HOLDS, f"{facts.address} is in {listed}")
+    else:
+        yield Finding(
+            Cause.ADDRESS,
+            Verdict.FAILS,
+            f"{facts.address} is outside the profile's login IP ranges, {listed}",
+            remedy=f"widen them: Setup > Profiles > {user.profile} > Login IP Ranges",
+        )
+
+
+def url(facts: LoginFacts) -> Iterator[Finding]:
+    """Where the login page is."""
+    if facts.portal is not None and facts.portal.url:
+        yield Finding(Cause.URL, Verdict.HOLDS, facts.portal.url)
+
+
+def history(facts: LoginFacts) -> Iterator[Finding]:
+    """What the last attempts came to, in words. (6.5)"""
+    if facts.user is None:
+        return
+    if not facts.attempts:
+        yield Finding(Cause.HISTORY, Verdict.HOLDS, "none: nobody tried with this username")
+        return
+    said = "; ".join(
+        f"{one.at[:16].replace('T', ' ')} UTC from {one.address or 'somewhere'}:"
+        f" {one.status}, {explained(one.status)}"
+        for one in facts.attempts[:_ATTEMPTS_SHOWN]
+    )
+    last = facts.attempts[0].status
+    verdict = Verdict.HOLDS if last == SUCCESS else Verdict.NOTE
+    yield Finding(Cause.HISTORY, verdict, said, remedy=remedy(last))
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"

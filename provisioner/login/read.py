@@ -1,0 +1,321 @@
+"""Read what decides one user's login, in few calls, and run the checks over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from lxml import etree
+
+from provisioner.kinds.org_facts import (
+    LICENCES,
+    ORGANIZATION,
+    PORTAL_USER_TYPES,
+    PROFILES,
+    ROLE_USER_TYPES,
+    SWITCHES,
+    Facts,
+)
+from provisioner.kinds.settings import portal_is_on
+from provisioner.kinds.xml import flat
+from provisioner.login.login_facts import (
+    Attempt,
+    LoginFacts,
+    Owner,
+    Password,
+    Person,
+    Portal,
+    Range,
+    Seats,
+    User,
+)
+from provisioner.model.operations import (
+    LastLogins,
+    ListMetadata,
+    PasswordExpired,
+    ReadMembership,
+    ReadMetadata,
+    ReadSites,
+    Select,
+    ServerTime,
+)
+from provisioner.org.client import Org
+from provisioner.org.errors import AuthenticationFailed, NotAllowed, Refused
+
+_ATTEMPTS = 5
+_LISTED = ListMetadata(("Portal", "Profile"))
+_USER = (
+    "Id",
+    "Username",
+    "IsActive",
+    "UserType",
+    "ProfileId",
+    "UserRole.Name",
+    "LastLoginDate",
+    "LastPasswordChangeDate",
+    "Contact.Name",
+    "Contact.Account.Name",
+    "Contact.Account.Owner.Username",
+    "Contact.Account.Owner.IsActive",
+    "Contact.Account.Owner.UserRoleId",
+)
+_HISTORY = ("LoginTime", "LoginType", "SourceIp", "Status")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a user is to log in: the portal by name, or one of those that a spec has."""
+
+    portal: str | None = None
+    preferred: tuple[str, ...] = ()
+
+
+def read(org: Org, username: str, target: Target, address: str | None = None) -> LoginFacts:
+    """The facts about the user's login to the portal that it is meant for. Raises OrgError.
+
+    Without a name it is the first portal, then site, that lets the user in and is active, else one
+    that would let it in, else one of the spec's, else the first there is.
+    """
+    selected = Select("User", _USER, (("Username", (username,)),))
+    first = (selected, LICENCES, PROFILES, ORGANIZATION, _LISTED)
+    facts = Facts(dict(zip(first, org.read(first), strict=True)))
+    rows = facts.shared[selected]
+    row = rows[0] if rows else None
+    profile = _profile_name(facts, row)
+    portals = _portals(org, facts, target)
+    chosen = _chosen(portals, target, profile)
+    if chosen is None or not (chosen.active and profile in (chosen.members or ())):
+        # Only where no portal takes the user: a site costs two calls more.
+        chosen = _chosen((*portals, *_sites(org, row, profile, target)), target, profile)
+    on = bool(facts.components("Portal")) or portal_is_on(
+        Facts({SWITCHES: org.read([SWITCHES])[0]})
+    )
+    names = tuple(sorted(facts.components("Portal")))
+    if row is None:
+        return LoginFacts(
+            username, None, on, chosen, names, address=address, has_sites=facts.has_site_users
+        )
+    details = _details(org, facts, row)
+    zone = str(facts.organization.get("TimeZoneSidKey") or "UTC")
+    return LoginFacts(
+        str(row["Username"]),
+        _user(facts, row, details),
+        on,
+        chosen,
+        names,
+        hours=details.hours,
+        ranges=details.ranges,
+        now=_now(org, zone) if details.hours else None,
+        zone=zone,
+        address=address,
+        attempts=details.attempts,
+        has_sites=facts.has_site_users,
+    )
+
+
+def portals(org: Org) -> tuple[Portal, ...]:
+    """Every portal of the org with its login page, by name; members are not read."""
+    first = (ORGANIZATION, _LISTED)
+    facts = Facts(dict(zip(first, org.read(first), strict=True)))
+    return _portals(org, facts, Target(), members=False)
+
+
+def login_page(instance_url: str, organization_id: str, portal_id: str) -> str:
+    """Where a portal's users log in. (platform reference 6.5)"""
+    query = urlencode({"orgId": organization_id[:15], "portalId": portal_id[:15]})
+    return f"{instance_url}/secur/login_portal.jsp?{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What is read of one user and its profile."""
+
+    frozen: bool | None
+    locked: bool | None
+    expired: bool | None
+    attempts: tuple[Attempt, ...]
+    hours: Mapping[str, int]
+    ranges: tuple[Range, ...]
+
+
+def _portals(org: Org, facts: Facts, target: Target, *, members: bool = True) -> tuple[Portal, ...]:
+    listed = facts.components("Portal")
+    wanted = {
+        name: component
+        for name, component in listed.items()
+        if target.portal is None or name.casefold() == target.portal.casefold()
+    }
+    if not wanted:
+        return ()
+    (read,) = org.read([ReadMetadata("Portal", tuple(sorted(wanted)))])
+    organization = str(facts.organization.get("Id", ""))
+    return tuple(
+        Portal(
+            name,
+            login_page(org.instance_url, organization, wanted[name].id),
+            flat(read[name]).get("active") is True,
+            _members(org, facts, wanted[name].id) if members else None,
+        )
+        for name in sorted(read)
+    )
+
+
+def _sites(
+    org: Org, row: Mapping[str, Any] | None, profile: str | None, target: Target
+) -> tuple[Portal, ...]:
+    """The sites; the members are the profile itself where the user is one, by whatever right."""
+    named = target.portal.casefold() if target.portal else None
+    sites = [s for s in _asked(org, ReadSites()) or [] if named in (None, s.name.casefold())]
+    if not sites:
+        return ()
+    id_ = str(row["Id"]) if row is not None else ""
+    joined = Select("NetworkMember", ("NetworkId",), (("MemberId", (id_,)),))
+    rows = _asked(org, joined) if row is not None else []
+    networks = None if rows is None else {str(r["NetworkId"]) for r in rows}
+    return tuple(
+        Portal(
+            site.name,
+            site.login_url,
+            site.status == "Live",
+            None if networks is None else frozenset({profile or ""} if site.id in networks else ()),
+            is_site=True,
+        )
+        for site in sites
+    )
+
+
+def _members(org: Org, facts: Facts, portal_id: str) -> frozenset[str] | None:
+    """The portal's profiles, called as the user's is: its page has namesakes under one name."""
+    try:
+        (found,) = org.read([ReadMembership(portal_id)])
+    except (AuthenticationFailed, Refused):
+        # The page is for web sessions only: an API session may know nothing of it.
+        return None
+    called = {p.id: facts.called(p) for p in facts.profiles}
+    return frozenset(called.get(one.profile_id, one.name) for one in found if one.member)
+
+
+def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> Portal | None:
+    preferred = {name.casefold() for name in target.preferred}
+
+    def rank(portal: Portal) -> tuple[bool, bool, bool, bool, str]:
+        mine = profile in (portal.members or ())
+        wanted = portal.name.casefold() in preferred
+        return (not mine, not portal.active, not wanted, portal.is_site, portal.name)
+
+    return min(portals, key=rank, default=None)
+
+
+def _profile_name(facts: Facts, row: Mapping[str, Any] | None) -> str | None:
+    found = (
+        facts.called(p) for p in facts.profiles if row is not None and p.id == row["ProfileId"]
+    )
+    return next(found, None)
+
+
+def _details(org: Org, facts: Facts, row: Mapping[str, Any]) -> _Details:
+    id_ = str(row["Id"])
+    login = _asked(
+        org, Select("UserLogin", ("IsFrozen", "IsPasswordLocked"), (("UserId", (id_,)),))
+    )
+    switches = login[0] if login else {}
+    rows = _asked(org, LastLogins(id_, _HISTORY, _ATTEMPTS)) or []
+    names = tuple(p.full_name for p in facts.profiles if p.id == row["ProfileId"])
+    component = next(iter((_asked(org, ReadMetadata("Profile", names)) or {}).values()), None)
+    hours, ranges = limits(component) if component else ({}, ())
+    return _Details(
+        switches.get("IsFrozen"),
+        switches.get("IsPasswordLocked"),
+        _asked(org, PasswordExpired(id_)),
+        tuple(
+            Attempt(str(r["LoginTime"]), str(r["Status"]), r["SourceIp"] or "", str(r["LoginType"]))
+            for r in rows
+        ),
+        hours,
+        ranges,
+    )
+
+
+def _asked(org: Org, query: Any) -> Any:
+    """The answer, or `None` where this login may not ask: that fact is then not known."""
+    try:
+        return org.read([query])[0]
+    except NotAllowed:
+        return None
+    except Refused as error:
+        if error.code in {"INVALID_TYPE", "INVALID_FIELD", "NOT_FOUND"}:
+            return None
+        raise
+
+
+def limits(component: bytes) -> tuple[Mapping[str, int], tuple[Range, ...]]:
+    """The login hours of a profile, in minutes from midnight, and its address ranges."""
+    root = etree.fromstring(component)
+
+    def children(name: str) -> list[Any]:
+        return [e for e in root if etree.QName(e).localname == name]
+
+    def values(element: Any) -> dict[str, str]:
+        return {etree.QName(e).localname: e.text or "" for e in element}
+
+    hours = {
+        name: int(text) for e in children("loginHours") for name, text in values(e).items() if text
+    }
+    ranges = [values(e) for e in children("loginIpRanges")]
+    return hours, tuple(Range(r["startAddress"], r["endAddress"]) for r in ranges)
+
+
+def _now(org: Org, zone: str) -> datetime | None:
+    try:
+        return org.read([ServerTime()])[0].astimezone(ZoneInfo(zone))  # type: ignore[no-any-return]
+    except ZoneInfoNotFoundError:
+        return None
+
+
+def _user(facts: Facts, row: Mapping[str, Any], details: _Details) -> User:
+    profile = next((p for p in facts.profiles if p.id == row["ProfileId"]), None)
+    licence = facts.licences.get(profile.licence_id) if profile else None
+    user_type = row["UserType"]
+    return User(
+        username=str(row["Username"]),
+        active=bool(row["IsActive"]),
+        frozen=details.frozen,
+        locked=details.locked,
+        password=_password(row, details),
+        profile=facts.called(profile) if profile else "",
+        is_portal=None if user_type is None else user_type in PORTAL_USER_TYPES - {"CsnOnly"},
+        has_roles=user_type in ROLE_USER_TYPES,
+        licence=Seats(licence.name, licence.active, licence.total, licence.used)
+        if licence
+        else None,
+        person=_person(row),
+        role=row["UserRole.Name"],
+        user_type=user_type,
+    )
+
+
+def _password(row: Mapping[str, Any], details: _Details) -> Password:
+    # The date is null until a password was set or reset, as `kinds.user` relies on, too.
+    if not row["LastPasswordChangeDate"] and not row["LastLoginDate"]:
+        return Password.NEVER_GIVEN
+    if details.expired is None:
+        return Password.UNKNOWN
+    return Password.TEMPORARY if details.expired else Password.GIVEN
+
+
+def _person(row: Mapping[str, Any]) -> Person:
+    username = row["Contact.Account.Owner.Username"]
+    owner = (
+        Owner(
+            str(username),
+            bool(row["Contact.Account.Owner.IsActive"]),
+            bool(row["Contact.Account.Owner.UserRoleId"]),
+        )
+        if username
+        else None
+    )
+    return Person(row["Contact.Name"], row["Contact.Account.Name"], owner)

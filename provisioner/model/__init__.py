@@ -1,0 +1,1 @@
+"""The core types that every package shares: addresses, resources, operations, changes, outcomes."""

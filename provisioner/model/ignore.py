@@ -1,0 +1,50 @@
+"""Differences that a reviewed file says to ignore until a date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import Any
+
+from provisioner.model.diagnostics import Span
+from provisioner.model.resource import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """What is left alone, why and through which day; `address` and `field` can be globs.
+
+    Without a field it is the whole resource.
+    """
+
+    address: str
+    field: str | None
+    reason: str
+    until: date
+    span: Span | None = None
+
+    def names(self, address: Address) -> bool:
+        return self.address == str(address) or fnmatchcase(str(address), self.address)
+
+    def __str__(self) -> str:
+        return f"{self.address}.{self.field}" if self.field else self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A difference that was left alone, and the entry that says so."""
+
+    address: Address
+    field: str | None
+    by: Ignore
+
+
+def plain(entry: Ignored) -> dict[str, Any]:
+    """What was left alone as JSON values."""
+    address = f"{entry.address}.{entry.field}" if entry.field else str(entry.address)
+    return {
+        "address": address,
+        "reason": entry.by.reason,
+        "until": str(entry.by.until),
+    }

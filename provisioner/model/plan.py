@@ -1,0 +1,262 @@
+"""Order changes into steps, with what a person must know of each before it happens."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from graphlib import CycleError, TopologicalSorter
+from typing import NoReturn
+
+from provisioner.model.change import Action, Change
+from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Severity, Span
+from provisioner.model.ignore import Ignored
+from provisioner.model.operations import Call
+from provisioner.model.resource import Address, Resource
+
+
+class NoteKind(Enum):
+    """What a reviewer of a plan looks for; the value is the word shown for it."""
+
+    IRREVERSIBLE = "irreversible"
+    EMAIL = "e-mail"
+    GAINS_LOGIN = "gains a login"
+    LOSES_LOGIN = "loses the login"
+    CHANGES_LOGIN = "changes the login"
+    REMARK = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing a person must be told of a step before it happens.
+
+    `people` counts those it is about: e-mails sent, logins gained, lost or changed.
+    """
+
+    kind: NoteKind
+    text: str
+    people: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change and the calls that make it. Runs after every step in `needs`.
+
+    `rung` says by what the record was known.
+    """
+
+    change: Change
+    calls: tuple[Call, ...]
+    needs: frozenset[Address]
+    notes: tuple[Note, ...] = ()
+    rung: str | None = None
+
+    @property
+    def address(self) -> Address:
+        return self.change.address
+
+    @property
+    def action(self) -> Action:
+        return self.change.action
+
+    @property
+    def span(self) -> Span | None:
+        return self.change.after.span()
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """A licence that a plan touches: seats in all, used now, and used after the plan."""
+
+    licence: str
+    total: int
+    used: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A resource that the org has: its Id there, and the rung that it was known by."""
+
+    address: Address
+    id: str
+    rung: str
+
+
+class EmailCause(Enum):
+    """Why a login is gained without an e-mail, an e-mail waits, or is sent without a new login.
+
+    The value is its key in reports.
+    """
+
+    HELD_BACK = "no-email"
+    INACTIVE = "inactive"
+    NO_PORTAL = "no-active-portal"
+    UNREADABLE = "portals-unreadable"
+    NO_PASSWORD = "no-password"  # noqa: S105  (the name of a cause, not a password)
+    SET_PASSWORD = "set-password"  # noqa: S105
+    HAS_PASSWORD = "has-password"  # noqa: S105
+    PORTAL = "portal"
+    FIRST_PASSWORD = "first-password"  # noqa: S105
+    NEW_ADDRESS = "new-address"
+
+
+@dataclass(frozen=True, slots=True)
+class EmailDifference:
+    """Users for whom the e-mails of a plan differ from its logins, for one cause.
+
+    `difference` is by how many e-mails the plan sends more (or fewer, below zero) than it gives
+    logins for this cause. `waiting` are passwords that stay pending. `text` is for people.
+    """
+
+    cause: EmailCause
+    text: str
+    addresses: tuple[Address, ...]
+    difference: int
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The active users of a roster's profiles that are in none of its rows, by username."""
+
+    roster: str
+    deactivates: bool
+    usernames: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class OrgInfo:
+    """Which org a plan is for."""
+
+    id: str
+    name: str
+    instance_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Ordered steps, and what stands in their way.
+
+    `known` are the resources that the org has, in sync or not; `managed` counts those that
+    the specs name, `reads` the API calls that the plan took, `writes` those that applying it
+    takes if each is answered at the first try. A plan with an error among its `problems` is not
+    applied. `left_out` are changes that were not excluded themselves, each with the excluded one
+    that it can not be without; `ignored` are differences that a reviewed file lets be.
+    `emails` explain why the e-mails sent are not as many as the logins gained; `held` are the
+    fields that are not written yet, because that would send an e-mail too early. `absent` are
+    the users that have left a roster.
+    """
+
+    org: OrgInfo
+    steps: tuple[Step, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+    seats: tuple[Seats, ...] = ()
+    known: tuple[Known, ...] = ()
+    managed: int = 0
+    reads: int = 0
+    left_out: tuple[tuple[Address, Address], ...] = ()
+    writes: int = 0
+    ignored: tuple[Ignored, ...] = ()
+    emails: tuple[EmailDifference, ...] = ()
+    held: tuple[tuple[Address, str], ...] = ()
+    absent: tuple[Absent, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(p for p in self.problems if p.severity is Severity.ERROR)
+
+    def count(self, *actions: Action) -> int:
+        return sum(step.action in actions for step in self.steps)
+
+    def people(self, kind: NoteKind) -> int:
+        """How many people the notes of one kind are about, in all."""
+        return sum(n.people for step in self.steps for n in step.notes if n.kind is kind)
+
+
+def order(
+    changes: Iterable[Change],
+    rank: Callable[[Change], int],
+    referrers: Callable[[Resource], frozenset[Address]],
+) -> tuple[tuple[Change, frozenset[Address]], ...]:
+    """The changes, each with the addresses it needs, every need before its user.
+
+    Ties go by `rank`, then by address, so that the same changes give the same order. What
+    is removed goes after all that `referrers` names as still pointing to it. Raises
+    DiagnosticError where resources need each other.
+    """
+    by_address = {c.address: c for c in changes}
+    needs = {a: _needs(c, by_address, referrers) for a, c in by_address.items()}
+    waiting = {a: len(n) for a, n in needs.items()}
+    users: dict[Address, list[Address]] = {}
+    for address, needed in needs.items():
+        for other in needed:
+            users.setdefault(other, []).append(address)
+    addresses = sorted(by_address)
+    count = len(addresses)
+    # Rank, then address, as one number: there can be hundreds of thousands to compare.
+    turns = {a: rank(by_address[a]) * count + place for place, a in enumerate(addresses)}
+    ready = [turns[a] for a, left in waiting.items() if not left]
+    heapq.heapify(ready)
+    ordered: list[tuple[Change, frozenset[Address]]] = []
+    while ready:
+        address = addresses[heapq.heappop(ready) % count]
+        ordered.append((by_address[address], needs[address]))
+        for user in users.get(address, ()):
+            waiting[user] -= 1
+            if not waiting[user]:
+                heapq.heappush(ready, turns[user])
+    if len(ordered) < count:
+        _refuse_cycle(needs, by_address)
+    return tuple(ordered)
+
+
+def _needs(
+    change: Change,
+    changes: Mapping[Address, Change],
+    referrers: Callable[[Resource], frozenset[Address]],
+) -> frozenset[Address]:
+    if change.action in (Action.DELETE, Action.DEACTIVATE):
+        assert change.before is not None, "what is removed was found"
+        return referrers(change.before) & changes.keys() - {change.address}
+    return frozenset(
+        a
+        for a in prerequisites(change)
+        if a in changes and changes[a].action not in (Action.DELETE, Action.DEACTIVATE)
+    )
+
+
+def prerequisites(change: Change) -> frozenset[Address]:
+    """What must exist before a change that is no removal is made.
+
+    A user that becomes inactive waits for no portal: its seat may be needed before that.
+    """
+    needed = change.after.refs()
+    return frozenset(a for a in needed if a.kind != "portal") if change.deactivates else needed
+
+
+def _refuse_cycle(
+    needs: Mapping[Address, frozenset[Address]], changes: Mapping[Address, Change]
+) -> NoReturn:
+    """Name one of the cycles that there are."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        cycle: list[Address] = error.args[1]
+        named = " -> ".join(map(str, cycle))
+        raise DiagnosticError(
+            [
+                Diagnostic(
+                    "reference-cycle",
+                    f"these resources need each other: {named}",
+                    changes[cycle[0]].after.span(),
+                    help="leave one of the references out, apply, and add it after",
+                )
+            ]
+        ) from error
+    raise AssertionError("what is left over waits for each other")

@@ -1,0 +1,250 @@
+"""Put like calls together: which of them are one request, and which may run side by side. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+from provisioner.model.change import Action, Change
+from provisioner.model.operations import (
+    Call,
+    CloneMetadata,
+    CreateMetadata,
+    CreateRecord,
+    DeleteMetadata,
+    DeleteRecord,
+    EditMetadata,
+    EnableCustomerPortal,
+    RenameMetadata,
+    ResetPassword,
+    SetMembership,
+    SetPassword,
+    UpdateRecord,
+    UpsertRecord,
+)
+from provisioner.model.plan import Step
+from provisioner.model.resource import Address, Ref, Resource
+
+COLLECTION = 200
+COMPONENTS = 10
+COMPOSITE = 25
+# From here on a bulk job takes fewer calls, and no more time: a collection is a call for every
+# 200 rows, a job ten calls or so for any number. Salesforce says the same. (platform reference
+# 8.3, "worth it over ~2,000 records")
+BULK_FROM = 2_000
+# How many rows are looked at again, and then written, at once: the longer this takes, the more
+# may move in between.
+SLICE = 10_000
+_CALLS_OF_A_JOB = 10
+# A lease is taken, looked at and given back.
+_CALLS_OF_A_LEASE = 3
+_ROWS_OF_A_PAGE = 2_000
+
+
+class Lane(Enum):
+    """An API family, whose requests keep each other waiting and no others."""
+
+    RECORDS = "records"
+    PASSWORDS = "passwords"
+    METADATA = "metadata"
+
+
+# How many requests of a lane may be under way at once. Salesforce ends a 26th that runs long (a
+# sixth in a Developer org), so there is room for others. (platform reference 8.4) Metadata is
+# locked by whoever writes it.
+AT_ONCE: Mapping[Lane, int] = {Lane.RECORDS: 4, Lane.PASSWORDS: 4, Lane.METADATA: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Calls that can be one request: of one kind, about one object or type."""
+
+    lane: Lane
+    kind: str
+    of: str
+    most: int
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[T]):
+    """Items whose calls are one request, or one bulk job where they are more than 200."""
+
+    family: Family
+    items: tuple[T, ...]
+
+
+def family(call: Call) -> Family:
+    """What a call can go together with."""
+    kind = type(call).__name__
+    match call:
+        case CreateRecord() | UpdateRecord() | DeleteRecord():
+            return Family(Lane.RECORDS, kind, call.sobject.casefold(), COLLECTION)
+        case UpsertRecord():
+            of = f"{call.sobject}.{call.key}".casefold()
+            return Family(Lane.RECORDS, kind, of, COLLECTION)
+        case SetPassword() | ResetPassword():
+            return Family(Lane.PASSWORDS, "Password", "User", COMPOSITE)
+        case CreateMetadata() | CloneMetadata() | EditMetadata() | DeleteMetadata():
+            return Family(Lane.METADATA, kind, call.type, COMPONENTS)
+        case RenameMetadata() | EnableCustomerPortal() | SetMembership():
+            return Family(Lane.METADATA, kind, "", 1)
+
+
+def form(
+    items: Iterable[T], call_of: Callable[[T], Call], sibling_of: Callable[[T], Hashable]
+) -> tuple[tuple[Batch[T], ...], ...]:
+    """The batches of these items, in turns: those of one turn run one after the other.
+
+    Siblings, which lock one row in the org, share a batch; where they are too many for one,
+    their batches share a turn. Items come in the order in which they were given, but for that.
+    """
+    by_family: dict[Family, list[T]] = {}
+    for item in items:
+        by_family.setdefault(family(call_of(item)), []).append(item)
+    turns: list[tuple[Batch[T], ...]] = []
+    for kind, members in by_family.items():
+        if kind.lane is Lane.RECORDS and len(members) >= BULK_FROM:
+            ordered = [item for group in _siblings(members, sibling_of) for item in group]
+            turns.append((Batch(kind, tuple(ordered)),))
+        else:
+            turns += _packed(kind, _siblings(members, sibling_of))
+    return tuple(turns)
+
+
+def _siblings(items: Iterable[T], sibling_of: Callable[[T], Hashable]) -> list[list[T]]:
+    """The items in groups of siblings; one that has none is a group of its own."""
+    groups: dict[Hashable, list[T]] = {}
+    for number, item in enumerate(items):
+        key = sibling_of(item)
+        groups.setdefault(number if key is None else (key,), []).append(item)
+    return list(groups.values())
+
+
+def _packed(kind: Family, groups: Iterable[Sequence[T]]) -> Iterable[tuple[Batch[T], ...]]:
+    open_: list[T] = []
+    for group in groups:
+        if len(group) > kind.most:
+            pieces = [group[i : i + kind.most] for i in range(0, len(group), kind.most)]
+            yield tuple(Batch(kind, tuple(piece)) for piece in pieces)
+            continue
+        if len(open_) + len(group) > kind.most:
+            yield (Batch(kind, tuple(open_)),)
+            open_ = []
+        open_ += group
+    if open_:
+        yield (Batch(kind, tuple(open_)),)
+
+
+def sibling(change: Change, resource: Callable[[Address], Resource | None]) -> Hashable:
+    """The record that Salesforce locks while this change is written; `None` for its own only.
+
+    The contacts of an account lock the account, its portal users the account's roles.
+    (Salesforce record locking cheat sheet)
+    """
+    match change.address.kind:
+        case "contact":
+            return _reference(change, "AccountId")
+        case "user":
+            contact = _reference(change, "ContactId")
+            person = resource(contact) if isinstance(contact, Address) else None
+            if person is None:
+                return _reference(change, "UserRoleId")
+            account = person.written.get("AccountId")
+            return account.to if isinstance(account, Ref) else account
+        case _:
+            return None
+
+
+def _reference(change: Change, name: str) -> Hashable:
+    for side in (change.after, change.before):
+        value = side.written.get(name) if side else None
+        if value is not None:
+            return value.to if isinstance(value, Ref) else value
+    return None
+
+
+def waves(steps: Sequence[Step]) -> tuple[tuple[Step, ...], ...]:
+    """The steps in the waves in which they run, when nothing fails."""
+    left = {step.address: step for step in steps}
+    found: list[tuple[Step, ...]] = []
+    while left:
+        wave = ready(left)
+        assert wave, "a plan is ordered, and has no cycle"
+        found.append(wave)
+        for step in wave:
+            del left[step.address]
+    return tuple(found)
+
+
+def ready(
+    left: Mapping[Address, Step], waiting: Container[Address] = frozenset()
+) -> tuple[Step, ...]:
+    """Of the steps that are left, in plan order, those that can be made now, all side by side.
+
+    Who leaves goes first, because that frees seats; then settings, which bring objects and fields
+    that no other step says it needs. The steps in `waiting` were sent, and their outcome is not
+    known: they are never returned, and what has to come after them is not either.
+    """
+    able = [step for step in left.values() if not (step.needs & left.keys())]
+    for goes_first in (_deactivates, _is_setting):
+        if first := [step for step in able if goes_first(step)]:
+            able = first
+            break
+    return tuple(step for step in able if step.address not in waiting)
+
+
+def _deactivates(step: Step) -> bool:
+    return step.change.deactivates
+
+
+def _is_setting(step: Step) -> bool:
+    return step.address.kind == "settings"
+
+
+def estimate(steps: Sequence[Step]) -> int:
+    """The API calls that making these steps takes, if each is answered at the first try.
+
+    Each wave is looked at again before it is written. (decision D7)
+    """
+    total = _CALLS_OF_A_LEASE if steps else 0
+    for wave in waves(steps):
+        total += sum(_looks(wave))
+        for position in range(max((len(step.calls) for step in wave), default=0)):
+            calls = [step.calls[position] for step in wave if position < len(step.calls)]
+            for turn in form(calls, lambda call: call, lambda _: None):
+                total += sum(map(_requests, turn))
+    return total
+
+
+def _looks(wave: Sequence[Step]) -> Iterable[int]:
+    counts: dict[str, int] = {}
+    for step in wave:
+        if looked_at(step):
+            counts[step.address.kind] = counts.get(step.address.kind, 0) + 1
+    return (1 + count // _ROWS_OF_A_PAGE for count in counts.values())
+
+
+def looked_at(step: Step) -> bool:
+    """Whether the org is read just before the step is made.
+
+    Two components of one name Salesforce refuses by itself; two accounts it does not.
+    """
+    return step.action is not Action.CREATE or step.address.kind in ("account", "contact", "user")
+
+
+def _requests(batch: Batch[Call]) -> int:
+    match batch.items[0]:
+        case EnableCustomerPortal() | SetMembership():
+            return 0  # a setup page, which Salesforce does not count
+        case CreateMetadata():
+            return 2  # the new one's Id is asked for
+        case CloneMetadata() | EditMetadata():
+            reads = len(batch.items) if batch.family.of == "Profile" else 1
+            return reads + (2 if isinstance(batch.items[0], CloneMetadata) else 1)
+        case _:
+            return _CALLS_OF_A_JOB if len(batch.items) > COLLECTION else 1

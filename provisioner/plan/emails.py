@@ -1,0 +1,291 @@
+"""Decide which passwords a plan e-mails, and explain how e-mails and logins differ. Pure.
+
+A password is e-mailed to an active user that an active portal or site admits. Until then it
+stays pending, and a later plan sends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from provisioner.kinds.user import EMAIL, MAILED, PASSWORD, confirms_email
+from provisioner.login.admission import Admission
+from provisioner.model.change import Action, Change
+from provisioner.model.diagnostics import Diagnostic, Severity
+from provisioner.model.plan import EmailCause, EmailDifference, NoteKind, Step
+from provisioner.model.resource import Address, DesiredState, Resource, Secret, Value
+from provisioner.plan.preflight.context import Rights
+
+WAITING = frozenset(
+    {EmailCause.HELD_BACK, EmailCause.INACTIVE, EmailCause.NO_PORTAL, EmailCause.UNREADABLE}
+)
+"""The causes for which a password stays pending."""
+
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A user whose e-mail waits, and why; `profile` is what no portal admits.
+
+    `fields` are not written yet: the password, or an address that would have to be confirmed.
+    """
+
+    cause: EmailCause
+    user: Resource
+    fields: tuple[str, ...]
+    gains_login: bool
+    profile: str = ""
+
+    @property
+    def address(self) -> Address:
+        return self.user.address
+
+
+def hold(
+    changes: Mapping[Address, Change],
+    admission: Admission,
+    rights: Callable[[Value], Rights | None],
+    *,
+    no_email: bool,
+) -> tuple[dict[Address, Change], tuple[Waiting, ...]]:
+    """The changes without what would send an e-mail too early, and whose that is.
+
+    A change of nothing else is left out.
+    """
+    left: dict[Address, Change] = {}
+    waiting: list[Waiting] = []
+    for address, change in changes.items():
+        held: list[str] = []
+        cause = None
+        if address.kind == "user":
+            if change.field(PASSWORD) is not None:
+                cause = _cause(change, admission, rights, no_email=no_email)
+                held += [PASSWORD] if cause else []
+            if no_email and confirms_email(change):
+                cause = cause or EmailCause.HELD_BACK
+                held.append(EMAIL)
+        if cause is None:
+            left[address] = change
+            continue
+        profile = rights(change.result("ProfileId"))
+        name = profile.name if profile else ""
+        gains = PASSWORD in held and _gains_login(change)
+        waiting.append(Waiting(cause, change.after, tuple(held), gains, name))
+        fields = tuple(f for f in change.fields if f.name not in held)
+        if fields or change.action is Action.CREATE:
+            left[address] = replace(change, fields=fields)
+    return left, tuple(waiting)
+
+
+def without_held(desired: DesiredState, held: Iterable[tuple[Address, str]]) -> DesiredState:
+    """The same state without the fields that are not written yet."""
+    by_address: dict[Address, set[str]] = {}
+    for address, name in held:
+        by_address.setdefault(address, set()).add(name)
+    if not by_address:
+        return desired
+    return DesiredState(_without(r, by_address.get(a, set())) for a, r in desired.items())
+
+
+def problems(waiting: Iterable[Waiting], *, login_problems: bool) -> Iterator[Diagnostic]:
+    """A warning for the e-mails that wait for something that somebody has to change.
+
+    With `login_problems` those whom no portal admits are reported already.
+    """
+    grouped: dict[tuple[EmailCause, str], list[Waiting]] = {}
+    for one in waiting:
+        profile = "" if one.cause is EmailCause.HELD_BACK else one.profile
+        grouped.setdefault((one.cause, profile), []).append(one)
+    for (cause, profile), users in grouped.items():
+        match cause:
+            case EmailCause.HELD_BACK:
+                held = f"{_emails(len(users))} held back by `--no-email`"
+                what = "password" if PASSWORD in users[0].fields else "e-mail"
+                message = f"{held}: {_who(users)} no {what}"
+                it = "it" if len(users) == 1 else "them"
+                remedy = f"to send {it}, apply again without `--no-email`"
+            case EmailCause.NO_PORTAL if not login_problems:
+                message = (
+                    f"no active portal admits the profile `{profile}`: {_who(users)} no e-mail"
+                )
+                remedy = (
+                    f"add `{profile}` to the `profiles` of an active portal; the first apply after"
+                    " that sends the e-mail"
+                )
+            case EmailCause.UNREADABLE:
+                message = (
+                    f"this login may not read which portals admit the profile `{profile}`:"
+                    f" {_who(users)} no e-mail"
+                )
+                remedy = (
+                    "declare the portal with its `profiles`, or send the e-mail with"
+                    " `provisioner password reset USER`"
+                )
+            case _:
+                continue
+        spans = [span for one in users if (span := one.user.span(one.fields[0]))]
+        yield Diagnostic(
+            cause.value,
+            f"{message} yet",
+            spans[0] if spans else None,
+            help=remedy,
+            severity=Severity.WARNING,
+            also=tuple(spans[1:]),
+        )
+
+
+def differences(steps: Iterable[Step], waiting: Sequence[Waiting]) -> tuple[EmailDifference, ...]:
+    """Why the e-mails of the steps are not as many as their logins gained, one for each cause.
+
+    The sum of their `difference` is the number of e-mails minus the number of logins gained.
+    """
+    found: dict[EmailCause, list[tuple[Address, int]]] = {}
+    for one in waiting:
+        found.setdefault(one.cause, []).append((one.address, -one.gains_login))
+    held = {one.address for one in waiting}
+    for step in steps:
+        gained = sum(n.people for n in step.notes if n.kind is NoteKind.GAINS_LOGIN)
+        mailed = sum(n.people for n in step.notes if n.kind is NoteKind.EMAIL)
+        if confirms_email(step.change):
+            mailed -= 1
+            found.setdefault(EmailCause.NEW_ADDRESS, []).append((step.address, 1))
+        if mailed != gained and step.address not in held:
+            cause = _difference(step.change, mailed - gained)
+            found.setdefault(cause, []).append((step.address, mailed - gained))
+    return tuple(
+        EmailDifference(
+            cause,
+            _explained(cause, found[cause]),
+            tuple(address for address, _ in found[cause]),
+            sum(difference for _, difference in found[cause]),
+            len(found[cause]) if cause in WAITING else 0,
+        )
+        for cause in EmailCause
+        if cause in found
+    )
+
+
+def _cause(
+    change: Change,
+    admission: Admission,
+    rights: Callable[[Value], Rights | None],
+    *,
+    no_email: bool,
+) -> EmailCause | None:
+    """Why the password of a user has to wait; `None` where it is given now."""
+    if change.result("IsActive") is False:
+        # Also one that the spec sets itself: it would be of no use yet, and somebody who is
+        # locked out on purpose is given no password.
+        return EmailCause.INACTIVE
+    if change.after.written.get(PASSWORD) != MAILED:
+        return None
+    if no_email:
+        return EmailCause.HELD_BACK
+    profile = change.result("ProfileId")
+    held = rights(profile)
+    if held is None or not held.is_portal:
+        # An internal user logs in at the org's own page.
+        return None
+    match admission.is_open(profile):
+        case True:
+            return None
+        case False:
+            return EmailCause.NO_PORTAL
+        case None:
+            return EmailCause.UNREADABLE
+
+
+def _gains_login(change: Change) -> bool:
+    was = change.before is not None and change.before.fields.get("IsActive") is not False
+    return not was and change.result("IsActive") is not False
+
+
+def _without(resource: Resource, names: Collection[str]) -> Resource:
+    if not names:
+        return resource
+    fields = {n: v for n, v in resource.fields.items() if n not in names}
+    written = {n: v for n, v in resource.written.items() if n not in names}
+    return replace(resource, fields=fields, written=written)
+
+
+def _difference(change: Change, difference: int) -> EmailCause:
+    """Why a step sends so many e-mails more than it gives logins."""
+    if change.address.kind != "user":
+        return EmailCause.PORTAL
+    if difference > 0:
+        return EmailCause.FIRST_PASSWORD
+    if change.before is not None and change.before.fields.get(PASSWORD) is True:
+        return EmailCause.HAS_PASSWORD
+    given = change.after.written.get(PASSWORD)
+    return EmailCause.SET_PASSWORD if isinstance(given, Secret) else EmailCause.NO_PASSWORD
+
+
+def _explained(cause: EmailCause, found: Sequence[tuple[Address, int]]) -> str:
+    named = _named([address for address, _ in found])
+    people = -sum(d for _, d in found) if cause is EmailCause.PORTAL else len(found)
+    return f"{people} {_TEXTS[cause][people != 1]}: {named}"
+
+
+_TEXTS: Mapping[EmailCause, tuple[str, str]] = {
+    EmailCause.HELD_BACK: (
+        "e-mail is held back by `--no-email`",
+        "e-mails are held back by `--no-email`",
+    ),
+    EmailCause.INACTIVE: (
+        "password waits until the user is active",
+        "passwords wait until the user is active",
+    ),
+    EmailCause.NO_PORTAL: (
+        "e-mail waits until an active portal admits the user's profile",
+        "e-mails wait until an active portal admits the user's profile",
+    ),
+    EmailCause.UNREADABLE: (
+        "e-mail waits because this login may not read the portals' profiles",
+        "e-mails wait because this login may not read the portals' profiles",
+    ),
+    EmailCause.NO_PASSWORD: (
+        "login is gained without a password, the spec gives none",
+        "logins are gained without a password, the spec gives none",
+    ),
+    EmailCause.SET_PASSWORD: (
+        "login is gained with a password from the spec",
+        "logins are gained with a password from the spec",
+    ),
+    EmailCause.HAS_PASSWORD: (
+        "login is gained again, with the same password as before",
+        "logins are gained again, with the same password as before",
+    ),
+    EmailCause.PORTAL: (
+        "login is gained through a portal, which sends no e-mail",
+        "logins are gained through a portal, which sends no e-mail",
+    ),
+    EmailCause.FIRST_PASSWORD: (
+        "e-mail is the first password of an active user",
+        "e-mails are the first password of an active user",
+    ),
+    EmailCause.NEW_ADDRESS: (
+        "e-mail asks a user to confirm a new address",
+        "e-mails ask a user to confirm a new address",
+    ),
+}
+"""What is said of one user, and of several."""
+
+
+def _emails(count: int) -> str:
+    return "1 e-mail is" if count == 1 else f"{count} e-mails are"
+
+
+def _who(users: Sequence[Waiting]) -> str:
+    gets = "gets" if len(users) == 1 else "get"
+    return f"{_named([one.address for one in users])} {gets}"
+
+
+def _named(addresses: Sequence[Address]) -> str:
+    """The first addresses, and how many more there are."""
+    named = [f"`{address}`" for address in addresses[:_MOST_NAMED]]
+    more = len(addresses) - len(named)
+    if more:
+        named.append(f"{more} more")
+    return " and ".join((", ".join(named[:-1]), named[-1])) if len(named) > 1 else named[0]

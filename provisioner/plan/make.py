@@ -1,0 +1,70 @@
+"""Make a plan: read the org, compare it with the specs, and order the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from provisioner.kinds import BY_NAME
+from provisioner.kinds.base import Declared
+from provisioner.model.diagnostics import by_cause
+from provisioner.model.gc_pause import held
+from provisioner.model.operations import CountActive
+from provisioner.model.plan import Plan
+from provisioner.model.resource import Resource
+from provisioner.org.client import Org
+from provisioner.plan import entrances, leavers
+from provisioner.plan.emails import without_held
+from provisioner.plan.planner import make_plan
+from provisioner.plan.policy import unknown_profiles
+from provisioner.plan.read import Reading, read
+from provisioner.spec.load import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and the reading that it was made from."""
+
+    plan: Plan
+    reading: Reading
+
+
+def resources(loaded: Loaded) -> tuple[Resource, ...]:
+    """What the specs ask for, as kinds see it: nothing of the org is known yet."""
+    declared = Declared(frozenset(s.address for s in loaded.specs), loaded.identity)
+    return tuple(BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
+
+
+@held()
+def plan(loaded: Loaded, org: Org) -> Planned:
+    """Read the org and compare; the plan has the problems of the spec too. Raises OrgError."""
+    before = org.api_calls
+    wanted = resources(loaded)
+    reading = read(wanted, loaded.identity, org)
+    absent = leavers.read(org, reading, loaded.rosters)
+    if gone := leavers.resources(absent):
+        reading = read((*wanted, *gone), loaded.identity, org)
+
+    def count(profiles: tuple[str, ...]) -> Mapping[str, int]:
+        counts: Mapping[str, int] = org.read([CountActive(profiles)])[0]
+        return {profile: counts.get(profile, 0) for profile in profiles}
+
+    made = make_plan(
+        reading,
+        org.instance_url,
+        count,
+        lambda: entrances.read(org, reading),
+        loaded.selection,
+        loaded.ignores,
+        no_email=loaded.no_email,
+    )
+    environment = loaded.environment
+    forbidden = environment.policy, environment.forbidden_at
+    problems = [
+        *loaded.problems,
+        *made.problems,
+        *unknown_profiles(*forbidden, reading.desired, reading.facts),
+    ]
+    reads = org.api_calls - before
+    made = replace(made, reads=reads, problems=by_cause(problems), absent=absent)
+    return Planned(made, replace(reading, desired=without_held(reading.desired, made.held)))

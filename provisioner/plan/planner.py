@@ -1,0 +1,188 @@
+"""From a reading of an org to a plan: changes, guards, order, notes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from provisioner.kinds import BY_NAME, KINDS
+from provisioner.kinds.base import Removal
+from provisioner.login.admission import Admission, Entrance, linked
+from provisioner.model.change import Action, Change
+from provisioner.model.diagnostics import DiagnosticError, Severity, by_cause
+from provisioner.model.ignore import Ignore
+from provisioner.model.plan import EmailCause, Known, OrgInfo, Plan, Step, order
+from provisioner.model.resource import Address, LiveState, Resource
+from provisioner.plan import batches, emails
+from provisioner.plan import preflight as guards
+from provisioner.plan.diff import diff
+from provisioner.plan.notes import notes, to_count
+from provisioner.plan.preflight.context import Situation
+from provisioner.plan.preflight.logins import all_described, logins
+from provisioner.plan.preflight.users import seats
+from provisioner.plan.read import Reading
+from provisioner.plan.scope import Parts, parts, without
+from provisioner.spec.selection import Selection
+
+_RANKS = {kind.name: rank for rank, kind in enumerate(KINDS)}
+
+
+def make_plan(
+    reading: Reading,
+    instance_url: str,
+    count: Callable[[tuple[str, ...]], Mapping[str, int]],
+    entrances: Callable[[], tuple[Entrance, ...]],
+    selection: Selection | None = None,
+    ignores: Iterable[Ignore] = (),
+    *,
+    no_email: bool = False,
+) -> Plan:
+    """The steps that turn what was read into what is wanted, and what stands in their way.
+
+    With a selection, those of what is selected alone; never what is ignored. `count` gives the
+    number of active users of each of these profiles; it is called only for a plan that changes
+    who can log in. `entrances` gives the portals and sites that the specs do not describe; it is
+    called only where an e-mail depends on them. With `no_email` no step sends an e-mail. The
+    plan's `reads` are left at 0.
+    """
+    organization = reading.facts.organization
+    org = OrgInfo(str(organization.get("Id", "")), str(organization.get("Name", "")), instance_url)
+    found = {p.span for p in reading.problems}
+    changes = {
+        c.address: c
+        for c in _removals(diff(reading.desired, reading.live))
+        # Two records could be this one: what the change would be is not known.
+        if c.after.span() not in found
+    }
+    referrers = _referrers(reading.live)
+    changes, ignored = without(changes, ignores)
+    if whole := tuple(str(i.address) for i in ignored if i.field is None):
+        given = selection or Selection()
+        selection = replace(given, excludes=(*given.excludes, *whole))
+    decided = _decide(reading, changes, (), selection, referrers, no_email=no_email)
+    if any(one.cause is EmailCause.NO_PORTAL for one in decided.waiting):
+        others = entrances()
+        decided = _decide(reading, changes, others, selection, referrers, no_email=no_email)
+    changes, chosen = dict(decided.changes), decided.chosen
+    profiles = tuple(sorted({p for c in changes.values() for p in to_count(c, reading.facts)}))
+    facts = replace(reading.facts, counted=count(profiles)) if profiles else reading.facts
+    situation = Situation(reading.desired, reading.live, facts, changes)
+    used, no_seats = seats(situation)
+    problems = [*reading.problems, *guards.problems(situation), *no_seats]
+    if not any(p.severity is Severity.ERROR for p in problems):
+        # Who could log in after a plan that is not applied is no question.
+        problems += logins(situation)
+        problems += emails.problems(decided.waiting, login_problems=all_described(situation))
+    if chosen:
+        problems = [*chosen.problems(problems, reading.desired)]
+    try:
+        ordered = order(changes.values(), _rank, referrers)
+    except DiagnosticError as error:
+        problems += error.diagnostics
+        ordered = ()
+    refused = any(p.severity is Severity.ERROR for p in problems)
+    steps = tuple(
+        Step(
+            change,
+            BY_NAME[change.address.kind].calls(change, reading.facts) if not refused else (),
+            needs,
+            notes(change, situation),
+            reading.rungs.get(change.address),
+        )
+        for change, needs in ordered
+    )
+    known = tuple(Known(a, str(r.id or ""), reading.rungs[a]) for a, r in reading.live.items())
+    managed = len(chosen.selected if chosen else reading.desired)
+    left_out = tuple(sorted(chosen.left_out.items())) if chosen else ()
+    writes = batches.estimate(steps)
+    explained = emails.differences(steps, decided.waiting)
+    return Plan(
+        org,
+        steps,
+        by_cause(problems),
+        used,
+        known,
+        managed,
+        0,
+        left_out,
+        writes,
+        ignored,
+        explained,
+        tuple((one.address, name) for one in decided.waiting for name in one.fields),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """The changes of a plan, what was selected, and the passwords that have to wait."""
+
+    changes: Mapping[Address, Change]
+    chosen: Parts | None
+    waiting: tuple[emails.Waiting, ...]
+
+
+def _decide(
+    reading: Reading,
+    changes: Mapping[Address, Change],
+    others: tuple[Entrance, ...],
+    selection: Selection | None,
+    referrers: Callable[[Resource], frozenset[Address]],
+    *,
+    no_email: bool,
+) -> _Decided:
+    desired, live, facts = reading.desired, reading.live, reading.facts
+    changes = linked(changes, Admission(desired, live, facts, changes, others))
+    chosen = parts(selection, desired, changes, referrers, facts) if selection else None
+    if chosen:
+        changes = chosen.of(changes)
+    admission = Admission(desired, live, facts, changes, others)
+    rights = cache(Situation(desired, live, facts, changes).rights)
+    changes, waiting = emails.hold(changes, admission, rights, no_email=no_email)
+    return _Decided(changes, chosen, waiting)
+
+
+def declared_order(
+    resources: Iterable[Resource],
+) -> tuple[tuple[Resource, frozenset[Address]], ...]:
+    """The order in which a new org would get all of them, each with what it needs.
+
+    Raises DiagnosticError where resources need each other.
+    """
+    changes = {r.address: Change(Action.CREATE, r.address, None, r) for r in resources}
+    wanted = {address: change.after for address, change in changes.items()}
+    admission = Admission(wanted, LiveState(), None, changes, ())
+    ordered = order(linked(changes, admission).values(), _rank, lambda _: frozenset())
+    return tuple((change.after, needs) for change, needs in ordered)
+
+
+def _removals(changes: Iterable[Change]) -> Iterable[Change]:
+    """Removal in the way of each kind: a user that is inactive already is as gone as can be."""
+    for change in changes:
+        milder = BY_NAME[change.address.kind].removal is Removal.DEACTIVATE
+        if change.action is not Action.DELETE or not milder:
+            yield change
+        elif change.before and change.before.fields.get("IsActive") is not False:
+            yield replace(change, action=Action.DEACTIVATE)
+
+
+def _rank(change: Change) -> int:
+    # Deactivating first frees the seats that new users need.
+    return -1 if change.deactivates else _RANKS[change.address.kind]
+
+
+def _referrers(live: LiveState) -> Callable[[Resource], frozenset[Address]]:
+    """Who points to a resource in the org, by its Id."""
+    pointing: dict[str, set[Address]] = {}
+
+    def referrers(resource: Resource) -> frozenset[Address]:
+        # Only a removal asks: most plans have none, and the values of all records are many.
+        if not pointing:
+            pointing[""] = set()
+            for address, other in live.items():
+                for value in other.fields.values():
+                    if isinstance(value, str):
+                        pointing.setdefault(value, set()).add(address)
+        return frozenset(pointing.get(resource.id or "", ()))
+
+    return referrers

@@ -1,0 +1,138 @@
+"""Guards over page layouts: the layout is there, and the fields have a place on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from provisioner.kinds.layout import sobject
+from provisioner.kinds.layout_xml import sections
+from provisioner.kinds.metadata import CLONE, COMPONENT
+from provisioner.model.diagnostics import Diagnostic, did_you_mean
+from provisioner.model.resource import Address, Resource
+from provisioner.plan.preflight.context import Situation
+from provisioner.plan.preflight.records import unknown_field
+
+
+def layouts(situation: Situation) -> Iterator[Diagnostic]:
+    """Layouts: they exist, have the sections that are named, and their object the fields. (5)"""
+    for layout in situation.of_kind("layout"):
+        name = str(layout.written.get(CLONE, layout.address.name))
+        source = _layout(situation, name)
+        live = situation.live.get(layout.address)
+        component = _layout(situation, str(live.written[COMPONENT])) if live else source
+        # The source is checked even if the layout exists: the next org may not have it yet.
+        known = source is not None or Address("layout", name) in situation.desired
+        if component is None or (CLONE in layout.written and not known):
+            yield Diagnostic(
+                "unknown-layout",
+                f"the org has no layout `{name}`",
+                layout.span(CLONE if CLONE in layout.written else ""),
+                help=did_you_mean(name, situation.facts.components("Layout")),
+            )
+        if component is None:
+            continue
+        yield from _layout_fields(situation, layout)
+        yield from _layout_places(situation, layout, sections(component))
+
+
+def _layout(situation: Situation, name: str) -> bytes | None:
+    """The XML of a layout that was read, as itself or as the source of a clone."""
+    answers = situation.facts.answers["layout"]
+    read: dict[str, bytes] = {**answers["components"], **answers["sources"]}
+    return next((xml for n, xml in read.items() if n.casefold() == name.casefold()), None)
+
+
+def _layout_fields(situation: Situation, layout: Resource) -> Iterator[Diagnostic]:
+    object_name = sobject(layout)
+    info = situation.facts.describe(object_name)
+    for name in layout.written:
+        field = name.partition(".")[0]
+        if "." in name or info is None or name == CLONE or layout.written[name] is None:
+            continue
+        if field not in info and not situation.facts.awaited_field(object_name, field):
+            yield unknown_field(situation, layout, object_name, field, info)
+
+
+def _layout_places(
+    situation: Situation, layout: Resource, columns: Mapping[str, tuple[int, ...]]
+) -> Iterator[Diagnostic]:
+    live = situation.live.get(layout.address)
+    taken: dict[tuple[str, int, int], str] = {}
+    for name, value in layout.written.items():
+        field, _, part = name.partition(".")
+        place = _place(layout, live, field)
+        new = not part and value is not None and not (live and live.written.get(field))
+        if new and place.section is None and name != CLONE:
+            yield Diagnostic(
+                "no-section",
+                f"`{field}` is not on the layout yet, and the spec does not say where to put it",
+                layout.span(name),
+                help=f"add `section:`, one of: {', '.join(columns)}",
+            )
+        if part == "section" and value not in columns:
+            yield Diagnostic(
+                "unknown-section",
+                f"the layout has no section `{value}`",
+                layout.span(name),
+                help=did_you_mean(str(value), columns, f"sections: {', '.join(columns)}"),
+            )
+        if place.section is None or place.section not in columns:
+            continue
+        counts = columns[place.section]
+        if part == "column" and place.column > len(counts):
+            yield Diagnostic(
+                "unknown-column",
+                f"the section `{place.section}` has {len(counts)} columns",
+                layout.span(name),
+                help=f"use a column from 1 to {len(counts)}",
+            )
+        if part == "position" and place.column <= len(counts) and isinstance(value, int):
+            yield from _position(layout, name, place, counts, value, live)
+            other = taken.setdefault((place.section, place.column, value), field)
+            if other != field:
+                yield Diagnostic(
+                    "same-place",
+                    f"`{field}` and `{other}` can not both stand there",
+                    layout.span(name),
+                    help="give one of them another position",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    section: str | None
+    column: int
+
+
+def _place(layout: Resource, live: Resource | None, field: str) -> _Place:
+    """Where a field will stand: as wanted, else as it does."""
+    before = live.written if live else {}
+    section = layout.written.get(f"{field}.section", before.get(f"{field}.section"))
+    stays = section == before.get(f"{field}.section")
+    column = layout.written.get(f"{field}.column", before.get(f"{field}.column") if stays else 1)
+    return _Place(None if section is None else str(section), int(str(column or 1)))
+
+
+def _position(
+    layout: Resource,
+    name: str,
+    place: _Place,
+    counts: tuple[int, ...],
+    position: int,
+    live: Resource | None,
+) -> Iterator[Diagnostic]:
+    coming = {
+        other.partition(".")[0]
+        for other, value in layout.written.items()
+        if value is not None and _place(layout, live, other.partition(".")[0]) == place
+    }
+    here = {f for f in coming if live and _place(live, live, f) == place}
+    room = counts[place.column - 1] + len(coming - here)
+    if position > room:
+        yield Diagnostic(
+            "unknown-position",
+            f"column {place.column} of `{place.section}` has {room} items, this one among them",
+            layout.span(name),
+            help=f"use a position from 1 to {room}",
+        )

@@ -1,0 +1,154 @@
+"""Who could not log in once a plan is applied: the checks of a login over the planned state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from provisioner.kinds.org_facts import FIRST_PORTAL, ROLE_USER_TYPES
+from provisioner.kinds.portal import MEMBERS
+from provisioner.kinds.user import PASSWORD
+from provisioner.login.causes import Cause
+from provisioner.login.checks import trace
+from provisioner.login.findings import Finding
+from provisioner.login.login_facts import LoginFacts, Password, Person, Portal, User
+from provisioner.model.diagnostics import Diagnostic, Severity, Span
+from provisioner.model.resource import Resource, Value
+from provisioner.plan.preflight.context import Rights, Situation
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """All that a plan knows of a user's login; people who are alike are checked once."""
+
+    active: bool
+    password: Password
+    rights: Rights
+
+
+def logins(situation: Situation) -> Iterator[Diagnostic]:
+    """A warning for each cause, at the line that mends it, with those whom it keeps out.
+
+    People whom the spec itself makes inactive are meant to stay out. What a plan does not read
+    (freezing, lock-outs, portals that no spec names) is not guessed at.
+    """
+    portals = _portals(situation)
+    rights: dict[Value, Rights | None] = {}
+    alike: dict[_State, list[Resource]] = {}
+    for user in situation.of_kind("user"):
+        if user.fields.get("IsActive") is False:
+            continue
+        profile = situation.value(user, "ProfileId")
+        if profile not in rights:
+            rights[profile] = situation.rights(profile)
+        held = rights[profile]
+        if held is not None and held.is_portal:
+            state = _State(
+                situation.value(user, "IsActive") is not False, _password(situation, user), held
+            )
+            alike.setdefault(state, []).append(user)
+    kept_out: dict[tuple[Cause, str], tuple[Finding, Span | None, list[Resource]]] = {}
+    declared = {p.address.name: p for p in situation.of_kind("portal")}
+    for state, users in alike.items():
+        best = _best(state.rights.name, portals or ())
+        portal = declared[best.name] if best else None
+        for finding in _causes(state, best):
+            key = finding.cause, finding.found
+            known: tuple[Finding, Span | None, list[Resource]]
+            known = (finding, _span(finding, users[0], portal), [])
+            kept_out.setdefault(key, known)[2].extend(users)
+    for finding, span, users in kept_out.values():
+        others = len(users) - 1
+        more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+        yield Diagnostic(
+            "could-not-log-in",
+            f"`{users[0].address}`{more} could not log in once this is applied: {finding.found}",
+            span,
+            help=_remedy(finding),
+            severity=Severity.WARNING,
+        )
+
+
+def all_described(situation: Situation) -> bool:
+    """Whether the specs describe every portal of the org, with the profiles that it admits."""
+    portals = _portals(situation)
+    return portals is not None and all(portal.members is not None for portal in portals)
+
+
+def _remedy(finding: Finding) -> str | None:
+    if finding.cause is Cause.PASSWORD:
+        return "give the user `on_create: {password: email}`, or {env: NAME} in place of `email`"
+    return finding.remedy
+
+
+def _causes(state: _State, portal: Portal | None) -> tuple[Finding, ...]:
+    user = User(
+        username="USER",
+        active=state.active,
+        frozen=None,
+        locked=None,
+        password=state.password,
+        profile=state.rights.name,
+        is_portal=state.rights.is_portal,
+        has_roles=state.rights.user_type in ROLE_USER_TYPES,
+        licence=None,
+        person=Person(None, None, None),
+    )
+    found = trace(LoginFacts("USER", user, portal_on=True, portal=portal)).causes
+    return tuple(f for f in found if f.cause is not Cause.PORTAL)
+
+
+def _best(profile: str, portals: tuple[Portal, ...]) -> Portal | None:
+    """Where somebody of this profile gets in, or comes nearest to it."""
+
+    def rank(portal: Portal) -> tuple[bool, bool, str]:
+        mine = portal.members is None or profile.casefold() in portal.members
+        return not mine, not portal.active, portal.name
+
+    return min(portals, key=rank, default=None)
+
+
+def _portals(situation: Situation) -> tuple[Portal, ...] | None:
+    """The portals as they will be; `None` where the org has others, which are not read."""
+    wanted = tuple(situation.of_kind("portal"))
+    facts = situation.facts
+    if not wanted:
+        return None
+    named = {str(n).casefold() for p in wanted for n in (p.address.name, p.was) if n}
+    others = {name.casefold() for name in facts.components("Portal")} - named
+    if facts.enabling is not None:
+        others |= {FIRST_PORTAL.casefold()} - named
+    if others:
+        return None
+    return tuple(
+        Portal(
+            p.address.name,
+            "",
+            situation.value(p, "active") is not False,
+            frozenset(_names(p.fields[MEMBERS])) if MEMBERS in p.fields else None,
+        )
+        for p in wanted
+    )
+
+
+def _password(situation: Situation, user: Resource) -> Password:
+    if PASSWORD in user.fields:
+        return Password.GIVEN
+    live = situation.live.get(user.address)
+    if live is None or live.fields.get(PASSWORD) is False:
+        return Password.NEVER_GIVEN
+    return Password.GIVEN
+
+
+def _span(finding: Finding, user: Resource, portal: Resource | None) -> Span | None:
+    match finding.cause:
+        case Cause.OPEN | Cause.MEMBER if portal is not None:
+            return portal.span("active" if finding.cause is Cause.OPEN else MEMBERS)
+        case Cause.ACTIVE:
+            return user.span("IsActive")
+        case _:
+            return user.span()
+
+
+def _names(value: Value) -> tuple[str, ...]:
+    return tuple(str(n).casefold() for n in value) if isinstance(value, tuple) else ()

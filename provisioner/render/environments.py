@@ -1,0 +1,130 @@
+"""Plans of one spec for several environments, with what differs between them side by side. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from provisioner.model.masking import MASK, Masked
+from provisioner.model.resource import Secret, Spec
+from provisioner.render import markdown_escape as inert
+from provisioner.render.format import SIGNS, shortened, value
+from provisioner.render.terminal import Line
+
+FORMAT_VERSION = 1
+_IN_SYNC = "in sync"
+_STEPS, _DIFFERENCES = "Side by side", "Different on purpose"
+_WIDEST = 48
+# So many lines of a table leave the better half of a comment to the plans.
+_MOST_ROWS = 60
+
+
+def several(views: Sequence[Mapping[str, Any]], specs: Sequence[Iterable[Spec]]) -> dict[str, Any]:
+    """The plans as JSON values, one for each environment and its specs.
+
+    `steps` has what is done to each resource that any of them changes, `differences` the
+    values that the spec means to be different: those that its templates give.
+    """
+    names = [str(view["environment"]) for view in views]
+    return {
+        "format_version": FORMAT_VERSION,
+        "report": "plans",
+        "spec": views[0]["spec"],
+        "environments": names,
+        "plans": list(views),
+        "steps": [*_steps(names, views)],
+        "differences": [*_differences(names, specs)],
+    }
+
+
+def text(view: Mapping[str, Any]) -> Iterator[Line]:
+    """What is done where, and what differs on purpose, a column for each environment."""
+    for title, rows in tables(view).items():
+        if rows or title == _DIFFERENCES:
+            yield Line()
+        if rows:
+            yield from _table([title, *view["environments"]], rows)
+    if not view["differences"]:
+        yield Line("The spec says the same for each of them.")
+
+
+def markdown(view: Mapping[str, Any]) -> str:
+    """The two tables as GitHub has them; the plans themselves go before them."""
+    names = view["environments"]
+    parts = []
+    for title, rows in tables(view).items():
+        if rows:
+            head = ["", *(inert.code(n, cell=True) for n in names)]
+            body = (
+                [inert.code(shortened(cell, _WIDEST), cell=True) for cell in row]
+                for row in rows[:_MOST_ROWS]
+            )
+            lines = [head, ["---"] * len(head), *body]
+            table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+            more = f"\nand {len(rows) - _MOST_ROWS:,} more\n" if len(rows) > _MOST_ROWS else ""
+            parts.append(f"### {title}\n\n{table}\n{more}")
+    return "\n".join(parts)
+
+
+def tables(view: Mapping[str, Any]) -> dict[str, list[list[str]]]:
+    """The rows of each table by its title: a name, and a cell for each environment."""
+    names = view["environments"]
+    return {
+        _STEPS: [[s["address"], *(_done(s["actions"][n]) for n in names)] for s in view["steps"]],
+        _DIFFERENCES: [
+            [_named(d), *(_shown(d["values"], n) for n in names)] for d in view["differences"]
+        ],
+    }
+
+
+def _steps(names: Sequence[str], views: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    actions: dict[str, dict[str, str]] = {}
+    for name, view in zip(names, views, strict=True):
+        for step in view["steps"]:
+            actions.setdefault(step["address"], {})[name] = step["action"]
+    for address in sorted(actions):
+        yield {"address": address, "actions": {n: actions[address].get(n) for n in names}}
+
+
+def _differences(
+    names: Sequence[str], specs: Sequence[Iterable[Spec]]
+) -> Iterator[Mapping[str, Any]]:
+    said = [{str(s.address): dict(_leaves(s.data)) for s in each} for each in specs]
+    for address in sorted({a for each in said for a in each}):
+        mine = [each.get(address, {}) for each in said]
+        for field in dict.fromkeys(f for fields in mine for f in fields):
+            values = {n: f[field] for n, f in zip(names, mine, strict=True) if field in f}
+            given = list(values.values())
+            if len(given) < len(names) or any(v != given[0] for v in given):
+                yield {"address": address, "field": field, "values": values}
+
+
+def _leaves(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a resource with its path; a list is one value, a secret is `***`."""
+    match data:
+        case Mapping():
+            for key, item in data.items():
+                yield from _leaves(item, f"{path}.{key}" if path else str(key))
+        case Secret() | Masked():
+            yield path, MASK
+        case _:
+            yield path, data
+
+
+def _done(action: str | None) -> str:
+    return f"{SIGNS[action]} {action}" if action else _IN_SYNC
+
+
+def _named(difference: Mapping[str, Any]) -> str:
+    return f"{difference['address']}.{difference['field']}"
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return value(values[name]) if name in values else "not said"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Line]:
+    widths = [min(_WIDEST, max(len(row[i]) for row in [head, *rows])) for i in range(len(head) - 1)]
+    for number, row in enumerate([head, *rows]):
+        cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
+        yield Line(("  ".join(cells), "bold" if number == 0 else ""))

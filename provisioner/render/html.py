@@ -1,0 +1,257 @@
+"""A report as one HTML page that needs no other file and asks nothing of the network.
+
+All of it can be read without JavaScript, which only adds search and filters; its policy lets
+nothing run or load but what is in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
+
+from provisioner.render import graph
+from provisioner.render import graph_svg as drawing
+from provisioner.render.findings import headline
+from provisioner.render.format import DRIFTED, also_at, author, count, value, visible
+from provisioner.render.sections import sections
+
+MOST = 1_000
+"""So many steps are shown with their fields; those beyond, which nobody reads, in a line each."""
+_DRIFT_COUNTS = {
+    "create": "missing",
+    "update": "changed",
+    "deactivate": "still active",
+    "delete": "still there",
+}
+_PLAN_COUNTS = {
+    "create": "create",
+    "update": "update",
+    "deactivate": "deactivate",
+    "delete": "delete",
+    "gain_login": "gain a login",
+    "lose_login": "lose a login",
+    "change_login": "change a login",
+    "emails": "e-mails",
+    "irreversible": "irreversible",
+}
+
+
+def html(view: Mapping[str, Any], *, title: str, version: str) -> Iterator[str]:
+    """The report as a page, in pieces."""
+    script = _file("page.js")
+    return (
+        _environment()
+        .get_template("page.html")
+        .generate(
+            {
+                **_body(view),
+                **_styled(),
+                "title": title,
+                "version": version,
+                "about": view["org"]["name"] if "org" in view else view["spec"],
+                "graph": _graph(view),
+                "filters": list(_filters(view, view.get("steps", ()))),
+                "foot": _foot(view),
+                "script": Markup(script),  # noqa: S704 - as the style
+                "script_hash": _hash(script),
+            }
+        )
+    )
+
+
+def several(
+    view: Mapping[str, Any], tables: Mapping[str, Sequence[Sequence[str]]], *, version: str
+) -> Iterator[str]:
+    """The plans of several environments as one page, in pieces.
+
+    `tables` are the rows that compare them, by their title.
+    """
+    body = _environment().get_template("body.html")
+    plans = enumerate(view["plans"], 1)
+    bodies = (body.render(_body(plan, prefix=f"plan-{number}-")) for number, plan in plans)
+    return (
+        _environment()
+        .get_template("pages.html")
+        .generate(
+            {
+                **_styled(),
+                "title": "Plans",
+                "version": version,
+                "spec": view["spec"],
+                "environments": view["environments"],
+                "tables": [{"title": title, "rows": rows} for title, rows in tables.items()],
+                # A template of ours, which escapes what is not.
+                "bodies": [Markup(body) for body in bodies],  # noqa: S704
+            }
+        )
+    )
+
+
+def _body(view: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """What a page says of one report; `prefix` goes before the ids of its steps."""
+    steps = view.get("steps", ())
+    return {
+        **view,
+        "prefix": prefix,
+        "drift": view["report"] == "drift",
+        "verdict": _verdict(view),
+        "counts": list(_counts(view)),
+        "sections": list(sections(view)),
+        "steps": [_step(step) for step in steps[:MOST]],
+        "rest": [_row(step, prefix) for step in steps[MOST:]],
+    }
+
+
+def _styled() -> dict[str, Any]:
+    style = _file("page.css") + drawing.SHAPES
+    # Ours, and its hash is what the page's policy lets through.
+    return {"style": Markup(style), "style_hash": _hash(style)}  # noqa: S704
+
+
+def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **step,
+        "kind": _kind(step),
+        "marks": " ".join(_marks(step)),
+        "drifted": DRIFTED[step["action"]],
+        "author": author(step),
+    }
+
+
+def _row(step: Mapping[str, Any], prefix: str) -> Markup:
+    """A step in one line; there can be a hundred thousand, for which a template is slow."""
+    action, number, marks = step["action"], step["number"], " ".join(_marks(step))
+    place = f"{escape(visible(step['file']))}:{step['line']}" if step["file"] else ""
+    ended, result = "", step.get("result")
+    if result and result["outcome"] != "done":
+        why = ": ".join(filter(None, (result["code"], result["reason"])))
+        ended = f' <span class="tone {result["outcome"]}">{result["outcome"]}</span>'
+        ended += f" {escape(visible(why))}"
+    # All that is not a word of ours is escaped.
+    return Markup(  # noqa: S704
+        f'<tr class="{action}" id="{prefix}step-{number}" data-kind="{_kind(step)}"'
+        f' data-action="{action}" data-mark="{marks}"><td class="dim">{number}</td>'
+        f'<td class="tone">{action}</td><td>'
+        f"<address>{escape(visible(step['address']))}</address>{ended}</td>"
+        f'<td class="l">{place}</td></tr>\n'
+    )
+
+
+def _kind(step: Mapping[str, Any]) -> str:
+    kind: str = step["address"].partition("/")[0]
+    return kind
+
+
+def _marks(step: Mapping[str, Any]) -> Iterator[str]:
+    if step["irreversible"]:
+        yield "irreversible"
+    if "result" in step:
+        yield step["result"]["outcome"]
+
+
+def _verdict(view: Mapping[str, Any]) -> dict[str, str]:
+    errors = sum(p["severity"] == "error" for p in view["problems"])
+    said = headline(view)
+    if view["report"] == "validate":
+        word, tone = ("Wrong", "error") if errors else ("Valid", "create")
+        return {"tone": tone, "word": word, "text": said}
+    if view["report"] == "apply":
+        if set(outcomes := _outcomes(view)) <= {"done"} and view["run"]["in_sync"]:
+            return {"tone": "create", "word": "Applied", "text": said}
+        tone = "error" if set(outcomes) - {"done", "skipped"} else "update"
+        return {"tone": tone, "word": "Applied in part", "text": said}
+    drift = view["report"] == "drift"
+    if errors:
+        word = "Can not be compared" if drift else "Can not be applied"
+        stand = "stands" if errors == 1 else "stand"
+        text = f"{count(errors, 'error')} {stand} in the way"
+        return {"tone": "error", "word": word, "text": text}
+    if view.get("refusals"):
+        return {"tone": "error", "word": "Refused", "text": "the policy does not allow this plan"}
+    if not view["steps"]:
+        text = f"the org has all {count(view['summary']['managed'], 'resource')} as specified"
+        return {"tone": "create", "word": "No drift" if drift else "In sync", "text": text}
+    return {"tone": "update", "word": "Drift" if drift else "Changes", "text": said}
+
+
+def _outcomes(view: Mapping[str, Any]) -> dict[str, int]:
+    return {name: number for name, number in view["run"]["outcomes"].items() if number}
+
+
+def _counts(view: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if not view.get("steps"):
+        return
+    if view["report"] == "apply":
+        for name, number in view["run"]["outcomes"].items():
+            yield {"tone": name, "number": number, "text": name}
+    names = _DRIFT_COUNTS if view["report"] == "drift" else _PLAN_COUNTS
+    for name, text in names.items():
+        number = view["summary"].get(name, 0)
+        # Of a run it is told what it did; what it was not about is no news.
+        if number or view["report"] != "apply":
+            yield {"tone": name, "number": number, "text": text}
+
+
+def _graph(view: Mapping[str, Any]) -> Markup | None:
+    if not view.get("steps") or view["report"] == "drift":
+        return None
+    shown = graph.of_steps(view)
+    # Its texts were escaped where it was drawn.
+    picture = drawing.svg(shown, "what needs what", links=True)
+    return Markup(picture) if shown.edges else None  # noqa: S704
+
+
+def _filters(
+    view: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """What can be chosen, as values with the words for them."""
+    drift = view["report"] == "drift"
+    actions = dict.fromkeys(step["action"] for step in steps)
+    yield "action", [(a, _DRIFT_COUNTS[a] if drift else a) for a in actions]
+    yield "kind", [(kind, kind) for kind in sorted(set(map(_kind, steps)))]
+    if not drift:
+        marks = sorted({mark for step in steps for mark in _marks(step)})
+        yield "mark", [(mark, mark) for mark in marks]
+
+
+def _foot(view: Mapping[str, Any]) -> str:
+    summary = view["summary"]
+    if view["report"] == "validate":
+        return f"{count(summary['resources'], 'resource')} in {count(summary['files'], 'file')}."
+    said = f"{count(summary['managed'], 'resource')} in the spec. "
+    calls = view["run"]["api_calls"] if "run" in view else summary["api_calls_read"]
+    said += f"API calls made: {calls}"
+    if view["steps"] and view["report"] == "plan":
+        said += f"; to apply: {summary['api_calls_to_apply']} or more"
+    return f"{said}."
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("provisioner.render"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["value"] = value
+    environment.filters["visible"] = visible
+    environment.filters["also_at"] = also_at
+    return environment
+
+
+@cache
+def _file(name: str) -> str:
+    return (resources.files("provisioner.render") / "templates" / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,1 @@
+"""What users write: YAML, templates, environments and schemas, up to declarations and problems."""

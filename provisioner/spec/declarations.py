@@ -1,0 +1,379 @@
+"""Merge the sections of all files into specs, and check what no file alone can show.
+
+What a schema refuses is passed over in silence here, so that the problems of both can be
+reported together, each once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from provisioner.model.diagnostics import Diagnostic, Span, in_order
+from provisioner.model.resource import Address, Spec
+from provisioner.spec import references
+from provisioner.spec.document import Document, Path
+
+SECTIONS: Mapping[str, str] = {
+    "settings": "settings",
+    "portals": "portal",
+    "profiles": "profile",
+    "layouts": "layout",
+    "accounts": "account",
+    "contacts": "contact",
+    "users": "user",
+}
+"""The kind of the resources of each section."""
+
+# Our word for a lookup field, and the field itself.
+_FORMS: Mapping[str, Mapping[str, str]] = {
+    "account": {"owner": "OwnerId", "parent": "ParentId"},
+    "contact": {"account": "AccountId", "owner": "OwnerId", "reports_to": "ReportsToId"},
+    "user": {
+        "contact": "ContactId",
+        "profile": "ProfileId",
+        "role": "UserRoleId",
+        "manager": "ManagerId",
+    },
+}
+_SOBJECTS: Mapping[str, str] = {"account": "Account", "contact": "Contact", "user": "User"}
+
+# Parts of a resource whose keys are names in Salesforce, which knows no case.
+_NAMED = ("fields", "objectPermissions", "fieldPermissions", "userPermissions", "layoutAssignments")
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """All that the files declare, in address order, and what is wrong with it.
+
+    `identity` maps an sObject to the external id field its records are found by.
+    """
+
+    specs: tuple[Spec, ...] = ()
+    identity: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def identity(documents: Sequence[Document]) -> Mapping[str, str]:
+    """The external id fields by which the records of an sObject are found, as first given."""
+    found: dict[str, str] = {}
+    for document in documents:
+        for sobject, name, _ in _identity(document):
+            found.setdefault(sobject, name)
+    for document in documents:
+        for sobject, name, _ in _identity_of_rosters(document):
+            found.setdefault(sobject, name)
+    return found
+
+
+def specs(
+    documents: Sequence[Document],
+    rows: Iterable[Spec] = (),
+    *,
+    flawed: frozenset[str] = frozenset(),
+    complete: bool = True,
+) -> Specs:
+    """The resources of all documents; where a key is given twice, the first one counts.
+
+    `rows` are those of the rosters; of the `flawed` ones some may be missing. `complete` says
+    that no file is missing from `documents`.
+    """
+    found: dict[Address, Spec] = {}
+    problems: list[Diagnostic] = []
+    for document in documents:
+        for spec, keys in _of(document):
+            if spec.address in found:
+                problems.append(_twice(spec.address.name, spec.span, found[spec.address].span))
+                continue
+            found[spec.address] = spec
+            problems += _same_field(spec, keys)
+        for spec, keys in _of_rosters(document):
+            problems += _same_field(spec, keys)
+    problems += _unlike_identities(documents)
+    for row in rows:
+        if row.address in found:
+            problems.append(_twice(row.address.name, row.span, found[row.address].span))
+        else:
+            found[row.address] = row
+    all_ = tuple(found[address] for address in sorted(found))
+    names = identity(documents)
+    for spec in all_:
+        problems += _both_forms(spec)
+        problems += _unidentified(spec, names)
+    placed = sorted(all_, key=lambda s: s.span)
+    problems += _same_record(placed, names)
+    problems += _same_name(placed)
+    problems += _same_contact(placed)
+    problems += _without_contact(placed)
+    problems += references.check(all_, flawed=flawed, complete=complete)
+    return Specs(all_, names, in_order(problems))
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _of(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
+    """Every resource of a document, with the places of the keys in it."""
+    values = _by_resource(document.values)
+    keys = _by_resource(document.keys)
+    for section, kind in SECTIONS.items():
+        for key, data in _mapping(_mapping(document.data).get(section)).items():
+            place = section, key
+            span = document.span(place, key=True)
+            if span and isinstance(data, Mapping):
+                yield Spec(Address(kind, key), data, span, values[place]), keys[place]
+
+
+def _of_rosters(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
+    """Every part of a roster, with the places of the keys in it, as if it were a resource."""
+    for name, roster in _mapping(_mapping(document.data).get("rosters")).items():
+        for kind in _SOBJECTS:
+            place = "rosters", name, kind
+            span, data = document.span(place, key=True), _mapping(roster).get(kind)
+            if span and isinstance(data, Mapping):
+                keys = {p[3:]: s for p, s in document.keys.items() if p[:3] == place}
+                yield Spec(Address(kind, name), data, span), keys
+
+
+def _by_resource(spans: Mapping[Path, Span]) -> Mapping[Path, dict[Path, Span]]:
+    found: dict[Path, dict[Path, Span]] = defaultdict(dict)
+    for path, span in spans.items():
+        if len(path) > 2:
+            found[path[:2]][path[2:]] = span
+    return found
+
+
+def _identity(document: Document) -> Iterator[tuple[str, str, Span]]:
+    for sobject, name in _mapping(_mapping(document.data).get("identity")).items():
+        span = document.span(("identity", sobject), key=True)
+        if span and isinstance(name, str):
+            yield sobject, name, span
+
+
+def _identity_of_rosters(document: Document) -> Iterator[tuple[str, str, Span]]:
+    for roster, data in _mapping(_mapping(document.data).get("rosters")).items():
+        for sobject, name in _mapping(_mapping(data).get("identity")).items():
+            span = document.span(("rosters", roster, "identity", sobject), key=True)
+            if span and isinstance(name, str):
+                yield sobject, name, span
+
+
+def _unlike_identities(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    """An identity that is given twice, and one of a roster that differs from another."""
+    named: dict[str, tuple[str, Span]] = {}
+    for document in documents:
+        for sobject, name, span in _identity(document):
+            first, at = named.setdefault(sobject, (name, span))
+            if at is not span:
+                yield _twice(sobject, span, at)
+    for document in documents:
+        for sobject, name, span in _identity_of_rosters(document):
+            first, at = named.setdefault(sobject, (name, span))
+            if first != name:
+                yield Diagnostic(
+                    "two-identities",
+                    f"the identity of {sobject} is `{name}` here, and `{first}` elsewhere",
+                    span,
+                    help="give the same external id field everywhere",
+                    notes=(f"first given at {at}",),
+                )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _twice(name: str, span: Span, first: Span) -> Diagnostic:
+    return Diagnostic(
+        "duplicate-key",
+        f"`{name}` is declared twice",
+        span,
+        help="keep one of them, or give the other one another key",
+        notes=(f"first declared at {first}",),
+    )
+
+
+# ---------------------------------------------------------------- one resource
+
+
+def _same_field(spec: Spec, keys: Mapping[Path, Span]) -> Iterator[Diagnostic]:
+    """The same name in two spellings, which only Salesforce would notice.
+
+    The schema knows the standard fields of a record in their one spelling.
+    """
+    own = [name for name in spec.data if name.endswith("__c")]
+    parts: list[tuple[Path, Iterable[str]]] = [((), own)]
+    parts += [((part,), _mapping(spec.data.get(part))) for part in _NAMED]
+    for path, names in parts:
+        seen: dict[str, str] = {}
+        for name in names:
+            first = seen.setdefault(name.casefold(), name)
+            if first != name:
+                at = {key: keys.get((*path, key), spec.at(*path, key)) for key in (name, first)}
+                yield Diagnostic(
+                    "duplicate-field",
+                    f"`{name}` and `{first}` are one name to Salesforce",
+                    at[name],
+                    help="keep the one that is spelled as Salesforce spells it",
+                    notes=(f"first given at {at[first]}",),
+                )
+
+
+def _both_forms(spec: Spec) -> Iterator[Diagnostic]:
+    for ours, api_name in _FORMS.get(spec.address.kind, {}).items():
+        if ours in spec.data and api_name in spec.data:
+            first, second = sorted((spec.at(ours), spec.at(api_name)))
+            yield Diagnostic(
+                "duplicate-field",
+                f"`{ours}` and `{api_name}` set the same field",
+                second,
+                help=f"keep `{ours}`",
+                notes=(f"first given at {first}",),
+            )
+
+
+def _unidentified(spec: Spec, identity: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """A record that can not be found again would be created again by every run."""
+    natural = _NATURAL.get(spec.address.kind, ())
+    external = identity.get(_SOBJECTS.get(spec.address.kind, ""))
+    keys = [*natural, external] if external else [*natural]
+    if not natural or "was" in spec.data or any(spec.data.get(key) for key in keys):
+        return
+    if spec.address.kind != "contact" and spec.data.get("remove") is not True:
+        return  # the schema asks for the name
+    ways = " or ".join(f"`{key}`" for key in keys)
+    yield Diagnostic(
+        "no-identity",
+        f"nothing says which record `{spec.address}` is",
+        spec.span,
+        help=f"give it {ways}" + ("" if external else ", or an external id named in `identity`"),
+        cause=spec.address.kind,
+    )
+
+
+_NATURAL: Mapping[str, tuple[str, ...]] = {
+    "account": ("AccountNumber", "Name"),
+    "contact": ("Email",),
+    "user": ("Username",),
+}
+
+
+# ---------------------------------------------------------------- two resources
+
+
+def _same_record(placed: Sequence[Spec], identity: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """Resources that would be found to be one record, by the keys that records are found by."""
+    seen: dict[tuple[Any, ...], Spec] = {}
+    for spec in placed:
+        for name, scope in _keys(spec, identity):
+            value = str(spec.data[name]).strip().casefold()
+            key = spec.address.kind, name, value, scope
+            first = seen.setdefault(key, spec)
+            if first is not spec:
+                yield Diagnostic(
+                    "duplicate-record",
+                    f"`{spec.address}` and `{first.address}` would be one record, by `{name}`",
+                    spec.at(name),
+                    help=_SHARED if scope else "declare it once",
+                    notes=(f"first given at {first.at(name)}",),
+                )
+
+
+_SHARED = "people who share an address need an external id field, named under `identity:`"
+
+
+def _keys(spec: Spec, identity: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The fields that this record is found by, each with what it must be unique within."""
+    external = identity.get(_SOBJECTS.get(spec.address.kind, ""))
+    if external and spec.data.get(external):
+        yield external, ""
+        if spec.address.kind != "user":
+            return
+    match spec.address.kind:
+        case "user" if spec.data.get("Username"):
+            yield "Username", ""
+        case "account" if spec.data.get("AccountNumber"):
+            yield "AccountNumber", ""
+        case "account" if spec.data.get("Name"):
+            yield "Name", ""
+        case "contact" if spec.data.get("Email"):
+            account = spec.data.get("account", spec.data.get("AccountId"))
+            yield "Email", f"account {account}"
+
+
+def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
+    """Names that differ in case alone, and former names that are somebody's name."""
+    named: dict[tuple[str, str], tuple[Spec, Path]] = {}
+    former: dict[tuple[str, str], Spec] = {}
+    for spec in placed:
+        for name, path in _name(spec):
+            first, at = named.setdefault((spec.address.kind, name.casefold()), (spec, path))
+            if first is not spec and spec.address.kind not in _NATURAL:
+                yield Diagnostic(
+                    "duplicate-name",
+                    f"`{name}` and `{first.address.name}` are one name to Salesforce",
+                    spec.at(*path),
+                    notes=(f"first declared at {first.at(*at)}",),
+                )
+    for spec in placed:
+        was = spec.data.get("was")
+        # The former e-mail of a contact is no name: others may have the same.
+        if not isinstance(was, str) or spec.address.kind == "contact":
+            continue
+        key = spec.address.kind, was.strip().casefold()
+        holder, at = named.get(key, (spec, ()))
+        if holder is not spec:
+            what = f"`{was}` is the name of `{holder.address}`, and not free to be renamed"
+            note = f"declared at {holder.at(*at)}"
+            yield Diagnostic("former-name", what, spec.at("was"), notes=(note,))
+        other = former.setdefault(key, spec)
+        if other is not spec:
+            what = f"`{other.address}` was `{was}` already"
+            note = f"first given at {other.at('was')}"
+            yield Diagnostic("former-name", what, spec.at("was"), notes=(note,))
+
+
+def _name(spec: Spec) -> Iterator[tuple[str, Path]]:
+    """The name by which Salesforce knows the resource, if it is unique to it, and its path."""
+    match spec.address.kind:
+        case "contact":
+            return
+        case "account" | "user" as kind:
+            field = _NATURAL[kind][-1]
+            if isinstance(name := spec.data.get(field), str) and not spec.data.get("AccountNumber"):
+                yield name.strip(), (field,)
+        case _:
+            yield spec.address.name.strip(), ()
+
+
+def _same_contact(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
+    """A contact has one user at most, even a deactivated one. (platform reference 1.8)"""
+    seen: dict[str, Spec] = {}
+    for spec in placed:
+        contact = spec.data.get("contact")
+        if spec.address.kind != "user" or not isinstance(contact, str):
+            continue
+        first = seen.setdefault(contact, spec)
+        if first is not spec:
+            yield Diagnostic(
+                "two-users",
+                f"`{first.address}` is already the user of contact `{contact}`",
+                spec.at("contact"),
+                help="a contact has one user at most",
+                notes=(f"first given at {first.at('contact')}",),
+            )
+
+
+def _without_contact(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
+    """A user that is to follow its contact, which no spec declares."""
+    for spec in placed:
+        follows = spec.address.kind == "user" and spec.data.get("follow_contact") is True
+        if follows and not isinstance(spec.data.get("contact"), str):
+            yield Diagnostic(
+                "nothing-to-follow",
+                f"`{spec.address}` has no contact in the spec that it could follow",
+                spec.at("follow_contact"),
+                help="name its `contact` by the key that it has under `contacts:`",
+            )

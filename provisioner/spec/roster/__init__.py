@@ -1,0 +1,1 @@
+"""Rosters: CSV files, and the accounts, contacts and users that each row declares."""

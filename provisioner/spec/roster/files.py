@@ -1,0 +1,153 @@
+"""Find the CSV files of the rosters, and read them line by line in whatever they are encoded."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span
+from provisioner.model.resource import Spec
+from provisioner.spec import files, template
+from provisioner.spec.document import Document
+from provisioner.spec.positions import Texts
+from provisioner.spec.roster import expand as roster
+from provisioner.spec.roster.expand import Roster
+from provisioner.spec.scalar_rules import Schemas
+
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+# Line breaks to an editor's eye and to YAML, but not to CSV.
+_NO_BREAKS = str.maketrans(dict.fromkeys("\x85\u2028\u2029\v\f", " "))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What all rosters declare, what is wrong with them, and the text of each file.
+
+    `flawed` are the names of those that may declare more than could be read.
+    """
+
+    specs: tuple[Spec, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+    flawed: frozenset[str] = frozenset()
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(
+    documents: Sequence[Document],
+    root: Path,
+    texts: Mapping[str, str],
+    problems: Sequence[Diagnostic],
+    schemas: Schemas,
+    names: template.Names,
+    identity: Mapping[str, str],
+) -> Rows:
+    """The resources of every roster that none of the `problems` is about.
+
+    A CSV file is a regular file below `root`.
+    """
+    specs: list[Spec] = []
+    found: list[Diagnostic] = []
+    later: dict[str, Callable[[], Iterator[str]]] = {}
+    named: dict[str, Span] = {}
+    flawed: set[str] = set()
+    for document in documents:
+        flawed |= roster.names(document)
+        for declared in roster.declared(document, problems):
+            here = document.span(("rosters", declared.name), key=True)
+            assert here is not None, "what is declared has a place"
+            first = named.setdefault(declared.name, here)
+            if first is not here:
+                what, note = f"`{declared.name}` is declared twice", f"first declared at {first}"
+                help_ = "give one of them another name"
+                found.append(Diagnostic("duplicate-key", what, here, help=help_, notes=(note,)))
+                continue
+            path = os.path.normpath(Path(document.file).parent / declared.file)
+            filled = _filled(declared, path, root, schemas, names, identity)
+            specs += filled.specs
+            found += filled.problems
+            if not filled.problems:
+                flawed.discard(declared.name)
+            with contextlib.suppress(OSError):
+                files.checked(path, root)
+                later[path] = _lines(path, root, declared.encoding)
+    return Rows(tuple(specs), tuple(found), frozenset(flawed), Texts(texts, later))
+
+
+def _filled(
+    declared: Roster,
+    path: str,
+    root: Path,
+    schemas: Schemas,
+    names: template.Names,
+    identity: Mapping[str, str],
+) -> roster.Filled:
+    try:
+        encoding = _encoding(path, root, declared.encoding)
+        with files.open_text(path, root, encoding=encoding) as lines:
+            read_ = _decoded(lines, path, root, encoding)
+            return roster.fill(declared, read_, path, schemas, names, identity)
+    except OSError as error:
+        near = _near(path) if error.errno == errno.ENOENT else []
+        what = f"`{path}` cannot be read: {error.strerror}"
+        help_ = f"CSV files there: {', '.join(f'`{n}`' for n in near)}" if near else _FROM_HERE
+        problem = Diagnostic("unreadable", what, declared.at("file"), help=help_)
+    except DiagnosticError as error:
+        return roster.Filled(problems=error.diagnostics)
+    return roster.Filled(problems=(problem,))
+
+
+_FROM_HERE = "write the path as seen from the folder of this file"
+
+
+def _near(path: str) -> list[str]:
+    return sorted(p.name for p in Path(path).parent.glob("*.csv"))[:10]
+
+
+def _encoding(path: str, root: Path, named: str | None) -> str:
+    """The encoding that was named, or that the first bytes tell; UTF-8 where they tell none."""
+    if named:
+        return "utf-8-sig" if named == "utf-8" else named
+    with files.open_text(path, root, encoding="latin-1") as file:
+        start = file.read(2).encode("latin-1")
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _decoded(lines: Iterator[str], path: str, root: Path, encoding: str) -> Iterator[str]:
+    """The lines; where one can not be decoded, a DiagnosticError that points at it."""
+    try:
+        yield from lines
+    except UnicodeError as error:
+        name = encoding.removesuffix("-sig")
+        what = f"this is not {name.upper()}"
+        if isinstance(error, UnicodeDecodeError):
+            what = f"byte 0x{error.object[error.start]:02X} is not {name.upper()}"
+        help_ = "save the file as UTF-8, or name its `encoding` in the roster"
+        span = _first_replaced(path, root, encoding)
+        raise DiagnosticError([Diagnostic("encoding", what, span, help=help_)]) from error
+
+
+def _first_replaced(path: str, root: Path, encoding: str) -> Span:
+    """Where the first character stands that could not be decoded."""
+    with files.open_text(path, root, encoding=encoding, errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            column = line.find(_REPLACED) + 1
+            if column:
+                return Span(path, number, column, number, column + 1)
+    return Span(path, 1, 1, 1, 1)
+
+
+def _lines(path: str, root: Path, encoding: str | None) -> Callable[[], Iterator[str]]:
+    """What reads the lines of a file again, to show some of them."""
+
+    def read_() -> Iterator[str]:
+        known = _encoding(path, root, encoding)
+        with files.open_text(path, root, encoding=known, errors="replace") as file:
+            for line in file:
+                yield line.translate(_NO_BREAKS)
+
+    return read_

@@ -1,0 +1,60 @@
+"""Whatever the text, it is data or it is diagnostics, and places lie inside the file."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provisioner.model.diagnostics import DiagnosticError
+from provisioner.spec import document as source
+from provisioner.spec import positions as text
+
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff"))
+LEAVES = st.none() | st.booleans() | st.integers() | NAMES
+DATA = st.recursive(
+    LEAVES, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=20
+)
+YAML_LIKE = st.text(st.sampled_from(list("ab:-?[]{}&*!|>'\"#%@<,. \t\n\r\\~1\x85\u2028{}ä")))
+
+
+def inside(span, lines):
+    return (
+        1 <= span.line <= span.end_line <= len(lines)
+        and 1 <= span.column <= len(lines[span.line - 1]) + 1
+        and 1 <= span.end_column <= len(lines[span.end_line - 1]) + 1
+        and (span.line, span.column) <= (span.end_line, span.end_column)
+    )
+
+
+def places(written):
+    """Every place that the reading of a text speaks of, in data or in diagnostics."""
+    try:
+        document = source.parse(written, "f.yaml")
+    except DiagnosticError as error:
+        return [d.span for d in error.diagnostics if d.span]
+    return [*document.values.values(), *document.keys.values()]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text() | YAML_LIKE)
+def test_any_text_is_data_or_diagnostics(written):
+    lines = text.lines(written.removeprefix("\ufeff"))
+    assert all(inside(span, lines) for span in places(written))
+
+
+@settings(deadline=None)
+@given(DATA)
+def test_json_is_read_as_it_is(data):
+    assert source.parse(json.dumps(data, ensure_ascii=False), "f.yaml").data == data
+
+
+@settings(deadline=None)
+@given(st.binary())
+def test_any_bytes_are_text_or_a_diagnostic(raw):
+    try:
+        found = source.decode(raw, "f.yaml").encode()
+    except DiagnosticError as error:
+        found = error.diagnostics
+    assert found == raw.removeprefix(b"\xef\xbb\xbf") or len(found) == 1

@@ -1,0 +1,61 @@
+"""Templates: filling in twice is filling in once, and nothing but templates is touched."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provisioner.model.diagnostics import DiagnosticError
+from provisioner.spec import document as source
+
+PIECES = st.sampled_from(
+    [
+        *["{{ vars.a }}", "{{ vars.b }}", "{{vars.n}}", "{{ env.E }}", "{{ vars.gone }}", "{{"],
+        *["}}", "{%", "%}", "{#", "#}", "{{ vars.a|upper }}", "{{ vars.l }}", "{{ 1 + 1 }}"],
+        *[
+            "{{ vars.b }}{{ vars.gone }}",
+            "{% if vars.a %}",
+            "{% endif %}",
+            "x",
+            " ",
+            "\n",
+            "'",
+            '"',
+        ],
+    ]
+)
+TEXTS = st.lists(PIECES, max_size=6).map("".join)
+DOCUMENTS = st.recursive(
+    TEXTS | st.none() | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("klm"), inner),
+    max_leaves=8,
+).map(lambda data: source.parse(json.dumps(data, ensure_ascii=False), "f.yaml"))
+VARS = {"a": "text", "b": "{{ vars.a }}", "n": 5, "l": [1, "{{ vars.a }}"]}
+ENV = {"E": "{{ vars.b }}"}
+
+
+def rendered(document):
+    try:
+        return source.render(document, VARS, ENV)
+    except DiagnosticError as error:
+        return error.diagnostics
+
+
+@settings(max_examples=300, deadline=None)
+@given(DOCUMENTS)
+def test_filling_in_twice_is_filling_in_once(document):
+    once = rendered(document)
+    if isinstance(once, tuple):
+        assert all(d.span and d.span.file == "f.yaml" for d in once)
+    else:
+        assert rendered(once) == once == rendered(document)
+        assert once.values == document.values
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_characters="{", exclude_categories=["Cs", "Cc"])))
+def test_what_is_no_template_stays(written):
+    document = source.parse(json.dumps([written], ensure_ascii=False), "f.yaml")
+    assert source.render(document, VARS, ENV).data == document.data

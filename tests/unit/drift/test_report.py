@@ -1,0 +1,165 @@
+"""Who changed what differs, as far as the org tells."""
+
+import pytest
+
+from provisioner.drift.report import Author, Me, Share, Unmanaged, audit_trail, authors, unmanaged
+from provisioner.kinds.org_facts import LICENCES, PROFILES, Facts
+from provisioner.model.change import Action, Change, FieldChange
+from provisioner.model.operations import ListMetadata, Member, ReadMembership
+from provisioner.model.plan import Step
+from provisioner.model.resource import Address, DesiredState, LiveState, Resource
+from provisioner.plan.read import Reading
+
+ME = Me("tool@acme.example", "Tool")
+
+
+def step(
+    kind, name, *fields, by="Tool", username=None, at="2026-03-01T10:00:00.000+0000", **written
+):
+    row = {"LastModifiedBy.Name": by, "LastModifiedDate": at, **written}
+    if username:
+        row["LastModifiedBy.Username"] = username
+    address = Address(kind, name)
+    before = Resource(address, row, id="1", written=row)
+    after = Resource(address, {"Username": "jane@acme.example"})
+    changed = tuple(FieldChange(f, None, "x") for f in fields)
+    return Step(Change(Action.UPDATE, address, before, after, changed), (), frozenset())
+
+
+def entry(display, by="Sam", at="2026-03-02T10:00:00.000+0000", **more):
+    return {"Display": display, "CreatedBy.Name": by, "CreatedDate": at, "Action": "x", **more}
+
+
+def author(given, *trail, me=ME):
+    return authors([given], trail, me).get(given.address)
+
+
+def test_the_last_write_of_a_record_names_its_author():
+    given = step("account", "acme", "Fax", by="Sam Hand", username="sam@acme.example")
+    assert author(given) == Author("Sam Hand", "2026-03-01T10:00:00.000+00:00", "last modified")
+
+
+@pytest.mark.parametrize("username", ["tool@acme.example", "TOOL@acme.example"])
+def test_the_tools_own_last_write_names_nobody(username):
+    assert author(step("account", "acme", "Fax", by="Sam", username=username)) is None
+
+
+def test_somebody_of_the_same_name_is_somebody_else():
+    given = step("account", "acme", "Fax", by="Tool", username="other@acme.example")
+    assert author(given).by == "Tool"
+
+
+def test_where_the_org_does_not_tell_who_is_logged_in_nobody_is_left_out():
+    assert author(step("account", "acme", "Fax", by="Tool"), me=Me()).by == "Tool"
+
+
+@pytest.mark.parametrize(
+    ("given", "display", "meant"),
+    [
+        (step("profile", "Acme", "description"), "Changed profile Acme", True),
+        (step("profile", "Acme", "description"), "Changed profile Acmeology", False),
+        (step("profile", "Acme", "description"), "Changed profile acme: description", True),
+        (step("portal", "Acme Portal", "admin"), "Changed Customer Portal Acme Portal", True),
+        (step("portal", "Acme Portal", "admin"), "Changed the profiles assigned to a Customer Portal", False),
+        (step("portal", "Acme Portal", "profiles"), "Changed the profiles assigned to a Customer Portal", True),
+        (step("layout", "Contact-Contact Layout", "Fax"), "Changed page layout Contact Layout", True),
+        (step("layout", "Contact-Contact Layout", "Fax"), "Changed page layout Account Layout", False),
+        (step("settings", "CommunitiesSettings", "enableGuestChatter"), "Turned on Guest Chatter", True),
+        (step("settings", "CommunitiesSettings", "enableGuestChatter"), "Changed enableGuestChatter to true", True),
+        (step("user", "jane", "IsActive", Name="Jane Doe"), "Deactivated user Jane Doe", True),
+        (step("user", "jane", "IsActive", Name="Jane Doe"), "Deactivated user Jane Doerr", False),
+        (step("user", "jane", "IsActive"), "Changed username to jane@acme.example", True),
+        (step("account", "acme", "Fax"), "Changed acme", False),
+    ],
+)  # fmt: skip
+def test_an_entry_of_the_audit_trail_is_about_what_it_names(given, display, meant):
+    found = author(given, entry(display))
+    assert (found is not None) == meant
+    if meant:
+        assert found == Author("Sam", "2026-03-02T10:00:00.000+00:00", "setup audit trail", display)
+
+
+@pytest.mark.parametrize("name", ["Acme (EU)", "A b c d e f g h i j", "(Acme)"])
+def test_names_of_many_words_and_brackets_are_found_too(name):
+    assert author(step("profile", name, "x"), entry(f"Changed profile {name}: x")).by == "Sam"
+    assert author(step("profile", name, "x"), entry(f"Changed profile {name[:-1]}")) is None
+
+
+def test_many_people_are_looked_up_in_a_long_trail_at_once():
+    people = [step("user", f"u{n}", "IsActive", Name=f"Jane Doe{n}") for n in range(3000)]
+    trail = [entry(f"Deactivated user Jane Doe{n}", by=f"Sam {n}") for n in range(2000)]
+    found = authors(people, trail, ME)
+    assert len(found) == 2000
+    assert found[Address("user", "u1999")].by == "Sam 1999"
+
+
+def test_the_latest_of_all_that_says_so_counts():
+    late = step("profile", "Acme", "description", by="Sue", at="2026-03-03T10:00:00.000+0000")
+    assert author(late, entry("Changed profile Acme")).by == "Sue"
+    newest, older = entry("Changed profile Acme"), entry("Changed profile Acme", by="Old")
+    early = step("profile", "Acme", "description", by="Sue")
+    assert author(early, newest, older).by == "Sam"
+
+
+def test_who_logged_in_as_somebody_else_is_named():
+    found = author(step("profile", "Acme", "x"), entry("Changed profile Acme", DelegateUser="Boss"))
+    assert found.by == "Boss"
+
+
+def test_the_audit_trail_is_not_asked_where_it_can_not_tell():
+    assert audit_trail([step("account", "acme", "Fax")], "tool@acme.example") is None
+    query = audit_trail([step("user", "jane", "IsActive")], "tool@acme.example")
+    assert query.without == (("CreatedBy.Username", ("tool@acme.example",)),)
+    assert audit_trail([step("user", "jane", "IsActive")], "").without == ()
+
+
+def reading(*live):
+    profiles = [
+        {"Id": "00e1", "Name": "Customers", "UserLicenseId": "1", "UserType": "CspLitePortal"},
+        {"Id": "00e2", "Name": "Others", "UserLicenseId": "1", "UserType": "CspLitePortal"},
+        {"Id": "00e3", "Name": "Chatter", "UserLicenseId": "1", "UserType": "CsnOnly"},
+        {"Id": "00e4", "Name": "Inside", "UserLicenseId": "1", "UserType": "Standard"},
+        {
+            "Id": "00e5",
+            "Name": "High Volume Customer Portal",
+            "UserLicenseId": "1",
+            "UserType": "CspLitePortal",
+        },
+    ]
+    facts = Facts({PROFILES: profiles, LICENCES: [], ListMetadata(("Portal", "Profile")): []})
+    wanted = DesiredState(Resource(r.address, {}) for r in live)
+    return Reading(wanted, LiveState(live), facts, {}, ())
+
+
+PORTAL = Resource(Address("portal", "Acme"), {}, id="0601")
+JANE = Resource(Address("user", "jane"), {"IsActive": True}, id="0051")
+
+
+def person(id_, profile="00e1"):
+    return {"Id": id_, "Username": f"{id_}@acme.example", "Name": id_, "ProfileId": profile}
+
+
+def test_what_no_spec_names_is_counted_and_listed():
+    page = ReadMembership("0601")
+    members = {page: [Member("00e1", "Customers", True), Member("00e2", "Others", False)]}
+    found, shares = unmanaged(
+        reading(PORTAL, JANE), [person("0051"), person("0052")], members, None
+    )
+    assert found == (
+        Unmanaged("profile", "Customers", "00e1"),
+        Unmanaged("profile", "Others", "00e2"),
+        Unmanaged("member", "Customers", "00e1", "of portal/Acme"),
+        Unmanaged("user", "0052@acme.example", "0052", "0052, Customers"),
+    )
+    assert shares == (Share("profile", 0, 2), Share("user", 1, 1))
+
+
+@pytest.mark.parametrize(("profile", "listed"), [("00e5", True), ("00e1", False)])
+def test_a_profile_of_salesforces_own_counts_once_somebody_has_it(profile, listed):
+    found, _ = unmanaged(reading(PORTAL), [person("0052", profile)], {}, None)
+    assert (Unmanaged("profile", "High Volume Customer Portal", "00e5") in found) == listed
+
+
+def test_more_people_than_one_answer_holds_are_counted_by_the_org():
+    _, shares = unmanaged(reading(JANE), [person("0052")], {}, 50_000)
+    assert shares[-1] == Share("user", 1, 49_999)
