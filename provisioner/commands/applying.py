@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.commands import canaries, guarding, leftovers, output, reporting, running, saving
 from provisioner.commands.online import online
+from provisioner.environment import Local
 from provisioner.loader import Loaded
 from provisioner.render.lines import Line, write
 from provisioner.render.words import visible
@@ -227,8 +228,16 @@ _NO_LEASE = (
 
 def _urls(planned: Planned, loaded: Loaded) -> None:
     from provisioner import workflow
-    from provisioner.commands.local_org import say_where
 
     for name, url in workflow.login_urls(planned):
         sys.stdout.write(visible(f"Log in to {name}: {url}") + "\n")
-    say_where(loaded)
+    _say_where(loaded)
+
+
+def _say_where(loaded: Loaded) -> None:
+    """Say how to open the login page of the embedded org, and how to read its e-mail."""
+    if isinstance(loaded.environment.login, Local):
+        output.talk(
+            "To open the login page, run `provisioner org serve`. To read the local org's e-mails, "
+            "run `provisioner org mail`."
+        )

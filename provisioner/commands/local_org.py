@@ -17,8 +17,6 @@ from provisioner.diagnostics import did_you_mean
 from provisioner.emulator import control, ports, seed
 from provisioner.emulator.local import LocalOrg, LocalOrgError
 from provisioner.emulator.store import Org
-from provisioner.environment import Local
-from provisioner.loader import Loaded
 from provisioner.render.words import json_text, visible, visible_lines
 from provisioner.status import DONE, WRONG
 
@@ -187,15 +185,6 @@ def _mail(local: LocalOrg, options: Namespace) -> int:
         sys.stdout.write(f"\n{visible_lines(mail.body).rstrip()}\n\n{_RULE}\n")
     output.talk("these e-mails were not sent; temporary passwords in them are valid in this org")
     return DONE
-
-
-def say_where(loaded: Loaded) -> None:
-    """Say how to open the login page of the embedded org, and how to read its e-mail."""
-    if isinstance(loaded.environment.login, Local):
-        output.talk(
-            "To open the login page, run `provisioner org serve`. To read the local org's e-mails, "
-            "run `provisioner org mail`."
-        )
 
 
 def _show(local: LocalOrg, format_: str) -> int:

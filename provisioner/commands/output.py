@@ -108,7 +108,9 @@ def document(
 
 def print_report(shown: Mapping[str, Any], format_: Any) -> None:
     """Print a report in a format that is not text."""
-    write_document(_pieces(shown, format_), format_)
+    from provisioner.render import report
+
+    write_document(report.pieces(masking.masked(shown), format_, version()), format_)
 
 
 def write_document(pieces: Iterable[str], format_: str) -> None:
@@ -118,15 +120,14 @@ def write_document(pieces: Iterable[str], format_: str) -> None:
 
 def write_reports(shown: Mapping[str, Any], names: Iterable[str]) -> None:
     """Write a report to files, each in the format that its ending says. Raises OSError."""
-    for file in names:
-        pieces = _pieces(shown, ENDINGS[Path(file).suffix])
-        files.write_private(file, pieces, parents=True)
-
-
-def _pieces(shown: Mapping[str, Any], format_: Any) -> Iterator[str]:
     from provisioner.render import report
 
-    return report.pieces(masking.masked(shown), format_, version())
+    names = tuple(names)
+    masked = masking.masked(shown) if names else shown
+    for file in names:
+        format_: Any = ENDINGS[Path(file).suffix]
+        pieces = report.pieces(masked, format_, version())
+        files.write_private(file, pieces, parents=True)
 
 
 def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> None:
