@@ -10,12 +10,15 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NewType, NoReturn
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 SHORTEST = 4
 """A shorter value would be found in other words by chance, and is not replaced."""
+
+MaskedData = NewType("MaskedData", dict[str, Any])
+"""JSON values in which no registered value is left."""
 
 _PART = 100
 """So many items of a list are searched at once: a report of many steps has a million values."""
@@ -97,6 +100,11 @@ def is_active() -> bool:
 def is_masked(text: str) -> bool:
     """Whether `mask` would replace a part of the text."""
     return mask(text) != text
+
+
+def masked_data(value: Mapping[str, Any]) -> MaskedData:
+    """As `masked`, for a whole document."""
+    return MaskedData(masked(value))
 
 
 def masked(value: Any) -> Any:

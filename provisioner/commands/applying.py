@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.commands import canaries, guarding, leftovers, output, reporting, running, saving
 from provisioner.commands.online import online
 from provisioner.environment import Local
 from provisioner.loader import Loaded
+from provisioner.masking import MaskedData
 from provisioner.render.lines import Line, write
 from provisioner.render.words import visible
 from provisioner.status import DONE, PARTLY, REFUSED, WRONG
@@ -108,7 +109,7 @@ def _carry_out(
     planned: Planned,
     loaded: Loaded,
     org: Org,
-    shown: Mapping[str, Any],
+    shown: MaskedData,
     earlier: Sequence[Finding],
 ) -> int:
     from provisioner.lease import LeaseTaken

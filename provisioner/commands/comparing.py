@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from provisioner.commands import guarding, output, saving
 from provisioner.commands.online import online
 from provisioner.loader import Loaded, find, load
+from provisioner.masking import masked_data
 from provisioner.render.validation import validation
 from provisioner.selection import Selection
 from provisioner.status import CHANGES, DONE, REFUSED, WRONG
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 def validate(options: Namespace) -> int:
     """Offline: every problem of every file."""
     loaded = load(find(options.spec), options.env, secrets=False)
-    shown = validation(
+    report = validation(
         loaded.problems,
         spec=str(loaded.folder),
         environment=loaded.environment.name,
         files=loaded.texts,
         resources=len(loaded.specs),
     )
+    shown = masked_data(report)
     output.write_reports(shown, options.report)
     if options.format != "text":
         output.print_report(shown, options.format)

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from provisioner import files, masking
+from provisioner import files
 from provisioner.collector import held
 from provisioner.commands import observing, suggestions
 from provisioner.diagnostics import Diagnostic, Severity
 from provisioner.events import Message
 from provisioner.formats import ENDINGS
 from provisioner.loader import Loaded
-from provisioner.masking import mask
+from provisioner.masking import MaskedData, mask, masked_data
 from provisioner.render import diagnostics, encoding
 from provisioner.render.lines import Line, write
 from provisioner.render.words import also_at, visible_lines
@@ -57,7 +57,7 @@ def masked_streams() -> Iterator[None]:
 
 def view(
     plan: Plan, loaded: Loaded, report: str = "plan", more: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+) -> MaskedData:
     """The plan as plain data, which every format shows.
 
     `more` are further parts of it; those under `steps` are by address.
@@ -71,8 +71,7 @@ def view(
         shown |= {name: value for name, value in more.items() if name != "steps"}
         if steps := more.get("steps"):
             shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
-    masked: dict[str, Any] = masking.masked(shown)
-    return masked
+    return masked_data(shown)
 
 
 @held()
@@ -83,7 +82,7 @@ def document(
     format_: str,
     reports: Iterable[str] = (),
     more: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> MaskedData:
     """Print a `plan` or a `drift` in a format, and write it to the files of `--report`.
 
     `more` are further parts of its view. In text its problems follow it, on stderr. Raises
@@ -106,11 +105,11 @@ def document(
     return shown
 
 
-def print_report(shown: Mapping[str, Any], format_: Any) -> None:
+def print_report(shown: MaskedData, format_: Any) -> None:
     """Print a report in a format that is not text."""
     from provisioner.render import report
 
-    write_document(report.pieces(masking.masked(shown), format_, version()), format_)
+    write_document(report.pieces(shown, format_, version()), format_)
 
 
 def write_document(pieces: Iterable[str], format_: str) -> None:
@@ -118,15 +117,13 @@ def write_document(pieces: Iterable[str], format_: str) -> None:
     sys.stdout.writelines(encoding.exact(pieces, format_, sys.stdout))
 
 
-def write_reports(shown: Mapping[str, Any], names: Iterable[str]) -> None:
+def write_reports(shown: MaskedData, names: Iterable[str]) -> None:
     """Write a report to files, each in the format that its ending says. Raises OSError."""
     from provisioner.render import report
 
-    names = tuple(names)
-    masked = masking.masked(shown) if names else shown
     for file in names:
         format_: Any = ENDINGS[Path(file).suffix]
-        pieces = report.pieces(masked, format_, version())
+        pieces = report.pieces(shown, format_, version())
         files.write_private(file, pieces, parents=True)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from provisioner.collector import held
 from provisioner.commands import output
 from provisioner.commands.online import home
 from provisioner.commands.running import Ran
+from provisioner.masking import MaskedData
 from provisioner.version import version
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def identity(planned: Planned, org: Org) -> str | None:
     return str(username) if username else None
 
 
+@held()
 def write(
     options: Namespace,
-    shown: Mapping[str, Any],
+    shown: MaskedData,
     ran: Ran,
     *,
     identity: str | None,
