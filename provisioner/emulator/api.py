@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,24 +62,6 @@ class Answer:
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class JsonKindError(SalesforceError):
-    """A JSON value of a kind its field does not take."""
-
-    def __init__(self, message: str, name: str) -> None:
-        super().__init__("JSON_PARSER_ERROR", message)
-        self.name = name
-
-    def at(self, text: str) -> SalesforceError:
-        """The refusal with the place of the value in the JSON text, as Salesforce gives it."""
-        found = re.search(rf'"{re.escape(self.name)}"\s*:\s*("(?:[^"\\]|\\.)*"|[^\s,}}]+)', text)
-        if not found:
-            return self
-        end = found.end(1)
-        line = text.count("\n", 0, end) + 1
-        column = end - (text.rfind("\n", 0, end) + 1)
-        return SalesforceError(self.code, f"{self.message} at [line:{line}, column:{column}]")
 
 
 def unknown_key(name: str) -> SalesforceError:

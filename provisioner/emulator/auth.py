@@ -14,7 +14,6 @@ from provisioner.emulator import (
     editions,
     identities,
     ids,
-    limits,
     login_history,
     oauth_answers,
     oauth_app,
@@ -24,6 +23,7 @@ from provisioner.emulator import (
     refresh_tokens,
     refusals,
 )
+from provisioner.emulator.http import quota
 from provisioner.emulator.oauth_app import OAuthError
 from provisioner.emulator.sites import networks
 
@@ -44,7 +44,7 @@ def token() -> Response:
     """A token for one of the flows, or what a device shows to get one."""
     org = context.org()
     if org.api_calls() >= editions.daily_calls(org):  # here, too, as REST says it: 7 and 2.4 [V]
-        return refusals.refusal(request.path, limits.exceeded())
+        return refusals.refusal(request.path, quota.exceeded())
     try:
         if request.method != "POST":
             raise OAuthError("invalid_request", "must use HTTP POST")  # general knowledge [U]

@@ -11,14 +11,15 @@ from provisioner.emulator import (
     bulk_info,
     bulk_jobs,
     bulk_query,
+    bulk_quota,
     bulk_run,
     json_text,
-    limits,
 )
+from provisioner.emulator.access import permissions
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, OPEN, UPLOADED, Job
 from provisioner.emulator.errors import SalesforceError, media_type, not_found
-from provisioner.emulator.rules import permissions, visible
+from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +76,7 @@ def _create_ingest(call: Call) -> Answer:
     operation = _one_of(body, "operation", _OPERATIONS)
     if operation == "hardDelete" and not permissions.has(call.org, call.by, "BulkApiHardDelete"):
         raise hard_delete_refused()
-    limits.bulk_quota(call.org, "V2Ingest")
+    bulk_quota.check(call.org, "V2Ingest")
     sobject = find_object(call.org, call.by, call.version, str(body.get("object", "")))
     key = None
     if operation == "upsert":
@@ -210,7 +211,7 @@ def _create_query(call: Call) -> Answer:
     if any("\ud800" <= char <= "\udfff" for char in text):  # half a character: guess
         raise SalesforceError("MALFORMED_QUERY", "The query is no valid text")
     deleted = operation == "queryAll"
-    limits.bulk_quota(call.org, "V2Query")
+    bulk_quota.check(call.org, "V2Query")
     sobject, _ = bulk_query.checked(call.org, call.by, call.version, text, deleted=deleted)
     job = bulk_jobs.create(
         call.org,

@@ -14,13 +14,13 @@ from provisioner.emulator import (
     bulk_age,
     bulk_jobs,
     context,
-    limits,
-    rest,
     transport,
+    versions,
 )
+from provisioner.emulator.access import permissions
 from provisioner.emulator.bulk1_data import AsyncError
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import permissions
+from provisioner.emulator.http import quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -290,7 +290,7 @@ def _answered(version: str, work: Callable[[Org], tuple[Any, int]]) -> Response:
 def _entered(version: str) -> Org:
     """The org, for a session that may call this version; `g.session` is that session."""
     number = _number(version)
-    if number < rest.OLDEST:  # code: platform reference 6.4 [V]; text: guess
+    if number < versions.OLDEST:  # code: platform reference 6.4 [V]; text: guess
         raise AsyncError("InvalidVersion", f"Api version {version} is not supported")
     org = context.org()
     token = request.headers.get("X-SFDC-Session", "")
@@ -299,7 +299,7 @@ def _entered(version: str) -> Org:
     if session is None or session.kind == auth.EXPIRED_KIND:  # recorded: reference 2.4 [V]
         raise AsyncError("InvalidSessionId", "Invalid session id")
     try:
-        limits.check(org, limits.count(org), request.environ)
+        quota.check(org, quota.count(org), request.environ)
     except SalesforceError as error:  # the code: guide, "Errors"
         raise AsyncError("ExceededQuota", error.message, status=error.status) from None
     if not permissions.has(org, session.user_id, "ApiEnabled"):  # text: guess
@@ -310,7 +310,7 @@ def _entered(version: str) -> Org:
 
 def _number(version: str) -> int:
     number = version.removesuffix(".0")
-    if not number.isdecimal() or int(number) > rest.NEWEST:  # text reported from real orgs
+    if not number.isdecimal() or int(number) > versions.NEWEST:  # text reported from real orgs
         raise AsyncError("InvalidUrl", f"unknown version: {version}")
     return int(number)
 

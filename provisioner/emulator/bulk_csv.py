@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.soql_sql import parse_moment
+from provisioner.emulator.moments import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

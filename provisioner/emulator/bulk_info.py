@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator import bulk_jobs
+from provisioner.emulator.access import permissions
 from provisioner.emulator.api import Answer
 from provisioner.emulator.bulk_jobs import ABORTED, COMPLETE, FAILED, OPEN, Job
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import permissions
 
 if TYPE_CHECKING:
     from provisioner.emulator.api import Call

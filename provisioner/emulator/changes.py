@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.moments import timestamp
+from provisioner.emulator.moments import parse_moment, timestamp
 from provisioner.emulator.rules import visible
-from provisioner.emulator.soql_sql import parse_moment
 
 if TYPE_CHECKING:
     from provisioner.emulator.describe import SObject

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from provisioner.emulator import portal_rows
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.custom_field_metadata import CustomFields
 from provisioner.emulator.custom_metadata import CustomObjects
 from provisioner.emulator.layouts import Layouts
 from provisioner.emulator.portals import Portals
 from provisioner.emulator.profiles_metadata import Profiles
-from provisioner.emulator.rules import permissions
 from provisioner.emulator.settings_metadata import (
     CUSTOMER_PORTAL,
     NETWORKS,
@@ -147,19 +145,6 @@ def by_directory() -> dict[str, Folder]:
 def folder(org: Org, type_name: str) -> Folder | None:
     """What can be listed under that name."""
     return next((one for one in folders(org) if one.name == type_name), None)
-
-
-def may_modify_metadata(org: Org, user_id: str) -> bool:
-    """Whether a user may use the Metadata API at all (platform reference 4.4 [V])."""
-    return any(permissions.has(org, user_id, name) for name in ("ModifyAllData", "ModifyMetadata"))
-
-
-def portal_admins(org: Org) -> set[str]:
-    """The users who are a portal's administrator.
-
-    They must keep a profile with Manage Customer Users (platform reference 1.2 [V]).
-    """
-    return portal_rows.admins(org)
 
 
 def user_name(org: Org, user_id: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from provisioner.emulator import bundles, describe
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
-from provisioner.emulator.limits import NEWEST, OLDEST
+from provisioner.emulator.versions import NEWEST, OLDEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import ids, json_text
+from provisioner.emulator.access import permissions
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
-from provisioner.emulator.rules import permissions
 from provisioner.emulator.sites import FEATURE, jobs, members, networks, site_pages, templates
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -103,3 +104,21 @@ def no_such_column(name: str, sobject: str) -> SalesforceError:
         " field, be sure to append the '__c' after the custom field name. Please reference your"
         " WSDL or the describe call for the appropriate names.",
     )
+
+
+class JsonKindError(SalesforceError):
+    """A JSON value of a kind its field does not take."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__("JSON_PARSER_ERROR", message)
+        self.name = name
+
+    def at(self, text: str) -> SalesforceError:
+        """The refusal with the place of the value in the JSON text, as Salesforce gives it."""
+        found = re.search(rf'"{re.escape(self.name)}"\s*:\s*("(?:[^"\\]|\\.)*"|[^\s,}}]+)', text)
+        if not found:
+            return self
+        end = found.end(1)
+        line = text.count("\n", 0, end) + 1
+        column = end - (text.rfind("\n", 0, end) + 1)
+        return SalesforceError(self.code, f"{self.message} at [line:{line}, column:{column}]")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, abort, request
 
-from provisioner.emulator import browser, context, licenses, logins, mails, site_login
+from provisioner.emulator import browser, context, licenses, logins, mails
+from provisioner.emulator.login import site_admission
 from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _HOUR: Final = timedelta(hours=1)
 def forgot(prefix: str) -> Response:
     """Mails a link to whoever may log in here."""
     org = context.org()
-    site = site_login.by_prefix(org, prefix)
+    site = site_admission.by_prefix(org, prefix)
     if prefix and site is None:
         abort(404)
     username = request.form.get("un", "").strip()
@@ -51,7 +52,7 @@ def forgot(prefix: str) -> Response:
 
 
 def _is_member(org: Org, user: dict[str, Any], site: dict[str, Any] | None) -> bool:
-    return site is not None and site_login.admits(org, site, user) == logins.SUCCESS
+    return site is not None and site_admission.admits(org, site, user) == logins.SUCCESS
 
 
 def _may_ask(org: Org, user: dict[str, Any]) -> bool:

@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, editions, long_running
+from provisioner.emulator import describe, editions
+from provisioner.emulator.access import permissions
 from provisioner.emulator.api import Answer, Call
+from provisioner.emulator.bulk_quota import DAILY_BATCHES, DAILY_QUERY_JOBS, jobs_today
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.limits_table import UNUSED
-from provisioner.emulator.rules import permissions
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
-
     from provisioner.emulator.describe import SObject
     from provisioner.emulator.store import Org
 
-OLDEST: Final = 31  # API versions; 7 to 30 are retired (platform reference 6.4 [V])
-# The newest that the references describe: 65 has no SOAP `login` (6.4 [V]). That nothing else which
-# is served here differs from 63, whose metadata WSDL is at hand: [I].
-NEWEST: Final = 65
-_DAILY_BATCHES: Final = 15_000  # platform reference 8.3 [V]
-_BATCH: Final = 10_000  # rows; platform reference 8.3 [V]
-_DAILY_QUERY_JOBS: Final = 10_000  # platform reference 8.3 [V]
 _DAILY_RESULTS: Final = 976_562  # megabytes, of 1 TB; platform reference 8.3 [V]
 _BATCHES_SINCE: Final = 49  # "DailyBulkApiRequests" before (REST guide, "Limits")
 _COUNTED_SINCE: Final = 40  # REST guide, "Record Count" [V]
 _STORAGE: Final = 1_024  # megabytes; a Developer org has 5, and no use for rosters of people
-
-
-def exceeded() -> SalesforceError:
-    """The day's calls are used up (platform reference 2.4 [V])."""
-    return SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
-
-
-class Usage(NamedTuple):
-    """How many API calls of a day were used, this one among them, and how many there are."""
-
-    used: int
-    most: int
-
-
-def count(org: Org) -> Usage:
-    """Counts an API call."""
-    return Usage(org.api_call(), editions.daily_calls(org))
-
-
-def check(org: Org, usage: Usage, environ: WSGIEnvironment) -> None:
-    """Refuses one API call in excess: of those of the day, or of those that run now."""
-    if usage.used > usage.most:
-        raise exceeded()
-    long_running.check(org, environ)
 
 
 def answer(call: Call, rest: tuple[str, ...]) -> Answer:
@@ -86,45 +53,22 @@ def _may_view_setup(call: Call) -> None:
 
 def _used(call: Call) -> dict[str, Any]:
     org = call.org
-    jobs = _bulk_jobs(org)
+    jobs = jobs_today(org)
     sets = len(org.find("PermissionSet", IsOwnedByProfile=False))
     batches = "DailyBulkApiBatches" if call.version >= _BATCHES_SINCE else "DailyBulkApiRequests"
     found: dict[str, Any] = {name: _left(most, 0) for name, most in UNUSED.items()} | {
         "DailyApiRequests": _left(editions.daily_calls(org), org.api_calls()),
-        batches: _left(_DAILY_BATCHES, jobs["V2Ingest"] + _classic_batches(org)),
+        batches: _left(DAILY_BATCHES, jobs["V2Ingest"] + _classic_batches(org)),
         "DailyBulkV2QueryFileStorageMB": _left(_DAILY_RESULTS, _results(org)),
-        "DailyBulkV2QueryJobs": _left(_DAILY_QUERY_JOBS, jobs["V2Query"]),
+        "DailyBulkV2QueryJobs": _left(DAILY_QUERY_JOBS, jobs["V2Query"]),
         "DataStorageMB": _left(_STORAGE, _stored(org)),
         "PermissionSets": _left(1500, sets) | {"CreateCustom": _left(1000, sets)},
     }
     return dict(sorted(found.items()))
 
 
-def bulk_quota(org: Org, kind: str) -> None:
-    """Refuses a job of Bulk 2.0 beyond those of a day (platform reference 8.3 [V])."""
-    most = {"V2Query": _DAILY_QUERY_JOBS, "V2Ingest": _DAILY_BATCHES}[kind]
-    if org.execute("SELECT COUNT(*) FROM bulk_job WHERE kind = ?", (kind,))[0][0] < most:
-        return
-    if _bulk_jobs(org)[kind] >= most:  # the code: guide, "Errors" [V]; its case and text: guess
-        raise SalesforceError("EXCEEDEDQUOTA", f"ExceededQuota : {most} a day are allowed")
-
-
 def _left(most: int, used: int) -> dict[str, Any]:
     return {"Max": most, "Remaining": max(0, most - used)}
-
-
-def _bulk_jobs(org: Org) -> Counter[str]:
-    """How many batches, or jobs of queries, were made today."""
-    today = f"{org.now():%Y-%m-%d}"
-    rows = org.execute(
-        "SELECT kind, json_extract(info, '$.processed') FROM bulk_job"
-        " WHERE json_extract(info, '$.created') >= ?",
-        (today,),
-    )
-    found: Counter[str] = Counter()
-    for kind, processed in rows:
-        found[kind] += 1 if kind == "V2Query" else -(-processed // _BATCH)
-    return found
 
 
 def _classic_batches(org: Org) -> int:

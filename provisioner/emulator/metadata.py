@@ -13,17 +13,17 @@ from lxml import etree
 
 from provisioner.emulator import (
     component_calls,
-    components,
     context,
-    limits,
     metadata_files,
     soap,
     transport,
 )
+from provisioner.emulator.access import metadata_rights
 from provisioner.emulator.component_calls import Call
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rest import NEWEST, OLDEST
+from provisioner.emulator.http import quota
 from provisioner.emulator.soap import Fault
+from provisioner.emulator.versions import NEWEST, OLDEST
 from provisioner.emulator.wsdl import NAMESPACE, InvalidXml, Value, wsdl
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
             " any other API operations",
         )
     if counted:
-        limits.check(org, limits.count(org), request.environ)
-    if not components.may_modify_metadata(org, session.user_id):
+        quota.check(org, quota.count(org), request.environ)
+    if not metadata_rights.may_modify_metadata(org, session.user_id):
         # platform reference 4.4: needs one of the two permissions; text: public logs [V]
         raise Fault(
             "sf:INSUFFICIENT_ACCESS",

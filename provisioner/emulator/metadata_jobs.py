@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import component_rows, ids
+from provisioner.emulator.base.patience import PATIENCE
 from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 PREFIXES: Final = {"deploy": "0Af", "retrieve": "09S"}
-PATIENCE: Final = timedelta(seconds=5)  # real ones start by themselves, too [V]; how soon: guess
 _COLUMNS: Final = (
     "id, kind, done, status, created_by, created, started, modified, completed, canceled_by,"
     " options, zip, result"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
-from provisioner.emulator import components, deploy
+from provisioner.emulator import deploy
+from provisioner.emulator.access import metadata_rights
 from provisioner.emulator.api import Answer
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.wsdl import wsdl
@@ -29,7 +30,7 @@ def takes_parts(path: str) -> bool:
 
 def answer(call: Call, names: tuple[str, ...]) -> Answer:
     """The answer to a call below `/metadata`; needs what the SOAP Metadata API needs."""
-    if not components.may_modify_metadata(call.org, call.by):
+    if not metadata_rights.may_modify_metadata(call.org, call.by):
         # code and text: what the sf CLI is told by SOAP [V], here [I]; 4.4: the permissions [V]
         raise SalesforceError(
             "INSUFFICIENT_ACCESS",

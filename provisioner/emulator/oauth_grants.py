@@ -20,12 +20,12 @@ from provisioner.emulator import (
     oauth_codes,
     oauth_keys,
     refresh_tokens,
-    site_login,
 )
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import not_served
+from provisioner.emulator.login import site_admission
 from provisioner.emulator.moments import parse_timestamp, timestamp
 from provisioner.emulator.oauth_app import OAuthError
-from provisioner.emulator.rules import permissions
 from provisioner.emulator.sites import networks
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _by_password(org: Org) -> str:
     if site is None:
         status = logins.by_password(org, user, attempt)
     else:
-        status = site_login.status_of(org, site, user, attempt)
+        status = site_admission.status_of(org, site, user, attempt)
     with org.transaction():
         logins.count(org, user, status)
         if status != logins.SUCCESS:
@@ -259,7 +259,7 @@ def _may_log_in(org: Org, user: dict[str, Any]) -> None:
         status = logins.by_limits(org, user, str(request.remote_addr))
     site = context.site()
     if status == logins.SUCCESS and site is not None:
-        status = site_login.admits(org, site, user)
+        status = site_admission.admits(org, site, user)
     if logins.is_too_often(org, user):
         status = logins.TOO_OFTEN
     if status != logins.SUCCESS:

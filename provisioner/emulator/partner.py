@@ -21,7 +21,6 @@ from provisioner.emulator import (
     describe,
     duplicates,
     ids,
-    limits,
     logins,
     mails,
     partner_call,
@@ -32,13 +31,14 @@ from provisioner.emulator import (
     passwords,
     transport,
 )
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import SalesforceError, not_served
+from provisioner.emulator.http import quota
 from provisioner.emulator.moments import timestamp
 from provisioner.emulator.partner_call import Call
 from provisioner.emulator.partner_xml import ENTERPRISE, PARTNER
-from provisioner.emulator.rest import NEWEST, OLDEST
-from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.values import existing
+from provisioner.emulator.versions import NEWEST, OLDEST
 from provisioner.emulator.wsdl import InvalidXml
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
         call = Call(org, space, number, None, body, headers, kind)
         return partner_xml.answer(space, answered, partner_login.login(call))
     session = _session(org, headers)
-    usage = limits.count(org)
-    limits.check(org, usage, request.environ)
+    usage = quota.count(org)
+    quota.check(org, usage, request.environ)
     if session.kind == auth.EXPIRED_KIND and name.localname not in {"setPassword", "logout"}:
         raise SalesforceError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", _EXPIRED)
     if not permissions.has(org, session.user_id, "ApiEnabled") and (

@@ -13,9 +13,9 @@ from provisioner.emulator import (
     partner_xml,
     passwords,
     portal_rows,
-    site_login,
 )
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.login import site_admission
 from provisioner.emulator.partner_xml import Nil
 from provisioner.emulator.sites import networks
 
@@ -70,7 +70,7 @@ def login(call: Call) -> list[Any]:
         if site is None:
             status = logins.by_scope(org, user, attempt, in_org=in_org, portal=portal)
         else:
-            status = site_login.status_of(org, site, user, attempt)
+            status = site_admission.status_of(org, site, user, attempt)
         _record(call, user, status, by_portal=portal is not None)
         logins.count(org, user, status)
         if status == logins.SUCCESS:

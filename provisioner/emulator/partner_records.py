@@ -20,10 +20,11 @@ from provisioner.emulator import (
     repeats,
     rules,
 )
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import SalesforceError, ambiguous
 from provisioner.emulator.partner_call import sobject_in, too_many, triggers_user_email
 from provisioner.emulator.partner_xml import NIL, Nil
-from provisioner.emulator.rules import permissions, visible
+from provisioner.emulator.rules import visible
 from provisioner.emulator.rules.values import existing
 from provisioner.emulator.wsdl import wsdl
 

@@ -140,11 +140,6 @@ def customer_profiles(org: Org) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: str(row["Name"]).lower())
 
 
-def is_portal_user(user: Mapping[str, Any]) -> bool:
-    """Whether a user is a customer or partner and not one of the company."""
-    return user["ContactId"] is not None
-
-
 def save(org: Org, row: Row | None, form: Form, by: str) -> None:
     """Makes or changes a portal by the rules of the metadata type; raises SalesforceError."""
     if not form.name:

@@ -17,9 +17,11 @@ from provisioner.emulator import (
     portal_rows,
     profiles_metadata,
 )
+from provisioner.emulator.access import permissions
+from provisioner.emulator.base.component_refusals import no_such
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import access, permissions
-from provisioner.emulator.stored_kind import Listing, no_such
+from provisioner.emulator.rules import access
+from provisioner.emulator.stored_kind import Listing
 from provisioner.emulator.wsdl import Value, wsdl
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from provisioner.emulator import (
     rules,
     transport,
 )
+from provisioner.emulator.access import permissions
 from provisioner.emulator.api import Answer, Call, unknown_key
 from provisioner.emulator.errors import SalesforceError, no_such_column, not_found
-from provisioner.emulator.rules import permissions, visible
+from provisioner.emulator.rules import visible
 from provisioner.emulator.rules.values import existing
 
 if TYPE_CHECKING:

@@ -34,10 +34,19 @@ from provisioner.emulator import (
     transport,
     versions,
 )
-from provisioner.emulator.api import Answer, Call, JsonKindError
-from provisioner.emulator.errors import SalesforceError, media_type, not_found, not_served
-from provisioner.emulator.rules import permissions, visible
+from provisioner.emulator.access import permissions
+from provisioner.emulator.api import Answer, Call
+from provisioner.emulator.errors import (
+    JsonKindError,
+    SalesforceError,
+    media_type,
+    not_found,
+    not_served,
+)
+from provisioner.emulator.http import quota
+from provisioner.emulator.rules import visible
 from provisioner.emulator.sites import jobs
+from provisioner.emulator.versions import NEWEST, OLDEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,8 +59,6 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("rest", __name__)
 
-OLDEST: Final = limits.OLDEST
-NEWEST: Final = limits.NEWEST
 _LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ASKED: Final = (*_METHODS, "OPTIONS")  # which no resource takes
@@ -88,7 +95,7 @@ def serve(version: str, path: str) -> Response:
     try:
         number = _version(version)
         session = context.require_session()
-        usage = limits.count(context.org())
+        usage = quota.count(context.org())
         if not path.startswith("jobs/"):
             bulk_run.catch_up(context.org())
         answer = _guarded(context.org(), session, usage) or answer_to(
@@ -185,9 +192,6 @@ _ELSEWHERE: Final = frozenset(
      "knowledgeManagement", "licensing", "localizedvalue", "match", "process", "quickActions",
      "support", "tabs", "theme", "ui-api", "wave"}
 )  # fmt: skip
-_PARTS_OF_OBJECTS: Final = frozenset(
-    {"defaultValues", "eventMonitoring", "listviews", "quickActions", "suggestedArticles"}
-)
 
 
 def _query(call: Call, *, deleted: bool = False) -> Answer:
@@ -279,9 +283,9 @@ def _version(text: str) -> int:
     return int(number)
 
 
-def _guarded(org: Org, session: Session, usage: limits.Usage) -> Answer | None:
+def _guarded(org: Org, session: Session, usage: quota.Usage) -> Answer | None:
     """What refuses every call alike: the day's calls are used up, or the user has no API access."""
-    limits.check(org, usage, request.environ)
+    quota.check(org, usage, request.environ)
     if not permissions.has(org, session.user_id, "ApiEnabled"):  # logs of real orgs [V]
         raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User", status=403)
     return None

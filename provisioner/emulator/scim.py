@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, request
 
-from provisioner.emulator import context, describe, ids, limits, rules
+from provisioner.emulator import context, describe, ids, rules
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import SalesforceError, not_found
-from provisioner.emulator.rules import permissions
+from provisioner.emulator.http import quota
 from provisioner.emulator.rules.values import existing
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _answered(work: Callable[[Org, str], tuple[Any, int]]) -> Response:
     try:
         session = context.require_session()
         org = context.org()
-        limits.check(org, limits.count(org), request.environ)
+        quota.check(org, quota.count(org), request.environ)
         if not permissions.has(org, session.user_id, "ManageUsers"):
             raise permissions.no_access()
         body, status = work(org, session.user_id)

@@ -22,9 +22,9 @@ from provisioner.emulator import (
     portals,
     seed,
 )
+from provisioner.emulator.access import permissions
 from provisioner.emulator.component_rows import display_name
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,11 +101,6 @@ def detail(rest: str) -> Response:
 def edit(rest: str) -> Response:
     """The values of one portal as a form."""
     return for_staff(lambda visit: _of_portal(visit, f"060{rest}", _edit))
-
-
-def portal_profiles(org: Org, portal_id: str) -> set[str]:
-    """The ids of the profiles whose users may log in to the portal."""
-    return portal_rows.profiles(org, portal_id)
 
 
 def for_staff(answer: Callable[[Visit], Response]) -> Response:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from provisioner.emulator import component_rows, describe
+from provisioner.emulator.access import permissions
+from provisioner.emulator.base.component_refusals import no_such
+from provisioner.emulator.base.component_refusals import refused as _refused
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.profiles import license_of
-from provisioner.emulator.stored_kind import StoredKind, no_such
-from provisioner.emulator.stored_kind import refused as _refused
+from provisioner.emulator.stored_kind import StoredKind
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row

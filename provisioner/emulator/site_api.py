@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, g
 
-from provisioner.emulator import auth, context, partner, site_login
+from provisioner.emulator import auth, context, partner
+from provisioner.emulator.login import site_admission
 
 blueprint = Blueprint("site_api", __name__)
 
@@ -30,7 +31,7 @@ def soap(prefix: str, kind: str, version: str, _rest: str = "") -> Response:
 
 
 def _enter(prefix: str) -> None:
-    site = site_login.by_prefix(context.org(), prefix)
+    site = site_admission.by_prefix(context.org(), prefix)
     if site is None:
         abort(404)
     g.site = site

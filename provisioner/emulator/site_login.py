@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, g, request
 
 from provisioner.emulator import browser, context, login_history, logins
-from provisioner.emulator.sites import members, networks
+from provisioner.emulator.login.site_admission import by_prefix, status_of
+from provisioner.emulator.sites import networks
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org
+    pass
 
 blueprint = Blueprint("site_login", __name__)
 
@@ -52,28 +53,6 @@ def login(prefix: str) -> Response:
             session = org.start_session(user["Id"], browser.PORTAL_KIND)
             return browser.enter(session, browser.PORTAL_HOME)
     return _form(network, _FAILED)
-
-
-def status_of(
-    org: Org, network: dict[str, Any], user: dict[str, Any], attempt: logins.Attempt
-) -> str:
-    """What LoginHistory says of this login to a site."""
-    return logins.by_site(org, user, attempt, admits(org, network, user))
-
-
-def admits(org: Org, network: dict[str, Any], user: dict[str, Any]) -> str:
-    """Whether the site is live and has the user as a member, as LoginHistory says it."""
-    if not members.is_live(org, network["Id"]):
-        return logins.SITE_OFF
-    return logins.SUCCESS if members.is_member(org, user["Id"], network["Id"]) else logins.NO_SITE
-
-
-def by_prefix(org: Org, prefix: str) -> dict[str, Any] | None:
-    """The site at the address that begins so."""
-    if not org.feature("Networks"):
-        return None
-    wanted = (row for row in networks.select(org) if (row["UrlPathPrefix"] or "") == prefix)
-    return next(wanted, None)
 
 
 def _form(network: dict[str, Any], error: str) -> Response:

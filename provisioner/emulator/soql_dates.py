@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from provisioner.emulator.moments import zone_of
 
 _DIGITS: Final = 9  # more than the calendar has days
 
@@ -62,21 +62,6 @@ def _counted(words: list[str], n: int, today: date) -> tuple[date, date]:
 def midnight(day: date, zone: str | None) -> datetime:
     """When a day begins in a time zone."""
     return datetime.combine(day, time(), zone_of(zone)).astimezone(UTC)
-
-
-def zone_of(key: str | None) -> tzinfo:
-    """The time zone of a TimeZoneSidKey; UTC where the machine has no time zone data."""
-    if not key or key == "GMT":
-        return UTC
-    try:
-        return ZoneInfo(key)
-    except ZoneInfoNotFoundError:
-        return UTC
-
-
-def name_of(key: str | None) -> str:
-    """The name of a time zone that `zone_of` knows, safe within SQL."""
-    return key if key and re.fullmatch(r"[\w/+-]+", key) else "GMT"
 
 
 def _start(unit: str, day: date) -> date:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import ids, soql_dates, texts
+from provisioner.emulator import ids, moments, soql_dates, texts
 from provisioner.emulator.describe import NUMBER_TYPES, Field
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.moments import timestamp
-from provisioner.emulator.soql_sql import Scope, parse_moment
+from provisioner.emulator.moments import parse_moment, timestamp
+from provisioner.emulator.soql_sql import Scope
 from provisioner.emulator.soql_tree import (
     Among,
     Call,
@@ -223,7 +223,7 @@ class Filter:
             raise self._wrong_type(operand, field, quoted=_literal_kind(field) == "string")
         context = self.scope.context
         zone = self.scope.zone
-        today = context.org.now().astimezone(soql_dates.zone_of(zone)).date()
+        today = context.org.now().astimezone(moments.zone_of(zone)).date()
         try:
             first, after = soql_dates.days(value.text, today)
             if field.type == "date":

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field as default
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import columns, soql_dates, soql_functions, soql_names
+from provisioner.emulator import columns, moments, soql_functions, soql_names
 from provisioner.emulator.describe import NUMBER_TYPES, Field
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.soql import refusal
@@ -144,7 +143,7 @@ class Scope:
             case "converttimezone":
                 if of.type != "datetime":
                     raise self.refuse(call.at, f"field {of.name} does not support convertTimezone")
-                return f"zoned({sql}, '{soql_dates.name_of(self.zone)}')", of
+                return f"zoned({sql}, '{moments.name_of(self.zone)}')", of
             case name if name in soql_functions.DATE_PARTS:
                 if of.type != "datetime" and (
                     of.type != "date" or name in soql_functions.OF_MOMENTS
@@ -250,10 +249,3 @@ def _parent_object(known: Catalog, field: Field) -> SObject | None:
     if len(field.references) > 1 and found:
         return soql_names.name_object(known)
     return found[0] if found else None
-
-
-def parse_moment(text: str) -> datetime:
-    """A date and time as SOQL and JSON write them, with `Z` or an offset."""
-    plain = text.strip().replace("Z", "+0000").replace("z", "+0000")
-    form = "%Y-%m-%dT%H:%M:%S.%f%z" if "." in plain else "%Y-%m-%dT%H:%M:%S%z"
-    return datetime.strptime(plain, form).astimezone(UTC)

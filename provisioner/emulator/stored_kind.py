@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from provisioner.emulator import component_rows
+from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 
@@ -125,20 +126,3 @@ class StoredKind(Listing):
     def _audit(self, org: Org, by: str, done: str, name: str) -> None:
         action = f"{done.lower()}{self.noun.title().replace(' ', '')}"
         org.audit(by, action, self.section, f"{done} {self.noun} {name}")  # words: guess
-
-
-def no_such(
-    field: str, kind: str, name: str, *, fields: tuple[str, ...] | None = None
-) -> SalesforceError:
-    """What a reference to a component that is not there is refused with.
-
-    ebikes-lwc issue 61, of siteAdmin, and public deployment logs for other types [V].
-    """
-    message = f"In field: {field} - no {kind} named {name} found"
-    told = (field,) if fields is None else fields
-    return SalesforceError("INVALID_CROSS_REFERENCE_KEY", message, told)
-
-
-def refused(message: str, field: str) -> SalesforceError:
-    """The refusal of a value for which no code is known: the code is a guess."""
-    return SalesforceError("FIELD_INTEGRITY_EXCEPTION", message, (field,))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from provisioner.emulator import components, describe_json, ids, tooling_tables
+from provisioner.emulator.access import metadata_rights
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.errors import SalesforceError, not_found
 from provisioner.emulator.wsdl import NAMESPACE, InvalidXml, type_attribute, wsdl
@@ -128,7 +129,7 @@ def _kind(call: Call, sobject: SObject) -> components.Kind:
             f"entity type cannot be written with the Tooling API: {sobject.label}",
             (),
         )
-    if not components.may_modify_metadata(call.org, call.by):
+    if not metadata_rights.may_modify_metadata(call.org, call.by):
         raise SalesforceError(
             "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", (),
             status=403,

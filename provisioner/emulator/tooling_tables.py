@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from provisioner.emulator import component_rows, definitions, describe, layouts, virtual
+from provisioner.emulator.access import permissions
 from provisioner.emulator.describe import Catalog
-from provisioner.emulator.rules import permissions, visible
+from provisioner.emulator.rules import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -66,3 +66,10 @@ def _field(field: Field, version: int, *, createable: bool) -> Field:
     if field.unfilterable_since and version >= field.unfilterable_since:
         field = replace(field, flags=field.flags | {"nofilter"})
     return field
+
+
+OLDEST: Final = 31  # API versions; 7 to 30 are retired (platform reference 6.4 [V])
+
+# The newest that the references describe: 65 has no SOAP `login` (6.4 [V]). That nothing else which
+# is served here differs from 63, whose metadata WSDL is at hand: [I].
+NEWEST: Final = 65

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import custom_links, duplicates, faults, ids, recycle_bin
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import (
     access,
     accounts,
     groups,
     owners,
-    permissions,
+    permission_sets,
     person_accounts,
     portal_roles,
     profiles,
@@ -50,11 +51,11 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
             case "Account" | "Contact" | "Case" | "Opportunity" | "Lead":
                 return accounts.create(org, by, sobject, row)
             case "ObjectPermissions" | "FieldPermissions":
-                return permissions.create(org, by, sobject, row)
+                return permission_sets.create(org, by, sobject, row)
             case "PermissionSet":
-                return permissions.create_set(org, by, row)
+                return permission_sets.create_set(org, by, row)
             case "PermissionSetAssignment":
-                return permissions.assign(org, by, row)
+                return permission_sets.assign(org, by, row)
             case name if name in sites.OBJECTS:
                 return sites.create(org, by, sobject, row)
             case "Group":
@@ -113,9 +114,9 @@ def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
             case "UserRole":
                 portal_roles.delete(org, by, current)
             case "PermissionSet":
-                permissions.delete_set(org, by, current)
+                permission_sets.delete_set(org, by, current)
             case "PermissionSetAssignment":
-                permissions.unassign(org, by, current)
+                permission_sets.unassign(org, by, current)
             case _:
                 org.delete(sobject.name, id_, by=by)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import permissions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

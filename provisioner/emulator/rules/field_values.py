@@ -8,10 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe
-from provisioner.emulator.api import JsonKindError
-from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.moments import timestamp
-from provisioner.emulator.soql_sql import parse_moment
+from provisioner.emulator.errors import JsonKindError, SalesforceError
+from provisioner.emulator.moments import parse_moment, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

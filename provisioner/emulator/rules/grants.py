@@ -14,7 +14,7 @@ from provisioner.emulator import component_rows, describe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provisioner.emulator.rules.sharing import Person
+    from provisioner.emulator.access.person import Person
     from provisioner.emulator.store import Org
 
 # "Edit" is "Read/Write" on the page: it is to read as well.

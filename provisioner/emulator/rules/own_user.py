@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe
-from provisioner.emulator.rules import permissions, reach
+from provisioner.emulator.access import permissions
+from provisioner.emulator.rules import reach
 from provisioner.emulator.rules.values import unwritable
 
 if TYPE_CHECKING:

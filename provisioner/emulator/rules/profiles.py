@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import licenses, owned_sets
+from provisioner.emulator import licenses, owned_sets, portal_rows
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.sites import members
 
@@ -99,9 +99,7 @@ def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
     `manages` is whether the profile that the user is to have grants it; a permission set does as
     well, as it does for a new administrator [I].
     """
-    from provisioner.emulator.components import portal_admins
-
-    if not manages and user_id in portal_admins(org) and not _by_set(org, user_id):
+    if not manages and user_id in portal_rows.admins(org) and not _by_set(org, user_id):
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
             "This user is a portal administrator and must have a profile with the"
@@ -112,9 +110,7 @@ def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
 
 def runs_no_portal(org: Org, user_id: str) -> None:
     """Refuses that the administrator of a portal is deactivated: help, article 000386638 [V]."""
-    from provisioner.emulator.components import portal_admins
-
-    if user_id in portal_admins(org):
+    if user_id in portal_rows.admins(org):
         raise SalesforceError(  # code: as that of the rule above [I]
             "FIELD_INTEGRITY_EXCEPTION",
             "You cannot deactivate a user who is a portal administrator",

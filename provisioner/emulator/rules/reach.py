@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import describe
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import SalesforceError, not_found
-from provisioner.emulator.rules import access, permissions, sharing, visible
+from provisioner.emulator.rules import access, sharing, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import permissions
 from provisioner.emulator.rules.profiles import license_of
 from provisioner.emulator.sites import mails, members, networks
 

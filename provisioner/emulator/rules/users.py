@@ -6,15 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import columns, logins, mails, sites
+from provisioner.emulator.access import permissions
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import (
-    audits,
-    own_user,
-    permissions,
-    person_accounts,
-    portal_roles,
-    usernames,
-)
+from provisioner.emulator.rules import audits, own_user, person_accounts, portal_roles, usernames
 from provisioner.emulator.rules.accounts import (
     admit,
     may_admit,

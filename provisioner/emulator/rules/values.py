@@ -58,15 +58,6 @@ def existing(org: Org, sobject: SObject, id_: str) -> dict[str, Any]:
     return row
 
 
-def id_of(sobject: SObject, text: str, field: Field | None = None) -> str:
-    """The 18-character id of that object that `text` is; MALFORMED_ID otherwise (2.3 [V])."""
-    found = ids.normal(text)
-    if found is None or sobject.prefix != found[:3]:
-        name = field.label if field else f"{sobject.label} ID"
-        raise malformed_id(name, text, field.name if field else "Id")
-    return found
-
-
 class _Shape:
     """What the rules ask of records whose values have the same names: worked out once for them.
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from provisioner.emulator import component_rows, definitions, describe, versions
+from provisioner.emulator.access import permissions, person
 from provisioner.emulator.describe import Catalog
-from provisioner.emulator.rules import access, permissions, sharing
+from provisioner.emulator.rules import access, sharing
 from provisioner.emulator.soql_sql import Context
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def sees(org: Org, user_id: str, sobject: str, id_: str) -> bool:
         if not access.may(org, user_id, sobject, "Read"):
             return False
         return sharing.may(org, user_id, sobject, id_, "Read")
-    rows = sharing.users(org, sharing.person(org, user_id))
+    rows = sharing.users(org, person.person(org, user_id))
     return rows is None or bool(
         org.execute(f'SELECT 1 FROM "User" WHERE "Id" = ? AND ({rows})', (id_,))  # noqa: S608
     )
@@ -127,7 +128,7 @@ def _conditions(org: Org, user_id: str) -> dict[str, str]:
 
 def _condition(org: Org, user_id: str, name: str) -> str | None:
     if name == "User":
-        return sharing.users(org, sharing.person(org, user_id))
+        return sharing.users(org, person.person(org, user_id))
     if not access.governed(name):
         return None
     held = access.rights(org, user_id).get(name, frozenset())
@@ -135,14 +136,14 @@ def _condition(org: Org, user_id: str, name: str) -> str | None:
         return "0"
     if held & {"ViewAllRecords", "ModifyAllRecords"}:
         return None
-    return sharing.condition(org, sharing.person(org, user_id), name, "Read")
+    return sharing.condition(org, person.person(org, user_id), name, "Read")
 
 
 # -- objects and fields -------------------------------------------------------------------------
 
 
 def _narrowed(org: Org, user_id: str, whole: Catalog) -> Catalog:
-    external = sharing.person(org, user_id).external
+    external = person.person(org, user_id).external
     found = {}
     for key, sobject in whole.sobjects.items():
         if access.governed(sobject.name):

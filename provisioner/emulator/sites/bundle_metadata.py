@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from provisioner.emulator import bundle_files
+from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.sites import networks, page_rules, setting, site_pages, site_rows
-from provisioner.emulator.stored_kind import no_such, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from provisioner.emulator import component_rows, portal_rows
+from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.sites import FEATURE, custom_sites, networks, site_rows
-from provisioner.emulator.stored_kind import StoredKind, no_such, refused
+from provisioner.emulator.stored_kind import StoredKind
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row

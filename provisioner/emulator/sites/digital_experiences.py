@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from provisioner.emulator import bundle_files, component_rows
+from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.sites import networks, page_rules, site_pages, site_rows
 from provisioner.emulator.sites.bundle_metadata import contents_of
-from provisioner.emulator.stored_kind import StoredKind, no_such, refused
+from provisioner.emulator.stored_kind import StoredKind
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row

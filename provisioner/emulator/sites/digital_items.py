@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from provisioner.emulator import bundle_files, component_rows
+from provisioner.emulator.base.component_refusals import no_such
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.sites import page_rules, site_pages
-from provisioner.emulator.stored_kind import no_such
 
 if TYPE_CHECKING:
     from provisioner.emulator.component_rows import Row

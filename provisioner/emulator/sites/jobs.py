@@ -13,8 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator import ids
+from provisioner.emulator.base.patience import PATIENCE
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.metadata_jobs import PATIENCE
 from provisioner.emulator.moments import timestamp
 from provisioner.emulator.sites import mails, members, networks, templates
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.emulator.base.component_refusals import no_such
 from provisioner.emulator.sites import templates
-from provisioner.emulator.stored_kind import no_such
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from provisioner.emulator import component_rows, describe
+from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import sites as rules
 from provisioner.emulator.rules.values import checked
@@ -19,7 +20,7 @@ from provisioner.emulator.sites import (
     site_rows,
     templates,
 )
-from provisioner.emulator.stored_kind import Listing, no_such, refused
+from provisioner.emulator.stored_kind import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -187,7 +187,7 @@ def test_functions_of_one_value(jobs, rest):
 
 
 def test_jobs_of_a_day(rest, monkeypatch):
-    monkeypatch.setattr("provisioner.emulator.limits._DAILY_QUERY_JOBS", 2)
+    monkeypatch.setattr("provisioner.emulator.bulk_quota.DAILY_QUERY_JOBS", 2)
     job = {"operation": "query", "query": "SELECT Id FROM Account"}
     for _ in range(2):
         assert rest("POST", "/jobs/query", job)[0] == 200

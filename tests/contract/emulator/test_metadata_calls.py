@@ -10,7 +10,7 @@ from importlib.metadata import distribution
 import pytest
 from lxml import etree
 
-from provisioner.emulator import components, portal_rows, seed
+from provisioner.emulator import portal_rows, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.store import Org
 
@@ -548,7 +548,7 @@ def test_describe_leaves_out_what_the_org_does_not_have(api, org):
 @pytest.mark.usefixtures("portal_on")
 def test_each_change_is_in_the_audit_trail_and_admins_are_known(api, org):
     api.saved(create("Portal", ACME.format("<admin>Portal Admin</admin>")))
-    assert components.portal_admins(org) == {seed.admin_id(org)}
+    assert portal_rows.admins(org) == {seed.admin_id(org)}
     assert "Created Customer Portal Acme" in {
         row["Display"] for row in org.select("SetupAuditTrail")
     }

@@ -196,7 +196,7 @@ def test_an_inactive_user_can_not_own(rest, local, admin):
 
 
 def test_permission_sets_are_assigned(rest, local, admin, person, profiles):
-    from provisioner.emulator.rules import permissions
+    from provisioner.emulator.access import permissions
 
     values = {name: value for name, value in person.items() if name != "ContactId"}
     user = rest.create("User", **values, ProfileId=profiles["Standard User"])

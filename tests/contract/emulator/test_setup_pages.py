@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from provisioner.emulator import portal_rows, portals, seed, setup
+from provisioner.emulator import portal_rows, portals, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.store import Org
 
@@ -302,9 +302,9 @@ def test_membership_becomes_what_is_ticked(browser, org):
     (row,) = portal_rows.rows(org)
     ids = [box.get("id") for box in browser.page(path).xpath('//td[@class="dataCell"]//input')]
     browser.save(path, **{ids[0]: "1", ids[3]: "1"})
-    assert {one[:15] for one in setup.portal_profiles(org, row.id)} == {ids[0], ids[3]}
+    assert {one[:15] for one in portal_rows.profiles(org, row.id)} == {ids[0], ids[3]}
     browser.save(f"{path}&{ids[0]}=0&{ids[1]}=1")
-    assert {one[:15] for one in setup.portal_profiles(org, row.id)} == {ids[1], ids[3]}
+    assert {one[:15] for one in portal_rows.profiles(org, row.id)} == {ids[1], ids[3]}
     assert "Changed the profiles assigned to a Customer Portal" in {
         entry["Display"] for entry in org.select("SetupAuditTrail")
     }
