@@ -83,9 +83,9 @@ def _write(call: Call, record: dict[str, Any], twice: frozenset[str]) -> _Write:
 
 def _deletion(call: Call, text: str) -> _Write:
     id_ = ids.normal(text)
-    sobject = describe.catalog(call.org).by_prefix(id_[:3]) if id_ else None
+    sobject = call.org.catalog().by_prefix(id_[:3]) if id_ else None
     if id_ is None or sobject is None:
-        account = describe.catalog(call.org).get("Account")
+        account = call.org.catalog().get("Account")
         assert account is not None
 
         def refuse() -> dict[str, Any]:

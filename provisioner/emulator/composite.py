@@ -237,7 +237,7 @@ def _one_side(inner: Call, written: dict[bool, str]) -> None:
     """Refuses setup and data objects in one transaction (page one, 11 [V])."""
     if inner.method in {"GET", "HEAD"} or inner.parts[:1] != ("sobjects",):
         return
-    sobject = describe.catalog(inner.org).get(inner.parts[1]) if inner.parts[1:] else None
+    sobject = inner.org.catalog().get(inner.parts[1]) if inner.parts[1:] else None
     if sobject is None:
         return
     setup = sobject.name in describe.SETUP_OBJECTS

@@ -50,7 +50,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
-from provisioner.emulator import context, describe, duplicates, faults, refusals, seed, watched
+from provisioner.emulator import context, duplicates, faults, refusals, seed, watched
 from provisioner.emulator.moments import timestamp
 from provisioner.emulator.rules.users import EMAIL_DOMAINS
 
@@ -284,7 +284,7 @@ def duplicate_rules() -> dict[str, Any]:
 def set_duplicate_rules() -> tuple[dict[str, Any], int]:
     """Puts these rules in place of those that were."""
     org = context.org()
-    known = describe.catalog(org)
+    known = org.catalog()
     given = request.get_json(silent=True)
     if not isinstance(given, dict):
         return {"error": "give rules by object"}, 400

@@ -129,7 +129,7 @@ def _objects(org: Org) -> Mapping[str, describe.SObject]:
         for name, whole in describe.tables().items()
         if whole.when
     }
-    return {**gated, **describe.catalog(org).sobjects}
+    return {**gated, **org.catalog().sobjects}
 
 
 @lru_cache(maxsize=1)

@@ -63,7 +63,7 @@ class CustomFields:
                 "DUPLICATE_DEVELOPER_NAME", f"There is already a field named {name} on"
                 f" {sobject.label}.", (),
             )  # fmt: skip
-        field = custom_fields.described(describe.catalog(org), sobject, name, values)
+        field = custom_fields.described(org.catalog(), sobject, name, values)
         if "master" in field.flags:
             _check_detail(org, sobject)
             layouts.take_off(org, sobject.name, "OwnerId")
@@ -84,7 +84,7 @@ class CustomFields:
         before = json.loads(row.body)
         if values.get("type") != before["type"]:
             raise _other_type(before["type"], values.get("type", ""))
-        field = custom_fields.described(describe.catalog(org), sobject, held.name, values)
+        field = custom_fields.described(org.catalog(), sobject, held.name, values)
         if field.references != held.references:
             raise SalesforceError(  # text: notes of refused deployments [V]; code: as the others
                 "FIELD_INTEGRITY_EXCEPTION", "Cannot update referenceTo", ()
@@ -126,7 +126,7 @@ def no_such(kind: str, name: str) -> SalesforceError:
 def _place(org: Org, full_name: str) -> tuple[SObject, str]:
     """The object and the field's name that `Object.Field__c` tells."""
     parent, _, name = full_name.partition(".")
-    sobject = describe.catalog(org).get(parent)
+    sobject = org.catalog().get(parent)
     if sobject is None or "layoutable" not in sobject.flags:
         # general knowledge [U]
         raise SalesforceError(

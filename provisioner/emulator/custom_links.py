@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.emulator import describe, ids, recycle_bin
+from provisioner.emulator import ids, recycle_bin
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.store import numbered
 
@@ -20,7 +20,7 @@ def release(org: Org, by: str, sobject: SObject, id_: str) -> None:
     for cases of an account.
     """
     id_ = ids.normal(id_) or id_
-    for child, field in describe.catalog(org).children(sobject.name):
+    for child, field in org.catalog().children(sobject.name):
         if not field.custom:
             continue
         found = org.find(child.name, **{field.name: id_})

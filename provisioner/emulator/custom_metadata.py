@@ -64,7 +64,7 @@ class CustomObjects:
         ]
 
     def read(self, org: Org, full_name: str) -> Value | None:
-        sobject = describe.catalog(org).get(full_name)
+        sobject = org.catalog().get(full_name)
         if sobject is None or "layoutable" not in sobject.flags:
             return None
         row = component_rows.by_name(org, self.name, sobject.name)
@@ -83,7 +83,7 @@ class CustomObjects:
     def create(self, org: Org, values: Value, by: str) -> None:
         name = values["fullName"]
         check_name(name)
-        if describe.catalog(org).get(name) is not None:
+        if org.catalog().get(name) is not None:
             raise SalesforceError(  # recorded in a comment of a public client [V]
                 "DUPLICATE_DEVELOPER_NAME",
                 "That object name is already in use.",
@@ -102,7 +102,7 @@ class CustomObjects:
         self._save_fields(org, name, values, by)
 
     def update(self, org: Org, values: Value, by: str) -> None:
-        sobject = describe.catalog(org).get(values["fullName"])
+        sobject = org.catalog().get(values["fullName"])
         if sobject is None:
             raise no_such(self.name, values["fullName"])
         _check_parts(values)
@@ -123,13 +123,13 @@ class CustomObjects:
     def delete(self, org: Org, full_name: str, by: str) -> None:
         row = component_rows.by_name(org, self.name, full_name)
         if row is None:
-            if describe.catalog(org).get(full_name) is not None:
+            if org.catalog().get(full_name) is not None:
                 raise SalesforceError(  # guess
                     "INVALID_OPERATION", f"Cannot delete standard object {full_name}", ()
                 )
             raise no_such(self.name, full_name)
         name = unquote(row.full_name)
-        for child, field in describe.catalog(org).children(name):
+        for child, field in org.catalog().children(name):
             if child.name != name and field.custom:
                 raise _in_use(f"Custom Field - {child.name}.{field.name}")
         for one in component_rows.rows(org, "CustomField"):

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from flask import Blueprint, Response, request
 
-from provisioner.emulator import browser, component_rows, describe, ids, portal_forms, setup
+from provisioner.emulator import browser, component_rows, ids, portal_forms, setup
 from provisioner.emulator.rules import portal_objects
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _of_object(visit: Visit, id_: str, *, form: bool) -> Response:
     row = component_rows.by_id(visit.org, "CustomObject", ids.normal(id_) or "")
     if row is None:
         return setup.no_longer_there()
-    sobject = describe.catalog(visit.org).get(unquote(row.full_name))
+    sobject = visit.org.catalog().get(unquote(row.full_name))
     assert sobject is not None, "every custom object is described"
     return _edit(visit, row.id[:15], sobject) if form else _detail(visit, row.id[:15], sobject)
 

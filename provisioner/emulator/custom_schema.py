@@ -5,17 +5,35 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import columns, describe
+from provisioner.emulator import columns, describe, versions
 from provisioner.emulator.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import SObject
+    from provisioner.emulator.describe import Catalog, SObject
 
 
 class Schema(State):
     """Custom objects and custom fields, each with its table or its column."""
+
+    def catalog(self, *, tooling: bool = False, version: int | None = None) -> Catalog:
+        """The objects as this org has them now: its features and custom fields decide.
+
+        With `tooling`, as the Tooling API shows them (`Profile.FullName`); with `version`, as that
+        version of the API does.
+        """
+        era = versions.era(version)
+        return self.remember(
+            ("catalog", tooling, era),
+            lambda: describe.catalog(
+                self.features(),
+                self.custom_objects(),
+                self.custom_field_lines(),
+                tooling=tooling,
+                era=era,
+            ),
+        )
 
     def custom_field_lines(self) -> tuple[tuple[str, str], ...]:
         """The custom fields, as pairs of object and line of `describe.parse_field`."""

@@ -15,7 +15,6 @@ from provisioner.emulator import (
     components,
     deploy_package,
     deploy_parts,
-    describe,
     type_versions,
 )
 from provisioner.emulator.deploy_package import MANIFEST, Problem
@@ -278,7 +277,7 @@ def _save(org: Org, part: Part, by: str) -> _Done:
 def _is_standard(org: Org, full_name: str) -> bool:
     """Whether a name is that of a standard field."""
     sobject_name, _, name = full_name.partition(".")
-    sobject = describe.catalog(org).get(sobject_name)
+    sobject = org.catalog().get(sobject_name)
     if sobject is not None and "__" not in name and sobject.field(name) is None:
         # lightning-fieldset issue 17 [V]
         raise SalesforceError(

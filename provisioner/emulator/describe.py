@@ -14,12 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from dataclasses import field as dataclass_field
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from provisioner.emulator import versions
-
-if TYPE_CHECKING:
-    from provisioner.emulator.store import Org
 
 OBJECTS: Final = (
     "Account", "BackgroundOperation", "Case", "Contact", "EmailTemplate", "FieldPermissions",
@@ -212,29 +209,20 @@ class Catalog:
         ]
 
 
-def catalog(org: Org, *, tooling: bool = False, version: int | None = None) -> Catalog:
-    """The objects as this org has them now: its features and custom fields decide.
-
-    With `tooling`, as the Tooling API shows them (`Profile.FullName`); with `version`, as that
-    version of the API does.
-    """
-    era = versions.era(version)
-    return org.remember(
-        ("catalog", tooling, era),
-        lambda: _catalog(
-            org.features(), org.custom_objects(), org.custom_field_lines(), tooling, era
-        ),
-    )
-
-
 @lru_cache(maxsize=64)
-def _catalog(
+def catalog(
     features: frozenset[str],
     objects: tuple[str, ...],
     custom: tuple[tuple[str, str], ...],
-    tooling: bool,  # noqa: FBT001 - a cache key
+    *,
+    tooling: bool,
     era: int,
 ) -> Catalog:
+    """The objects of an org with these features, custom objects and custom fields.
+
+    With `tooling`, as the Tooling API shows them (`Profile.FullName`); `era` is the first version
+    of the API that shows them so (`versions`).
+    """
     found = {}
     made = {sobject.name.lower(): sobject for sobject in map(_custom_object, objects)}
     for name, whole in {**tables(), **made}.items():

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from provisioner.emulator import component_rows, describe
+from provisioner.emulator import component_rows
 from provisioner.emulator.component_rows import Listed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.standard_layouts import STANDARD_LAYOUTS
@@ -106,7 +106,7 @@ class Layouts:
 
 def make_first(org: Org, sobject: str, label: str, by: str) -> None:
     """The layout that a new custom object has from the start: its name and its owner [U]."""
-    described = describe.catalog(org).get(sobject)
+    described = org.catalog().get(sobject)
     assert described is not None, "just made"
     name = described.name_field
     behavior = "Required" if name is not None and name.createable else "Readonly"
@@ -163,7 +163,7 @@ def _ensure(org: Org) -> None:
 def _checked(org: Org, values: Value) -> str:
     """The XML to store; raises a SalesforceError for the first rule that is broken."""
     sobject = _sobject(values["fullName"])
-    described = describe.catalog(org).get(sobject)
+    described = org.catalog().get(sobject)
     if described is None or "layoutable" not in described.flags:
         # wording of public deployment logs [V]
         raise _refused("INVALID_CROSS_REFERENCE_KEY", f"no CustomObject named {sobject} found")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe, editions
+from provisioner.emulator import editions
 from provisioner.emulator.access import permissions
 from provisioner.emulator.api import Answer, Call
 from provisioner.emulator.bulk_quota import DAILY_BATCHES, DAILY_QUERY_JOBS, jobs_today
@@ -98,7 +98,7 @@ def _stored(org: Org) -> int:
 
 
 def _counted(call: Call) -> dict[str, Any]:
-    known = describe.catalog(call.org)
+    known = call.org.catalog()
     wanted = [name for name in call.params.get("sObjects", "").split(",") if name]
     found = [known.get(name) for name in wanted] if wanted else list(known.sobjects.values())
     return {

@@ -125,7 +125,7 @@ def _delete(call: Call) -> list[Any]:
     # beatbox and pyforce say `id`, and delete the records of real orgs so [Q]
     wanted = partner_xml.texts(call.body, "ids") or partner_xml.texts(call.body, "id")
     found = (ids.normal(asked.strip()) for asked in wanted)
-    known = describe.catalog(call.org)
+    known = call.org.catalog()
     kinds = {sobject.name for id_ in found if id_ and (sobject := known.by_prefix(id_[:3]))}
     _unmixed(kinds)
     return _all(call, [partial(delete, asked) for asked in wanted])
@@ -153,7 +153,7 @@ def _empty(call: Call) -> list[Any]:
 
 def _of_any_object(call: Call, asked: str) -> tuple[SObject, str]:
     id_ = ids.normal(asked.strip())
-    sobject = describe.catalog(call.org).by_prefix(id_[:3]) if id_ else None
+    sobject = call.org.catalog().by_prefix(id_[:3]) if id_ else None
     if id_ is None or sobject is None:
         raise SalesforceError("MALFORMED_ID", f"bad id {asked}", ())  # text: [U]
     return sobject, id_

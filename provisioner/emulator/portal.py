@@ -16,7 +16,6 @@ from provisioner.emulator import (
     auth,
     browser,
     context,
-    describe,
     ids,
     login_history,
     logins,
@@ -100,7 +99,7 @@ def tab(prefix: str) -> Response:
         return visit
     user = visit
     org = context.org()
-    sobject = describe.catalog(org).by_prefix(prefix)
+    sobject = org.catalog().by_prefix(prefix)
     mine = {one.prefix: one for one in portal_tabs.tabs(org, user)}
     if sobject is None:
         # as Classic says for an address that is none, general knowledge [U]

@@ -15,7 +15,6 @@ from flask import Blueprint, Response, request
 from provisioner.emulator import (
     browser,
     context,
-    describe,
     licenses,
     mails,
     passwords,
@@ -67,7 +66,7 @@ def _register(org: Org, row: Row, email: str) -> str:
     (contact,) = contacts
     held = portal_rows.stored(row)
     by = held.get("adminId")
-    sobject = describe.catalog(org).get("User")
+    sobject = org.catalog().get("User")
     assert sobject is not None, "every org has users"
     if by is None:
         return _UNKNOWN

@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 from provisioner.emulator import (
     component_rows,
-    describe,
     portal_rows,
     profiles_metadata,
 )
@@ -202,7 +201,7 @@ def _check_references(body: dict[str, Any]) -> None:
 
 
 def _check_language(org: Org, code: str) -> None:
-    user = describe.catalog(org).get("User")
+    user = org.catalog().get("User")
     field = user.field("LanguageLocaleKey") if user else None
     assert field is not None, "every user has a language"
     if code not in {known.value for known in field.values}:

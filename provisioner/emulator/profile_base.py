@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import component_rows, describe, licenses, owned_sets
+from provisioner.emulator import component_rows, licenses, owned_sets
 from provisioner.emulator.profile_rules import OBJECT_PERMISSIONS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _open_fields(org: Org, sobject_name: str) -> list[tuple[str, bool]]:
 
     That it is all of them: a guess of `rules.access`, where a standard profile has no rows.
     """
-    sobject = describe.catalog(org).get(sobject_name)
+    sobject = org.catalog().get(sobject_name)
     assert sobject is not None, "permissions are of objects there are"
     return [
         (f"{sobject.name}.{field.name}", field.createable or field.updateable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import describe, licenses
+from provisioner.emulator import licenses
 from provisioner.emulator.errors import SalesforceError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def is_customer_license(key: str) -> bool:
 
 def check_user_permission(name: str, *, enabled: bool, license_key: str, org: Org) -> None:
     """Refuses a permission that the org does not know or the licence does not allow."""
-    profile = describe.catalog(org).get("Profile")
+    profile = org.catalog().get("Profile")
     assert profile is not None, "every org has profiles"
     if enabled and name in _NOT_OF_CUSTOMERS and is_customer_license(license_key):
         # platform reference 4.1, devops-center issue 290 [V]
@@ -93,7 +93,7 @@ def check_user_permission(name: str, *, enabled: bool, license_key: str, org: Or
 
 def check_object(org: Org, sobject: str) -> str:
     """The object's name as the org spells it; refuses one without object permissions."""
-    found = describe.catalog(org).get(sobject)
+    found = org.catalog().get(sobject)
     if found is None or "layoutable" not in found.flags or found.name == "User":
         raise no_such("object", "CustomObject", sobject)
     return found.name
@@ -132,7 +132,7 @@ def check_object_permissions(
 def check_field(org: Org, full_name: str) -> tuple[str, str]:
     """Object and field of `Object.Field` as the org spells them."""
     sobject_name, _, name = full_name.partition(".")
-    sobject = describe.catalog(org).get(sobject_name)
+    sobject = org.catalog().get(sobject_name)
     if sobject is None:
         raise no_such("field", "CustomObject", sobject_name)
     field = sobject.field(name)

@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import describe
 from provisioner.emulator.errors import SalesforceError
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def expire(org: Org) -> None:
     if not org.execute("SELECT 1 FROM recycled WHERE gone <= ? LIMIT 1", (now,)):
         return
     with org.transaction():
-        tables = {sobject.name for sobject in describe.catalog(org).sobjects.values()}
+        tables = {sobject.name for sobject in org.catalog().sobjects.values()}
         for id_, kind in org.execute("SELECT id, sobject FROM recycled WHERE gone <= ?", (now,)):
             if kind in tables:
                 org.execute(f'DELETE FROM "{kind}" WHERE "Id" = ? AND "IsDeleted" = 1', (id_,))  # noqa: S608 - our names

@@ -15,7 +15,7 @@ import json
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import bulk_csv, describe, transport
+from provisioner.emulator import bulk_csv, transport
 from provisioner.emulator.errors import SalesforceError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def as_json(org: Org, parts: Sequence[str], text: str) -> str:
         root = ET.fromstring(text)  # noqa: S314 - without document types
     except (ET.ParseError, ValueError):
         raise SalesforceError("XML_PARSER_ERROR", "the body is no valid XML") from None  # guess
-    sobject = describe.catalog(org).get(parts[1]) if parts[:1] == ("sobjects",) else None
+    sobject = org.catalog().get(parts[1]) if parts[:1] == ("sobjects",) else None
     if sobject is None or parts[-1:] == ("password",):
         return json.dumps({_name(child): child.text or "" for child in root})
     return json.dumps(_values(sobject, root, 1))

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from provisioner.emulator import component_rows, describe
+from provisioner.emulator import component_rows
 from provisioner.emulator.access import permissions
 from provisioner.emulator.base.component_refusals import no_such
 from provisioner.emulator.base.component_refusals import refused as _refused
@@ -92,7 +92,7 @@ def _check_mapping(org: Org, mapping: Value) -> None:
     if mapping["accessLevel"] not in _LEVELS:
         raise _refused(f"Invalid access level: {mapping['accessLevel']}", "accessLevel")
     named = mapping["object"]
-    sobject = describe.catalog(org).get(named)
+    sobject = org.catalog().get(named)
     custom = named.endswith("__c")
     if sobject is None or (not custom and sobject.name not in _OBJECTS):
         # wording of public deployment logs for other types [V]; that it is used here [I]
@@ -104,7 +104,7 @@ def _check_mapping(org: Org, mapping: Value) -> None:
             f"{lookup} is no lookup of {sobject.name} to an account or contact", "objectField"
         )
     found = _USER_FIELD.fullmatch(mapping["userField"])
-    parent = describe.catalog(org).get(found["object"] or "") if found else None
+    parent = org.catalog().get(found["object"] or "") if found else None
     known = parent and (parent.field(found["field"]) or parent.relationship(found["field"]))  # type: ignore[index]
     if found is None or (not found["plain"] and not known):
         raise _refused(f"Invalid user field: {mapping['userField']}", "userField")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from provisioner.emulator import component_rows, definitions, describe, layouts, virtual
+from provisioner.emulator import component_rows, definitions, layouts, virtual
 from provisioner.emulator.access import permissions
 from provisioner.emulator.describe import Catalog
 from provisioner.emulator.rules import visible
@@ -61,7 +61,7 @@ def catalog(org: Org, by: str, version: int) -> Catalog:
     not there for them in the other APIs [I]. Who may not view the setup is answered that an entity
     of it is not supported (afawcett/apex-toolingapi issue 19 [Q]); which are meant: guess.
     """
-    known = describe.catalog(org, tooling=True, version=version).sobjects
+    known = org.catalog(tooling=True, version=version).sobjects
     seen = visible.catalog(org, by, version).sobjects.keys() & _SHARED
     setup = permissions.has(org, by, "ViewSetup")
     own = {name.lower(): _entity(name) for name in _ENTITIES if setup or name not in _SETUP}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import component_rows, describe
+from provisioner.emulator import component_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def of_sets(org: Org, who: Person, name: str, way: str) -> list[str]:
         if mapping["object"].lower() != name.lower() or mapping["accessLevel"] not in _LEVELS[way]:
             continue
         target = _target(org, who, mapping["userField"])
-        sobject = describe.catalog(org).get(name)
+        sobject = org.catalog().get(name)
         if target is None or sobject is None:
             continue
         lookup = mapping["objectField"]
@@ -69,7 +69,7 @@ def _target(org: Org, who: Person, path: str) -> str | None:
 
 def _followed(org: Org, kind: str, id_: str | None, name: str) -> str | None:
     row: dict[str, Any] | None = org.get(kind, id_) if id_ else None
-    sobject = describe.catalog(org).get(kind)
+    sobject = org.catalog().get(kind)
     assert sobject is not None, "accounts and contacts are always there"
     field = sobject.field(name) or sobject.relationship(name)
     value = row.get(field.name) if row and field else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe
 from provisioner.emulator.access import permissions
 from provisioner.emulator.rules import reach
 from provisioner.emulator.rules.values import unwritable
@@ -40,6 +39,6 @@ def check(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any])
     )
     if refused:
         raise unwritable(refused)
-    user = describe.catalog(org).get("User")
+    user = org.catalog().get("User")
     assert user is not None, "every org has users"
     reach.check_references(org, by, user, row, current)

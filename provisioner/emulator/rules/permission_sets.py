@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import describe
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import audits
 from provisioner.emulator.sites import members
@@ -76,7 +75,7 @@ def create_set(org: Org, by: str, row: Mapping[str, Any]) -> str:
 
 def create(org: Org, by: str, sobject: SObject, row: Mapping[str, Any]) -> str:
     """Adds object or field permissions to a permission set, which has none of that object yet."""
-    target = describe.catalog(org).get(str(row["SobjectType"]))
+    target = org.catalog().get(str(row["SobjectType"]))
     if target is None:
         raise SalesforceError(
             "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",

@@ -68,7 +68,7 @@ def check_references(
             continue
         if current is not None and current.get(name) == value:
             continue
-        parent = describe.catalog(org).by_prefix(value[:3])
+        parent = org.catalog().by_prefix(value[:3])
         seen = parent is None or visible.sees(org, by, parent.name, value)
         if seen and parent is not None and "master" in field.flags:
             seen = access.may_all(org, by) or sharing.may(org, by, parent.name, value, "Edit")

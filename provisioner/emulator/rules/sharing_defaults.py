@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import component_rows, describe
+from provisioner.emulator import component_rows
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import access
 
@@ -93,7 +93,7 @@ def told(org: Org, name: str) -> dict[str, str]:
 
 def master(org: Org, name: str) -> Field | None:
     """The field of a detail that leads to its master."""
-    sobject = describe.catalog(org).get(name)
+    sobject = org.catalog().get(name)
     assert sobject is not None, "asked for an object there is"
     return next((field for field in sobject.fields.values() if "master" in field.flags), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import columns, describe, ids
+from provisioner.emulator import columns, ids
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import field_values, usernames
 from provisioner.emulator.rules.field_values import malformed_id
@@ -113,7 +113,7 @@ def _named(org: Org, shape: _Shape, values: Mapping[str, Any]) -> dict[str, Any]
 def _foreign_key(org: Org, field: Field, value: Mapping[str, Any]) -> str:
     """The Id of the parent that `{"Email": "..."}` names (platform reference 9 [V])."""
     keys = [(name, text) for name, text in value.items() if name != "attributes"]
-    known = describe.catalog(org)
+    known = org.catalog()
     attributes = value.get("attributes")
     kind = attributes.get("type") if isinstance(attributes, dict) else None
     if kind not in field.references:
@@ -158,7 +158,7 @@ def _well_formed_id(org: Org, field: Field, row: dict[str, Any]) -> None:
     value = row[field.name]
     if value is None:
         return
-    known = describe.catalog(org)
+    known = org.catalog()
     parents = [parent for name in field.references if (parent := known.get(name))]
     found = ids.normal(value)
     if found is None or (parents and all(p.prefix != found[:3] for p in parents)):
@@ -183,7 +183,7 @@ def _references(
     row: Mapping[str, Any],
     current: Mapping[str, Any] | None,
 ) -> None:
-    known = describe.catalog(org)
+    known = org.catalog()
     for field in fields:
         value = row[field.name]
         if value is None:

@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import component_rows, definitions, describe, versions
+from provisioner.emulator import component_rows, definitions, versions
 from provisioner.emulator.access import permissions, person
 from provisioner.emulator.describe import Catalog
 from provisioner.emulator.rules import access, sharing
@@ -54,7 +54,7 @@ def catalog(org: Org, user_id: str, version: int | None = None) -> Catalog:
     Without the right to read an object it is not there, and a field is not there that field-level
     security hides: "No such column" (measured in public tests of a JDBC driver [Q]).
     """
-    whole = describe.catalog(org, version=version)
+    whole = org.catalog(version=version)
     if access.may_all(org, user_id):
         return whole
     key = ("catalog of", user_id, versions.era(version))
@@ -121,7 +121,7 @@ def _rows(name: str, condition: str) -> str:
 def _conditions(org: Org, user_id: str) -> dict[str, str]:
     if access.sees_all(org, user_id):
         return {}
-    named = (sobject.name for sobject in describe.catalog(org).sobjects.values())
+    named = (sobject.name for sobject in org.catalog().sobjects.values())
     found = {name: _condition(org, user_id, name) for name in named}
     return {name: rows for name, rows in found.items() if rows is not None}
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from provisioner.emulator import component_rows, describe
+from provisioner.emulator import component_rows
 from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.rules import sites as rules
@@ -169,7 +169,7 @@ def _groups(org: Org, network_id: str) -> dict[str, list[str]]:
 
 def _checked(org: Org, row: Mapping[str, Any], current: Mapping[str, Any] | None) -> dict[str, Any]:
     """The fields as their types and lengths allow; what the object would refuse is refused."""
-    table = describe.catalog(org).get("Network")
+    table = org.catalog().get("Network")
     assert table is not None, "the type is there only with the object"
     return checked(org, table, row, current=current or {})
 

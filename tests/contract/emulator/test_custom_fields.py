@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner.emulator import components, describe
+from provisioner.emulator import components
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.moments import parse_timestamp
 from provisioner.emulator.seed import admin_id
@@ -306,7 +306,7 @@ def test_an_object_that_is_deleted_is_gone_everywhere(line, remove, rest, local)
     remove("CustomObject", "Invoice__c")
     assert rest("GET", "/sobjects/Invoice__c")[0] == 404
     assert components.folder(local, "CustomField").list(local) == []
-    children = describe.catalog(local).children("Account")
+    children = local.catalog().children("Account")
     assert "Invoice__c" not in {child.name for child, _ in children}
 
 
@@ -396,7 +396,7 @@ def test_custom_things_survive_a_restart(tmp_path):
         components.kind(org, "CustomField").create(org, values, admin_id(org))
     org.close()
     org = Org(tmp_path / "org")
-    assert describe.catalog(org).get("Account").field("x__c").type == "date"
+    assert org.catalog().get("Account").field("x__c").type == "date"
     org.reset()
-    assert describe.catalog(org).get("Account").field("x__c") is None
+    assert org.catalog().get("Account").field("x__c") is None
     org.close()

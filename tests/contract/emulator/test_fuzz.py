@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from provisioner.emulator import describe, rules, seed
+from provisioner.emulator import rules, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.sites import members, networks, templates
 from provisioner.emulator.store import Org
@@ -53,7 +53,7 @@ class World:
         (member,) = self.org.find("NetworkMember")
         (person,) = self.org.find("RecordType", IsPersonType=True)
         account = {"LastName": "Doe", "RecordTypeId": person}
-        table = describe.catalog(self.org).get("Account")
+        table = self.org.catalog().get("Account")
         return {
             "Network": id_, "NetworkMemberGroup": group, "NetworkMember": member,
             "Person": rules.create(self.org, admin, table, account),

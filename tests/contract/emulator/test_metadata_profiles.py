@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.emulator import describe, portals, rules, seed
+from provisioner.emulator import portals, rules, seed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.profiles_metadata import Profiles
 from provisioner.emulator.store import Org
@@ -188,7 +188,7 @@ def test_tabs_layouts_and_hours_are_kept(org, acme, by):
 
 
 def test_what_is_written_as_a_record_shows_in_the_component(org, acme, by):
-    sobject = describe.catalog(org).get("Profile")
+    sobject = org.catalog().get("Profile")
     (row,) = org.select("Profile", Name=acme)
     changes = {"Name": "Acme (New)", "Description": "D", "PermissionsRunReports": True}
     rules.update(org, by, sobject, row["Id"], changes)

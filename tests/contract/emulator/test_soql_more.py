@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioner.emulator import describe, query, soql_sql
+from provisioner.emulator import query, soql_sql
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.store import Org
 
@@ -140,7 +140,7 @@ def test_long_conditions(rest, rows):
     url = "/composite"
     for condition in (chain, "Subject IN (" + ",".join(f"'{i}'" for i in range(12000)) + ",'a')"):
         soql = f"SELECT Id FROM Case WHERE {condition}"
-        known = describe.catalog(rows_org(rest))
+        known = rows_org(rest).catalog()
         context = soql_sql.Context(rows_org(rest), known, url, "005000000000000AAA")
         assert query.run(context, soql)["totalSize"] == condition.endswith(",'a')")
 
@@ -217,7 +217,7 @@ def rows_org(rest):
     ],
 )  # fmt: skip
 def test_refusals(local, admin, soql, code, message):
-    context = soql_sql.Context(local, describe.catalog(local), "/x", admin)
+    context = soql_sql.Context(local, local.catalog(), "/x", admin)
     with pytest.raises(SalesforceError) as caught:
         query.run(context, soql)
     assert (caught.value.code, caught.value.message.rpartition("\n")[2]) == (code, message)
@@ -243,7 +243,7 @@ _GOOD = st.sampled_from(
 def context():
     org = Org(":memory:")
     (admin,) = org.find("User")[:1]
-    yield soql_sql.Context(org, describe.catalog(org), "/services/data/v62.0", admin)
+    yield soql_sql.Context(org, org.catalog(), "/services/data/v62.0", admin)
     org.close()
 
 
