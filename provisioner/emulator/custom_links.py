@@ -36,7 +36,7 @@ def release(org: Org, by: str, sobject: SObject, id_: str) -> None:
         for one in found:
             if "cascade" in field.flags:
                 release(org, by, child, one)
-                org.delete(child.name, one, by=by)
+                recycle_bin.delete(org, by, child.name, one)
             else:
                 recycle_bin.let_go(org, by, child.name, one, field.name)
 

@@ -67,7 +67,7 @@ class LocalOrg:
                 ignore = self.folder / ".gitignore"
                 if not ignore.exists():
                     ignore.write_text("*\n", encoding="utf-8")
-                self._org = Org(self.path)
+                self._org = seed.open_org(self.path)
             except (OSError, sqlite3.Error) as error:
                 raise LocalOrgError(self.folder, error) from error
         return self._org

@@ -11,7 +11,9 @@ from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from provisioner.emulator import ids
 from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.moments import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,13 +36,15 @@ def together(id_: str) -> Iterator[None]:
         _ROOT.reset(token)
 
 
-def put(org: Org, sobject: str, id_: str) -> None:
-    """Puts a record that was just deleted into the bin."""
-    root = _ROOT.get() or id_
-    org.execute_quietly(
-        "INSERT OR REPLACE INTO recycled VALUES (?, ?, ?, ?)",
-        (id_, sobject, root, _in(org, _STAYS)),
-    )
+def delete(org: Org, by: str, sobject: str, id_: str) -> None:
+    """Deletes a record, and puts it into the bin unless its object has none."""
+    with org.transaction():
+        if org.delete(sobject, id_, by=by):
+            id_ = ids.normal(id_) or id_
+            org.execute_quietly(
+                "INSERT OR REPLACE INTO recycled VALUES (?, ?, ?, ?)",
+                (id_, sobject, _ROOT.get() or id_, _in(org, _STAYS)),
+            )
 
 
 def let_go(org: Org, by: str, sobject: str, id_: str, field: str) -> None:
@@ -97,8 +101,6 @@ def remove(org: Org, id_: str) -> None:
 
 def expire(org: Org) -> None:
     """Removes what has been deleted for long enough by the org's clock."""
-    from provisioner.emulator.moments import timestamp
-
     now = timestamp(org.now())
     if not org.execute("SELECT 1 FROM recycled WHERE gone <= ? LIMIT 1", (now,)):
         return
@@ -134,6 +136,4 @@ def _still_unique(org: Org, sobject: SObject, id_: str) -> None:
 
 
 def _in(org: Org, span: timedelta) -> str:
-    from provisioner.emulator.moments import timestamp
-
     return timestamp(org.now() + span)

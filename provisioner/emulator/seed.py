@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator import describe, ids, licenses, owned_sets, passwords
 from provisioner.emulator.moments import timestamp
 from provisioner.emulator.sites import guests, templates
+from provisioner.emulator.store import Org
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from provisioner.emulator.licenses import StandardProfile
-    from provisioner.emulator.store import Org
 
 ADMIN_USERNAME: Final = "portal.admin@acme.example"
 
@@ -49,6 +50,11 @@ _DATA_OBJECTS: Final = ("Account", "Case", "Contact", "Lead", "Opportunity")
 _ALL: Final = ("Create", "Read", "Edit", "Delete", "ViewAllRecords", "ModifyAllRecords")
 
 
+def open_org(path: str | Path) -> Org:
+    """The org in a file or in ":memory:"; a new one is as on its first day."""
+    return Org(path, fill)
+
+
 def fill(org: Org) -> None:
     """Makes the organization, licences, profiles, roles, the administrator and a connected app."""
     # No two orgs are one: a plan made for the one is not for the other.
@@ -72,7 +78,7 @@ def fill(org: Org) -> None:
     roles = _roles(org, by=admin)
     org.insert("Organization", {"Id": organization} | _organization(), by=admin)
     org.insert("Group", {"Name": "", "Type": "Organization", "OwnerId": organization}, by=admin)
-    org.insert("User", {"Id": admin} | _admin(org, roles["CEO"]), by=admin)
+    owned_sets.insert_user(org, {"Id": admin} | _admin(org, roles["CEO"]), by=admin)
     org.insert("UserLogin", {"UserId": admin}, by=admin)
     _secrets(org, admin)
 
@@ -195,7 +201,7 @@ def _standard_profile(org: Org, profile: StandardProfile, *, by: str) -> None:
         values["PermissionsBulkApiHardDelete"] = False
     elif license_.user_type == "Standard":
         values |= {f"Permissions{name}": True for name in _STAFF}
-    id_ = org.insert("Profile", values, by=by)
+    id_ = owned_sets.insert_profile(org, values, by=by)
     owned = owned_sets.of(org, id_)
     org.update("PermissionSet", owned, {"IsCustom": False}, by=by)
     for sobject, rights in _object_rights(profile).items():

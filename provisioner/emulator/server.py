@@ -19,7 +19,7 @@ from provisioner.emulator.context import EXTENSION
 from provisioner.emulator.control import STATE
 from provisioner.emulator.faults import Dropped
 from provisioner.emulator.ports import FIRST
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -157,7 +157,7 @@ def serve(
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Serves the org in a file until Ctrl-C; `ready` is told the URL once it answers."""
-    org = Org(org_path)
+    org = open_org(org_path)
     try:
         app = create_app(org, control=control, control_token=control_token)
         server = Server(app, host, port, certificate)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from provisioner.emulator import columns, describe, ids, owned_sets, recycle_bin, texts
+from provisioner.emulator import columns, describe, ids, texts
 from provisioner.emulator.custom_schema import Schema
 from provisioner.emulator.moments import timestamp
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 class Org(Schema):
     """One local org. Safe to use from several threads; several processes may open one file.
 
-    `path` is a file, made and filled when it is not there, or ":memory:".
+    `path` is a file, or ":memory:". A new org gets its tables, and `fill` inserts its first rows.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, fill: Callable[[Org], None]) -> None:
         super().__init__(path)
+        self._fill = fill
         self._prepare()
 
     def reset(self) -> None:
@@ -116,10 +117,6 @@ class Org(Schema):
         with self.transaction():
             write = self.execute_quietly if quietly else self._writer(table)
             write(insertion.sql, insertion.cells(row.values()))
-            if table.name == "Profile":
-                owned_sets.make(self, self._defaults(table, by) | row, by=by)
-            if table.name == "User":
-                owned_sets.assign_first(self, row["Id"], row.get("ProfileId"), by=by)
         return str(row["Id"])
 
     def update(self, sobject: str, id_: str, values: Mapping[str, Any], *, by: str) -> None:
@@ -145,25 +142,21 @@ class Org(Schema):
                     ids.normal(id_),
                 ],
             )
-            if table.name == "Profile":
-                owned_sets.follow(self, ids.normal(id_) or id_, row, by=by)
-            if table.name == "User" and "ProfileId" in row:
-                owned_sets.assign(self, ids.normal(id_) or id_, row["ProfileId"], by=by)
 
-    def delete(self, sobject: str, id_: str, *, by: str) -> None:
-        """Marks a row `IsDeleted`, or removes it where the object has no such field."""
+    def delete(self, sobject: str, id_: str, *, by: str) -> bool:
+        """Marks a row `IsDeleted`, or removes it where the object has no such field.
+
+        Returns whether the row was marked, so that it can be restored.
+        """
         table = self._table(sobject)
         if table.soft_delete:
             self.update(sobject, id_, {"IsDeleted": True}, by=by)
-            recycle_bin.put(self, table.name, ids.normal(id_) or id_)
-            return
-        with self.transaction():
-            if table.name == "Profile":
-                owned_sets.remove(self, ids.normal(id_) or id_)
-            self.execute(
-                f'DELETE FROM "{table.name}" WHERE "Id" = ?',  # noqa: S608 - our names
-                (ids.normal(id_),),
-            )
+            return True
+        self.execute(
+            f'DELETE FROM "{table.name}" WHERE "Id" = ?',  # noqa: S608 - our names
+            (ids.normal(id_),),
+        )
+        return False
 
     def audit(self, by: str, action: str, section: str, display: str) -> None:
         """Adds a row to the setup audit trail."""
@@ -203,9 +196,7 @@ class Org(Schema):
             self.execute(statement)
         self.execute(f"PRAGMA user_version = {columns.layout_version()}")
         if not self.execute('SELECT 1 FROM "Organization"'):
-            from provisioner.emulator import seed
-
-            seed.fill(self)
+            self._fill(self)
 
     def _writer(self, table: SObject) -> Callable[[str, Any], Any]:
         """How rows are written: permissions may be remembered, records of customers never are."""

@@ -16,6 +16,7 @@ from provisioner import workflow
 from provisioner.emulator import portal_rows, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.local import LocalOrg
+from provisioner.emulator.seed import open_org
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.emulator.store import Org
 from provisioner.executor import Conduct
@@ -200,7 +201,7 @@ def rehearse(new_org, tmp_path_factory):
     def start():
         for old in folder.glob("org.sqlite3*"):
             old.unlink()
-        local = Org(shutil.copy(path, folder / "org.sqlite3"))
+        local = open_org(shutil.copy(path, folder / "org.sqlite3"))
         door = Door(create_app(local, control=True))
         return Rehearsal(
             folder / "spec", credentials.instance_url, credentials.access_token, local, door

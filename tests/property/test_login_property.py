@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner import customers, explaining
-from provisioner.emulator import component_rows, passwords, portal_rows, portals, seed
+from provisioner.emulator import component_rows, owned_sets, passwords, portal_rows, portals, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.components import kind
+from provisioner.emulator.seed import open_org
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
 from provisioner.environment import AccessToken
 from provisioner.explaining import Target
 from provisioner.logins.checks import trace
@@ -33,7 +33,7 @@ class World:
     """One org in memory, put into any state before each login."""
 
     def __init__(self):
-        self.org = Org(":memory:")
+        self.org = open_org(":memory:")
         self.by = seed.admin_id(self.org)
         seed.enable_customer_portal(self.org, self.by)
         portals.make_default(self.org, self.by)
@@ -43,13 +43,13 @@ class World:
         (standard,) = self.org.select("Profile", FullName="HighVolumePortal")
         held = {"Name": PROFILE, "UserType": "CspLitePortal"}
         held |= {"UserLicenseId": standard["UserLicenseId"]}
-        self.profile = self.org.insert("Profile", held, by=self.by)
+        self.profile = owned_sets.insert_profile(self.org, held, by=self.by)
         account = self.org.insert("Account", {"Name": "Acme"}, by=self.by)
         contact = {"LastName": "Doe", "AccountId": account}
         contact_id = self.org.insert("Contact", contact, by=self.by)
         user = {"LastName": "Doe", "Username": JANE, "Email": JANE, "UserType": "CspLitePortal"}
         user |= {"ContactId": contact_id, "AccountId": account, "ProfileId": self.profile}
-        self.jane = self.org.insert("User", user, by=self.by)
+        self.jane = owned_sets.insert_user(self.org, user, by=self.by)
         self.login = self.org.insert("UserLogin", {"UserId": self.jane}, by=self.by)
         self.session = requests.Session()
         app = create_app(self.org)
@@ -74,7 +74,7 @@ class World:
         user["UserType"] = "CspLitePortal"
         if state["staff"]:
             user |= {"ProfileId": staff, "UserType": "Standard"}
-        org.update("User", self.jane, user, by=self.by)
+        owned_sets.update_user(org, self.jane, user, by=self.by)
         switches = {"IsFrozen": state["frozen"], "IsPasswordLocked": state["locked"]}
         org.update("UserLogin", self.login, switches, by=self.by)
         if state["password"] != "never":

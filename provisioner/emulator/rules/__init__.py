@@ -118,7 +118,7 @@ def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
             case "PermissionSetAssignment":
                 permission_sets.unassign(org, by, current)
             case _:
-                org.delete(sobject.name, id_, by=by)
+                recycle_bin.delete(org, by, sobject.name, id_)
 
 
 def undelete(org: Org, by: str, sobject: SObject, id_: str) -> None:

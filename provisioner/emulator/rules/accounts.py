@@ -98,7 +98,7 @@ def delete(org: Org, by: str, sobject: SObject, current: Mapping[str, Any]) -> N
                 _unhindered(org, contact, "Contact", named=current["Name"])
             for kind in ("Contact", "Opportunity"):
                 for row in org.find(kind, AccountId=id_):
-                    org.delete(kind, row, by=by)
+                    recycle_bin.delete(org, by, kind, row)
             for child in org.find("Account", ParentId=id_):
                 recycle_bin.let_go(org, by, "Account", child, "ParentId")
         case "Contact":
@@ -106,7 +106,7 @@ def delete(org: Org, by: str, sobject: SObject, current: Mapping[str, Any]) -> N
             _unhindered(org, current, "Contact")
             for report in org.find("Contact", ReportsToId=id_):
                 recycle_bin.let_go(org, by, "Contact", report, "ReportsToId")
-    org.delete(sobject.name, id_, by=by)
+    recycle_bin.delete(org, by, sobject.name, id_)
 
 
 def _account(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]) -> None:

@@ -44,7 +44,7 @@ def create(org: Org, by: str, row: Mapping[str, Any]) -> str:
     key = org.select("UserLicense", Id=row["UserLicenseId"])[0]["LicenseDefinitionKey"]
     license_ = licenses.BY_KEY[key]
     _licensed(row, license_)
-    id_ = org.insert("Profile", {**row, "UserType": license_.user_type}, by=by)
+    id_ = owned_sets.insert_profile(org, {**row, "UserType": license_.user_type}, by=by)
     org.audit(by, "createdprofile", "Manage Users", f"Created profile {row['Name']}")
     return id_
 
@@ -63,7 +63,7 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]
     if row.get("PermissionsManageCssUsers") is False:
         for user in org.find("User", ProfileId=id_):
             keeps_portal_admin(org, user, manages=False)
-    org.update("Profile", id_, row, by=by)
+    owned_sets.update_profile(org, id_, row, by=by)
     if name != current["Name"]:
         owned = owned_sets.of(org, id_)
         org.update("PermissionSet", owned, {"Label": name}, by=by)
@@ -89,7 +89,7 @@ def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
             (),
         )
     members.forget_parent(org, by, current["Id"])
-    org.delete("Profile", current["Id"], by=by)
+    owned_sets.delete_profile(org, current["Id"], by=by)
     org.audit(by, "deletedprofile", "Manage Users", f"Deleted profile {current['Name']}")
 
 

@@ -9,8 +9,8 @@ import requests
 
 from provisioner.emulator import bulk, bulk_run, seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.seed import open_org
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
 
 from .conftest import URL, Rest
 
@@ -462,7 +462,7 @@ def test_data_beyond_the_limit(bulk2, monkeypatch):
 
 
 def test_clients_that_ask_at_once_do_not_do_the_work_twice(tmp_path):
-    org = Org(tmp_path / "org.sqlite3")
+    org = open_org(tmp_path / "org.sqlite3")
     app = create_app(org)
     token = org.start_session(seed.admin_id(org)).token
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from provisioner.emulator import seed
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 CONCURRENT = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
 ENVELOPE = (
@@ -20,7 +20,7 @@ ENVELOPE = (
 
 @pytest.fixture
 def org(tmp_path):
-    org = Org(tmp_path / "org.sqlite3")
+    org = open_org(tmp_path / "org.sqlite3")
     yield org
     org.close()
 

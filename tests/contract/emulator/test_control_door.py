@@ -7,8 +7,8 @@ import requests
 
 from provisioner.emulator import control, watched
 from provisioner.emulator.app import create_app
+from provisioner.emulator.seed import open_org
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
 
 URL = "http://127.0.0.1:8787"
 DOOR = f"{URL}/emulator"
@@ -110,7 +110,7 @@ def test_snapshots_have_names(door):
 
 
 def test_a_snapshot_of_a_file_is_seen_by_every_process(tmp_path):
-    here, there = Org(tmp_path / "org"), Org(tmp_path / "org")
+    here, there = open_org(tmp_path / "org"), open_org(tmp_path / "org")
     try:
         app = create_app(here, control=True)
         client, headers = app.test_client(), {"X-Control-Token": control.token(app)}

@@ -5,8 +5,7 @@ import pytest
 from provisioner.emulator import components
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.moments import parse_timestamp
-from provisioner.emulator.seed import admin_id
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import admin_id, open_org
 
 VALUES = {
     "valueSetDefinition": {
@@ -390,12 +389,12 @@ def test_a_name_is_taken_once(make, invoice):
 
 
 def test_custom_things_survive_a_restart(tmp_path):
-    org = Org(tmp_path / "org")
+    org = open_org(tmp_path / "org")
     with org.transaction():
         values = {"fullName": "Account.X__c", "label": "X", "type": "Date"}
         components.kind(org, "CustomField").create(org, values, admin_id(org))
     org.close()
-    org = Org(tmp_path / "org")
+    org = open_org(tmp_path / "org")
     assert org.catalog().get("Account").field("x__c").type == "date"
     org.reset()
     assert org.catalog().get("Account").field("x__c") is None

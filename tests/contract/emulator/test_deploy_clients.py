@@ -12,8 +12,8 @@ from zeep.exceptions import Fault
 from provisioner.emulator import seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.context import EXTENSION
+from provisioner.emulator.seed import open_org
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
 
 from .package_zip import custom_object, manifest, text_field, unzipped, zipped
 
@@ -30,7 +30,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def connection():
     """One client for all tests, since it takes half a second to make; each has its own org."""
-    first = Org(":memory:")
+    first = open_org(":memory:")
     app = create_app(first)
     session = requests.Session()
     session.mount("https://", InProcessAdapter(app))
@@ -48,7 +48,7 @@ def connection():
 @pytest.fixture
 def sf(connection):
     app, client = connection
-    org = Org(":memory:")
+    org = open_org(":memory:")
     app.extensions[EXTENSION] = org
     token = org.start_session(seed.admin_id(org)).token
     client.session_id = client.mdapi._session_id = token

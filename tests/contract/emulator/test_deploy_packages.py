@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from provisioner.emulator import deploy, seed
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 from provisioner.emulator.wsdl import NAMESPACE
 
 from .package_zip import (
@@ -397,7 +397,7 @@ def test_a_deployment_nobody_asks_for_ends_by_itself(soap, rest, local):
 
 def test_a_deployment_survives_a_restart(tmp_path):
     for _ in range(2):
-        org = Org(tmp_path / "org")
+        org = open_org(tmp_path / "org")
         if not (tmp_path / "id").exists():
             data = zipped(INVOICE).read()
             (tmp_path / "id").write_text(deploy.start(org, seed.admin_id(org), data, {}).id)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from provisioner.emulator import rules, seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.seed import open_org
 from provisioner.emulator.sites import members, networks, templates
-from provisioner.emulator.store import Org
 
 FUZZ = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -28,7 +28,7 @@ class World:
     """One org in memory that is put back before every request."""
 
     def __init__(self):
-        self.org = Org(":memory:")
+        self.org = open_org(":memory:")
         admin = seed.admin_id(self.org)
         seed.enable_customer_portal(self.org, admin)
         seed.enable_digital_experiences(self.org, admin)

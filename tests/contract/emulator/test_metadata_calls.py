@@ -10,9 +10,9 @@ from importlib.metadata import distribution
 import pytest
 from lxml import etree
 
-from provisioner.emulator import portal_rows, seed
+from provisioner.emulator import owned_sets, portal_rows, seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 META = "{http://soap.sforce.com/2006/04/metadata}"
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -33,7 +33,7 @@ def schema():
 
 @pytest.fixture
 def org():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     yield org
     org.close()
 
@@ -231,7 +231,7 @@ def test_a_retired_version_is_a_fault(api):
 
 def test_somebody_without_the_permission_may_not_use_the_api(api, org):
     profile = org.select("Profile", Name="Standard User")[0]["Id"]
-    org.update("User", seed.admin_id(org), {"ProfileId": profile}, by=seed.admin_id(org))
+    owned_sets.update_user(org, seed.admin_id(org), {"ProfileId": profile}, by=seed.admin_id(org))
     assert api.fault(READ.format("OrgSettings"))[0] == "sf:INSUFFICIENT_ACCESS"
 
 
@@ -421,7 +421,7 @@ def test_an_administrator_needs_the_permission_and_must_be_active(api, org, chan
     standard = org.select("Profile", Name="Standard User")[0]["Id"]
     user = {"LastName": "Other", "Username": "other@acme.example", "ProfileId": standard}
     user |= {"Email": "o@acme.example", "Alias": "o", "IsActive": bool(change)}
-    org.insert("User", user, by=by)
+    owned_sets.insert_user(org, user, by=by)
     ((error,),) = api.saved(create("Portal", ACME.format("<admin>other@acme.example</admin>")))
     assert (error[0], error[2]) == (code, ["admin"])
     if change:
@@ -434,7 +434,7 @@ def test_a_permission_set_makes_a_portal_administrator(api, org):
     by = seed.admin_id(org)
     standard = org.select("Profile", Name="Standard User")[0]["Id"]
     user = {"LastName": "Other", "Username": "other@acme.example", "ProfileId": standard}
-    other = org.insert("User", user | {"Email": "o@acme.example", "Alias": "o"}, by=by)
+    other = owned_sets.insert_user(org, user | {"Email": "o@acme.example", "Alias": "o"}, by=by)
     values = {"Name": "Portals", "Label": "Portals", "PermissionsManageCssUsers": True}
     set_ = org.insert("PermissionSet", values, by=by)
     made = create("Portal", ACME.format("<admin>other@acme.example</admin>"))

@@ -12,8 +12,8 @@ from zeep.exceptions import Fault
 from provisioner.emulator import seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.context import EXTENSION
+from provisioner.emulator.seed import open_org
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
 
 # zeep reads its own settings in a way that its dependencies have since deprecated
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:zeep")
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:zeep")
 @pytest.fixture(scope="module")
 def connection():
     """One client for all tests, since it takes half a second to make; each has its own org."""
-    first = Org(":memory:")
+    first = open_org(":memory:")
     app = create_app(first)
     session = requests.Session()
     session.mount("https://", InProcessAdapter(app))
@@ -37,7 +37,7 @@ def connection():
 
 @pytest.fixture
 def org():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     yield org
     org.close()
 

@@ -9,7 +9,7 @@ import pytest
 from provisioner.emulator import seed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.layouts import Layouts
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 layouts = Layouts()
 CONTACT = "Contact-Contact Layout"
@@ -17,7 +17,7 @@ CONTACT = "Contact-Contact Layout"
 
 @pytest.fixture
 def org():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     yield org
     org.close()
 

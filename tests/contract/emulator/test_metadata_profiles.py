@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.emulator import portals, rules, seed
+from provisioner.emulator import owned_sets, portals, rules, seed
 from provisioner.emulator.errors import SalesforceError
 from provisioner.emulator.profiles_metadata import Profiles
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 profiles = Profiles()
 LICENSE = "High Volume Customer Portal"
@@ -15,7 +15,7 @@ LICENSE = "High Volume Customer Portal"
 
 @pytest.fixture
 def org():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     seed.enable_customer_portal(org, seed.admin_id(org))
     yield org
     org.close()
@@ -319,7 +319,7 @@ def test_a_portal_administrator_keeps_the_permission(org, by):
     }
     profiles.create(org, staff | everything, by)
     (profile,) = org.select("Profile", Name="Staff")
-    org.update("User", by, {"ProfileId": profile["Id"]}, by=by)
+    owned_sets.update_user(org, by, {"ProfileId": profile["Id"]}, by=by)
     portals.make_default(org, by)
     values = {"fullName": "Staff"} | permission("ManageCssUsers", enabled=False)
     assert refusal(profiles.update, org, values, by) == (
@@ -335,7 +335,7 @@ def test_only_a_custom_profile_without_users_is_deleted(org, acme, by):
     assert refusal(profiles.delete, org, "HighVolumePortal", by)
     (profile,) = org.select("Profile", Name=acme)
     values = {"LastName": "X", "Username": "x@x.co", "ProfileId": profile["Id"], "IsActive": False}
-    user = org.insert("User", values, by=by)
+    user = owned_sets.insert_user(org, values, by=by)
     assert refusal(profiles.delete, org, acme, by)[0] == "DELETE_FAILED"
     org.execute('DELETE FROM "User" WHERE "Id" = ?', (user,))
     profiles.delete(org, acme, by)

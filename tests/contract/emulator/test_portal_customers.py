@@ -12,6 +12,7 @@ from lxml import html
 from provisioner.emulator import (
     component_rows,
     mails,
+    owned_sets,
     passwords,
     portal_rows,
     portals,
@@ -21,7 +22,7 @@ from provisioner.emulator import (
 from provisioner.emulator.app import create_app
 from provisioner.emulator.components import kind
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 JANE = "jane@acme.example"
 PASSWORD = "correct4horse"
@@ -31,7 +32,7 @@ WEDNESDAY = datetime(2026, 5, 6, 17, 30, tzinfo=UTC)  # half past ten in Los Ang
 
 @pytest.fixture
 def org():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     by = seed.admin_id(org)
     seed.enable_customer_portal(org, by)
     portals.make_default(org, by)
@@ -49,7 +50,7 @@ def profile(org, admin):
     """A profile that is the portal's, and may read cases."""
     (standard,) = org.select("Profile", FullName="HighVolumePortal")
     values = {"Name": "Acme User", "UserLicenseId": standard["UserLicenseId"]}
-    id_ = org.insert("Profile", values | {"UserType": "CspLitePortal"}, by=admin)
+    id_ = owned_sets.insert_profile(org, values | {"UserType": "CspLitePortal"}, by=admin)
     (owned,) = org.select("PermissionSet", ProfileId=id_)
     rights = {"PermissionsRead": True, "PermissionsCreate": True}
     org.insert(
@@ -72,7 +73,7 @@ def jane(org, admin, profile, contact):
     user = {"FirstName": "Jane", "LastName": "Doe", "Username": JANE, "Email": JANE}
     user |= {"ContactId": contact, "ProfileId": profile, "IsActive": True}
     user |= {"UserType": "CspLitePortal", "AccountId": org.get("Contact", contact)["AccountId"]}
-    user_id = org.insert("User", user, by=admin)
+    user_id = owned_sets.insert_user(org, user, by=admin)
     org.insert("UserLogin", {"UserId": user_id}, by=admin)
     passwords.keep(org, user_id, PASSWORD, expired=False)
     return user_id
@@ -225,7 +226,7 @@ def test_a_password_grows_old(client, org, admin, profile, jane):
 def test_a_password_may_be_kept_for_ever_by_permission(org, admin, profile, jane):
     org.set_clock(org.now() + timedelta(days=91))
     assert passwords.is_expired(org, jane)
-    org.update("Profile", profile, {"PermissionsPasswordNeverExpires": True}, by=admin)
+    owned_sets.update_profile(org, profile, {"PermissionsPasswordNeverExpires": True}, by=admin)
     assert not passwords.is_expired(org, jane)
 
 

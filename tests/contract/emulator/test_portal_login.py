@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from provisioner.emulator import mails, passwords, portal_rows, portals, seed
+from provisioner.emulator import mails, owned_sets, passwords, portal_rows, portals, seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 JANE = "jane@acme.example"
 PASSWORD = "correct4horse"
@@ -23,7 +23,7 @@ NOT_ASSOCIATED = (
 
 @pytest.fixture
 def org():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     by = seed.admin_id(org)
     seed.enable_customer_portal(org, by)
     portals.make_default(org, by)
@@ -40,7 +40,7 @@ def jane(org):
     contact = org.insert("Contact", {"LastName": "Doe", "AccountId": account}, by=by)
     user = {"FirstName": "Jane", "LastName": "Doe", "Username": JANE, "ContactId": contact}
     user |= {"ProfileId": profile["Id"], "IsActive": True, "UserType": "CspLitePortal"}
-    user_id = org.insert("User", user, by=by)
+    user_id = owned_sets.insert_user(org, user, by=by)
     org.insert("UserLogin", {"UserId": user_id}, by=by)
     passwords.keep(org, user_id, PASSWORD, expired=False)
     (row,) = portal_rows.rows(org)
@@ -98,7 +98,7 @@ def test_a_login_leads_to_the_page_that_was_asked_for(client, org, jane):
 
 
 def inactive(org, user_id):
-    org.update("User", user_id, {"IsActive": False}, by=user_id)
+    owned_sets.update_user(org, user_id, {"IsActive": False}, by=user_id)
 
 
 def frozen(org, user_id):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from provisioner.emulator import portal_rows, portals, seed
+from provisioner.emulator import owned_sets, portal_rows, portals, seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 SETTINGS = "/_ui/core/portal/CustomerSuccessPortalSetup/e"
 LIST = "/_ui/core/portal/CustomerSuccessPortalSetup/d"
@@ -24,7 +24,7 @@ LINKS = (
 
 @pytest.fixture
 def org():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     yield org
     org.close()
 
@@ -172,7 +172,7 @@ def test_a_token_is_of_one_session_and_one_page(browser, org):
 
 def test_somebody_without_the_permission_sees_a_refusal(browser, org):
     profile = org.select("Profile", Name="Standard User")[0]["Id"]
-    org.update("User", seed.admin_id(org), {"ProfileId": profile}, by=seed.admin_id(org))
+    owned_sets.update_user(org, seed.admin_id(org), {"ProfileId": profile}, by=seed.admin_id(org))
     assert errors(browser.client.get(SETTINGS)) == ["Insufficient Privileges"]
 
 
@@ -249,7 +249,9 @@ def test_a_form_that_breaks_a_rule_comes_back_with_the_reason(browser, org, chan
 def test_an_administrator_without_the_permission_is_refused(browser, org):
     standard = org.select("Profile", Name="Standard User")[0]["Id"]
     user = {"FirstName": "Sam", "LastName": "Plain", "Username": "sam@acme.example"}
-    org.insert("User", user | {"ProfileId": standard, "IsActive": True}, by=seed.admin_id(org))
+    owned_sets.insert_user(
+        org, user | {"ProfileId": standard, "IsActive": True}, by=seed.admin_id(org)
+    )
     assert errors(browser.save(f"/{the_portal(browser)}/e", Admin="Sam Plain")) == [
         "Error: This user has insufficient permissions to be a portal administrator"
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from provisioner.emulator import query, soql_sql
 from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.store import Org
+from provisioner.emulator.seed import open_org
 
 NESTED = (
     "Semi join sub-selects are only allowed at the top level WHERE expressions and not in"
@@ -241,7 +241,7 @@ _GOOD = st.sampled_from(
 
 @pytest.fixture(scope="module")
 def context():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     (admin,) = org.find("User")[:1]
     yield soql_sql.Context(org, org.catalog(), "/services/data/v62.0", admin)
     org.close()

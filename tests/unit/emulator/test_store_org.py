@@ -6,13 +6,13 @@ from contextlib import suppress
 
 import pytest
 
-from provisioner.emulator import ids, seed
-from provisioner.emulator.store import Org
+from provisioner.emulator import ids, owned_sets, seed
+from provisioner.emulator.seed import open_org
 
 
 @pytest.fixture
 def org():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     yield org
     org.close()
 
@@ -38,7 +38,7 @@ def test_the_first_day(org, admin):
 
 
 def test_two_orgs_differ_in_their_secrets_only(org):
-    other = Org(":memory:")
+    other = open_org(":memory:")
     try:
         assert [row["Id"] for row in org.select("Profile")] == [
             row["Id"] for row in other.select("Profile")
@@ -107,12 +107,12 @@ def test_deleted_rows_stay_where_the_object_marks_them(org, admin):
 
 def test_a_profile_and_its_permission_set_go_together(org, admin):
     licence = org.select("UserLicense")[0]["Id"]
-    id_ = org.insert("Profile", {"Name": "P.1", "UserLicenseId": licence}, by=admin)
+    id_ = owned_sets.insert_profile(org, {"Name": "P.1", "UserLicenseId": licence}, by=admin)
     assert org.get("Profile", id_)["FullName"] == "P%2E1"
-    org.update("Profile", id_, {"PermissionsRunReports": True}, by=admin)
+    owned_sets.update_profile(org, id_, {"PermissionsRunReports": True}, by=admin)
     (owned,) = org.select("PermissionSet", ProfileId=id_)
     assert (owned["PermissionsRunReports"], owned["IsOwnedByProfile"]) == (True, True)
-    org.delete("Profile", id_, by=admin)
+    owned_sets.delete_profile(org, id_, by=admin)
     assert org.select("PermissionSet", ProfileId=id_) == []
 
 
@@ -151,8 +151,8 @@ def test_the_clock_can_be_moved(org, admin):
 
 
 def test_a_file_is_kept_and_seen_by_others(tmp_path):
-    first = Org(tmp_path / "org.sqlite3")
-    second = Org(tmp_path / "org.sqlite3")
+    first = open_org(tmp_path / "org.sqlite3")
+    second = open_org(tmp_path / "org.sqlite3")
     try:
         admin = seed.admin_id(first)
         first.insert("Account", {"Name": "A"}, by=admin)
@@ -169,7 +169,7 @@ def test_a_file_is_kept_and_seen_by_others(tmp_path):
 
 def test_threads_share_an_org(tmp_path):
     for path in (":memory:", tmp_path / "org.sqlite3"):
-        org = Org(path)
+        org = open_org(path)
         admin = seed.admin_id(org)
 
         def work(org=org, admin=admin):
@@ -189,7 +189,7 @@ def test_threads_share_an_org(tmp_path):
 
 
 def _count_up(path):
-    org = Org(path)
+    org = open_org(path)
     for _ in range(10):
         org.next_number("shared")
     org.close()
@@ -203,7 +203,7 @@ def test_processes_share_a_file(tmp_path):
         worker.start()
     for worker in workers:
         worker.join()
-    org = Org(path)
+    org = open_org(path)
     assert org.next_number("shared") == 21
     org.close()
 
