@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from provisioner.emulator import logins, long_running, reasons, recycle_bin, refusals, transport
+from provisioner.emulator import (
+    auth,
+    bulk1,
+    custom_object_page,
+    deliverability_page,
+    forgot_page,
+    identity_page,
+    logins,
+    long_running,
+    mail_page,
+    metadata,
+    oauth_pages,
+    partner,
+    portal,
+    portal_passwords,
+    portal_registration,
+    reasons,
+    recycle_bin,
+    refusals,
+    rest,
+    scim,
+    setup,
+    site_api,
+    site_login,
+    site_pages,
+    staff_login,
+    token_page,
+    transport,
+)
 from provisioner.emulator.context import EXTENSION
 
 if TYPE_CHECKING:
     from provisioner.emulator.store import Org
 
 _SURFACES: Final = (
-    "auth", "oauth_pages", "rest", "scim", "bulk1", "metadata", "partner", "staff_login", "setup",
-    "portal", "portal_passwords", "portal_registration", "site_login", "site_pages", "token_page",
-    "custom_object_page", "deliverability_page", "site_api", "identity_page", "forgot_page",
-    "mail_page",
+    auth, oauth_pages, rest, scim, bulk1, metadata, partner, staff_login, setup, portal,
+    portal_passwords, portal_registration, site_login, site_pages, token_page, custom_object_page,
+    deliverability_page, site_api, identity_page, forgot_page, mail_page,
 )  # fmt: skip
 
 
@@ -35,7 +61,7 @@ def create_app(org: Org, *, control: bool = False, control_token: str | None = N
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Salesforce does not answer it: `refusals`
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for surface in _SURFACES:
-        app.register_blueprint(import_module(f"provisioner.emulator.{surface}").blueprint)
+        app.register_blueprint(surface.blueprint)
     app.before_request(lambda: logins.end_lockouts(org))
     app.before_request(lambda: recycle_bin.expire(org))
     app.after_request(transport.pack)

@@ -44,13 +44,20 @@ import json
 import secrets
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
-from provisioner.emulator import context, duplicates, faults, refusals, seed, watched
+from provisioner.emulator import (
+    context,
+    control_options,
+    duplicates,
+    faults,
+    refusals,
+    seed,
+    watched,
+)
 from provisioner.emulator.moments import timestamp
 from provisioner.emulator.rules.users import EMAIL_DOMAINS
 
@@ -73,7 +80,6 @@ def install(app: Flask, token: str | None = None) -> None:
     known = watched.State(token or new_token())
     app.extensions[STATE] = known
     app.extensions[LOG] = known.log
-    import_module("provisioner.emulator.control_options")  # adds its routes to the blueprint
     app.register_blueprint(blueprint)
     # Flask documents this way to wrap an app.
     app.wsgi_app = watched.Watched(app, known, app.wsgi_app)  # type: ignore[assignment, method-assign]
@@ -314,6 +320,20 @@ def set_email_domains() -> tuple[Response, int]:
         return jsonify({"error": "give a list of domains"}), 400
     context.org().put_setting(EMAIL_DOMAINS, json.dumps([one.lower() for one in given]))
     return email_domains(), 200
+
+
+@blueprint.get("/options")
+def options() -> dict[str, Any]:
+    """What the org is set to."""
+    return control_options.read(context.org())
+
+
+@blueprint.patch("/options")
+def set_options() -> tuple[dict[str, Any], int]:
+    """Changes the options that are given."""
+    given = request.get_json(silent=True)
+    error = control_options.change(context.org(), given)
+    return ({"error": error}, 400) if error else (options(), 200)
 
 
 @blueprint.get("/outbox")

@@ -1,4 +1,4 @@
-"""`/emulator/options`: what no API of Salesforce sets, but its support or a page of Setup does."""
+"""The options of `/emulator/options`: what only Salesforce support or a page of Setup can set."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import request
-
 from provisioner.emulator import (
-    context,
     deliverability,
     editions,
     oauth_app,
@@ -17,7 +14,6 @@ from provisioner.emulator import (
     security,
     seed,
 )
-from provisioner.emulator.control import blueprint
 from provisioner.emulator.rules import person_accounts, portal_roles, usernames
 
 if TYPE_CHECKING:
@@ -36,29 +32,27 @@ class _Option:
     write: Callable[[Org, Any], None]
 
 
-@blueprint.get("/options")
-def options() -> dict[str, Any]:
+def read(org: Org) -> dict[str, Any]:
     """What the org is set to; the module `control` says what each one means."""
-    org = context.org()
     return {name: option.read(org) for name, option in _OPTIONS.items()}
 
 
-@blueprint.patch("/options")
-def set_options() -> tuple[dict[str, Any], int]:
-    """Changes what is given; person accounts are never off again (KB 000171021 [Q])."""
-    org = context.org()
-    given = request.get_json(silent=True)
+def change(org: Org, given: object) -> str | None:
+    """Changes what is given, or nothing; returns what is wrong with it.
+
+    Person accounts are never off again (KB 000171021 [Q]).
+    """
     wanted = given if isinstance(given, dict) and given else {"": None}
     for name, value in wanted.items():
         if name not in _OPTIONS or not _OPTIONS[name].takes(value):
             known = ", or ".join(f"`{one}`, {option.wanted}" for one, option in _OPTIONS.items())
-            return {"error": f"give {known}"}, 400
+            return f"give {known}"
     if wanted.get("PersonAccounts") is False and org.feature(person_accounts.FEATURE):
-        return {"error": "person accounts can not be turned off again"}, 400
+        return "person accounts can not be turned off again"
     with org.transaction():
         for name, value in wanted.items():
             _OPTIONS[name].write(org, value)
-    return options(), 200
+    return None
 
 
 def _is_bool(value: Any) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _BASE: Final = "/services/data/<version>"
 _QUIET: Final = frozenset({"HEAD", "OPTIONS"})
 _EVERY: Final = ("any",)
+_PACKAGE: Final = "provisioner.emulator"
 _OPERATIONS: Final = "dict[str, Callable[["  # the type of a table of operations
 
 
@@ -44,7 +45,7 @@ def routes(app: Flask) -> tuple[Route, ...]:
         )
         for rule in app.url_map.iter_rules()
     }
-    code = {name: ast.parse(text) for name, text in sources(files("provisioner.emulator"))}
+    code = {name: ast.parse(text) for name, text in sources(files(_PACKAGE))}
     found |= set(_below(code, "rest", "_route", _BASE))
     found |= set(_operations(code))
     order = [*refusals.SURFACES, "control"]
@@ -124,9 +125,19 @@ def _target(code: Mapping[str, ast.Module], module: str, value: ast.expr) -> tup
         case ast.Name(name):
             return module, name
         case ast.Attribute(ast.Name(other), name):
-            return other, name
+            return _imported(code[module], other), name
         case _:
             return _called(code, module, value)
+
+
+def _imported(tree: ast.Module, name: str) -> str:
+    """The module that a name stands for, without the name of this package."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{_PACKAGE}."):
+            for one in node.names:
+                if (one.asname or one.name) == name:
+                    return f"{node.module}.{one.name}".removeprefix(f"{_PACKAGE}.")
+    return name
 
 
 def _paths(pattern: ast.pattern) -> list[tuple[list[str], bool]]:

@@ -16,8 +16,6 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-from provisioner.emulator import versions
-
 OBJECTS: Final = (
     "Account", "BackgroundOperation", "Case", "Contact", "EmailTemplate", "FieldPermissions",
     "Group", "Lead", "LoginHistory", "Network", "NetworkMember", "NetworkMemberGroup",
@@ -238,7 +236,7 @@ def catalog(
             if sobject == whole.name:
                 field = replace(parse_field(line), custom=True)
                 fields[field.name.lower()] = field
-        found[name] = versions.as_of(replace(whole, fields=_owned(fields)), era)
+        found[name] = _as_of(replace(whole, fields=_owned(fields)), era)
     return Catalog(found)
 
 
@@ -380,3 +378,26 @@ def _picklists() -> Mapping[str, list[str]]:
 def _json(name: str) -> Any:
     path = files("provisioner.emulator") / "data" / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _as_of(sobject: SObject, version: int) -> SObject:
+    """The object as that version shows it; itself where nothing was different."""
+    createable = version >= sobject.createable_since
+    fields = {
+        key: _field_as_of(field, version, createable=createable)
+        for key, field in sobject.fields.items()
+    }
+    flags = sobject.flags if createable else sobject.flags - {"createable"}
+    if flags == sobject.flags and all(fields[key] is sobject.fields[key] for key in fields):
+        return sobject
+    return replace(sobject, flags=flags, fields=fields)
+
+
+def _field_as_of(field: Field, version: int, *, createable: bool) -> Field:
+    if field.createable and not createable:
+        field = replace(field, createable=False)
+    if field.updateable and version < field.updateable_since:
+        field = replace(field, updateable=False)
+    if field.unfilterable_since and version >= field.unfilterable_since:
+        field = replace(field, flags=field.flags | {"nofilter"})
+    return field

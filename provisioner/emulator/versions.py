@@ -8,13 +8,16 @@ which is called an era here.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import Field, SObject
+OLDEST: Final = 31  # API versions; 7 to 30 are retired (platform reference 6.4 [V])
+
+# The newest that the references describe: 65 has no SOAP `login` (6.4 [V]). That nothing else which
+# is served here differs from 63, whose metadata WSDL is at hand: [I].
+NEWEST: Final = 65
 
 # `User.PortalRole` can be updated (platform reference 2.1 [V]), profiles can be created (object
 # reference 192 to 232 against later ones [V]), there is `PersonAccountOwnerPowerUser` (platform
@@ -44,32 +47,3 @@ def era(version: int | None) -> int:
         return CHANGES[-1]
     at = bisect_right(CHANGES, version)
     return CHANGES[at - 1] if at else 0
-
-
-def as_of(sobject: SObject, version: int) -> SObject:
-    """The object as that version shows it; itself where nothing was different."""
-    createable = version >= sobject.createable_since
-    fields = {
-        key: _field(field, version, createable=createable) for key, field in sobject.fields.items()
-    }
-    flags = sobject.flags if createable else sobject.flags - {"createable"}
-    if flags == sobject.flags and all(fields[key] is sobject.fields[key] for key in fields):
-        return sobject
-    return replace(sobject, flags=flags, fields=fields)
-
-
-def _field(field: Field, version: int, *, createable: bool) -> Field:
-    if field.createable and not createable:
-        field = replace(field, createable=False)
-    if field.updateable and version < field.updateable_since:
-        field = replace(field, updateable=False)
-    if field.unfilterable_since and version >= field.unfilterable_since:
-        field = replace(field, flags=field.flags | {"nofilter"})
-    return field
-
-
-OLDEST: Final = 31  # API versions; 7 to 30 are retired (platform reference 6.4 [V])
-
-# The newest that the references describe: 65 has no SOAP `login` (6.4 [V]). That nothing else which
-# is served here differs from 63, whose metadata WSDL is at hand: [I].
-NEWEST: Final = 65
