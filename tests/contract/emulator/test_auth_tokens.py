@@ -6,7 +6,7 @@ import time
 import jwt
 import pytest
 
-from provisioner.emulator import oauth_keys, passwords
+from provisioner.emulator import oauth_keys, owned_sets, passwords
 
 TOKEN = "http://127.0.0.1:8787/services/oauth2/token"
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -153,7 +153,7 @@ def test_who_am_i_and_goodbye(anonymous, rest, local):
 
 def test_an_inactive_user_does_not_get_in(anonymous, app, local, admin):
     values = {"Username": "x@acme.example", "LastName": "X", "IsActive": False}
-    idle = local.insert("User", values, by=admin)
+    idle = owned_sets.insert_user(local, values, by=admin)
     passwords.keep(local, idle, "secret99", expired=False)
     form = {"grant_type": "password", **app, "username": "x@acme.example", "password": "secret99"}
     assert ask(anonymous, **form)[1]["error"] == "invalid_grant"

@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from provisioner.emulator import owned_sets
+
 HOST = "http://127.0.0.1:8787"
 ROOT = f"{HOST}/services/async/62.0/job"
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
@@ -265,7 +267,7 @@ def test_nobody_else_closes_a_job(classic, local, admin):
     job = classic.job("insert")
     (profile,) = local.select("Profile", Name="System Administrator")
     values = {"Username": "other@acme.example", "LastName": "Other", "IsActive": True}
-    other = local.insert("User", values | {"ProfileId": profile["Id"]}, by=admin)
+    other = owned_sets.insert_user(local, values | {"ProfileId": profile["Id"]}, by=admin)
     token = {"X-SFDC-Session": local.start_session(other).token}
 
     def end(state):

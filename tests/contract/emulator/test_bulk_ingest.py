@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from provisioner.emulator import bulk, bulk_run, seed
+from provisioner.emulator import bulk, bulk_run, owned_sets, seed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.seed import open_org
 from provisioner.emulator.server import InProcessAdapter
@@ -513,7 +513,7 @@ def test_quotes_and_blank_rows_that_are_well(bulk2, rest):
 def test_nobody_else_closes_a_job(bulk2, rest, local, admin):
     values = {"Username": "other@acme.example", "LastName": "Other", "IsActive": True}
     (profile,) = rest.rows("SELECT Id FROM Profile WHERE Name = 'System Administrator'")
-    other = local.insert("User", values | {"ProfileId": profile["Id"]}, by=admin)
+    other = owned_sets.insert_user(local, values | {"ProfileId": profile["Id"]}, by=admin)
     headers = {"Authorization": f"Bearer {local.start_session(other).token}"}
     path = f"/jobs/ingest/{bulk2.create()}"
     refused = rest.refusal("PATCH", path, {"state": "UploadComplete"}, headers=headers)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import jwt
 import pytest
 
-from provisioner.emulator import passwords
+from provisioner.emulator import owned_sets, passwords
 
 HERE = "http://127.0.0.1:8787"
 AUTHORIZE = f"{HERE}/services/oauth2/authorize"
@@ -273,8 +273,8 @@ def test_who_approved_may_be_acted_for_by_a_signed_assertion(local, admin, brows
     from provisioner.emulator import oauth_codes, oauth_keys
 
     (profile,) = local.find("Profile", Name="Standard User")
-    user = local.insert(
-        "User",
+    user = owned_sets.insert_user(
+        local,
         {"Username": "jo@acme.example", "LastName": "Jo", "ProfileId": profile, "IsActive": True},
         by=admin,
     )

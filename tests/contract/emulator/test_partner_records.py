@@ -8,7 +8,7 @@ import pytest
 import zeep.exceptions
 from lxml import etree
 
-from provisioner.emulator import seed
+from provisioner.emulator import recycle_bin, seed
 
 from .partner_client import call, fault, header, wsdl_client
 
@@ -187,13 +187,13 @@ def test_queries(soap, local, admin):
     assert down.records[0].Id == account
     assert soap("query", "SELECT COUNT(Id) n, MAX(LastName) m FROM Contact").size == 1
     assert soap("query", "SELECT COUNT() FROM Contact").size == 250
-    local.delete("Contact", local.find("Contact")[0], by=admin)
+    recycle_bin.delete(local, admin, "Contact", local.find("Contact")[0])
     assert soap("queryAll", "SELECT COUNT() FROM Contact").size == 250
 
 
 def test_retrieve_and_what_changed(soap, local, admin):
     ids = [local.insert("Account", {"Name": name}, by=admin) for name in ("Acme", "Bolt")]
-    local.delete("Account", ids[1], by=admin)
+    recycle_bin.delete(local, admin, "Account", ids[1])
     got, gone = soap("retrieve", "Id, Name", "Account", ids)
     assert (got.Id, gone.Id) == (ids[0], None)
     span = (local.now() - timedelta(hours=1), local.now() + timedelta(hours=1))

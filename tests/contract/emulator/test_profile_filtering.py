@@ -2,14 +2,14 @@
 
 import pytest
 
-from provisioner.emulator import settings_metadata
+from provisioner.emulator import owned_sets, settings_metadata
 
 
 @pytest.fixture
 def clerk(rest, local, admin):
     """The headers of a user of the company who may use the API and little else."""
     standard = local.find("Profile", Name="Standard User")[0]
-    local.update("Profile", standard, {"PermissionsApiEnabled": True}, by=admin)
+    owned_sets.update_profile(local, standard, {"PermissionsApiEnabled": True}, by=admin)
     person = {
         "LastName": "Clerk", "Alias": "clerk", "Email": "clerk@acme.example",
         "Username": "clerk@acme.example.x", "TimeZoneSidKey": "GMT", "LocaleSidKey": "en_US",

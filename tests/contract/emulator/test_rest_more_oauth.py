@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import jwt
 import pytest
 
-from provisioner.emulator import oauth_keys, passwords
+from provisioner.emulator import oauth_keys, owned_sets, passwords
 
 HERE = "http://127.0.0.1:8787/services/oauth2"
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -140,7 +140,7 @@ def test_a_token_got_with_an_expired_password_is_good_for_nothing_else(
 
 def test_the_user_that_the_app_runs_as_must_be_let_in(ask, local, admin):
     values = {"Username": "run@acme.example", "LastName": "Run", "IsActive": True}
-    run = local.insert("User", values, by=admin)
+    run = owned_sets.insert_user(local, values, by=admin)
     local.put_setting("run as", run)
     assert ask("token", grant_type="client_credentials")[0] == 200
     local.update("User", run, {"IsActive": False}, by=admin)

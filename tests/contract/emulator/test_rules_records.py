@@ -2,6 +2,8 @@
 
 import pytest
 
+from provisioner.emulator import owned_sets
+
 
 @pytest.fixture
 def jane(rest, person, profiles):
@@ -189,7 +191,7 @@ def test_a_portal_licence_is_of_no_use_before_the_portal_is_on(rest, license_id)
 
 def test_an_inactive_user_can_not_own(rest, local, admin):
     values = {"Username": "x@acme.example", "LastName": "X", "IsActive": False}
-    idle = local.insert("User", values, by=admin)
+    idle = owned_sets.insert_user(local, values, by=admin)
     assert rest.refusal("POST", "/sobjects/Account", {"Name": "A", "OwnerId": idle})[1] == (
         "INACTIVE_OWNER_OR_USER"
     )

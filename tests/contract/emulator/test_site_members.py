@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from provisioner.emulator import owned_sets
 from provisioner.emulator.sites import members
 
 from .package_zip import Soap
@@ -134,8 +135,8 @@ def test_permission_sets_make_members_too(rest, site, customer, customers):
 
 def test_a_chatter_customer_does_not_join_by_a_permission_set(rest, local, site, admin):
     (profile,) = rest.rows("SELECT Id FROM Profile WHERE Name = 'Chatter External User'")
-    guest = local.insert(
-        "User", {"Username": "g@x.example", "LastName": "G", "Email": "g@x.example",
+    guest = owned_sets.insert_user(
+        local, {"Username": "g@x.example", "LastName": "G", "Email": "g@x.example",
                  "IsActive": True, "ProfileId": profile["Id"]}, by=admin,
     )  # fmt: skip
     chosen = rest.create("PermissionSet", Name="Help", Label="Help")
