@@ -14,9 +14,11 @@ from pathlib import Path
 from provisioner.commands import output
 from provisioner.commands.online import home
 from provisioner.diagnostics import did_you_mean
-from provisioner.emulator import control, ports, seed
+from provisioner.emulator import ports
+from provisioner.emulator.control import endpoint as control
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.local import LocalOrg, LocalOrgError
-from provisioner.emulator.store import Org
+from provisioner.emulator.store.org import Org
 from provisioner.render.words import json_text, visible, visible_lines
 from provisioner.status import DONE, WRONG
 
@@ -157,7 +159,7 @@ def _control_token(file: str | None) -> str:
 
 
 def _coverage(local: LocalOrg, format_: str) -> int:
-    from provisioner.emulator import coverage
+    from provisioner.emulator.control import coverage
 
     found = coverage.report(local.app(control=True))
     text = coverage.as_json(found) if format_ == "json" else coverage.as_text(found)

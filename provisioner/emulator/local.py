@@ -9,10 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import oauth_keys, ports, seed
+from provisioner.emulator import ports
 from provisioner.emulator.app import create_app
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.oauth import keys as oauth_keys
 from provisioner.emulator.server import serve
-from provisioner.emulator.store import Org
+from provisioner.emulator.store.org import Org
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import requests
 
-from provisioner.emulator import seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.seed import open_org
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter
 
 URL = "http://127.0.0.1:8787"

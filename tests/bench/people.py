@@ -23,7 +23,7 @@ import requests
 from provisioner import workflow
 from provisioner.call import CreateRecord
 from provisioner.connection import open_org
-from provisioner.emulator import seed
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.local import LocalOrg
 from provisioner.loader import load
 from provisioner.resource import Ref

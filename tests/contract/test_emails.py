@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from provisioner import workflow
-from provisioner.emulator import seed
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import Fault
+from provisioner.emulator.base.faults import Fault
+from provisioner.emulator.control.endpoint import state
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.sites import members, networks, templates
 from provisioner.executor import Conduct
 from provisioner.outcome import Outcome

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from provisioner import workflow
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import Fault
+from provisioner.emulator.base.faults import Fault
+from provisioner.emulator.control.endpoint import state
 from provisioner.environment import Policy
 from provisioner.executor import Conduct
 from provisioner.org.client import SalesforceOrg

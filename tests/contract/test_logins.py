@@ -10,8 +10,9 @@ import pytest
 from lxml import html
 
 from provisioner import customers, explaining
-from provisioner.emulator import logins, seed
-from provisioner.emulator.components import kind
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.metadata.types.registry import kind
 from provisioner.emulator.sites import members, networks, templates
 from provisioner.explaining import Target
 from provisioner.logins.causes import Cause

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from provisioner import explaining
-from provisioner.emulator import portal_rows, seed
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.store import portals as portal_rows
 from provisioner.explaining import Target
 
 NAME, FULL_NAMES = "Authenticated Website", ("AuthenticatedWebsite", "PlatformPortal")

@@ -13,12 +13,13 @@ import pytest
 import requests
 
 from provisioner import workflow
-from provisioner.emulator import portal_rows, seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.local import LocalOrg
-from provisioner.emulator.seed import open_org
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
+from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store.org import Org
 from provisioner.executor import Conduct
 from provisioner.loader import load
 from provisioner.org.client import SalesforceOrg

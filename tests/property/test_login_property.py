@@ -10,11 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner import customers, explaining
-from provisioner.emulator import component_rows, owned_sets, passwords, portal_rows, portals, seed
+from provisioner.emulator.access import owned_sets
 from provisioner.emulator.app import create_app
-from provisioner.emulator.components import kind
-from provisioner.emulator.seed import open_org
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
+from provisioner.emulator.login import passwords
+from provisioner.emulator.metadata.types import portal as portals
+from provisioner.emulator.metadata.types.registry import kind
 from provisioner.emulator.server import InProcessAdapter
+from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import portals as portal_rows
 from provisioner.environment import AccessToken
 from provisioner.explaining import Target
 from provisioner.logins.checks import trace

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provisioner.emulator.access import permissions
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 
 def may_modify_metadata(org: Org, user_id: str) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.base.errors import SalesforceError
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 
 def has(org: Org, user_id: str, permission: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioner.emulator import licenses
 from provisioner.emulator.access import permissions
+from provisioner.emulator.schema import licenses
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.base.errors import SalesforceError
 
 
 def no_such(

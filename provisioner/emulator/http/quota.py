@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from provisioner.emulator import editions, long_running
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.http import concurrency as long_running
+from provisioner.emulator.settings import editions
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 
 def exceeded() -> SalesforceError:

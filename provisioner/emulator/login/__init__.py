@@ -1,1 +1,1 @@
-"""Who may log in, with which password, and what is recorded about it."""
+"""Who may log in, passwords and tokens, and the e-mails and history about them."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import logins
+from provisioner.emulator.login import password_login as logins
 from provisioner.emulator.sites import members, networks
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 
 def status_of(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import recycle_bin
-from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import owners, person_accounts, portal_roles
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.rules import owners, person_accounts, portal_roles, recycle_bin
 from provisioner.emulator.rules.profiles import license_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import SObject
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.schema.objects import SObject
+    from provisioner.emulator.store.org import Org
 
 
 def owner_needs_role(org: Org, owner_id: str) -> None:

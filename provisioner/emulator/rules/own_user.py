@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.access import permissions
-from provisioner.emulator.rules import reach
-from provisioner.emulator.rules.values import unwritable
+from provisioner.emulator.access import permissions, reach
+from provisioner.emulator.rules.fields import unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 # Who one is and what one may do. That these are the administrators' and all else one's own: the
 # tools that Salesforce itself gives to users write names, e-mail, nickname, phones, address, title,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.rules import audits
 from provisioner.emulator.sites import members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import SObject
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.objects import SObject
+    from provisioner.emulator.store.org import Org
 
 
 def assign(org: Org, by: str, row: Mapping[str, Any]) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import licenses, owned_sets, portal_rows
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.access import owned_sets
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.schema import licenses
 from provisioner.emulator.sites import members
+from provisioner.emulator.store import portals as portal_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.store.org import Org
 
 # A portal licence never carries these; the full list is in no source: guess.
 _STAFF_ONLY = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import columns, logins, mails, owned_sets, sites
-from provisioner.emulator.access import permissions
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.access import owned_sets, permissions
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.login import mails
+from provisioner.emulator.login import password_login as logins
 from provisioner.emulator.rules import audits, own_user, person_accounts, portal_roles, usernames
 from provisioner.emulator.rules.accounts import (
     admit,
@@ -22,12 +23,14 @@ from provisioner.emulator.rules.profiles import (
     runs_no_portal,
 )
 from provisioner.emulator.sites import members
+from provisioner.emulator.sites import settings as sites
+from provisioner.emulator.store import tables as columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.store.org import Org
 
 EMAIL_DOMAINS: Final = "email domains"  # the name of the setting, a JSON list
 _USED: Final = columns.COMPUTED["UserLicense", "UsedLicenses"].format(t="l")

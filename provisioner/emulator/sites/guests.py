@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import owned_sets
+from provisioner.emulator.access import owned_sets
 
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 LICENSE: Final = "PID_Guest_User"
 # "Each site has a separate Guest User license" and an org has room for a hundred sites (page one,

@@ -10,8 +10,8 @@ from provisioner.emulator.sites import templates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.store import Org
-    from provisioner.emulator.wsdl import Value
+    from provisioner.emulator.schema.wsdl import Value
+    from provisioner.emulator.store.org import Org
 
 # Element -> option; both sides as their references have them, put together by meaning [I].
 OPTIONS: Final = {

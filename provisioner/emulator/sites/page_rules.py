@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.component_refusals import refused
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.base.errors import SalesforceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,10 @@ from urllib.parse import quote, urlencode
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from provisioner.emulator import rules, seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.seed import open_org
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
+from provisioner.emulator.rules import save as rules
 from provisioner.emulator.sites import members, networks, templates
 
 FUZZ = settings(

@@ -6,9 +6,11 @@ from functools import cache
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioner.emulator import control, faults, seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.seed import open_org
+from provisioner.emulator.base import faults
+from provisioner.emulator.control import endpoint as control
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 
 BASE = "/services/data/v62.0"
 RULES = settings(

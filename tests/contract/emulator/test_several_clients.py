@@ -9,8 +9,8 @@ from threading import Barrier
 import pytest
 import requests
 
-from provisioner.emulator import seed
-from provisioner.emulator.seed import open_org
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 
 SERVE = """
 import sys

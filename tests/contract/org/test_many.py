@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner.call import Describe, Select
-from provisioner.emulator import seed
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.org.errors import Refused
 from provisioner.org.reads import Reads
 from provisioner.org.ways import Way

@@ -14,8 +14,8 @@ from provisioner.call import (
     SetPassword,
     UpdateRecord,
 )
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import Fault
+from provisioner.emulator.base.faults import Fault
+from provisioner.emulator.control.endpoint import state
 from provisioner.org.client import UNWATCHED
 from provisioner.org.errors import AuthenticationFailed, Conflict, NoAnswer, NotSent, Refused
 from provisioner.resource import Secret

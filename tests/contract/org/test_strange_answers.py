@@ -30,7 +30,7 @@ from provisioner.call import (
     UpdateRecord,
     UpsertRecord,
 )
-from provisioner.emulator import seed
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.local import LocalOrg
 from provisioner.environment import ClientCredentials
 from provisioner.org import bulk_query
