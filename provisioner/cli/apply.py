@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.cli import (
     canaries,
@@ -27,6 +27,8 @@ from provisioner.cli import (
 )
 from provisioner.cli.exit_status import DONE, PARTLY, REFUSED, WRONG
 from provisioner.cli.session import online
+from provisioner.model.credentials import Local
+from provisioner.model.masking import MaskedData
 from provisioner.render.format import visible
 from provisioner.render.terminal import Line, write
 from provisioner.spec.load import Loaded
@@ -121,7 +123,7 @@ def _carry_out(
     planned: Planned,
     loaded: Loaded,
     org: Org,
-    shown: Mapping[str, Any],
+    shown: MaskedData,
     earlier: Sequence[Finding],
 ) -> int:
     from provisioner.apply.lease import LeaseTaken
@@ -240,11 +242,9 @@ _NO_LEASE = (
 
 
 def _urls(planned: Planned, loaded: Loaded) -> None:
-    from provisioner.cli.local_org import say_where
-
     for name, url in _login_urls(planned):
         sys.stdout.write(visible(f"Log in to {name}: {url}") + "\n")
-    say_where(loaded)
+    _say_where(loaded)
 
 
 def _login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:
@@ -257,3 +257,12 @@ def _login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:
         for address, portal in planned.reading.live.items()
         if address.kind == "portal" and portal.id and portal.fields.get("active") is True
     )
+
+
+def _say_where(loaded: Loaded) -> None:
+    """Say how to open the login page of the embedded org, and how to read its e-mail."""
+    if isinstance(loaded.environment.login, Local):
+        output.talk(
+            "To open the login page, run `provisioner org serve`. To read the local org's e-mails, "
+            "run `provisioner org mail`."
+        )

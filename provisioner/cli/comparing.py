@@ -13,6 +13,7 @@ from provisioner.cli import plan_files as saving
 from provisioner.cli import policy_gate as guarding
 from provisioner.cli.exit_status import CHANGES, DONE, REFUSED, WRONG
 from provisioner.cli.session import online
+from provisioner.model.masking import masked_data
 from provisioner.render.validation import validation
 from provisioner.spec.load import Loaded, find, load
 from provisioner.spec.selection import Selection
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 def validate(options: Namespace) -> int:
     """Offline: every problem of every file."""
     loaded = load(find(options.spec), options.env, secrets=False)
-    shown = validation(
+    report = validation(
         loaded.problems,
         spec=str(loaded.folder),
         environment=loaded.environment.name,
         files=loaded.texts,
         resources=len(loaded.specs),
     )
+    shown = masked_data(report)
     output.write_reports(shown, options.report)
     if options.format != "text":
         output.print_report(shown, options.format)

@@ -14,13 +14,13 @@ from pathlib import Path
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, WRONG
 from provisioner.cli.session import home
-from provisioner.emulator import control, ports, seed
+from provisioner.emulator import ports
+from provisioner.emulator.control import endpoint as control
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.local import LocalOrg, LocalOrgError
-from provisioner.emulator.store import Org
-from provisioner.model.credentials import Local
+from provisioner.emulator.store.org import Org
 from provisioner.model.diagnostics import did_you_mean
 from provisioner.render.format import json_text, visible, visible_lines
-from provisioner.spec.load import Loaded
 
 _SHORTEST_TOKEN = 16  # characters
 _RULE = "-" * 72
@@ -159,7 +159,7 @@ def _control_token(file: str | None) -> str:
 
 
 def _coverage(local: LocalOrg, format_: str) -> int:
-    from provisioner.emulator import coverage
+    from provisioner.emulator.control import coverage
 
     found = coverage.report(local.app(control=True))
     text = coverage.as_json(found) if format_ == "json" else coverage.as_text(found)
@@ -187,15 +187,6 @@ def _mail(local: LocalOrg, options: Namespace) -> int:
         sys.stdout.write(f"\n{visible_lines(mail.body).rstrip()}\n\n{_RULE}\n")
     output.talk("these e-mails were not sent; temporary passwords in them are valid in this org")
     return DONE
-
-
-def say_where(loaded: Loaded) -> None:
-    """Say how to open the login page of the embedded org, and how to read its e-mail."""
-    if isinstance(loaded.environment.login, Local):
-        output.talk(
-            "To open the login page, run `provisioner org serve`. To read the local org's e-mails, "
-            "run `provisioner org mail`."
-        )
 
 
 def _show(local: LocalOrg, format_: str) -> int:

@@ -13,11 +13,10 @@ from provisioner.cli import event_sinks as observing
 from provisioner.cli import suggestions
 from provisioner.cli.formats import ENDINGS
 from provisioner.cli.version import version
-from provisioner.model import masking
 from provisioner.model.diagnostics import Diagnostic, Severity
 from provisioner.model.events import Message
 from provisioner.model.gc_pause import held
-from provisioner.model.masking import mask
+from provisioner.model.masking import MaskedData, mask, masked_data
 from provisioner.plan.document import problem
 from provisioner.render import diagnostics, encoding
 from provisioner.render.format import also_at, visible_lines
@@ -60,7 +59,7 @@ def masked_streams() -> Iterator[None]:
 
 def view(
     plan: Plan, loaded: Loaded, report: str = "plan", more: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+) -> MaskedData:
     """The plan as plain data, which every format shows.
 
     `more` are further parts of it; those under `steps` are by address.
@@ -74,8 +73,7 @@ def view(
         shown |= {name: value for name, value in more.items() if name != "steps"}
         if steps := more.get("steps"):
             shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
-    masked: dict[str, Any] = masking.masked(shown)
-    return masked
+    return masked_data(shown)
 
 
 @held()
@@ -86,7 +84,7 @@ def document(
     format_: str,
     reports: Iterable[str] = (),
     more: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> MaskedData:
     """Print a `plan` or a `drift` in a format, and write it to the files of `--report`.
 
     `more` are further parts of its view. In text its problems follow it, on stderr. Raises
@@ -109,9 +107,11 @@ def document(
     return shown
 
 
-def print_report(shown: Mapping[str, Any], format_: Any) -> None:
+def print_report(shown: MaskedData, format_: Any) -> None:
     """Print a report in a format that is not text."""
-    write_document(_pieces(shown, format_), format_)
+    from provisioner.render import report
+
+    write_document(report.pieces(shown, format_, version()), format_)
 
 
 def write_document(pieces: Iterable[str], format_: str) -> None:
@@ -119,17 +119,14 @@ def write_document(pieces: Iterable[str], format_: str) -> None:
     sys.stdout.writelines(encoding.exact(pieces, format_, sys.stdout))
 
 
-def write_reports(shown: Mapping[str, Any], names: Iterable[str]) -> None:
+def write_reports(shown: MaskedData, names: Iterable[str]) -> None:
     """Write a report to files, each in the format that its ending says. Raises OSError."""
-    for file in names:
-        pieces = _pieces(shown, ENDINGS[Path(file).suffix])
-        files.write_private(file, pieces, parents=True)
-
-
-def _pieces(shown: Mapping[str, Any], format_: Any) -> Iterator[str]:
     from provisioner.render import report
 
-    return report.pieces(masking.masked(shown), format_, version())
+    for file in names:
+        format_: Any = ENDINGS[Path(file).suffix]
+        pieces = report.pieces(shown, format_, version())
+        files.write_private(file, pieces, parents=True)
 
 
 def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, REFUSED, WRONG
 from provisioner.cli.version import version
+from provisioner.model.masking import masked_data
 from provisioner.render.format import visible_lines
 from provisioner.spec.files import write_private
 from provisioner.spec.load import Loaded
@@ -153,8 +154,8 @@ def show(options: Namespace) -> int:
 
             write(list(text.plan(found.view, verbose=options.verbose)), sys.stdout)
         else:
-            output.print_report(found.view, options.format)
-        output.write_reports(found.view, options.report)
+            output.print_report(masked_data(found.view), options.format)
+        output.write_reports(masked_data(found.view), options.report)
     except (LookupError, TypeError, ValueError, AttributeError):
         # Its digest is right, and yet another tool wrote it.
         output.say(f"`{options.plan}` is not a plan that `plan --out` wrote", _REVIEW)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.cli import output
 from provisioner.cli.running import Ran
 from provisioner.cli.session import home
 from provisioner.cli.version import version
+from provisioner.model.gc_pause import held
+from provisioner.model.masking import MaskedData
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
@@ -38,9 +39,10 @@ def identity(planned: Planned, org: Org) -> str | None:
     return str(username) if username else None
 
 
+@held()
 def write(
     options: Namespace,
-    shown: Mapping[str, Any],
+    shown: MaskedData,
     ran: Ran,
     *,
     identity: str | None,

@@ -1,1 +1,1 @@
-"""The local org: a small, strict Salesforce on SQLite that shares no code with the product."""
+"""The local org: compose and serve here; surfaces, Salesforce behavior and storage in packages."""

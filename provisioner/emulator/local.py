@@ -9,10 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import oauth_keys, ports, seed
+from provisioner.emulator import ports
 from provisioner.emulator.app import create_app
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.oauth import keys as oauth_keys
 from provisioner.emulator.server import serve
-from provisioner.emulator.store import Org
+from provisioner.emulator.store.org import Org
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +69,7 @@ class LocalOrg:
                 ignore = self.folder / ".gitignore"
                 if not ignore.exists():
                     ignore.write_text("*\n", encoding="utf-8")
-                self._org = Org(self.path)
+                self._org = seed.open_org(self.path)
             except (OSError, sqlite3.Error) as error:
                 raise LocalOrgError(self.folder, error) from error
         return self._org

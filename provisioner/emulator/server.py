@@ -14,12 +14,12 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import ProtocolError
 
 from provisioner.emulator.app import create_app
-from provisioner.emulator.bulk_worker import Worker
-from provisioner.emulator.context import EXTENSION
-from provisioner.emulator.control import STATE
-from provisioner.emulator.faults import Dropped
+from provisioner.emulator.base.faults import Dropped
+from provisioner.emulator.bulk.worker import Worker
+from provisioner.emulator.control.endpoint import STATE
+from provisioner.emulator.http.context import EXTENSION
+from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.ports import FIRST
-from provisioner.emulator.store import Org
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -157,7 +157,7 @@ def serve(
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Serves the org in a file until Ctrl-C; `ready` is told the URL once it answers."""
-    org = Org(org_path)
+    org = open_org(org_path)
     try:
         app = create_app(org, control=control, control_token=control_token)
         server = Server(app, host, port, certificate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -307,17 +306,20 @@ class Facts:
     def profiles_named(self, name: str) -> tuple[Profile, ...]:
         """The profiles that have this name, by either of the two names, case apart."""
         wanted = name.casefold()
-        exact = tuple(p for p in self.profiles if p.name.casefold() == wanted)
-        return exact or tuple(p for p in self.profiles if p.full_name.casefold() == wanted)
+        return self._by_name.get(wanted) or self._by_full_name.get(wanted, ())
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, tuple[Profile, ...]]:
+        return _grouped((p.name, p) for p in self.profiles)
+
+    @cached_property
+    def _by_full_name(self) -> Mapping[str, tuple[Profile, ...]]:
+        return _grouped((p.full_name, p) for p in self.profiles)
 
     def called(self, profile: Profile) -> str:
         """What a spec may call this profile and mean no other."""
-        shared = self._names[profile.name.casefold()] > 1
+        shared = len(self._by_name[profile.name.casefold()]) > 1
         return profile.full_name if shared else profile.name
-
-    @cached_property
-    def _names(self) -> Counter[str]:
-        return Counter(p.name.casefold() for p in self.profiles)
 
     @cached_property
     def has_site_users(self) -> bool:
@@ -402,12 +404,17 @@ class Facts:
         if self.profiles_named(name):
             return ()
         wanted = name.casefold()
+        exact = tuple(p for p in self._coming if p.name.casefold() == wanted)
+        return exact or tuple(p for p in self._coming if p.full_name.casefold() == wanted)
+
+    @cached_property
+    def _coming(self) -> tuple[Awaited, ...]:
+        """The profiles that enabling brings, whether they are there already or not."""
         coming = [p for p in PROFILES_OF_THE_PORTAL if self.enabling and self.licence_of(p)]
         if self.enabling_sites:
             names = {li.name for li in self.licences.values() if li.total or not li.active}
             coming += [p for p in PROFILES_OF_SITES if p.licence in names]
-        exact = tuple(p for p in coming if p.name.casefold() == wanted)
-        return exact or tuple(p for p in coming if p.full_name.casefold() == wanted)
+        return tuple(coming)
 
     def lacking(self, name: str) -> str | None:
         """The licence without seats, for which enabling will not bring the profile of that name."""
@@ -435,6 +442,14 @@ class Facts:
         """The licence that an awaited profile will have; `None` if it has no seats now."""
         named = (li for li in self.licences.values() if li.name == profile.licence)
         return next((li for li in named if li.active and li.total), None)
+
+
+def _grouped(named: Iterable[tuple[str, Profile]]) -> Mapping[str, tuple[Profile, ...]]:
+    """The profiles by these names, case apart."""
+    groups: dict[str, list[Profile]] = {}
+    for name, profile in named:
+        groups.setdefault(name.casefold(), []).append(profile)
+    return {name: tuple(profiles) for name, profiles in groups.items()}
 
 
 def _fields(described: Mapping[str, Any]) -> Mapping[str, FieldInfo]:

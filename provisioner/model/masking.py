@@ -10,15 +10,23 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NewType, NoReturn
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 SHORTEST = 4
 """A shorter value would be found in other words by chance, and is not replaced."""
 
+MaskedData = NewType("MaskedData", dict[str, Any])
+"""JSON values in which no registered value is left."""
+
+_PART = 100
+"""So many items of a list are searched at once: a report of many steps has a million values."""
+
 _variants: tuple[str, ...] = ()
 _pattern: re.Pattern[str] | None = None
+# The variants as JSON spells them, case folded; `None` while a value is too short to be found.
+_in_json: tuple[str, ...] | None = ()
 
 
 class Masked(str):
@@ -52,19 +60,24 @@ class Opaque:
 
 def remember(values: Iterable[str]) -> None:
     """Replace these values in every output from now on."""
-    global _variants, _pattern  # noqa: PLW0603 - one command, one set of values
+    global _variants, _pattern, _in_json  # noqa: PLW0603 - one command, one set of values
     found = set(_variants)
     for value in values:
-        found |= _spellings(value)
+        spellings = _spellings(value)
+        found |= spellings
+        if not spellings:
+            _in_json = None
     if len(found) > len(_variants):
         _variants = tuple(sorted(found, key=lambda text: (-len(text), text)))
         _pattern = re.compile("|".join(map(re.escape, _variants)), re.IGNORECASE)
+        if _in_json is not None:
+            _in_json = tuple({_json(text)[1:-1].casefold() for text in _variants})
 
 
 def forget() -> None:
     """Replace nothing any more."""
-    global _variants, _pattern
-    _variants, _pattern = (), None
+    global _variants, _pattern, _in_json
+    _variants, _pattern, _in_json = (), None, ()
 
 
 def mask(text: str) -> str:
@@ -89,19 +102,52 @@ def is_masked(text: str) -> bool:
     return mask(text) != text
 
 
+def masked_data(value: Mapping[str, Any]) -> MaskedData:
+    """As `masked`, for a whole document."""
+    return MaskedData(masked(value))
+
+
 def masked(value: Any) -> Any:
-    """JSON values with every text masked, the keys of mappings excepted; a `Masked` is `***`."""
-    # By the exact type first: a report of many steps has a million values.
-    kind = type(value)
-    if kind is str:
-        return mask(value)
-    if kind is dict or isinstance(value, Mapping):
-        return {key: masked(item) for key, item in value.items()} if _pattern else value
-    if kind is list or kind is tuple:
-        return [masked(item) for item in value] if _pattern else value
-    if isinstance(value, Masked):
-        return MASK
-    return mask(value) if isinstance(value, str) else value
+    """JSON values with every text masked, the keys of mappings excepted; a `Masked` is `***`.
+
+    The parts of a long list that hold no registered value are not copied.
+    """
+    match value:
+        case Masked():
+            return MASK
+        case str():
+            return mask(value)
+        case Mapping() | list() | tuple() if _pattern is None:
+            return value
+        case Mapping():
+            return {key: masked(item) for key, item in value.items()}
+        case list() | tuple():
+            parts = (value[at : at + _PART] for at in range(0, len(value), _PART))
+            return [
+                item for part in parts for item in (part if _is_clean(part) else map(masked, part))
+            ]
+        case _:
+            return value
+
+
+def _is_clean(values: Any) -> bool:
+    """Whether it is certain, without a look at each text, that `masked` would change nothing.
+
+    JSON spells each character by itself, so a value in a text is also in the text's JSON. Case
+    folding finds whatever lower case finds.
+    """
+    if _in_json is None:
+        return False  # there may be a `Masked` that cannot be found
+    text = _json(values).casefold()
+    return not any(value in text for value in _in_json)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, check_circular=False, default=_mapping)
+
+
+def _mapping(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _spellings(value: str) -> set[str]:

@@ -130,7 +130,7 @@ def shown(value: Value) -> Any:
         return value
     if isinstance(value, Masked):
         return MASK
-    return list(value) if isinstance(value, tuple) else str(value)
+    return [shown(one) for one in value] if isinstance(value, tuple) else str(value)
 
 
 def _step(number: int, step: Step) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
+from jinja2.environment import TemplateStream
 from markupsafe import Markup, escape
 
 from provisioner.render import graph
@@ -24,6 +25,7 @@ from provisioner.render.sections import sections
 
 MOST = 1_000
 """So many steps are shown with their fields; those beyond, which nobody reads, in a line each."""
+_PIECE = 200
 _DRIFT_COUNTS = {
     "create": "missing",
     "update": "changed",
@@ -46,10 +48,10 @@ _PLAN_COUNTS = {
 def html(view: Mapping[str, Any], *, title: str, version: str) -> Iterator[str]:
     """The report as a page, in pieces."""
     script = _file("page.js")
-    return (
+    return _pieces(
         _environment()
         .get_template("page.html")
-        .generate(
+        .stream(
             {
                 **_body(view),
                 **_styled(),
@@ -64,6 +66,12 @@ def html(view: Mapping[str, Any], *, title: str, version: str) -> Iterator[str]:
             }
         )
     )
+
+
+def _pieces(page: TemplateStream) -> Iterator[str]:
+    """The page in pieces of a useful size: templates give each of their expressions alone."""
+    page.enable_buffering(_PIECE)
+    return page
 
 
 def several(

@@ -10,6 +10,8 @@ from provisioner.render.format import json_text, visible_lines
 
 Format = Literal["json", "markdown", "html", "junit", "sarif", "github"]
 _READABLE = 1_000
+_PART = 50
+"""So many steps are encoded at once: the encoder needs far more memory than its text."""
 _TITLES = {"plan": "Plan", "drift": "Drift", "validate": "Validation", "apply": "Run"}
 
 
@@ -66,7 +68,7 @@ def _json(view: Mapping[str, Any]) -> Iterator[str]:
     for name, value in view.items():
         yield f"{before}{write(name)}: "
         if name == "steps":
-            parts = (value[at : at + _READABLE] for at in range(0, len(value), _READABLE))
+            parts = (value[at : at + _PART] for at in range(0, len(value), _PART))
             yield "["
             yield from (f"{', ' if n else ''}{write(part)[1:-1]}" for n, part in enumerate(parts))
             yield "]"

@@ -6,18 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from provisioner.model.masking import MaskedData, masked, masked_data
 from provisioner.model.outcome import Outcome, StepResult
 from provisioner.plan.document import place
 
 
-def ran(
-    view: Mapping[str, Any], results: Iterable[StepResult], about: Mapping[str, Any]
-) -> dict[str, Any]:
+def ran(view: MaskedData, results: Iterable[StepResult], about: Mapping[str, Any]) -> MaskedData:
     """The view of the plan that was run, with `result` in each step and `run` of the whole.
 
     `about` names the run, by whom, when, and how it ended.
     """
-    by_address = {str(r.step.address): _result(r) for r in results}
+    results = tuple(results)
+    addresses = (str(r.step.address) for r in results)
+    by_address = dict(zip(addresses, masked([_result(r) for r in results]), strict=True))
     nothing = {"outcome": Outcome.SKIPPED.value, "reason": "the run ended before it"}
     blank = {"id": None, "code": None, "already": False, **place(None)}
     steps = [
@@ -26,7 +27,8 @@ def ran(
     ]
     counted = Counter(step["result"]["outcome"] for step in steps)
     outcomes = {outcome.value: counted[outcome.value] for outcome in Outcome}
-    return {**view, "report": "apply", "steps": steps, "run": {**about, "outcomes": outcomes}}
+    run = {**masked_data(about), "outcomes": outcomes}
+    return MaskedData({**view, "report": "apply", "steps": steps, "run": run})
 
 
 def _result(found: StepResult) -> dict[str, Any]:

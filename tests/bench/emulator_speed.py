@@ -16,10 +16,10 @@ from pathlib import Path
 
 import requests
 
-from provisioner.emulator import seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
 
 URL = "http://127.0.0.1:8787"
 DATA = f"{URL}/services/data/v62.0"
@@ -153,7 +153,7 @@ def measure(count, few):
         small, large = bare(folder, few), None
         (folder / "bare.sqlite3").unlink()
         large = bare(folder, count)
-        org = Org(folder / "org.sqlite3")
+        org = open_org(folder / "org.sqlite3")
         client = Client(org)
         client.query("SELECT Id FROM Profile")  # the parser of SOQL is made once in a process
         typed = {"attributes": {"type": "Account"}}

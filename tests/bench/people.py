@@ -22,7 +22,7 @@ import requests
 
 from provisioner.apply import executor
 from provisioner.cli.connect import open_org
-from provisioner.emulator import seed
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.local import LocalOrg
 from provisioner.model.operations import CreateRecord
 from provisioner.model.resource import Ref

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioner.emulator import seed
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.model.plan import NoteKind
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))

@@ -7,9 +7,9 @@ import pytest
 
 from provisioner.apply import executor
 from provisioner.apply.executor import Conduct
-from provisioner.emulator import seed
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import Fault
+from provisioner.emulator.base.faults import Fault
+from provisioner.emulator.control.endpoint import state
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.sites import members, networks, templates
 from provisioner.model.outcome import Outcome
 from provisioner.model.plan import NoteKind

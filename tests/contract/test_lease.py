@@ -7,8 +7,8 @@ import pytest
 
 from provisioner.apply import lease
 from provisioner.apply.lease import LeaseTaken
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import Fault
+from provisioner.emulator.base.faults import Fault
+from provisioner.emulator.control.endpoint import state
 from provisioner.model.operations import DeleteRecord
 from provisioner.org.errors import NotAllowed
 from provisioner.org.timing import Timing
@@ -116,7 +116,7 @@ def test_who_lost_the_lease_knows(portal, monkeypatch):
 
 def test_a_user_who_may_not_take_it_is_told(portal):
     local = portal.local.open()
-    from provisioner.emulator import seed
+    from provisioner.emulator.lifecycle import first_day as seed
 
     profile = portal.query("SELECT Id FROM Profile WHERE Name = 'Standard User'")[0]["Id"]
     user = {

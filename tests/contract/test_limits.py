@@ -6,8 +6,8 @@ import pytest
 
 from provisioner.apply import executor
 from provisioner.apply.executor import Conduct
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import Fault
+from provisioner.emulator.base.faults import Fault
+from provisioner.emulator.control.endpoint import state
 from provisioner.model.outcome import Outcome
 from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 from lxml import html
 
-from provisioner.emulator import logins, seed
-from provisioner.emulator.components import kind
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.metadata.types.registry import kind
 from provisioner.emulator.sites import members, networks, templates
 from provisioner.login import read as explaining
 from provisioner.login import use_cases as customers

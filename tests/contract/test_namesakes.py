@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from provisioner.emulator import portal_rows, seed
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.store import portals as portal_rows
 from provisioner.login import read as explaining
 from provisioner.login.read import Target
 

@@ -14,11 +14,13 @@ import requests
 
 from provisioner.apply import executor
 from provisioner.apply.executor import Conduct
-from provisioner.emulator import portal_rows, seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
+from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store.org import Org
 from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
 from provisioner.plan import make as workflow
@@ -201,7 +203,7 @@ def rehearse(new_org, tmp_path_factory):
     def start():
         for old in folder.glob("org.sqlite3*"):
             old.unlink()
-        local = Org(shutil.copy(path, folder / "org.sqlite3"))
+        local = open_org(shutil.copy(path, folder / "org.sqlite3"))
         door = Door(create_app(local, control=True))
         return Rehearsal(
             folder / "spec", credentials.instance_url, credentials.access_token, local, door

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import KINDS, Fault
+from provisioner.emulator.base.faults import KINDS, Fault
+from provisioner.emulator.control.endpoint import state
 from provisioner.model.outcome import Outcome
 from provisioner.org.errors import OrgError
 

@@ -9,11 +9,16 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioner.emulator import component_rows, passwords, portal_rows, portals, seed
+from provisioner.emulator.access import owned_sets
 from provisioner.emulator.app import create_app
-from provisioner.emulator.components import kind
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
+from provisioner.emulator.login import passwords
+from provisioner.emulator.metadata.types import portal as portals
+from provisioner.emulator.metadata.types.registry import kind
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import Org
+from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import portals as portal_rows
 from provisioner.login import read as explaining
 from provisioner.login import use_cases as customers
 from provisioner.login.checks import trace
@@ -34,7 +39,7 @@ class World:
     """One org in memory, put into any state before each login."""
 
     def __init__(self):
-        self.org = Org(":memory:")
+        self.org = open_org(":memory:")
         self.by = seed.admin_id(self.org)
         seed.enable_customer_portal(self.org, self.by)
         portals.make_default(self.org, self.by)
@@ -44,13 +49,13 @@ class World:
         (standard,) = self.org.select("Profile", FullName="HighVolumePortal")
         held = {"Name": PROFILE, "UserType": "CspLitePortal"}
         held |= {"UserLicenseId": standard["UserLicenseId"]}
-        self.profile = self.org.insert("Profile", held, by=self.by)
+        self.profile = owned_sets.insert_profile(self.org, held, by=self.by)
         account = self.org.insert("Account", {"Name": "Acme"}, by=self.by)
         contact = {"LastName": "Doe", "AccountId": account}
         contact_id = self.org.insert("Contact", contact, by=self.by)
         user = {"LastName": "Doe", "Username": JANE, "Email": JANE, "UserType": "CspLitePortal"}
         user |= {"ContactId": contact_id, "AccountId": account, "ProfileId": self.profile}
-        self.jane = self.org.insert("User", user, by=self.by)
+        self.jane = owned_sets.insert_user(self.org, user, by=self.by)
         self.login = self.org.insert("UserLogin", {"UserId": self.jane}, by=self.by)
         self.session = requests.Session()
         app = create_app(self.org)
@@ -75,7 +80,7 @@ class World:
         user["UserType"] = "CspLitePortal"
         if state["staff"]:
             user |= {"ProfileId": staff, "UserType": "Standard"}
-        org.update("User", self.jane, user, by=self.by)
+        owned_sets.update_user(org, self.jane, user, by=self.by)
         switches = {"IsFrozen": state["frozen"], "IsPasswordLocked": state["locked"]}
         org.update("UserLogin", self.login, switches, by=self.by)
         if state["password"] != "never":

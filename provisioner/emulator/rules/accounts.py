@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import recycle_bin
-from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import owners, person_accounts, portal_roles
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.rules import owners, person_accounts, portal_roles, recycle_bin
 from provisioner.emulator.rules.profiles import license_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import SObject
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.schema.objects import SObject
+    from provisioner.emulator.store.org import Org
 
 
 def owner_needs_role(org: Org, owner_id: str) -> None:
@@ -98,7 +97,7 @@ def delete(org: Org, by: str, sobject: SObject, current: Mapping[str, Any]) -> N
                 _unhindered(org, contact, "Contact", named=current["Name"])
             for kind in ("Contact", "Opportunity"):
                 for row in org.find(kind, AccountId=id_):
-                    org.delete(kind, row, by=by)
+                    recycle_bin.delete(org, by, kind, row)
             for child in org.find("Account", ParentId=id_):
                 recycle_bin.let_go(org, by, "Account", child, "ParentId")
         case "Contact":
@@ -106,7 +105,7 @@ def delete(org: Org, by: str, sobject: SObject, current: Mapping[str, Any]) -> N
             _unhindered(org, current, "Contact")
             for report in org.find("Contact", ReportsToId=id_):
                 recycle_bin.let_go(org, by, "Contact", report, "ReportsToId")
-    org.delete(sobject.name, id_, by=by)
+    recycle_bin.delete(org, by, sobject.name, id_)
 
 
 def _account(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import describe
-from provisioner.emulator.rules import permissions, reach
-from provisioner.emulator.rules.values import unwritable
+from provisioner.emulator.access import permissions, reach
+from provisioner.emulator.rules.fields import unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 # Who one is and what one may do. That these are the administrators' and all else one's own: the
 # tools that Salesforce itself gives to users write names, e-mail, nickname, phones, address, title,
@@ -39,6 +38,6 @@ def check(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any])
     )
     if refused:
         raise unwritable(refused)
-    user = describe.catalog(org).get("User")
+    user = org.catalog().get("User")
     assert user is not None, "every org has users"
     reach.check_references(org, by, user, row, current)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import licenses
-from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import access
+from provisioner.emulator.access import object_rights as access
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.schema import licenses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import SObject
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.objects import SObject
+    from provisioner.emulator.store.org import Org
 
 _USER: Final = "005"
 _CHATTER: Final = "CsnOnly"

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import ids
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.base import ids
+from provisioner.emulator.base.errors import SalesforceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.describe import SObject
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.schema.objects import SObject
+    from provisioner.emulator.store.org import Org
 
 FEATURE: Final = "PersonAccounts"
 # A user who may own more than 50,000 portal accounts (3.3 [V]; the key prefix of its object is a

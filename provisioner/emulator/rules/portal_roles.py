@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.rules import person_accounts
 from provisioner.emulator.rules.profiles import license_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.store.org import Org
 
 # From the bottom up (platform reference 3.4 [V]); a role's label is not the value in the API.
 _LEVELS: Final = (("Worker", "User"), ("Manager", "Manager"), ("Executive", "Executive"))

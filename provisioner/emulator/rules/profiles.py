@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator import licenses, owned_sets
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.access import owned_sets
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.schema import licenses
 from provisioner.emulator.sites import members
+from provisioner.emulator.store import portals as portal_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.store.org import Org
 
 # A portal licence never carries these; the full list is in no source: guess.
 _STAFF_ONLY = (
@@ -44,7 +46,7 @@ def create(org: Org, by: str, row: Mapping[str, Any]) -> str:
     key = org.select("UserLicense", Id=row["UserLicenseId"])[0]["LicenseDefinitionKey"]
     license_ = licenses.BY_KEY[key]
     _licensed(row, license_)
-    id_ = org.insert("Profile", {**row, "UserType": license_.user_type}, by=by)
+    id_ = owned_sets.insert_profile(org, {**row, "UserType": license_.user_type}, by=by)
     org.audit(by, "createdprofile", "Manage Users", f"Created profile {row['Name']}")
     return id_
 
@@ -63,7 +65,7 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]
     if row.get("PermissionsManageCssUsers") is False:
         for user in org.find("User", ProfileId=id_):
             keeps_portal_admin(org, user, manages=False)
-    org.update("Profile", id_, row, by=by)
+    owned_sets.update_profile(org, id_, row, by=by)
     if name != current["Name"]:
         owned = owned_sets.of(org, id_)
         org.update("PermissionSet", owned, {"Label": name}, by=by)
@@ -89,7 +91,7 @@ def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
             (),
         )
     members.forget_parent(org, by, current["Id"])
-    org.delete("Profile", current["Id"], by=by)
+    owned_sets.delete_profile(org, current["Id"], by=by)
     org.audit(by, "deletedprofile", "Manage Users", f"Deleted profile {current['Name']}")
 
 
@@ -99,9 +101,7 @@ def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
     `manages` is whether the profile that the user is to have grants it; a permission set does as
     well, as it does for a new administrator [I].
     """
-    from provisioner.emulator.components import portal_admins
-
-    if not manages and user_id in portal_admins(org) and not _by_set(org, user_id):
+    if not manages and user_id in portal_rows.admins(org) and not _by_set(org, user_id):
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
             "This user is a portal administrator and must have a profile with the"
@@ -112,9 +112,7 @@ def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
 
 def runs_no_portal(org: Org, user_id: str) -> None:
     """Refuses that the administrator of a portal is deactivated: help, article 000386638 [V]."""
-    from provisioner.emulator.components import portal_admins
-
-    if user_id in portal_admins(org):
+    if user_id in portal_rows.admins(org):
         raise SalesforceError(  # code: as that of the rule above [I]
             "FIELD_INTEGRITY_EXCEPTION",
             "You cannot deactivate a user who is a portal administrator",

@@ -10,14 +10,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import sites
-from provisioner.emulator.errors import SalesforceError
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.sites import settings as sites
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.store.org import Org
 
 ELSEWHERE: Final = "usernames elsewhere"
 _USERNAME: Final = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s.]+(\.[^@\s.]+)+")

@@ -5,16 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import columns, logins, mails, sites
-from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.rules import (
-    audits,
-    own_user,
-    permissions,
-    person_accounts,
-    portal_roles,
-    usernames,
-)
+from provisioner.emulator.access import owned_sets, permissions
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.login import mails
+from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.rules import audits, own_user, person_accounts, portal_roles, usernames
 from provisioner.emulator.rules.accounts import (
     admit,
     may_admit,
@@ -28,12 +23,14 @@ from provisioner.emulator.rules.profiles import (
     runs_no_portal,
 )
 from provisioner.emulator.sites import members
+from provisioner.emulator.sites import settings as sites
+from provisioner.emulator.store import tables as columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.licenses import License
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.schema.licenses import License
+    from provisioner.emulator.store.org import Org
 
 EMAIL_DOMAINS: Final = "email domains"  # the name of the setting, a JSON list
 _USED: Final = columns.COMPUTED["UserLicense", "UsedLicenses"].format(t="l")
@@ -68,7 +65,7 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
     if row.get("CommunityNickname") is None:
         # The API makes one up (2.1 [U]); real ones look like User1612345678901234567.
         row["CommunityNickname"] = f"User{org.next_number('nickname'):019}"
-    id_ = org.insert("User", row, by=by)
+    id_ = owned_sets.insert_user(org, row, by=by)
     org.insert("UserLogin", {"UserId": id_}, by=by)
     audits.user_created(org, by, row, portal=license_.portal)
     members.follow_user(org, by, id_)
@@ -114,7 +111,7 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -
             row |= {"PortalRole": None, "UserRoleId": None}
     if license_.roles and (license_.key != held.key or {"PortalRole", "UserRoleId"} & row.keys()):
         row |= portal_roles.of_user(org, by, merged, current)
-    org.update("User", current["Id"], row, by=by)
+    owned_sets.update_user(org, current["Id"], row, by=by)
     _after_update(org, by, current, row)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator import component_rows
-from provisioner.emulator.sites import guests, site_rows
-from provisioner.emulator.sites.site_rows import CUSTOM_SITE
+from provisioner.emulator.sites import guests
+from provisioner.emulator.sites import rows as site_rows
+from provisioner.emulator.sites.rows import CUSTOM_SITE
+from provisioner.emulator.store import components as component_rows
 
 if TYPE_CHECKING:
-    from provisioner.emulator.component_rows import Row
-    from provisioner.emulator.store import Org
-    from provisioner.emulator.wsdl import Value
+    from provisioner.emulator.schema.wsdl import Value
+    from provisioner.emulator.store.components import Row
+    from provisioner.emulator.store.org import Org
 
 # Elements that name a user by the username (ebikes-lwc issue 61 [V]), by the field of the row.
 USERS: Final = {"siteAdmin": "AdminId", "siteGuestRecordDefaultOwner": "GuestRecordDefaultOwnerId"}

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from provisioner.emulator.access import owned_sets
+
 if TYPE_CHECKING:
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 LICENSE: Final = "PID_Guest_User"
 # "Each site has a separate Guest User license" and an org has room for a hundred sites (page one,
@@ -44,7 +46,7 @@ def make(org: Org, by: str, name: str, label: str) -> str:
         "LanguageLocaleKey": organization["LanguageLocaleKey"],
         "EmailEncodingKey": "UTF-8",
     }
-    id_ = org.insert("User", values, by=by)
+    id_ = owned_sets.insert_user(org, values, by=by)
     org.insert("UserLogin", {"UserId": id_}, by=by)
     return id_
 
@@ -65,8 +67,8 @@ def _profile(org: Org, by: str, label: str) -> str:
             return str(profile["Id"])
         number += 1
         name = f"{label} Profile{number}"  # a name is given once; how the next is made: guess
-    return org.insert(
-        "Profile", {"Name": name, "UserLicenseId": license_, "UserType": "Guest"}, by=by
+    return owned_sets.insert_profile(
+        org, {"Name": name, "UserLicenseId": license_, "UserType": "Guest"}, by=by
     )
 
 

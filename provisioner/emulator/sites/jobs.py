@@ -12,17 +12,17 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import ids
-from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.metadata_jobs import PATIENCE
-from provisioner.emulator.moments import timestamp
+from provisioner.emulator.base import ids
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.base.patience import PATIENCE
+from provisioner.emulator.base.timestamps import timestamp
 from provisioner.emulator.sites import mails, members, networks, templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from provisioner.emulator.api import Call
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.http.call import Call
+    from provisioner.emulator.store.org import Org
 
 CREATE: Final = "SiteTaskCreate"  # values of BackgroundOperation.Type (object reference)
 PUBLISH: Final = "SiteTaskPublish"

@@ -6,14 +6,15 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from provisioner.emulator import context, deliverability
-from provisioner.emulator.deliverability import Mail
+from provisioner.emulator.http import context
+from provisioner.emulator.settings import deliverability
+from provisioner.emulator.settings.deliverability import Mail
 from provisioner.emulator.sites import networks, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 LIVE: Final = networks.LIVE
 SENDER_PAGE: Final = "/verifyemail/sender"

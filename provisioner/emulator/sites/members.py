@@ -12,7 +12,7 @@ from provisioner.emulator.sites import mails
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 WAITING: Final = "WaitingForAdd"
 ADDED: Final = "Added"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.emulator.base.component_refusals import no_such
 from provisioner.emulator.sites import templates
-from provisioner.emulator.stored_kind import no_such
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.store import Org
-    from provisioner.emulator.wsdl import Value
+    from provisioner.emulator.schema.wsdl import Value
+    from provisioner.emulator.store.org import Org
 
 # Element -> option; both sides as their references have them, put together by meaning [I].
 OPTIONS: Final = {

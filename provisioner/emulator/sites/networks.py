@@ -6,15 +6,24 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator import component_rows
-from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.sites import custom_sites, site_pages, site_rows, templates
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.sites import (
+    custom_sites,
+    templates,
+)
+from provisioner.emulator.sites import (
+    pages as site_pages,
+)
+from provisioner.emulator.sites import (
+    rows as site_rows,
+)
+from provisioner.emulator.store import components as component_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provisioner.emulator.sites.templates import SiteTemplate
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 LIVE: Final = "Live"
 NEW: Final = "UnderConstruction"

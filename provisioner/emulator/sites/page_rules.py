@@ -10,8 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.errors import SalesforceError
-from provisioner.emulator.stored_kind import refused
+from provisioner.emulator.base.component_refusals import refused
+from provisioner.emulator.base.errors import SalesforceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provisioner.emulator.store import Org
+    from provisioner.emulator.store.org import Org
 
 PUBLIC: Final = "unfiled$public"  # the folder in the full names of public retrievals [V]
 

@@ -64,12 +64,12 @@ def fields_that_can_not_be_set(situation: Situation) -> Iterator[Diagnostic]:
     for resource in situation.of_kind(*_RECORDS):
         change = situation.changes.get(resource.address)
         info = situation.facts.describe(_sobject(resource)) or {}
-        for field in change.fields if change else ():
+        if change is None or not _may_write(situation, resource, change):
+            continue  # reported once, as an object
+        for field in change.fields:
             known = info.get(field.name)
             if known is None or field.default:
                 continue
-            if change and not _may_write(situation, resource, change):
-                continue  # said once, of the object
             if not _writeable(known, change):
                 yield Diagnostic(
                     "field-not-writeable",

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from provisioner.emulator import seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter, Server
-from provisioner.emulator.store import Org
 
 RECORDED = Path(__file__).parents[4] / "shared" / "reference" / "recorded"
 URL = "http://127.0.0.1:8787"
@@ -58,7 +58,7 @@ class Rest:
 
 @pytest.fixture
 def local():
-    org = Org(":memory:")
+    org = open_org(":memory:")
     yield org
     org.close()
 

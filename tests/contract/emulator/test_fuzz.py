@@ -12,10 +12,11 @@ from urllib.parse import quote, urlencode
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from provisioner.emulator import describe, rules, seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
+from provisioner.emulator.rules import save as rules
 from provisioner.emulator.sites import members, networks, templates
-from provisioner.emulator.store import Org
 
 FUZZ = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -28,7 +29,7 @@ class World:
     """One org in memory that is put back before every request."""
 
     def __init__(self):
-        self.org = Org(":memory:")
+        self.org = open_org(":memory:")
         admin = seed.admin_id(self.org)
         seed.enable_customer_portal(self.org, admin)
         seed.enable_digital_experiences(self.org, admin)
@@ -53,7 +54,7 @@ class World:
         (member,) = self.org.find("NetworkMember")
         (person,) = self.org.find("RecordType", IsPersonType=True)
         account = {"LastName": "Doe", "RecordTypeId": person}
-        table = describe.catalog(self.org).get("Account")
+        table = self.org.catalog().get("Account")
         return {
             "Network": id_, "NetworkMemberGroup": group, "NetworkMember": member,
             "Person": rules.create(self.org, admin, table, account),

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.emulator import seed
 from provisioner.emulator.app import create_app
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.server import Server
 
 HERE = Path(__file__).parent / "jsforce"

@@ -6,9 +6,11 @@ from functools import cache
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioner.emulator import control, faults, seed
 from provisioner.emulator.app import create_app
-from provisioner.emulator.store import Org
+from provisioner.emulator.base import faults
+from provisioner.emulator.control import endpoint as control
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 
 BASE = "/services/data/v62.0"
 RULES = settings(
@@ -21,7 +23,7 @@ class World:
     """An org with an account, a contact and a portal user, put back before every request."""
 
     def __init__(self):
-        self.org = Org(":memory:")
+        self.org = open_org(":memory:")
         self.admin = seed.admin_id(self.org)
         seed.enable_customer_portal(self.org, self.admin)
         self.app = create_app(self.org, control=True)

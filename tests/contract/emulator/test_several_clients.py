@@ -9,8 +9,8 @@ from threading import Barrier
 import pytest
 import requests
 
-from provisioner.emulator import seed
-from provisioner.emulator.store import Org
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle.first_day import open_org
 
 SERVE = """
 import sys
@@ -23,7 +23,7 @@ ROUNDS = 8
 
 @pytest.fixture
 def org(tmp_path):
-    org = Org(tmp_path / "org.sqlite3")
+    org = open_org(tmp_path / "org.sqlite3")
     yield org
     org.close()
 

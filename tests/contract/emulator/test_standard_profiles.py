@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.emulator import seed
-from provisioner.emulator.profiles_metadata import Profiles
+from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.metadata.types.profile import Profiles
 
 from .package_zip import Soap
 

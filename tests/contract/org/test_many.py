@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.emulator import seed
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.model.operations import Describe, Select
 from provisioner.org.errors import Refused
 from provisioner.org.read_strategy import Way

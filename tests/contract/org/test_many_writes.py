@@ -2,8 +2,8 @@
 
 import pytest
 
-from provisioner.emulator.control import state
-from provisioner.emulator.faults import Fault
+from provisioner.emulator.base.faults import Fault
+from provisioner.emulator.control.endpoint import state
 from provisioner.model.operations import (
     CloneMetadata,
     CreateRecord,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from provisioner.emulator import seed
+from provisioner.emulator.lifecycle import first_day as seed
 from provisioner.emulator.local import LocalOrg
 from provisioner.model.credentials import ClientCredentials
 from provisioner.model.operations import (

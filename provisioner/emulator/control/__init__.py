@@ -1,0 +1,1 @@
+"""The interface for tests below `/emulator/`: clock, faults, snapshots, options and coverage."""

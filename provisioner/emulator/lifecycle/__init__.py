@@ -1,0 +1,1 @@
+"""The first day of an org, and the settings that are switched on once and for all."""

@@ -1,0 +1,1 @@
+"""Who may log in, passwords and tokens, and the e-mails and history about them."""

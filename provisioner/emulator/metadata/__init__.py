@@ -1,0 +1,1 @@
+"""The protocol of the Metadata API: calls, files, jobs, deployments and retrieves."""

@@ -1,0 +1,153 @@
+"""The SOAP Metadata API: `/services/Soap/m/<version>`.
+
+This module knows the protocol: envelope, session, faults and limits. The calls on single components
+are in `component_calls`, those on files in `metadata_files`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, request
+from lxml import etree
+
+from provisioner.emulator.access import metadata_rights
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.http import bodies as transport
+from provisioner.emulator.http import context, quota
+from provisioner.emulator.http import soap_metadata as soap
+from provisioner.emulator.http.soap_metadata import Fault
+from provisioner.emulator.metadata import component_calls
+from provisioner.emulator.metadata import file_calls as metadata_files
+from provisioner.emulator.metadata.component_calls import Call
+from provisioner.emulator.schema.versions import NEWEST, OLDEST
+from provisioner.emulator.schema.wsdl import NAMESPACE, InvalidXml, Value, wsdl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.emulator.store.org import Org
+
+blueprint = Blueprint("metadata", __name__)
+
+_LARGEST: Final = 52_428_800  # bytes of a SOAP call, platform reference 4.5 [V]
+_PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, platform reference 4.4 [V]
+
+
+@blueprint.before_app_request
+def run_forgotten_jobs() -> None:
+    """Deployments and retrieves end by themselves, too."""
+    metadata_files.run_forgotten(context.org())
+
+
+@blueprint.post("/services/Soap/m/<version>")
+@blueprint.post("/services/Soap/m/<version>/")  # simple-salesforce ends it so [V]
+@blueprint.post("/services/Soap/m/<version>/<path:_rest>")
+def serve(version: str, _rest: str = "") -> Response:
+    """Answers one SOAP call. A path behind the version is ignored, platform reference 4.5 [V]."""
+    if (request.content_length or 0) > _LARGEST:
+        # text: platform reference 4.5 [V]; code of the SOAP guide's exceptions [Q]
+        return soap.fault(
+            "sf:EXCEEDED_MAX_SIZE_REQUEST",
+            "EXCEEDED_MAX_SIZE_REQUEST: Maximum size of request reached."
+            f" Maximum size of request is {_LARGEST} bytes.",
+        )
+    try:
+        body, headers = soap.read(transport.unpacked())
+        operation = _operation(body)
+        call = _authorise(version, headers, counted=operation not in _FREE)
+        values = metadata_files.read(body, operation) if operation in _UNTYPED else {}
+        answer = _OPERATIONS[operation](call, body, values)
+    except Fault as fault:
+        return soap.fault(fault.code, fault.message)
+    except SalesforceError as error:
+        return soap.fault(f"sf:{error.code}", f"{error.code}: {error.message}")
+    except (InvalidXml, transport.BadEncodingError) as error:
+        return soap.fault("soapenv:Client", str(error))
+    return soap.answer(wsdl().build(f"{operation}Response", f"{operation}Response", answer))
+
+
+def _operation(body: Any) -> str:
+    name = etree.QName(body)
+    if name.namespace != NAMESPACE or name.localname not in wsdl().operations:
+        # text: stubs of a real org's answers [V]
+        raise InvalidXml(
+            f"No operation available for request {body.tag}, please check the WSDL for the service."
+        )
+    if name.localname not in _OPERATIONS:
+        raise Fault(
+            "sf:UNKNOWN_EXCEPTION", f"UNKNOWN_EXCEPTION: {name.localname} is not served by this org"
+        )
+    return name.localname
+
+
+def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
+    """Checks version, session and permission, in this order [U]."""
+    try:
+        number = float(version)
+    except ValueError:
+        number = 0.0
+    if not OLDEST <= number <= NEWEST:
+        # platform reference 6.4: 500 UNSUPPORTED_API_VERSION; text: answers to the sf CLI [V]
+        raise Fault(
+            "sf:UNSUPPORTED_API_VERSION",
+            "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL",
+        )
+    org = context.org()
+    session = org.session(soap.header(headers, "SessionHeader", "sessionId"))
+    if session is None:
+        # platform reference 2.4, last rows [V]
+        raise Fault(
+            "sf:INVALID_SESSION_ID",
+            "INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session",
+        )
+    if session.kind == "Expired":  # platform reference 6.4 [V]
+        code = "INVALID_OPERATION_WITH_EXPIRED_PASSWORD"
+        raise Fault(
+            f"sf:{code}",
+            f"{code}: The users password has expired, you must call SetPassword before attempting"
+            " any other API operations",
+        )
+    if counted:
+        quota.check(org, quota.count(org), request.environ)
+    if not metadata_rights.may_modify_metadata(org, session.user_id):
+        # platform reference 4.4: needs one of the two permissions; text: public logs [V]
+        raise Fault(
+            "sf:INSUFFICIENT_ACCESS",
+            "INSUFFICIENT_ACCESS: use of the Metadata API requires a user with the"
+            " ModifyAllData or ModifyMetadata permissions",
+        )
+    asked = soap.header(headers, "AllOrNoneHeader", "allOrNone")
+    default = "true" if number < _PARTIAL_SAVE_SINCE else "false"
+    return Call(org, session.user_id, number, (asked or default) in {"true", "1"})
+
+
+def _of_files(
+    answer: Callable[[Org, str, Any], Value],
+) -> Callable[[Call, Any, Value], Value]:
+    return lambda call, body, _: answer(call.org, call.by, body)
+
+
+_OPERATIONS: Final[dict[str, Callable[[Call, Any, Value], Value]]] = {
+    "createMetadata": component_calls.create,
+    "updateMetadata": component_calls.update,
+    "upsertMetadata": component_calls.upsert,
+    "deleteMetadata": component_calls.delete,
+    "renameMetadata": component_calls.rename,
+    "readMetadata": component_calls.read,
+    "listMetadata": component_calls.list_all,
+    "describeMetadata": component_calls.describe,
+    "deploy": _of_files(metadata_files.start_deploy),
+    "checkDeployStatus": _of_files(metadata_files.check_deploy),
+    "checkStatus": _of_files(metadata_files.check_status),
+    "cancelDeploy": _of_files(metadata_files.cancel_deploy),
+    "retrieve": _of_files(metadata_files.start_retrieve),
+    "checkRetrieveStatus": _of_files(metadata_files.check_retrieve),
+    "describeValueType": _of_files(metadata_files.describe_value_type),
+}
+# "Calls to checkDeployStatus() don't count against the API request limits" (Metadata guide [V])
+_FREE: Final = frozenset({"checkDeployStatus"})
+# the calls whose arguments have one type each; the others hold components with an xsi:type
+_UNTYPED: Final = frozenset(
+    {"deleteMetadata", "renameMetadata", "readMetadata", "listMetadata", "describeMetadata"}
+)

@@ -1,0 +1,1 @@
+"""What each metadata type means: how its components are read, checked and written."""

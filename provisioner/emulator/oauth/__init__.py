@@ -1,0 +1,1 @@
+"""OAuth for connected apps: the token endpoint, its grants, keys and refresh tokens."""

@@ -1,0 +1,186 @@
+"""OAuth as a connected app sees it: tokens, users, revocation (platform reference 7 [V])."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, jsonify, request
+
+from provisioner.emulator.base import ids
+from provisioner.emulator.http import context, quota, refusals
+from provisioner.emulator.login import identities, login_history, passwords
+from provisioner.emulator.oauth import (
+    answers as oauth_answers,
+)
+from provisioner.emulator.oauth import (
+    app as oauth_app,
+)
+from provisioner.emulator.oauth import (
+    grants as oauth_grants,
+)
+from provisioner.emulator.oauth import (
+    keys as oauth_keys,
+)
+from provisioner.emulator.oauth import (
+    refresh_tokens,
+)
+from provisioner.emulator.oauth.app import OAuthError
+from provisioner.emulator.settings import editions
+from provisioner.emulator.sites import networks
+
+if TYPE_CHECKING:
+    from provisioner.emulator.oauth.grants import Grant
+    from provisioner.emulator.store.org import Org
+
+blueprint = Blueprint("auth", __name__)
+
+
+# The kind of a session that may only choose a new password (platform reference 6.4 [V])
+EXPIRED_KIND: Final = "Expired"
+METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
+@blueprint.route("/services/oauth2/token", methods=METHODS)
+def token() -> Response:
+    """A token for one of the flows, or what a device shows to get one."""
+    org = context.org()
+    if org.api_calls() >= editions.daily_calls(org):  # here, too, as REST says it: 7 and 2.4 [V]
+        return refusals.refusal(request.path, quota.exceeded())
+    try:
+        if request.method != "POST":
+            raise OAuthError("invalid_request", "must use HTTP POST")  # general knowledge [U]
+        if request.form.get("response_type") == "device_code":
+            return oauth_answers.answer(oauth_grants.device(org))
+        return oauth_answers.answer(_issued(oauth_grants.granted(org)))
+    except OAuthError as refused:
+        return oauth_answers.answer(refused.answer, refused.status)
+
+
+@blueprint.post("/services/oauth2/introspect")
+def introspect() -> Response:
+    """Whether a token is good, for the connected app itself (RFC 7662, as Salesforce has it)."""
+    org = context.org()
+    try:
+        oauth_app.check(org)
+    except OAuthError as refused:
+        response = jsonify(refused.answer)
+        response.status_code = 401
+        return response
+    value = request.form.get("token", "")
+    found, held = org.session(value), refresh_tokens.owner(org, value)
+    if found is None and held is None:
+        return jsonify({"active": False})
+    user = org.get("User", found.user_id if found else str(held))
+    assert user is not None, "users are never removed"
+    answer: dict[str, Any] = {
+        "active": True,
+        "scope": "api" if found else refresh_tokens.scope(org, value),
+        "client_id": org.setting("consumer key"),
+        "username": user["Username"],
+        "sub": f"{context.instance_url()}/id/{organization_id(org)}/{user['Id']}",
+        "token_type": "access_token" if found else "refresh_token",
+    }
+    if found:
+        answer["exp"] = int(found.expires.timestamp())
+    return jsonify(answer)
+
+
+@blueprint.route("/services/oauth2/userinfo", methods=["GET", "POST"])
+def userinfo() -> Response:
+    """Who the token belongs to."""
+    org = context.org()
+    given = context.bearer_token() or request.values.get("access_token", "")
+    found = org.session(given)
+    if found is None:
+        return _forbidden(given)
+    return jsonify(
+        identities.userinfo(org, organization_id(org), found.user_id, context.instance_url())
+    )
+
+
+@blueprint.get("/id/<_organization>/<user_id>")
+def identity(_organization: str, user_id: str) -> Response:
+    """The identity URL of a token answer; only the token's own user is told."""
+    org = context.org()
+    given = context.bearer_token() or request.args.get("oauth_token", "")
+    found = org.session(given)
+    if found is None or found.user_id != ids.normal(user_id):
+        return _forbidden(given)
+    if ids.normal(_organization) != organization_id(org):
+        # "Wrong_Org": identity URL documentation, remembered [U]
+        return Response("Wrong_Org", 403, content_type="text/plain")
+    return jsonify(
+        identities.identity(org, organization_id(org), found.user_id, context.instance_url())
+    )
+
+
+@blueprint.route("/services/oauth2/revoke", methods=["GET", "POST"])
+def revoke() -> Response:
+    """Ends the session of a token; of a refresh token, every session that came of it too."""
+    value = request.values.get("token", "")
+    if refresh_tokens.revoke(context.org(), value):
+        return Response(b"", 200)
+    if context.org().session(value) is None:
+        # as WWW-Salesforce's tests have it [Q]
+        text = f"invalid token: {value}"
+        refusal = {"error": "unsupported_token_type", "error_description": text}
+        response = jsonify(refusal)
+        response.status_code = 400
+        return response
+    context.org().end_sessions(token=value)
+    return Response(b"", 200)
+
+
+def _issued(grant: Grant) -> dict[str, str]:
+    return issue(context.org(), grant.user_id, grant.scope, kept=grant.kept, nonce=grant.nonce)
+
+
+def issue(org: Org, user_id: str, scope: str, *, kept: str = "", nonce: str = "") -> dict[str, str]:
+    """Starts a session and tells the app, with a refresh token where the scope has one."""
+    with org.transaction():
+        login_history.log_in(org, user_id, "Success")
+        expired = passwords.is_expired(org, user_id)
+        started = org.start_session(user_id, EXPIRED_KIND if expired else "API")
+        made = ""
+        if not kept and oauth_app.lasts(scope):
+            made = refresh_tokens.issue(org, user_id, scope)
+        if made or kept:
+            refresh_tokens.remember(org, made or kept, started.token)
+    url = f"{context.instance_url()}/id/{organization_id(org)}/{user_id}"
+    issued = str(int(org.now().timestamp() * 1000))
+    secret = (org.setting("consumer secret") or "").encode()
+    signature = hmac.new(secret, (url + issued).encode(), hashlib.sha256).digest()
+    identified = "openid" in scope.split()
+    site = context.site()
+    return {
+        "access_token": started.token,
+        **({"refresh_token": made} if made else {}),
+        **({} if site is None else _of_site(site)),
+        "signature": base64.b64encode(signature).decode(),
+        "scope": scope,
+        **({"id_token": oauth_keys.id_token(org, url, started.token, nonce)} if identified else {}),
+        "instance_url": context.instance_url(),
+        "id": url,
+        "token_type": "Bearer",
+        "issued_at": issued,
+    }
+
+
+def _of_site(site: dict[str, Any]) -> dict[str, str]:
+    """What the answer tells of the site that it was asked at, as a public tool shows it [V]."""
+    url = networks.address(context.instance_url(), site)
+    return {"sfdc_community_url": url, "sfdc_community_id": site["Id"]}
+
+
+def _forbidden(given: str) -> Response:
+    # platform reference 7 [U]; "Missing_OAuth_Token": identity URL documentation, remembered [U]
+    text = "Bad_OAuth_Token" if given else "Missing_OAuth_Token"
+    return Response(text, 403, content_type="text/plain")
+
+
+def organization_id(org: Org) -> str:
+    """The id of the organisation, in 18 characters."""
+    return str(org.execute('SELECT "Id" FROM "Organization"')[0][0])

@@ -1,0 +1,291 @@
+"""The grants of the token endpoint: what shows that an app may act for which user."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import request
+
+from provisioner.emulator.access import permissions
+from provisioner.emulator.base.errors import not_served
+from provisioner.emulator.base.timestamps import parse_timestamp, timestamp
+from provisioner.emulator.http import context
+from provisioner.emulator.login import login_history, site_admission
+from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.oauth import (
+    app as oauth_app,
+)
+from provisioner.emulator.oauth import (
+    codes as oauth_codes,
+)
+from provisioner.emulator.oauth import (
+    keys as oauth_keys,
+)
+from provisioner.emulator.oauth import (
+    refresh_tokens,
+)
+from provisioner.emulator.oauth.app import OAuthError
+from provisioner.emulator.settings import my_domain
+from provisioner.emulator.sites import networks
+
+if TYPE_CHECKING:
+    from provisioner.emulator.store.org import Org
+
+_SKEW: Final = 30  # seconds a clock may differ: guess
+_JWT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_PUBLIC_AUDIENCES: Final = ("https://login.salesforce.com", "https://test.salesforce.com")
+_POLLING: Final = 5  # seconds between two questions of a device (help, "Device Flow" [V])
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """For whom, with which scopes; `kept` is the refresh token that was shown, and stays good."""
+
+    user_id: str
+    scope: str
+    kept: str = ""
+    nonce: str = ""
+
+
+def granted(org: Org) -> Grant:
+    """What the request shows that it may have; raises OAuthError."""
+    match request.form.get("grant_type"):
+        case "client_credentials":
+            if request.host.lower() in my_domain.SHARED_HOSTS:  # reported from real orgs [Q]
+                raise OAuthError("invalid_grant", "request not supported on this domain")
+            oauth_app.check(org)
+            return Grant(_run_as(org), "api")
+        case "password":
+            oauth_app.check(org)
+            return Grant(_by_password(org), _asked())
+        case grant if grant == _JWT:
+            return Grant(_by_jwt(org), _asked())
+        case "refresh_token":
+            oauth_app.check(org)
+            token = request.form.get("refresh_token", "")
+            user_id = _by_refresh_token(org, token)
+            return Grant(user_id, refresh_tokens.scope(org, token), token)
+        case "authorization_code":
+            oauth_app.check(org)
+            return _by_code(org)
+        case "device":
+            oauth_app.known(org, request.form.get("client_id", ""))
+            return _by_device(org)
+        case "assertion" | "urn:ietf:params:oauth:grant-type:saml2-bearer":
+            # the help's SAML flows: honest, and no text of Salesforce (guess)
+            raise OAuthError("unsupported_grant_type", not_served("SAML assertions").message)
+        case _:
+            raise OAuthError("unsupported_grant_type", "grant type not supported")
+
+
+def device(org: Org) -> dict[str, Any]:
+    """What a device is told to show to a person (help, "Device Flow" [V])."""
+    oauth_app.known(org, request.form.get("client_id", ""))
+    shown = oauth_codes.new_user_code()
+    scope = oauth_app.scopes(request.form.get("scope", ""))
+    asked = oauth_codes.Request("device_code", scope, user_code=shown)
+    return {
+        "user_code": shown,
+        "device_code": oauth_codes.keep(org, "device", asked),
+        "interval": _POLLING,
+        "verification_uri": f"{context.instance_url()}/setup/connect",
+    }
+
+
+def _asked() -> str:
+    """The scopes of a flow without a browser.
+
+    Salesforce hands refresh tokens out in flows with a browser; here any user's flow gets one by
+    asking for the scope `refresh_token` (guess).
+    """
+    wanted = request.form.get("scope", "").split()
+    return "api refresh_token" if oauth_app.LASTING.intersection(wanted) else "api"
+
+
+def _by_code(org: Org) -> Grant:
+    """The code of the web server flow, once, at the address it was sent to (texts [V], [Q])."""
+    code = request.form.get("code", "")
+    found = oauth_codes.take(org, "code", code)
+    if found is None:
+        word = "expired" if oauth_codes.was_used(org, code) else "invalid"
+        raise OAuthError("invalid_grant", f"{word} authorization code")
+    if request.form.get("redirect_uri", "") != found.redirect_uri:
+        raise OAuthError("redirect_uri_mismatch", "redirect_uri must match configuration")
+    if found.challenge:
+        verifier = request.form.get("code_verifier", "")
+        digest = hashlib.sha256(verifier.encode()).digest()
+        shown = base64.urlsafe_b64encode(digest).rstrip(b"=")
+        if not hmac.compare_digest(shown, found.challenge.rstrip("=").encode()):
+            raise OAuthError("invalid_grant", "invalid code verifier")
+    _may_log_in(org, _user(org, found.user_id))
+    return Grant(found.user_id, found.scope, nonce=found.nonce)
+
+
+def _by_device(org: Org) -> Grant:
+    """The code of a device, as often as its interval allows, until somebody has answered.
+
+    The words for it are those of RFC 8628, as the help says; "polling too quickly", "token exchange
+    failed": what the CLI was told (salesforcedx-docker 18, code-builder-feedback 61) [V]. Of a code
+    that is not approved yet, the description: guess.
+    """
+    code, now = request.form.get("code", ""), timestamp(org.now())
+    found = oauth_codes.find(org, "device", code)
+    if found is None:
+        raise OAuthError("invalid_grant", "token exchange failed")
+    if found.user_id == oauth_codes.DENIED:
+        raise OAuthError("access_denied", "end-user denied authorization")
+    if found.user_id == oauth_codes.PENDING:
+        oauth_codes.change(org, code, polled=now)
+        if found.polled and _seconds(found.polled, now) < _POLLING - 1:
+            raise OAuthError("slow_down", "polling too quickly for the token endpoint")
+        raise OAuthError("authorization_pending", "the user has not approved yet")
+    if oauth_codes.take(org, "device", code) is None:
+        raise OAuthError("invalid_grant", "token exchange failed")
+    _may_log_in(org, _user(org, found.user_id))
+    return Grant(found.user_id, found.scope)
+
+
+def _seconds(since: str, now: str) -> float:
+    return (parse_timestamp(now) - parse_timestamp(since)).total_seconds()
+
+
+def _user(org: Org, user_id: str) -> dict[str, Any]:
+    user = org.get("User", user_id)
+    assert user is not None, "users are never removed"
+    return user
+
+
+def _by_password(org: Org) -> str:
+    found = org.select("User", Username=request.form.get("username", "").strip())
+    if not found:
+        raise OAuthError("invalid_grant", "authentication failure")
+    user = found[0]
+    id_ = str(user["Id"])
+    attempt = login_history.attempt(request.form.get("password", ""), api=True)
+    site = context.site()
+    if site is None:
+        status = logins.by_password(org, user, attempt)
+    else:
+        status = site_admission.status_of(org, site, user, attempt)
+    with org.transaction():
+        logins.count(org, user, status)
+        if status != logins.SUCCESS:
+            login_history.log_in(org, id_, status)
+    if status != logins.SUCCESS:
+        raise _out(status)
+    return id_
+
+
+def _by_refresh_token(org: Org, given: str) -> str:
+    owner = refresh_tokens.owner(org, given)
+    if owner is None:  # platform reference 7 [V]
+        raise OAuthError("invalid_grant", "expired access/refresh token")
+    _may_log_in(org, _user(org, owner))
+    return owner
+
+
+def _run_as(org: Org) -> str:
+    """The user that the app runs as (platform reference 7 [V]), who must be able to log in [I]."""
+    user = _user(org, org.setting("run as") or "")
+    _may_log_in(org, user)
+    return str(user["Id"])
+
+
+def _by_jwt(org: Org) -> str:
+    import jwt
+
+    assertion = request.form.get("assertion", "")
+    try:
+        claims = jwt.decode(assertion, options={"verify_signature": False})
+        if claims.get("iss") != org.setting("consumer key"):
+            raise OAuthError("invalid_client_id", "client identifier invalid")
+        jwt.decode(
+            assertion,
+            oauth_keys.public_key(org),
+            algorithms=["RS256"],
+            # The org's clock decides, and what is said of the audience, below.
+            options={"verify_exp": False, "verify_aud": False, "verify_iat": False},
+        )
+    except jwt.PyJWTError:
+        raise OAuthError("invalid_grant", "invalid assertion") from None
+    if str(claims.get("aud", "")).rstrip("/") not in _audiences():
+        raise OAuthError("invalid_grant", "audience is invalid")
+    # Within three minutes, says the guide (platform reference 7 [V]); a later one is taken, too, as
+    # the Salesforce CLI asks with milliseconds for seconds (authInfo.js of @salesforce/core [V]).
+    until = _instant(claims.get("exp"))
+    if until is None:
+        raise OAuthError("invalid_grant", "assertion is not valid")  # text: guess
+    if until <= org.now().timestamp() - _SKEW:  # as seen in a real org (stackexchange 282513 [V])
+        raise OAuthError("invalid_grant", "expired authorization code")
+    found = org.select("User", Username=str(claims.get("sub", "")))
+    if not found or not _may_use(org, found[0]["Id"]):
+        raise OAuthError("invalid_grant", "user hasn't approved this consumer")
+    _may_log_in(org, found[0])
+    return str(found[0]["Id"])
+
+
+def _audiences() -> set[str]:
+    """Whom an assertion may be meant for; at a site, that alone (platform reference 6.4 [V])."""
+    hosts = {context.instance_url(), f"http://{request.host}", f"https://{request.host}"}
+    site = context.site()
+    if site is None:
+        return {*_PUBLIC_AUDIENCES, *hosts}
+    return {networks.address(host, site) for host in hosts}
+
+
+def _instant(claim: Any) -> float | None:
+    """Seconds as JSON has them; also as digits, which simple-salesforce sends (login.py [V])."""
+    try:
+        seconds = float(claim)
+    except (TypeError, ValueError):
+        return None
+    return seconds if isfinite(seconds) else None
+
+
+def _may_use(org: Org, user_id: str) -> bool:
+    """Whether the app may act for a user who is not there to be asked.
+
+    It is pre-authorised for those who may manage users (guess), and by an earlier approval that
+    came with a refresh token (platform reference 7 [V]).
+    """
+    if permissions.has(org, user_id, "ManageUsers"):
+        return True
+    return oauth_app.lasts(" ".join(oauth_codes.approved(org, user_id)))
+
+
+def _may_log_in(org: Org, user: dict[str, Any]) -> None:
+    status = logins.standing(org, user)
+    if status in {logins.SUCCESS, logins.LOCKED}:  # no password is asked for: guess
+        status = logins.by_limits(org, user, str(request.remote_addr))
+    site = context.site()
+    if status == logins.SUCCESS and site is not None:
+        status = site_admission.admits(org, site, user)
+    if logins.is_too_often(org, user):
+        status = logins.TOO_OFTEN
+    if status != logins.SUCCESS:
+        login_history.log_in(org, user["Id"], status)
+        raise _out(status)
+
+
+def _out(status: str) -> OAuthError:
+    """The refusal for a status of LoginHistory.
+
+    "user is locked" [V], "ip restricted": answers that MetaDeploy's tests quote [V], "inactive
+    user": a list of errors at VMware [Q], "ip restricted or invalid login hours": Salesforce's
+    help and clients that match it [V]; "login rate exceeded": a public guide [Q]; that of a frozen
+    user: guess.
+    """
+    texts = {
+        logins.INACTIVE: "inactive user",
+        logins.FROZEN: "user is frozen",
+        logins.LOCKED: "user is locked",
+        logins.BAD_ADDRESS: "ip restricted",
+        logins.BAD_TIME: "ip restricted or invalid login hours",
+        logins.TOO_OFTEN: "login rate exceeded",
+    }
+    return OAuthError("invalid_grant", texts.get(status, "authentication failure"))

@@ -1,0 +1,258 @@
+"""The SOAP partner API: `/services/Soap/u/<version>`, who is there and their passwords.
+
+This module knows the protocol (envelope, session, versions, faults) and the calls about users;
+calls about records are in `partner_queries` and `partner_records`. `/services/Soap/c/<version>`
+answers the same calls in the enterprise namespace, records apart, whose types would depend on the
+org.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, request
+from lxml import etree
+
+from provisioner.emulator.access import permissions
+from provisioner.emulator.base import ids
+from provisioner.emulator.base.errors import SalesforceError, not_served
+from provisioner.emulator.base.timestamps import timestamp
+from provisioner.emulator.bulk import v2_run as bulk_run
+from provisioner.emulator.http import bodies as transport
+from provisioner.emulator.http import context, quota
+from provisioner.emulator.http import soap_partner as partner_xml
+from provisioner.emulator.http.soap_partner import ENTERPRISE, PARTNER
+from provisioner.emulator.login import mails, passwords
+from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.oauth import endpoints as auth
+from provisioner.emulator.partner import (
+    call as partner_call,
+)
+from provisioner.emulator.partner import (
+    login as partner_login,
+)
+from provisioner.emulator.partner import (
+    queries as partner_queries,
+)
+from provisioner.emulator.partner import (
+    records as partner_records,
+)
+from provisioner.emulator.partner.call import Call
+from provisioner.emulator.rules import duplicates
+from provisioner.emulator.rules.fields import existing
+from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.schema.versions import NEWEST, OLDEST
+from provisioner.emulator.schema.wsdl import InvalidXml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provisioner.emulator.store.org import Org
+    from provisioner.emulator.store.state import Session
+
+blueprint = Blueprint("partner", __name__)
+
+_OWN_PASSWORD_SINCE: Final = 37  # changeOwnPassword, platform reference 6.2 [V]
+# Operations of the partner WSDL that this org has not; they are refused by name.
+_ELSEWHERE: Final = frozenset(
+    {"convertLead", "describeAllTabs", "describeAppMenu", "describeApprovalLayout",
+     "describeAvailableQuickActions", "describeCompactLayouts", "describeDataCategoryGroups",
+     "describeDataCategoryGroupStructures", "describeGlobalTheme", "describeKnowledgeSettings",
+     "describeLayout", "describeNouns", "describePathAssistants", "describePrimaryCompactLayouts",
+     "describeQuickActions", "describeSObjectListViews", "describeSearchLayouts",
+     "describeSearchScopeOrder", "describeSearchableEntities", "describeSoftphoneLayout",
+     "describeSoqlListViews", "describeTabs", "describeTheme", "describeVisualForce",
+     "executeListView", "findDuplicates", "findDuplicatesByIds", "merge", "performQuickActions",
+     "process",
+     "renderEmailTemplate", "renderStoredEmailTemplate", "retrieveQuickActionTemplates",
+     "sendEmail", "sendEmailMessage"}
+)  # fmt: skip
+_VERSION: Final = re.compile(r"(\d{1,3})\.0\Z")
+# platform reference 2.4 [V]
+_EXPIRED: Final = (
+    "The users password has expired, you must call SetPassword before attempting any other API"
+    " operations"
+)
+
+
+@blueprint.post("/services/Soap/<any(c, u):kind>/<version>")
+@blueprint.post("/services/Soap/<any(c, u):kind>/<version>/<path:_rest>")
+def serve(kind: str, version: str, _rest: str = "") -> Response:
+    """Answers one SOAP call; a path behind the version (an org's id) is ignored."""
+    try:
+        body, headers = partner_xml.read(transport.unpacked())
+        return _answer(kind, version, body, headers)
+    except (InvalidXml, transport.BadEncodingError) as error:
+        return partner_xml.client_fault(str(error))
+    except SalesforceError as error:
+        return partner_xml.fault(error.code, error.message, enterprise=kind == "c")
+
+
+def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Response:
+    name = etree.QName(body)
+    number = _number(version)
+    if not OLDEST <= number <= NEWEST:
+        if name.localname == "login" and 0 < number < OLDEST:
+            partner_login.too_old(Call(context.org(), PARTNER, number, None, body, headers, kind))
+        # platform reference 6.4: 500 and the code [V]; text: superfell/SoqlX issue 10 [V]
+        raise SalesforceError("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
+    # simple-salesforce names the partner namespace whatever the address: both are read
+    spaces = {PARTNER} if kind == "u" else {ENTERPRISE, PARTNER}
+    known: dict[str, Callable[[Call], list[Any]]] = _USERS | {"login": partner_login.login}
+    if name.namespace == PARTNER:
+        known = known | partner_queries.OPERATIONS | partner_records.OPERATIONS
+    if name.namespace in spaces and name.localname in _ELSEWHERE:
+        _session(context.org(), headers)
+        raise not_served(name.localname)
+    if name.namespace not in spaces or name.localname not in known:
+        raise InvalidXml(_no_operation(body))
+    org, space = context.org(), str(name.namespace)
+    answered = f"{name.localname}Response"
+    if name.localname == "login":
+        call = Call(org, space, number, None, body, headers, kind)
+        return partner_xml.answer(space, answered, partner_login.login(call))
+    session = _session(org, headers)
+    usage = quota.count(org)
+    quota.check(org, usage, request.environ)
+    if session.kind == auth.EXPIRED_KIND and name.localname not in {"setPassword", "logout"}:
+        raise SalesforceError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", _EXPIRED)
+    if not permissions.has(org, session.user_id, "ApiEnabled") and (
+        name.localname not in {"setPassword", "logout", "changeOwnPassword", "getUserInfo"}
+    ):
+        raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # logs [V]
+    bulk_run.catch_up(org)
+    call = Call(org, space, number, session, body, headers, kind)
+    saves = partner_xml.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
+    with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
+        result = known[name.localname](call)
+    return partner_xml.answer(space, answered, result, usage=usage)
+
+
+def _no_operation(body: Any) -> str:
+    # stubs of a real org's answers [V]
+    return f"No operation available for request {body.tag}, please check the WSDL for the service."
+
+
+def _number(version: str) -> int:
+    found = _VERSION.match(version)
+    return int(found[1]) if found else 0
+
+
+def _session(org: Org, headers: dict[str, Any]) -> Session:
+    token = partner_xml.text(headers.get("SessionHeader"), "sessionId").strip()
+    found = org.session(token)
+    if found is None:  # platform reference 2.4, last rows [V]
+        raise SalesforceError(
+            "INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session"
+        )
+    return found
+
+
+# -- users -------------------------------------------------------------------------------------
+
+
+def _user_info(call: Call) -> list[Any]:
+    user = call.org.get("User", call.by)
+    assert user is not None, "a session without its user"
+    return [partner_login.info(call.org, user)]
+
+
+def _logout(call: Call) -> list[Any]:
+    assert call.session is not None
+    call.org.end_sessions(token=call.session.token)
+    return []
+
+
+def _invalidate(call: Call) -> list[Any]:
+    """Ends sessions of the caller; another's is refused (guess)."""
+    results: list[Any] = []
+    for token in partner_xml.texts(call.body, "sessionIds"):
+        found = call.org.session(token)
+        if found is not None and found.user_id == call.by:
+            call.org.end_sessions(token=token)
+            results.append({"success": True})
+            continue
+        problem = {"message": "Invalid session id", "statusCode": "INVALID_SESSION_ID"}
+        results.append({"errors": problem, "success": False})
+    return results
+
+
+def _timestamp(call: Call) -> list[Any]:
+    return [{"timestamp": partner_call.moment(timestamp(call.org.now()))}]
+
+
+def _set_password(call: Call) -> list[Any]:
+    org, new = call.org, partner_xml.text(call.body, "password")
+    user = _user(call)
+    with org.transaction():
+        passwords.set_password(org, user["Id"], new, own=user["Id"] == call.by)
+        org.audit(
+            call.by, "changedpassword", "Manage Users", f"Changed password for user {user['Name']}"
+        )
+        if user["Id"] == call.by:
+            _full_session(call)
+    return [{}]
+
+
+def _reset_password(call: Call) -> list[Any]:
+    org = call.org
+    user = _user(call)
+    new = passwords.temporary()
+    with org.transaction():
+        passwords.keep(org, user["Id"], new, expired=True)
+        logins.unlock(org, user["Id"], call.by)
+        org.audit(
+            call.by, "resetpassword", "Manage Users", f"Reset password for user {user['Name']}"
+        )
+        if partner_call.triggers_user_email(call):
+            mails.mail_password(org, context.instance_url(), user["Id"], new)
+    return [{"password": new}]
+
+
+def _change_own_password(call: Call) -> list[Any]:
+    if call.version < _OWN_PASSWORD_SINCE:
+        raise InvalidXml(_no_operation(call.body))
+    old = partner_xml.text(call.body, "oldPassword")
+    if not passwords.matches(call.org, call.by, old):
+        # the fault [V], its text: guess
+        raise SalesforceError("INVALID_OLD_PASSWORD", "invalid old password")
+    with call.org.transaction():
+        new = partner_xml.text(call.body, "newPassword")
+        passwords.set_password(call.org, call.by, new, own=True)
+    return [{}]
+
+
+def _user(call: Call) -> dict[str, Any]:
+    """The user of `userId`, whose password the caller may set."""
+    asked = partner_xml.text(call.body, "userId").strip()
+    id_ = ids.normal(asked)
+    try:
+        if id_ is None or id_[:3] != "005":
+            raise SalesforceError("INVALID_ID_FIELD", "")
+        user = existing(call.org, describe.tables()["user"], id_)
+    except SalesforceError:
+        # "A specified ID was invalid" (platform reference 6.2 [V]); the text: guess
+        raise SalesforceError("INVALID_ID_FIELD", f"invalid user id: {asked}") from None
+    if not permissions.may_set_password(call.org, call.by, id_):
+        raise SalesforceError("INSUFFICIENT_ACCESS", "insufficient access rights on object id")
+    return user
+
+
+def _full_session(call: Call) -> None:
+    """A session of somebody whose password had expired may do everything from here on."""
+    assert call.session is not None
+    if call.session.kind == auth.EXPIRED_KIND:
+        token = call.session.token
+        call.org.execute("UPDATE session SET kind = 'API' WHERE token = ?", (token,))
+
+
+_USERS: Final[dict[str, Callable[[Call], list[Any]]]] = {
+    "logout": _logout,
+    "invalidateSessions": _invalidate,
+    "getUserInfo": _user_info,
+    "getServerTimestamp": _timestamp,
+    "setPassword": _set_password,
+    "resetPassword": _reset_password,
+    "changeOwnPassword": _change_own_password,
+}

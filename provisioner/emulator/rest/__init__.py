@@ -1,0 +1,1 @@
+"""The REST API: routes, records, composite calls, search, Tooling and Connect."""

@@ -1,0 +1,366 @@
+"""The REST API, `/services/data/`: versions, describe, records, queries, limits."""
+
+from __future__ import annotations
+
+import re
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Final
+
+from flask import Blueprint, Response, request
+
+from provisioner.emulator.access import permissions, visible
+from provisioner.emulator.base.errors import (
+    JsonKindError,
+    SalesforceError,
+    media_type,
+    not_found,
+    not_served,
+)
+from provisioner.emulator.bulk import v2 as bulk
+from provisioner.emulator.bulk import v2_run as bulk_run
+from provisioner.emulator.http import bodies as transport
+from provisioner.emulator.http import context, quota, refusals
+from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.metadata import rest as metadata_rest
+from provisioner.emulator.oauth import endpoints as auth
+from provisioner.emulator.rest import (
+    composite,
+    composite_graph,
+    composite_tree,
+    connect,
+    limits,
+    recent,
+    search,
+    sobjects,
+    tooling,
+)
+from provisioner.emulator.rest import (
+    tooling_entities as tooling_tables,
+)
+from provisioner.emulator.rest import (
+    xml_bodies as rest_xml,
+)
+from provisioner.emulator.rules import duplicates
+from provisioner.emulator.schema import versions
+from provisioner.emulator.schema.versions import NEWEST, OLDEST
+from provisioner.emulator.sites import jobs
+from provisioner.emulator.soql import (
+    column_metadata as soql_columns,
+)
+from provisioner.emulator.soql import (
+    parse as soql,
+)
+from provisioner.emulator.soql import (
+    run as query,
+)
+from provisioner.emulator.soql import (
+    scope as soql_sql,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from wsgiref.types import WSGIEnvironment
+
+    from werkzeug.datastructures import Headers
+
+    from provisioner.emulator.store.org import Org
+    from provisioner.emulator.store.state import Session
+
+blueprint = Blueprint("rest", __name__)
+
+_LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_ASKED: Final = (*_METHODS, "OPTIONS")  # which no resource takes
+
+
+@blueprint.before_app_request
+def run_forgotten_jobs() -> None:
+    """Sites are made, published and joined without anybody looking, too."""
+    jobs.run_forgotten(context.org())
+
+
+@blueprint.get("/services/data", defaults={"suffix": ""})
+@blueprint.get("/services/data.<any(json, xml):suffix>")
+def every_version(suffix: str) -> Response:
+    """Every version, without a login."""
+    _, accept = rest_xml.accepted(f".{suffix}", request.headers.get("Accept", ""))
+    found = [
+        {"label": _label(v), "url": f"/services/data/v{v}.0", "version": f"{v}.0"}
+        for v in range(OLDEST, NEWEST + 1)
+    ]
+    return _xml(Answer(200, found), (), accept) or _response(Answer(200, found))
+
+
+@blueprint.route("/services/data/<version>", defaults={"path": ""}, methods=_ASKED)
+@blueprint.route("/services/data/<version>/<path:path>", methods=_ASKED)
+def serve(version: str, path: str) -> Response:
+    """One call below a version."""
+    refused = _too_long() or refusals.preflight()
+    if refused is not None:
+        return refused
+    usage = None
+    path, accept = rest_xml.accepted(path, request.headers.get("Accept", ""))
+    parts = tuple(part for part in path.split("/") if part)
+    try:
+        number = _version(version)
+        session = context.require_session()
+        usage = quota.count(context.org())
+        if not path.startswith("jobs/"):
+            bulk_run.catch_up(context.org())
+        answer = _guarded(context.org(), session, usage) or answer_to(
+            Call(
+                context.org(),
+                session,
+                number,
+                _method(),
+                parts,
+                request.args,
+                {name.lower(): value for name, value in request.headers} | {"accept": accept},
+                _text(path, parts),
+                context.instance_url(),
+            )
+        )
+    except SalesforceError as error:
+        answer = Answer(error.status, error.rest(), _error_headers(error))
+    response = _xml(answer, parts, accept) or _response(answer)
+    if usage is not None:
+        response.headers["Sforce-Limit-Info"] = f"api-usage={usage.used}/{usage.most}"
+    # An answer and the dates in it are of one clock.
+    response.headers["Date"] = format_datetime(context.org().now(), usegmt=True)
+    return response
+
+
+def answer_to(call: Call) -> Answer:
+    """The answer to a call; a refusal becomes an answer here."""
+    header = call.headers.get("sforce-duplicate-rule-header", "")
+    try:
+        with duplicates.saving(header, call.base):
+            answer = _route(call)
+    except JsonKindError as error:
+        placed = error.at(call.text)
+        return Answer(placed.status, placed.rest())
+    except SalesforceError as error:
+        return Answer(error.status, error.rest(), _error_headers(error))
+    jobs.looked_at(call)
+    return answer
+
+
+def _route(call: Call) -> Answer:
+    if call.version < versions.RESOURCES.get(call.parts[:2], 0):
+        raise not_found()  # as one that never was: guess
+    in_xml = rest_xml.shows(call.parts) and rest_xml.wanted(call.headers.get("accept", ""))
+    if call.parts[:1] not in {("jobs",), ("metadata",)} and not in_xml:
+        transport.require_json(call)
+    match call.parts:
+        case ():
+            call.allow("GET", "HEAD")
+            known = [name for name in _RESOURCES if call.version >= versions.NAMED.get(name, 0)]
+            names = {name: f"{call.base}/{name}" for name in known}
+            identity = f"{call.instance}/id/{auth.organization_id(call.org)}/{call.by}"
+            return Answer(200, {**names, "identity": identity})
+        case ("sobjects", *names):
+            return sobjects.answer(call, tuple(names))
+        case ("query" | "queryAll" as kind,):
+            return _query(call, deleted=kind == "queryAll")
+        case ("query" | "queryAll", locator):
+            call.allow("GET", "HEAD")
+            return Answer(
+                200, query.more(visible.context(call.org, call.by, call.version), locator)
+            )
+        case (name, *rest) if name in _BELOW:
+            return _BELOW[name](call, tuple(rest))
+        case ("recent",):
+            return recent.answer(call)
+        case (name, *_) if name in _ELSEWHERE:
+            raise not_served(name)
+        case _:
+            raise not_found()
+
+
+def _composite(call: Call, rest: tuple[str, ...]) -> Answer:
+    match rest:
+        case ("tree", name):
+            return composite_tree.answer(call, name)
+        case ("graph",):
+            return composite_graph.graph(call, answer_to)
+        case ("batch",):
+            return composite_graph.batch(call, answer_to)
+        case _:
+            return composite.answer(call, rest, answer_to)
+
+
+_RESOURCES: Final = (
+    "composite", "connect", "jobs", "limits", "metadata", "parameterizedSearch", "query",
+    "queryAll", "recent", "search", "sobjects", "tooling",
+)  # fmt: skip
+
+# Resources that a Developer org has and this one has not ("Resources by Version" in the guide).
+_ELSEWHERE: Final = frozenset(
+    {"actions", "analytics", "apexrest", "appMenu", "async-queries", "chatter", "commerce",
+     "compactLayouts", "consent", "dedupe", "event", "eventSchema", "folders", "iot",
+     "knowledgeManagement", "licensing", "localizedvalue", "match", "process", "quickActions",
+     "support", "tabs", "theme", "ui-api", "wave"}
+)  # fmt: skip
+
+
+def _query(call: Call, *, deleted: bool = False) -> Answer:
+    call.allow("GET", "HEAD")
+    here, text = visible.context(call.org, call.by, call.version, deleted=deleted), _soql(call)
+    if _columns_only(call):
+        return Answer(200, soql_columns.columns(here, text))
+    return Answer(200, query.run(here, text, page=_size(call)))
+
+
+def _tooling_query(call: Call) -> Answer:
+    call.allow("GET", "HEAD")
+    known, text = tooling.catalog(call), _soql(call)
+    base = f"{call.base}/tooling"
+    # The first look at the layouts makes those of a new org: not so when the query is refused.
+    with call.org.transaction():
+        made = tooling_tables.sources(call.org, call.by, call.version)
+        sources = {**made, **visible.sources(call.org, call.by)}
+        here = soql_sql.Context(call.org, known, base, call.by, sources=sources)
+        if _columns_only(call):
+            return Answer(200, soql_columns.columns(here, text))
+        body = query.run(here, text, page=_size(call))
+        tooling.one_full_name(text, body)
+    source = known.get(soql.parse(text).source)
+    shape = {"size": len(body["records"]), "queryLocator": None}
+    return Answer(200, {**shape, "entityTypeName": source.name if source else None, **body})
+
+
+def _columns_only(call: Call) -> bool:
+    return call.params.get("columns", "").lower() == "true"
+
+
+def _soql(call: Call) -> str:
+    text = call.params.get("q")
+    if "explain" in call.params and not text:
+        raise not_served("query plans")
+    if text is None:  # as a comment quotes a real org: pub [Q]
+        raise SalesforceError("MALFORMED_QUERY", "A query string has to be specified")
+    if not text.strip():  # the same comment [Q]
+        raise SalesforceError("MALFORMED_QUERY", "SOQL statements cannot be empty or null")
+    return text
+
+
+def _size(call: Call) -> int:
+    """The page size of `Sforce-Query-Options` (platform reference 8.1 [V])."""
+    for option in call.headers.get("sforce-query-options", "").split(","):
+        name, _, size = option.partition("=")
+        if name.strip().lower() == "batchsize" and size.strip().isdecimal():
+            return max(200, min(query.PAGE, int(size.strip()[:9])))
+    return query.PAGE
+
+
+_BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {
+    "composite": _composite,
+    "connect": connect.answer,
+    "jobs": bulk.answer,
+    "limits": limits.answer,
+    "metadata": metadata_rest.answer,
+    "parameterizedSearch": search.parameterized,
+    "search": search.answer,
+    "tooling": lambda call, rest: tooling.answer(call, rest, _tooling_query),
+}
+
+
+# -- HTTP --------------------------------------------------------------------------------------
+
+
+def _too_long() -> Response | None:
+    """What refuses a URI, or a URI and headers, that are too long (platform reference 8.1 [V]).
+
+    HTML, not JSON, as from the web server in front (2.4 [V]); the text for headers is a guess.
+    """
+    uri = len(request.environ.get("REQUEST_URI", request.full_path))
+    if uri > _LONGEST_URI:
+        return Response("<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>", 414)
+    if uri + sum(len(name) + len(value) for name, value in request.headers) > _LONGEST_URI:
+        text = "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>"
+        return Response(text, 431)
+    return None
+
+
+def _version(text: str) -> int:
+    found = re.fullmatch(r"v([0-9]{1,3})\.0", text)
+    number = found[1] if found else ""
+    if not number or int(number) > NEWEST:
+        raise not_found()
+    if int(number) < OLDEST:  # 410 [V], platform reference 6.4; text: guess
+        raise SalesforceError("GONE", f"API version {number}.0 is retired", status=410)
+    return int(number)
+
+
+def _guarded(org: Org, session: Session, usage: quota.Usage) -> Answer | None:
+    """What refuses every call alike: the day's calls are used up, or the user has no API access."""
+    quota.check(org, usage, request.environ)
+    if not permissions.has(org, session.user_id, "ApiEnabled"):  # logs of real orgs [V]
+        raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User", status=403)
+    return None
+
+
+def _text(path: str, parts: tuple[str, ...]) -> str:
+    kind = request.mimetype
+    takes_text = bulk.takes_text(path) or metadata_rest.takes_parts(path)
+    if request.content_length and rest_xml.is_xml(kind) and path.startswith("sobjects/"):
+        return rest_xml.as_json(context.org(), parts, transport.body())
+    if request.content_length and kind != "application/json" and not takes_text:
+        raise media_type(kind)
+    return transport.body()
+
+
+def _xml(answer: Answer, parts: tuple[str, ...], accept: str) -> Response | None:
+    """The answer in XML, if the client wants it so; None where JSON or no body is due."""
+    if not rest_xml.wanted(accept) or isinstance(answer.body, bytes | None):
+        return None
+    if parts[:1] in {("jobs",), ("metadata",)}:
+        return None
+    body = rest_xml.written(answer.body, parts)
+    return Response(body, answer.status, dict(answer.headers), content_type=rest_xml.MIME)
+
+
+def _method() -> str:
+    """The method; `?_HttpMethod=PATCH` stands for one that a client can not send (REST guide)."""
+    given = request.args.get("_HttpMethod", "").upper()
+    return given if request.method == "POST" and given in _METHODS else request.method
+
+
+def _error_headers(error: SalesforceError) -> dict[str, str]:
+    if error.allowed:
+        return {"Allow": error.allowed}
+    if error.status != 401:
+        return {}
+    caching = "no-cache,must-revalidate,max-age=0,no-store,private"
+    return {"WWW-Authenticate": "Token", "Cache-Control": caching}  # recorded: 2.4 [V]
+
+
+def _response(answer: Answer) -> Response:
+    if isinstance(answer.body, bytes):  # CSV; the answer names its type
+        return Response(answer.body, answer.status, headers=dict(answer.headers))
+    body = (
+        b""
+        if answer.body is None
+        else refusals.as_json(answer.body, pretty=request.headers.get("X-PrettyPrint") == "1")
+    )
+    kind = _Unchanged if answer.status == 304 else Response
+    response = kind(body, answer.status, content_type="application/json;charset=UTF-8")
+    if answer.body is None:
+        del response.headers["Content-Type"]
+    response.headers.extend(answer.headers)
+    return response
+
+
+class _Unchanged(Response):
+    """A 304 with its `Last-Modified`, as in the REST guide's example [V]: Flask takes it away."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Last-Modified"] = self.headers["Last-Modified"]
+        return headers
+
+
+def _label(version: int) -> str:
+    season = ("Summer", "Winter", "Spring")[(version - OLDEST) % 3]
+    year = 14 + (version - OLDEST + 2) // 3
+    return f"{season} '{year}"

@@ -1,0 +1,1 @@
+"""The objects, fields, API versions, licenses and types of Salesforce, as data."""

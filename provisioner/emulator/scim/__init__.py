@@ -1,0 +1,1 @@
+"""The SCIM API for users."""

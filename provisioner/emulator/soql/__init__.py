@@ -1,0 +1,1 @@
+"""SOQL and SOSL: from the text of a query to its rows."""

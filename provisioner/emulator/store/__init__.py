@@ -1,0 +1,1 @@
+"""SQLite: tables, transactions, rows and components, with no rule of Salesforce."""

@@ -1,0 +1,184 @@
+"""What the local org says it covers, against what it does and what README says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from provisioner.emulator.app import create_app
+from provisioner.emulator.control import coverage, coverage_routes
+
+README = Path(__file__).parents[4] / "README.md"
+
+SOURCE = '''"""A module, after a recording."""
+LIMIT = 5  # platform reference 8.1 [V]
+
+
+def refuse(value):
+    """Says no."""
+    if value > LIMIT:  # platform reference 2.4 [V], text: guess
+        raise SalesforceError("TOO_MANY", "too many")
+    # The order is what the SOQL guide
+    # says, from what is known [Q].
+    return sorted(value)
+
+
+class Kind:
+    def check(self, value):
+        if value:
+            raise SalesforceError("NOT_SO", "no")
+        return 1  # nothing to do with Salesforce
+'''
+
+
+@pytest.fixture
+def report(local):
+    return coverage.report(create_app(local))
+
+
+def test_comments_and_docstrings_with_a_mark_are_rules():
+    rules = coverage.rules_in("m", SOURCE)
+    assert [(r.line, r.function, r.codes, r.certainty) for r in rules] == [
+        (1, "module", (), "verified"),
+        (2, "LIMIT", (), "verified"),
+        (7, "refuse", ("TOO_MANY",), "guess"),
+        (9, "refuse", (), "quoted"),
+        (17, "Kind.check", ("NOT_SO",), "unmarked"),
+    ]
+    assert rules[3].text == "The order is what the SOQL guide says, from what is known [Q]."
+
+
+@pytest.mark.parametrize(
+    ("note", "certainty"),
+    [
+        ("platform reference 2.4 [V]", "verified"),
+        ("platform reference 3.5", "unmarked"),
+        ("recorded: 2.4", "verified"),
+        ("Bulk API guide, Limits", "verified"),
+        ("the code [V], the text [U]", "unverified"),
+        ("the code [V], the text: guess", "guess"),
+        ("[V BF]", "verified"),
+        ("our names", None),
+        ("guesswork", None),
+    ],
+)
+def test_a_rule_is_as_certain_as_its_weakest_mark(note, certainty):
+    assert coverage.certainty_of(note) == certainty
+
+
+def test_routes_come_from_the_code(report):
+    paths = {route.path: route.methods for route in report.routes}
+    for path, methods in {
+        "/services/oauth2/token": {"POST"},
+        "/services/data/<version>/sobjects/<name>/<id>": {"GET", "PATCH", "DELETE"},
+        "/services/data/<version>/sobjects/<name>/describe": {"GET"},
+        "/services/data/<version>/composite/sobjects": {"POST", "PATCH", "DELETE"},
+        "/services/data/<version>/query": {"GET"},
+        "/services/Soap/m/<version>#readMetadata": {"POST"},
+        "/services/Soap/u/<version>#login": {"POST"},
+        "/060/e": {"GET", "POST"},
+    }.items():
+        assert methods <= set(paths[path]), path
+    assert not any(path.startswith("/emulator/") for path in paths), "the door was not opened"
+
+
+def test_every_rest_route_of_the_report_is_there(report, rest):
+    """None is answered as an unknown route is: without an object, an id or a job."""
+    for route in report.routes:
+        base = "/services/data/<version>/"
+        if not route.path.startswith(base) or "<path" in route.path or "..." in route.path:
+            continue
+        path = re.sub(r" \(.*", "", route.path.removeprefix(base))
+        path = re.sub(r"<(\w+)>", lambda m: {"name": "User"}.get(m[1], "005000000000000AAA"), path)
+        response = rest.send("OPTIONS", f"/{path}")
+        if response.status_code == 404:
+            assert "<" in route.path, route
+
+
+def test_objects_have_the_fields_of_describe(report, rest, local):
+    def told(objects):
+        return [(one.name, one.fields, one.createable) for one in objects]
+
+    def described(objects):
+        found = [rest("GET", f"/sobjects/{one.name}/describe")[1] for one in objects]
+        return [(one["name"], len(one["fields"]), one["createable"]) for one in found]
+
+    plain = [one for one in report.objects if one.when is None]
+    assert told(plain) == described(plain)
+    of_sites = [one for one in report.objects if one.when == "Networks"]
+    local.set_feature("Networks", on=True)
+    assert told(of_sites) == described(of_sites)
+    assert {"Network", "NetworkMember", "NetworkMemberGroup"} <= {one.name for one in of_sites}
+
+
+def test_the_grammar_is_listed(report):
+    names = {feature.name for feature in report.soql}
+    assert {"where", "group", "having", "order", "limit", "offset", "liked", "joined"} <= names
+
+
+def test_metadata_types_are_listed_whatever_is_switched_on(report):
+    assert {"Portal", "Profile", "Layout", "OrgSettings"} <= set(report.metadata_types)
+
+
+def test_every_refusal_of_the_source_is_a_rule_that_says_where_it_is_from(report):
+    assert [rule for rule in report.rules if rule.certainty == "unmarked"] == []
+    assert {rule.certainty for rule in report.rules} <= {*coverage.CERTAINTIES.values()}
+    told = {(rule.module, code) for rule in report.rules for code in rule.codes}
+    assert {("rules", "INVALID_TYPE_FOR_OPERATION")} <= {
+        (module.partition(".")[0], code) for module, code in told
+    }
+
+
+def test_the_report_is_the_same_each_time(report, local):
+    again = coverage.report(create_app(local))
+    assert coverage.as_json(report) == coverage.as_json(again)
+
+
+def test_the_report_is_json_and_text(report):
+    data = json.loads(coverage.as_json(report))
+    assert list(data) == ["routes", "objects", "soql", "metadata_types", "rules"]
+    assert data["objects"][0]["name"] == "Account"
+    text = coverage.as_text(report)
+    assert text.endswith(coverage.summary(report))
+    for heading in ("Routes", "Objects", "SOQL", "Metadata types", "Rules"):
+        assert f"\n{heading}\n" in f"\n{text}"
+
+
+def test_dispatch_through_functions_is_followed(tmp_path):
+    (tmp_path / "rest.py").write_text(
+        "def _route(call):\n"
+        "    match call.parts:\n"
+        "        case ('a' | 'b', name):\n"
+        "            call.allow('GET', 'HEAD')\n"
+        "        case ('c', *rest):\n"
+        "            return more.answer(call, tuple(rest))\n"
+    )
+    (tmp_path / "more.py").write_text(
+        "def answer(call, parts):\n"
+        "    match parts:\n"
+        "        case ():\n"
+        "            return one(call)\n"
+        "        case (id_, *_) if id_:\n"
+        "            call.allow('PATCH')\n"
+        "def one(call):\n"
+        "    call.allow('POST')\n"
+    )
+    import ast
+
+    code = {name: ast.parse(text) for name, text in coverage_routes.sources(tmp_path)}
+    found = coverage_routes._below(code, "rest", "_route", "")
+    assert [(route.path, route.methods) for route in found] == [
+        ("/a/<name>", ("GET",)),
+        ("/b/<name>", ("GET",)),
+        ("/c", ("POST",)),
+        ("/c/<id>/... (id_)", ("PATCH",)),
+    ]
+
+
+def test_the_summary_in_the_readme_is_true(report):
+    block = re.search(
+        r"<!-- coverage -->\n+(.*?)\n+<!-- /coverage -->", README.read_text("utf-8"), re.DOTALL
+    )
+    assert block, "README has the summary between <!-- coverage --> and <!-- /coverage -->"
+    assert block[1] == coverage.summary(report), "paste what `coverage.summary` gives into README"
