@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from provisioner.model.operations import CreateRecord, DeleteRecord, Select, UpdateRecord
+from provisioner.model.operations import CreateRecord, DeleteRecord, Select, UpdateRecord, text
 from provisioner.org.client import Org
 from provisioner.org.errors import NoAnswer, OrgError, Refused
 from provisioner.org.timing import Timing, timing_for
@@ -266,19 +266,23 @@ def creation(run: str, host: str) -> CreateRecord:
 
 def current(org: Org) -> State:
     """The leases and the marker that the org holds. Raises OrgError."""
-    (rows,) = org.read([_QUERY])
+    rows = org.read(_QUERY)
     leases = tuple(
         Lease(
-            row["Id"],
-            *_parsed(str(row["Name"])),
-            str(row["CreatedBy.Name"]),
-            _instant(row["CreatedDate"]),
-            _instant(row["LastModifiedDate"]),
+            text(row, "Id"),
+            *_parsed(text(row, "Name")),
+            text(row, "CreatedBy.Name"),
+            _instant(text(row, "CreatedDate")),
+            _instant(text(row, "LastModifiedDate")),
         )
         for row in rows
         if row["DeveloperName"] == DEVELOPER_NAME
     )
-    markers = [_marker(row["Id"], row["Name"]) for row in rows if row["DeveloperName"] == MARKER]
+    markers = [
+        _marker(text(row, "Id"), text(row, "Name"))
+        for row in rows
+        if row["DeveloperName"] == MARKER
+    ]
     return State(leases, markers[0] if markers else None)
 
 

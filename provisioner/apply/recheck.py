@@ -100,7 +100,7 @@ def again(
     others = reading.desired.get
     by_kind = {kind: [a for a in addresses if a.kind == kind.name] for kind in KINDS}
     wanted = {kind: [reading.desired[a] for a in mine] for kind, mine in by_kind.items() if mine}
-    shared: list[Query] = []
+    shared: list[Query[object]] = []
     if lists and (types := sorted(_LISTED[k.name] for k in wanted if k.name in _LISTED)):
         shared = [ListMetadata(tuple(types)), PROFILES]
     first = {kind.name: kind.first(mine) for kind, mine in wanted.items()}

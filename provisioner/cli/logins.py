@@ -69,7 +69,7 @@ def _url(options: Namespace, loaded: Loaded, org: Org) -> int:
 
     wanted = {s.address.name.casefold() for s in loaded.specs if s.address.kind == "portal"}
     portals = [p for p in explaining.portals(org) if not wanted or p.name.casefold() in wanted]
-    (sites,) = org.read([ReadSites()])
+    sites = org.read(ReadSites())
     every = [("portal", p.name, p.url, p.active) for p in portals]
     every += [("site", s.name, s.login_url, s.status == "Live") for s in sites]
     # Nobody can log in where it is not active, so that its address is of no use.

@@ -28,15 +28,16 @@ def reports() -> Path:
 
 def identity(planned: Planned, org: Org) -> str | None:
     """The username that wrote, if the login may ask for it."""
-    from provisioner.model.operations import Me
+    from provisioner.model.operations import RunningUsername
     from provisioner.org.errors import OrgError
 
     facts = planned.reading.facts
+    query = RunningUsername()
     try:
-        username = facts.shared[Me()] if facts.asked(Me()) else org.read([Me()])[0]
+        username = facts.shared[query] if facts.asked(query) else org.read(query)
     except OrgError:
         return None
-    return str(username) if username else None
+    return username or None
 
 
 @held()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from provisioner.drift import report as drifting
 from provisioner.drift.report import Drift
 from provisioner.kinds.org_facts import Facts, users_called
-from provisioner.model.operations import CountActive, ListMetadata, Me, Query, ReadMembership
+from provisioner.model.operations import (
+    CountActive,
+    ListMetadata,
+    Query,
+    QueryAnswers,
+    ReadMembership,
+    RunningUsername,
+)
 from provisioner.org.client import Org
 from provisioner.org.errors import AuthenticationFailed, Refused
 from provisioner.plan import make as workflow
@@ -28,12 +34,13 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     facts, unlisted = _with_portals(planned.reading.facts, org)
     planned = replace(planned, reading=replace(planned.reading, facts=facts))
     reading, steps = planned.reading, planned.plan.steps
-    username = (facts.shared[Me()] if facts.asked(Me()) else org.read([Me()])[0]) or ""
+    running = RunningUsername()
+    username = (facts.shared[running] if facts.asked(running) else org.read(running)) or ""
     who = users_called(username) if username and steps else None
     trail = drifting.audit_trail(steps, username)
     people = drifting.portal_users(reading)
     gone = {q.sobject.lower(): q for q in drifting.recycled(steps)}
-    asked: list[Query] = [q for q in (who, trail, people) if q]
+    asked: list[Query[object]] = [q for q in (who, trail, people) if q]
     asked += [*gone.values(), *drifting.pages(reading)]
     answers, unread = _readable(asked, org)
     found = answers[who] if who else ()
@@ -43,7 +50,7 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     if people and len(users) == drifting.MOST:
         # There are more than one answer holds: they are counted, and the newest listed.
         counting = CountActive(drifting.portal_profiles(reading))
-        active = sum(org.read([counting])[0].values())
+        active = sum(org.read(counting).values())
     unmanaged, shares = drifting.unmanaged(reading, users, answers, active)
     recycled = {kind: answers[query] for kind, query in gone.items()}
     authors = drifting.authors(steps, answers[trail] if trail else (), me, recycled)
@@ -58,28 +65,28 @@ def _with_portals(facts: Facts, org: Org) -> tuple[Facts, tuple[str, ...]]:
         return facts, ()
     query = ListMetadata(types)
     answers, unread = _readable([query], org)
-    return replace(facts, shared={**facts.shared, query: answers[query]}), unread
+    return replace(facts, shared=QueryAnswers({**facts.shared, query: answers[query]})), unread
 
 
-def _readable(asked: Sequence[Query], org: Org) -> tuple[dict[Query, Any], tuple[str, ...]]:
+def _readable(asked: Sequence[Query[object]], org: Org) -> tuple[QueryAnswers, tuple[str, ...]]:
     """The answers, empty for what is refused, and in words what that is."""
     try:
-        return dict(zip(asked, org.read(asked), strict=True)), ()
+        return org.read_all(asked), ()
     except (Refused, AuthenticationFailed):
         # One of them alone spoils a composite call: each by itself tells which.
-        answers: dict[Query, Any] = {}
+        answers: dict[Query[object], object] = {}
         unread: list[str] = []
         for query in asked:
             try:
-                answers[query] = org.read([query])[0]
+                answers[query] = org.read(query)
             except (Refused, AuthenticationFailed) as error:
                 # A login without web access may read all but the setup pages.
                 if isinstance(error, AuthenticationFailed) and not _is_page(query):
                     raise
                 answers[query] = []
                 unread.append(f"{drifting.described(query)}: {error}")
-        return answers, tuple(unread)
+        return QueryAnswers(answers), tuple(unread)
 
 
-def _is_page(query: Query) -> bool:
+def _is_page(query: Query[object]) -> bool:
     return isinstance(query, ReadMembership)

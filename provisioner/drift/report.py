@@ -10,15 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from provisioner.kinds.org_facts import PROFILES_OF_SITES, PROFILES_OF_THE_PORTAL, Profile
 from provisioner.kinds.portal import MEMBERS
 from provisioner.model.canonical import canonical
 from provisioner.model.change import Action
-from provisioner.model.operations import ListMetadata, Newest, Query, ReadMembership
+from provisioner.model.operations import (
+    ListMetadata,
+    Newest,
+    Query,
+    QueryAnswers,
+    ReadMembership,
+    Row,
+    text,
+)
 from provisioner.model.plan import Step
-from provisioner.model.resource import Address, Resource
+from provisioner.model.resource import Address, Resource, Value
 from provisioner.plan.read import Reading
 
 # What Salesforce gives in one answer. (platform reference 8.1)
@@ -86,7 +93,7 @@ class Me:
     username: str = ""
     name: str = ""
 
-    def wrote(self, row: Mapping[str, Any]) -> bool:
+    def wrote(self, row: Mapping[str, Value]) -> bool:
         """Whether the last write of a record or a component is the tool's own."""
         if username := row.get(_USERNAME):
             return bool(self.username) and str(username).casefold() == self.username.casefold()
@@ -152,7 +159,7 @@ def pages(reading: Reading) -> tuple[ReadMembership, ...]:
     )
 
 
-def described(query: Query) -> str:
+def described(query: Query[object]) -> str:
     """What a query of ours is for, in words."""
     match query:
         case Newest("SetupAuditTrail"):
@@ -174,9 +181,9 @@ def described(query: Query) -> str:
 
 def authors(
     steps: Iterable[Step],
-    trail: Iterable[Mapping[str, Any]],
+    trail: Iterable[Row],
     me: Me,
-    bin_: Mapping[str, Iterable[Mapping[str, Any]]] | None = None,
+    bin_: Mapping[str, Iterable[Row]] | None = None,
 ) -> Mapping[Address, Author]:
     """Who changed what differs: of all that says so, the latest.
 
@@ -203,8 +210,8 @@ def authors(
 
 def unmanaged(
     reading: Reading,
-    users: Iterable[Mapping[str, Any]],
-    answers: Mapping[Query, Any],
+    users: Iterable[Row],
+    answers: QueryAnswers,
     active: int | None,
 ) -> tuple[tuple[Unmanaged, ...], tuple[Share, ...]]:
     """What is in the portal's reach and in no spec, and the share that is.
@@ -226,7 +233,12 @@ def unmanaged(
         *(Unmanaged("profile", p.name, p.id) for p in profiles if p.id not in ours),
         *_members(reading, answers),
         *(
-            Unmanaged("user", u["Username"], u["Id"], f"{u['Name']}, {names[u['ProfileId']]}")
+            Unmanaged(
+                "user",
+                text(u, "Username"),
+                text(u, "Id"),
+                f"{u['Name']}, {names[text(u, 'ProfileId')]}",
+            )
             for u in others
         ),
     ]
@@ -246,11 +258,11 @@ def _profiles(reading: Reading) -> list[Profile]:
     return [p for p in reading.facts.profiles if p.is_portal and p.user_type != "CsnOnly"]
 
 
-def _members(reading: Reading, answers: Mapping[Query, Any]) -> Iterator[Unmanaged]:
+def _members(reading: Reading, answers: QueryAnswers) -> Iterator[Unmanaged]:
     """The profiles that may use a portal whose spec does not say who may."""
     for page in pages(reading):
         portal = next(a for a, r in reading.live.items() if r.id == page.portal_id)
-        for member in answers.get(page, ()):
+        for member in answers[page]:
             if member.member:
                 yield Unmanaged("member", member.name, member.profile_id, f"of {portal}")
 
@@ -265,9 +277,7 @@ def _from_record(before: Resource | None, me: Me) -> Iterator[Author]:
         yield Author(str(by), str(at), "last modified")
 
 
-def _from_bin(
-    step: Step, deleted: Mapping[tuple[str, str], Mapping[str, Any]], me: Me
-) -> Iterator[Author]:
+def _from_bin(step: Step, deleted: Mapping[tuple[str, str], Row], me: Me) -> Iterator[Author]:
     """Who deleted what is missing: a record's last write is its deletion. (guess)"""
     kind = step.address.kind
     if step.action is not Action.CREATE or kind not in _BY_KEY:
@@ -296,17 +306,17 @@ class _Trail:
     Thousands of people may differ, and thousands of entries be there: each is read once.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = tuple(rows)
         self._texts = tuple(str(row.get("Display") or "").casefold() for row in self._rows)
         self._first: dict[str, int] = {}
-        for number, text in enumerate(self._texts):
-            bounds = [(m.start(), m.end()) for m in _WORD.finditer(text)]
+        for number, entry in enumerate(self._texts):
+            bounds = [(m.start(), m.end()) for m in _WORD.finditer(entry)]
             for at, (start, _) in enumerate(bounds):
                 for _, end in bounds[at : at + _LONGEST_NAME]:
-                    self._first.setdefault(text[start:end], number)
+                    self._first.setdefault(entry[start:end], number)
 
-    def naming(self, *names: str) -> Mapping[str, Any] | None:
+    def naming(self, *names: str) -> Row | None:
         """The newest entry that has one of the names in it, as a word of its own."""
         found = [n for name in names if name for n in [self._naming(name.casefold())] if n >= 0]
         return self._rows[min(found)] if found else None
@@ -316,7 +326,7 @@ class _Trail:
         if words and (words[0][0], words[-1][1]) == (0, len(name)) and len(words) <= _LONGEST_NAME:
             return self._first.get(name, -1)
         pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-        return next((n for n, text in enumerate(self._texts) if pattern.search(text)), -1)
+        return next((n for n, entry in enumerate(self._texts) if pattern.search(entry)), -1)
 
 
 _WORD = re.compile(r"\w+")

@@ -11,7 +11,7 @@ from provisioner.kinds.matching import Match
 from provisioner.kinds.org_facts import INTERNAL_USERS, Facts
 from provisioner.model.change import Change
 from provisioner.model.diagnostics import Diagnostic
-from provisioner.model.operations import Call, Query
+from provisioner.model.operations import Call, Query, Row
 from provisioner.model.resource import Address, Lookup, Resource, Spec
 
 
@@ -45,7 +45,7 @@ class Found:
     problems: tuple[Diagnostic, ...] = ()
 
 
-Questions = Mapping[str, Query | Mapping[str, Query] | None]
+Questions = Mapping[str, Query[object] | Mapping[str, Query[object]] | None]
 """What a kind asks an org, by name. `Facts.answers` holds the answers under the same names.
 
 Several queries under one name are answered by their own keys. `None` is a question that this
@@ -100,7 +100,7 @@ class Kind(Protocol):
         """The calls that make the change, in order."""
 
 
-def candidates(*, unknown: bool) -> Query | None:
+def candidates(*, unknown: bool) -> Query[Sequence[Row]] | None:
     """The question for the users that an unknown name may stand for; asked only if there is one."""
     return INTERNAL_USERS if unknown else None
 

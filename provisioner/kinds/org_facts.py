@@ -12,9 +12,13 @@ from provisioner.model.operations import (
     Describe,
     ListMetadata,
     Newest,
+    ObjectDescribe,
     Query,
+    QueryAnswers,
     ReadMetadata,
+    Row,
     Select,
+    text,
 )
 from provisioner.model.resource import Address, Lookup
 
@@ -228,16 +232,16 @@ class Facts:
     Digital Experiences: what enabling creates is then expected rather than missing.
     """
 
-    shared: Mapping[Query, Any]
+    shared: QueryAnswers
     answers: Mapping[str, Answers] = field(default_factory=dict)
     enabling: Address | None = None
     enabling_sites: Address | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
-    lookups: Mapping[Lookup, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    lookups: Mapping[Lookup, tuple[Row, ...]] = field(default_factory=dict)
     counted: Mapping[str, int] = field(default_factory=dict)
     linked: Mapping[Address, str] = field(default_factory=dict)
 
-    def asked(self, query: Query) -> bool:
+    def asked(self, query: Query[object]) -> bool:
         """Whether this shared query was sent."""
         return query in self.shared
 
@@ -268,7 +272,7 @@ class Facts:
         return {}
 
     @cached_property
-    def organization(self) -> Mapping[str, Any]:
+    def organization(self) -> Row:
         rows = self.shared[ORGANIZATION]
         return rows[0] if rows else {}
 
@@ -276,10 +280,10 @@ class Facts:
     def licences(self) -> Mapping[str, Licence]:
         """Every licence by its Id."""
         return {
-            row["Id"]: Licence(
-                row["Id"],
-                row["Name"],
-                row["LicenseDefinitionKey"] or "",
+            text(row, "Id"): Licence(
+                text(row, "Id"),
+                text(row, "Name"),
+                text(row, "LicenseDefinitionKey"),
                 row["Status"] == "Active",
                 int(row["TotalLicenses"] or 0),
                 int(row["UsedLicenses"] or 0),
@@ -294,11 +298,11 @@ class Facts:
         full_names = {c.id: c.full_name for c in listed.values()}
         return tuple(
             Profile(
-                row["Id"],
-                row["Name"],
-                full_names.get(row["Id"], row["Name"]),
-                row["UserLicenseId"] or "",
-                row["UserType"] or "",
+                text(row, "Id"),
+                text(row, "Name"),
+                full_names.get(text(row, "Id"), text(row, "Name")),
+                text(row, "UserLicenseId"),
+                text(row, "UserType"),
             )
             for row in self.shared[PROFILES]
         )
@@ -340,11 +344,11 @@ class Facts:
     @cached_property
     def _components(self) -> Mapping[str, Mapping[str, Component]]:
         by_type: dict[str, dict[str, Component]] = {}
-        for query, answer in self.shared.items():
+        for query in self.shared:
             if isinstance(query, ListMetadata):
                 # The last list of a type is the newest.
                 by_type |= {type_: {} for type_ in query.types}
-                for listed in answer:
+                for listed in self.shared[query]:
                     by_type[listed.type][listed.full_name] = listed
         return by_type
 
@@ -452,7 +456,7 @@ def _grouped(named: Iterable[tuple[str, Profile]]) -> Mapping[str, tuple[Profile
     return {name: tuple(profiles) for name, profiles in groups.items()}
 
 
-def _fields(described: Mapping[str, Any]) -> Mapping[str, FieldInfo]:
+def _fields(described: ObjectDescribe) -> Mapping[str, FieldInfo]:
     return {
         f["name"]: FieldInfo(
             f["name"],

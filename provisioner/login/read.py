@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -37,14 +37,20 @@ from provisioner.model.operations import (
     LastLogins,
     ListMetadata,
     PasswordExpired,
+    Query,
     ReadMembership,
     ReadMetadata,
     ReadSites,
+    Row,
     Select,
     ServerTime,
+    optional_text,
+    text,
 )
 from provisioner.org.client import Org
 from provisioner.org.errors import AuthenticationFailed, NotAllowed, Refused
+
+T = TypeVar("T")
 
 _ATTEMPTS = 5
 _LISTED = ListMetadata(("Portal", "Profile"))
@@ -82,7 +88,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     """
     selected = Select("User", _USER, (("Username", (username,)),))
     first = (selected, LICENCES, PROFILES, ORGANIZATION, _LISTED)
-    facts = Facts(dict(zip(first, org.read(first), strict=True)))
+    facts = Facts(org.read_all(first))
     rows = facts.shared[selected]
     row = rows[0] if rows else None
     profile = _profile_name(facts, row)
@@ -91,9 +97,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     if chosen is None or not (chosen.active and profile in (chosen.members or ())):
         # Only where no portal takes the user: a site costs two calls more.
         chosen = _chosen((*portals, *_sites(org, row, profile, target)), target, profile)
-    on = bool(facts.components("Portal")) or portal_is_on(
-        Facts({SWITCHES: org.read([SWITCHES])[0]})
-    )
+    on = bool(facts.components("Portal")) or portal_is_on(Facts(org.read_all([SWITCHES])))
     names = tuple(sorted(facts.components("Portal")))
     if row is None:
         return LoginFacts(
@@ -120,7 +124,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
 def portals(org: Org) -> tuple[Portal, ...]:
     """Every portal of the org with its login page, by name; members are not read."""
     first = (ORGANIZATION, _LISTED)
-    facts = Facts(dict(zip(first, org.read(first), strict=True)))
+    facts = Facts(org.read_all(first))
     return _portals(org, facts, Target(), members=False)
 
 
@@ -151,7 +155,7 @@ def _portals(org: Org, facts: Facts, target: Target, *, members: bool = True) ->
     }
     if not wanted:
         return ()
-    (read,) = org.read([ReadMetadata("Portal", tuple(sorted(wanted)))])
+    read = org.read(ReadMetadata("Portal", tuple(sorted(wanted))))
     organization = str(facts.organization.get("Id", ""))
     return tuple(
         Portal(
@@ -164,9 +168,7 @@ def _portals(org: Org, facts: Facts, target: Target, *, members: bool = True) ->
     )
 
 
-def _sites(
-    org: Org, row: Mapping[str, Any] | None, profile: str | None, target: Target
-) -> tuple[Portal, ...]:
+def _sites(org: Org, row: Row | None, profile: str | None, target: Target) -> tuple[Portal, ...]:
     """The sites; the members are the profile itself where the user is one, by whatever right."""
     named = target.portal.casefold() if target.portal else None
     sites = [s for s in _asked(org, ReadSites()) or [] if named in (None, s.name.casefold())]
@@ -191,7 +193,7 @@ def _sites(
 def _members(org: Org, facts: Facts, portal_id: str) -> frozenset[str] | None:
     """The portal's profiles, called as the user's is: its page has namesakes under one name."""
     try:
-        (found,) = org.read([ReadMembership(portal_id)])
+        found = org.read(ReadMembership(portal_id))
     except (AuthenticationFailed, Refused):
         # The page is for web sessions only: an API session may know nothing of it.
         return None
@@ -210,29 +212,29 @@ def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> P
     return min(portals, key=rank, default=None)
 
 
-def _profile_name(facts: Facts, row: Mapping[str, Any] | None) -> str | None:
+def _profile_name(facts: Facts, row: Row | None) -> str | None:
     found = (
         facts.called(p) for p in facts.profiles if row is not None and p.id == row["ProfileId"]
     )
     return next(found, None)
 
 
-def _details(org: Org, facts: Facts, row: Mapping[str, Any]) -> _Details:
+def _details(org: Org, facts: Facts, row: Row) -> _Details:
     id_ = str(row["Id"])
     login = _asked(
         org, Select("UserLogin", ("IsFrozen", "IsPasswordLocked"), (("UserId", (id_,)),))
     )
-    switches = login[0] if login else {}
+    switches = login[0] if login else None
     rows = _asked(org, LastLogins(id_, _HISTORY, _ATTEMPTS)) or []
     names = tuple(p.full_name for p in facts.profiles if p.id == row["ProfileId"])
     component = next(iter((_asked(org, ReadMetadata("Profile", names)) or {}).values()), None)
     hours, ranges = limits(component) if component else ({}, ())
     return _Details(
-        switches.get("IsFrozen"),
-        switches.get("IsPasswordLocked"),
+        _flag(switches, "IsFrozen"),
+        _flag(switches, "IsPasswordLocked"),
         _asked(org, PasswordExpired(id_)),
         tuple(
-            Attempt(str(r["LoginTime"]), str(r["Status"]), r["SourceIp"] or "", str(r["LoginType"]))
+            Attempt(*(text(r, name) for name in ("LoginTime", "Status", "SourceIp", "LoginType")))
             for r in rows
         ),
         hours,
@@ -240,10 +242,15 @@ def _details(org: Org, facts: Facts, row: Mapping[str, Any]) -> _Details:
     )
 
 
-def _asked(org: Org, query: Any) -> Any:
+def _flag(row: Row | None, field: str) -> bool | None:
+    value = row[field] if row else None
+    return None if value is None else bool(value)
+
+
+def _asked(org: Org, query: Query[T]) -> T | None:
     """The answer, or `None` where this login may not ask: that fact is then not known."""
     try:
-        return org.read([query])[0]
+        return org.read(query)
     except NotAllowed:
         return None
     except Refused as error:
@@ -271,15 +278,15 @@ def limits(component: bytes) -> tuple[Mapping[str, int], tuple[Range, ...]]:
 
 def _now(org: Org, zone: str) -> datetime | None:
     try:
-        return org.read([ServerTime()])[0].astimezone(ZoneInfo(zone))  # type: ignore[no-any-return]
+        return org.read(ServerTime()).astimezone(ZoneInfo(zone))
     except ZoneInfoNotFoundError:
         return None
 
 
-def _user(facts: Facts, row: Mapping[str, Any], details: _Details) -> User:
+def _user(facts: Facts, row: Row, details: _Details) -> User:
     profile = next((p for p in facts.profiles if p.id == row["ProfileId"]), None)
     licence = facts.licences.get(profile.licence_id) if profile else None
-    user_type = row["UserType"]
+    user_type = optional_text(row, "UserType")
     return User(
         username=str(row["Username"]),
         active=bool(row["IsActive"]),
@@ -293,12 +300,12 @@ def _user(facts: Facts, row: Mapping[str, Any], details: _Details) -> User:
         if licence
         else None,
         person=_person(row),
-        role=row["UserRole.Name"],
+        role=optional_text(row, "UserRole.Name"),
         user_type=user_type,
     )
 
 
-def _password(row: Mapping[str, Any], details: _Details) -> Password:
+def _password(row: Row, details: _Details) -> Password:
     # The date is null until a password was set or reset, as `kinds.user` relies on, too.
     if not row["LastPasswordChangeDate"] and not row["LastLoginDate"]:
         return Password.NEVER_GIVEN
@@ -307,7 +314,7 @@ def _password(row: Mapping[str, Any], details: _Details) -> Password:
     return Password.TEMPORARY if details.expired else Password.GIVEN
 
 
-def _person(row: Mapping[str, Any]) -> Person:
+def _person(row: Row) -> Person:
     username = row["Contact.Account.Owner.Username"]
     owner = (
         Owner(
@@ -318,4 +325,6 @@ def _person(row: Mapping[str, Any]) -> Person:
         if username
         else None
     )
-    return Person(row["Contact.Name"], row["Contact.Account.Name"], owner)
+    return Person(
+        optional_text(row, "Contact.Name"), optional_text(row, "Contact.Account.Name"), owner
+    )

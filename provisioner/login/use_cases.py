@@ -10,7 +10,7 @@ from provisioner.login.checks import trace
 from provisioner.login.findings import Trace
 from provisioner.login.read import Target
 from provisioner.login.verify import Credentials, Stage, StageResult, Verified, verify
-from provisioner.model.operations import Describe, ResetPassword, Select, UpdateRecord
+from provisioner.model.operations import Describe, ResetPassword, Select, UpdateRecord, text
 from provisioner.org.client import Org
 from provisioner.org.errors import NoAnswer, Refused
 
@@ -46,19 +46,20 @@ def verify_login(
 
 
 def _prefixes(org: Org, objects: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    described = org.read([Describe(name) for name in objects]) if objects else []
-    found = zip(objects, described, strict=True)
-    return tuple((name, str((answer or {}).get("keyPrefix") or "")) for name, answer in found)
+    describes = org.read_all([Describe(name) for name in objects])
+    prefixes = ((name, describes[Describe(name)]) for name in objects)
+    return tuple((name, (found and found.get("keyPrefix")) or "") for name, found in prefixes)
 
 
 def users_called(org: Org, usernames: Sequence[str]) -> tuple[tuple[Mailed, ...], tuple[str, ...]]:
     """The users of these names in their order, each once, and the names that are none."""
     names = tuple(dict.fromkeys(name.strip().lower() for name in usernames))
     select = Select("User", ("Id", "Username", "Email", "IsActive"), (("Username", names),))
-    rows = {str(row["Username"]).lower(): row for row in org.read([select])[0]}
+    rows = {str(row["Username"]).lower(): row for row in org.read(select)}
     people = (rows[name] for name in names if name in rows)
     found = tuple(
-        Mailed(r["Id"], r["Username"], r["Email"] or "", bool(r["IsActive"])) for r in people
+        Mailed(text(r, "Id"), text(r, "Username"), text(r, "Email"), bool(r["IsActive"]))
+        for r in people
     )
     return found, tuple(name for name in names if name not in rows)
 
@@ -86,6 +87,6 @@ def reset_passwords(
 def _unlock(org: Org, user_id: str) -> None:
     # "From the API, you can set this field to false, but not true": Object Reference, UserLogin
     select = Select("UserLogin", ("Id", "IsPasswordLocked"), (("UserId", (user_id,)),))
-    for row in org.read([select])[0]:
+    for row in org.read(select):
         if row["IsPasswordLocked"]:
             org.call(UpdateRecord("UserLogin", row["Id"], {"IsPasswordLocked": False}))

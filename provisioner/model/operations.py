@@ -1,34 +1,118 @@
-"""What can be asked of an org and what can be done to it, as data.
+"""The queries and the write calls that an org supports, as data.
 
-`Query` and `Call` are closed: `org/` matches every member. A `Ref` in a call stands
-for an Id not known yet, a `Lookup` for one that is looked up just before the call.
+Both sets are closed: `org/` handles every member. A `Ref` in a call stands for an Id that is not
+known yet, a `Lookup` for an Id that is looked up just before the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Generic, NotRequired, TypedDict, TypeVar, cast
 
 from provisioner.model.resource import Scalar, Secret, Value
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
 # ---------------------------------------------------------------- reads
+
+Row = Mapping[str, Scalar]
+"""A record: its fields by API name, as the query spells them."""
+
+
+def text(row: Row, field: str) -> str:
+    """The field of a record as text, empty if it is null."""
+    return optional_text(row, field) or ""
+
+
+def optional_text(row: Row, field: str) -> str | None:
+    """The field of a record as text, `None` if it is null."""
+    value = row[field]
+    return None if value is None else str(value)
+
+
+class Query(Generic[T_co]):
+    """A question to an org. The type parameter is the type of its answer."""
+
+    __slots__ = ()
+
+
+class QueryAnswers(Mapping[Query[object], object]):
+    """Answers by query, each of the type that its query declares.
+
+    Looking up a query that was not sent raises KeyError: it is a mistake in this program, and not
+    the same as an empty answer.
+    """
+
+    __slots__ = ("_answers",)
+
+    def __init__(self, answers: Mapping[Query[object], object] | None = None) -> None:
+        self._answers = dict(answers or {})
+
+    def __getitem__(self, query: Query[T]) -> T:
+        return cast("T", self._answers[query])
+
+    def __contains__(self, query: object) -> bool:
+        return query in self._answers
+
+    def __iter__(self) -> Iterator[Query[object]]:
+        return iter(self._answers)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __repr__(self) -> str:
+        return f"QueryAnswers({self._answers!r})"
+
+
+class PicklistEntry(TypedDict):
+    value: str
+    active: NotRequired[bool]
+
+
+class FieldDescribe(TypedDict):
+    """What a describe says about one field, as far as it is used."""
+
+    name: str
+    type: str
+    label: str
+    createable: bool
+    updateable: bool
+    defaultedOnCreate: bool
+    nillable: NotRequired[bool]
+    length: NotRequired[int | None]
+    referenceTo: NotRequired[Sequence[str] | None]
+    picklistValues: NotRequired[Sequence[PicklistEntry] | None]
+    restrictedPicklist: NotRequired[bool | None]
+    externalId: NotRequired[bool | None]
+
+
+class ObjectDescribe(TypedDict):
+    """The describe of an sObject, as far as it is used."""
+
+    fields: Sequence[FieldDescribe]
+    keyPrefix: NotRequired[str | None]
+    createable: NotRequired[bool]
+    updateable: NotRequired[bool]
+    deletable: NotRequired[bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Describe:
-    """The describe of one sObject. Answer: Salesforce's JSON object, `None` if unknown."""
+class Describe(Query[ObjectDescribe | None]):
+    """The describe of one sObject; `None` if the org has no such object."""
 
     sobject: str
 
 
 @dataclass(frozen=True, slots=True)
-class Select:
-    """Records of one sObject. Answer: a list of rows, fields by API name as written here.
+class Select(Query[Sequence[Row]]):
+    """Records of one sObject, by Id. The fields have their API names as written here.
 
-    `any_of` holds (field, values): a row is in the answer when any one of the fields has
-    one of its values; all rows when it is empty. A parent's field is spelled as in SOQL
-    (`Owner.UserRoleId`), and stands under that same flat name in the row.
+    `any_of` holds (field, values): a row is in the answer if any one of the fields has
+    one of its values; all rows if it is empty. A parent's field is spelled as in SOQL
+    (`Owner.UserRoleId`), and has that same flat name in the row.
     """
 
     sobject: str
@@ -37,12 +121,12 @@ class Select:
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
-    """The newest records of one sObject, by `CreatedDate`. Answer: as of `Select`, newest first.
+class Newest(Query[Sequence[Row]]):
+    """The newest records of one sObject by `CreatedDate`, the newest first.
 
-    `within` holds (field, values): of each field a row has one of the values. Of `without`
-    it has none. At most `limit` rows are read, which Salesforce gives in one answer. With
-    `deleted` they are those of the recycle bin.
+    `within` holds (field, values): a row has one of the values of each field. It has none of the
+    values of `without`. At most `limit` rows are read, which Salesforce returns in one page. With
+    `deleted`, they are the records in the recycle bin.
     """
 
     sobject: str
@@ -54,19 +138,8 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
-class ListMetadata:
-    """The components of some Metadata types. Answer: a list of `Component`.
-
-    A type that the org does not offer yet (Portal, before the Customer Portal is on)
-    has no components.
-    """
-
-    types: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Component:
-    """One line of a `listMetadata` answer; `modified` is an ISO instant."""
+    """One component in a response to `listMetadata`; `modified` is an ISO time."""
 
     type: str
     full_name: str
@@ -76,10 +149,21 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadMetadata:
-    """Components as Metadata API XML. Answer: {full name: bytes}, missing ones left out.
+class ListMetadata(Query[Sequence[Component]]):
+    """The components of some Metadata types.
 
-    The bytes are the children's container element as it came, namespaces included.
+    A type that the org does not have yet (Portal, before the Customer Portal is enabled)
+    has no components.
+    """
+
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMetadata(Query[Mapping[str, bytes]]):
+    """Components as Metadata API XML, by full name. Missing components are left out.
+
+    The bytes are the element that contains the component, with its namespaces.
     """
 
     type: str
@@ -87,15 +171,8 @@ class ReadMetadata:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadMembership:
-    """The profiles of a portal, from its setup page. Answer: a list of `Member`."""
-
-    portal_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Member:
-    """One row of the membership page: a profile that could be, or is, of the portal."""
+    """One row of a portal's membership page: a profile, and whether it is a member."""
 
     profile_id: str
     name: str
@@ -103,20 +180,27 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class CountActive:
-    """The active users of some profiles. Answer: {profile Id: count}, empty ones left out."""
+class ReadMembership(Query[Sequence[Member]]):
+    """The profiles that a portal can have as members, from its setup page."""
+
+    portal_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountActive(Query[Mapping[str, int]]):
+    """The number of active users by profile Id. Profiles without active users are left out."""
 
     profile_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Me:
-    """Who is logged in. Answer: the username, `None` where the login may not ask."""
+class RunningUsername(Query[str | None]):
+    """The username that is logged in; `None` if the login is not allowed to ask."""
 
 
 @dataclass(frozen=True, slots=True)
-class LastLogins:
-    """The last rows of a user's LoginHistory. Answer: a list of rows, the newest first."""
+class LastLogins(Query[Sequence[Row]]):
+    """The last rows of a user's LoginHistory, the newest first."""
 
     user_id: str
     fields: tuple[str, ...]
@@ -124,20 +208,15 @@ class LastLogins:
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordExpired:
-    """Whether a user's next login asks for a new password. Answer: a bool."""
+class PasswordExpired(Query[bool]):
+    """Whether a user must set a new password at the next login."""
 
     user_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReadSites:
-    """The Experience Cloud sites. Answer: a list of `Site`, by name; none where there are none."""
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
-    """One site, and where its users log in; `status` is Salesforce's, such as `Live`."""
+    """One site and its login page; `status` is Salesforce's, such as `Live`."""
 
     id: str
     name: str
@@ -146,16 +225,21 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerTime:
-    """The org's own time. Answer: a datetime in UTC."""
+class ReadSites(Query[Sequence[Site]]):
+    """The Experience Cloud sites by name; empty if Digital Experiences are off."""
 
 
-Query = (
+@dataclass(frozen=True, slots=True)
+class ServerTime(Query[datetime]):
+    """The org's own time, in UTC."""
+
+
+AnyQuery = (
     Describe
     | Select
     | Newest
     | CountActive
-    | Me
+    | RunningUsername
     | LastLogins
     | PasswordExpired
     | ReadSites
@@ -164,6 +248,7 @@ Query = (
     | ReadMetadata
     | ReadMembership
 )
+"""Every query there is, for code that must handle each of them."""
 
 # ---------------------------------------------------------------- writes
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, assert_never, cast
+from typing import Protocol, TypeVar, assert_never, cast
 
 import requests
 
 from provisioner.model.events import CallEnded
 from provisioner.model.operations import (
+    AnyQuery,
     Call,
     CloneMetadata,
     CountActive,
@@ -24,15 +25,16 @@ from provisioner.model.operations import (
     EnableCustomerPortal,
     LastLogins,
     ListMetadata,
-    Me,
     Newest,
     PasswordExpired,
     Query,
+    QueryAnswers,
     ReadMembership,
     ReadMetadata,
     ReadSites,
     RenameMetadata,
     ResetPassword,
+    RunningUsername,
     Select,
     ServerTime,
     SetMembership,
@@ -51,6 +53,8 @@ from provisioner.org.rest import Rest
 from provisioner.org.setup_pages import Setup
 from provisioner.org.soap_partner import Partner
 from provisioner.org.transport import Usage, Wire
+
+T = TypeVar("T")
 
 # What one collection takes; more go as a bulk job. (platform reference 8.2)
 ROWS_OF_A_COLLECTION = 200
@@ -105,8 +109,12 @@ class Org(Protocol):
         """What the org last said of its daily limit of API calls; `None` before it did."""
         ...
 
-    def read(self, queries: Sequence[Query]) -> list[Any]:
-        """The answers in the order of `queries`, each in the form its class promises."""
+    def read(self, query: Query[T]) -> T:
+        """The answer to one query."""
+        ...
+
+    def read_all(self, queries: Iterable[Query[object]]) -> QueryAnswers:
+        """The answers to all `queries`, read together in as few requests as possible."""
         ...
 
     def find(self, lookup: Lookup) -> list[str]:
@@ -185,18 +193,22 @@ class SalesforceOrg:
     def usage(self) -> Usage | None:
         return self._wire.usage
 
-    def read(self, queries: Sequence[Query]) -> list[Any]:
-        records = [q for q in queries if isinstance(q, (Describe, Select, Newest))]
-        others = [q for q in queries if not isinstance(q, (Describe, Select, Newest))]
-        tasks: list[Callable[[], Any]] = [partial(self._read, query) for query in others]
+    def read(self, query: Query[T]) -> T:
+        return self.read_all([query])[query]
+
+    def read_all(self, queries: Iterable[Query[object]]) -> QueryAnswers:
+        unique = tuple(dict.fromkeys(queries))
+        records = [q for q in unique if isinstance(q, (Describe, Select, Newest))]
+        others = [q for q in unique if not isinstance(q, (Describe, Select, Newest))]
+        tasks: list[Callable[[], Mapping[Query[object], object]]] = [
+            partial(self._read, cast("AnyQuery", query)) for query in others
+        ]
         if records:
             tasks.insert(0, partial(self._reads.read, records))
-        answers = iter(side_by_side(tasks))
-        found = iter(next(answers) if records else ())
-        return [
-            next(found) if isinstance(query, (Describe, Select, Newest)) else next(answers)
-            for query in queries
-        ]
+        answers: dict[Query[object], object] = {}
+        for part in side_by_side(tasks):
+            answers |= part
+        return QueryAnswers(answers)
 
     def find(self, lookup: Lookup) -> list[str]:
         return self._reads.find(lookup)
@@ -286,7 +298,10 @@ class SalesforceOrg:
                 raise AssertionError(f"{type(call).__name__} goes with its like")
         return None
 
-    def _read(self, query: Query) -> Any:  # noqa: C901 - one branch for each kind of query
+    def _read(self, query: AnyQuery) -> Mapping[Query[object], object]:
+        return {query: self._answer(query)}
+
+    def _answer(self, query: AnyQuery) -> object:  # noqa: C901 - one branch for each kind of query
         match query:
             case LastLogins(user_id, fields, count):
                 return self._reads.last_logins(user_id, fields, count)
@@ -297,11 +312,11 @@ class SalesforceOrg:
             case ServerTime():
                 return self._partner.server_time()
             case Describe() | Select() | Newest():
-                return self._reads.read([query])[0]
+                return self._reads.read([query])[query]
             case CountActive(profile_ids):
                 return self._reads.count_active(profile_ids)
-            case Me():
-                return self._rest.me()
+            case RunningUsername():
+                return self._rest.running_username()
             case ListMetadata(types):
                 return self._metadata.listed(types)
             case ReadMetadata(type_, full_names):

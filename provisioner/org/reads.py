@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from provisioner.model.operations import Describe, Newest, Select
+from provisioner.model.operations import Describe, Newest, Query, Select
 from provisioner.model.resource import Lookup
 from provisioner.org import bulk_query, shapes, soql
 from provisioner.org import read_strategy as ways
@@ -64,8 +64,8 @@ class Reads:
         self._totals: dict[str, int | None] = {}
         self._describes: dict[str, Any] = {}
 
-    def read(self, queries: Sequence[Describe | Select | Newest]) -> list[Any]:
-        """The answers in the order of `queries`, in as few calls as Salesforce allows."""
+    def read(self, queries: Sequence[Describe | Select | Newest]) -> Mapping[Query[object], object]:
+        """The answer to each query, read in as few calls as Salesforce allows."""
         self._count(query for query in queries if isinstance(query, Select))
         asked = [self._asked(query) for query in queries]
         many = any(one.many for one in asked)
@@ -84,7 +84,7 @@ class Reads:
         else:
             for task in tasks:
                 task()
-        return [one.answer() for one in asked]
+        return {query: one.answer() for query, one in zip(queries, asked, strict=True)}
 
     def find(self, wanted: Lookup) -> list[str]:
         """The Ids of the records that have these values, in order."""

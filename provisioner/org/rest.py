@@ -57,7 +57,7 @@ class Rest:
             self._client = token, client
         return self._client[1]
 
-    def me(self) -> str | None:
+    def running_username(self) -> str | None:
         """The username that the token is for; `None` where its scopes do not let it ask."""
         send = self._request("GET", "/services/oauth2/userinfo")
         try:

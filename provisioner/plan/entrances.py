@@ -46,14 +46,14 @@ def read(org: Org, reading: Reading) -> tuple[Entrance, ...]:
 def _listed(org: Org, reading: Reading) -> Mapping[str, Component]:
     if any(address.kind == "portal" for address in reading.desired):
         return reading.facts.components("Portal")
-    (found,) = org.read([ListMetadata(("Portal",))])
+    found = org.read(ListMetadata(("Portal",)))
     return {component.full_name: component for component in found}
 
 
 def _portals(org: Org, portals: Mapping[str, Component]) -> Iterator[Entrance]:
     if not portals:
         return
-    (read,) = org.read([ReadMetadata("Portal", tuple(sorted(portals)))])
+    read = org.read(ReadMetadata("Portal", tuple(sorted(portals))))
     for name in sorted(read):
         active = flat(read[name]).get("active") is True
         yield Entrance(name, active, _members(org, portals[name].id))
@@ -61,7 +61,7 @@ def _portals(org: Org, portals: Mapping[str, Component]) -> Iterator[Entrance]:
 
 def _members(org: Org, portal_id: str) -> frozenset[str] | None:
     try:
-        (found,) = org.read([ReadMembership(portal_id)])
+        found = org.read(ReadMembership(portal_id))
     except (AuthenticationFailed, Refused):
         # The page is for web sessions only: an API session may not be able to open it.
         return None
@@ -70,7 +70,7 @@ def _members(org: Org, portal_id: str) -> frozenset[str] | None:
 
 def _sites(org: Org) -> Iterator[Entrance]:
     try:
-        (found,) = org.read([ReadSites()])
+        found = org.read(ReadSites())
         sites = {site.id: site.name for site in found if site.status == _LIVE}
         if not sites:
             return
@@ -79,7 +79,7 @@ def _sites(org: Org) -> Iterator[Entrance]:
             ("Id", "NetworkId", "ParentId", "AssignmentStatus"),
             (("NetworkId", tuple(sorted(sites))),),
         )
-        (rows,) = org.read([groups])
+        rows = org.read(groups)
     except Refused:
         # This login may not read them, and a site may admit the profile.
         yield Entrance("sites", active=True, members=None)

@@ -27,18 +27,19 @@ def read(org: Org, reading: Reading, scopes: Sequence[Scope]) -> tuple[Absent, .
     ids = tuple(sorted({id_ for mine in profiles.values() for id_ in mine}))
     if not ids:
         return ()
-    (counts,) = org.read([CountActive(ids)])
+    counts = org.read(CountActive(ids))
     users = [user for address, user in reading.live.items() if address.kind == "user"]
     declared = sum(_is_active(user) and user.fields.get("ProfileId") in ids for user in users)
     if sum(counts.values()) == declared:
         return ()
     # The field is part of an org only once it has a portal. (platform reference 2.1)
     described = Describe("User")
-    known = reading.facts.shared.get(described) or org.read([described])[0] or {"fields": ()}
-    fields = {field["name"] for field in known["fields"]}
+    facts = reading.facts
+    user = facts.shared[described] if facts.asked(described) else org.read(described)
+    fields = {field["name"] for field in user["fields"]} if user else set()
     more = (_SELF_REGISTERED,) if _SELF_REGISTERED in fields else ()
     names = ("Username", "ProfileId", *more)
-    (rows,) = org.read([Select("User", (*_FIELDS, *names), (("ProfileId", ids),))])
+    rows = org.read(Select("User", (*_FIELDS, *names), (("ProfileId", ids),)))
     found: dict[str, list[str]] = {}
     ordered = sorted(scopes, key=lambda scope: (scope.deactivates, scope.roster))
     for row in _strangers(rows, reading):

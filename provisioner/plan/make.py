@@ -46,7 +46,7 @@ def plan(loaded: Loaded, org: Org) -> Planned:
         reading = read((*wanted, *gone), loaded.identity, org)
 
     def count(profiles: tuple[str, ...]) -> Mapping[str, int]:
-        counts: Mapping[str, int] = org.read([CountActive(profiles)])[0]
+        counts: Mapping[str, int] = org.read(CountActive(profiles))
         return {profile: counts.get(profile, 0) for profile in profiles}
 
     made = make_plan(

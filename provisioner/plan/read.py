@@ -23,7 +23,15 @@ from provisioner.kinds.record import with_fields
 from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH, portal_is_on
 from provisioner.kinds.xml import flat
 from provisioner.model.diagnostics import Diagnostic
-from provisioner.model.operations import Describe, ListMetadata, Me, Query, Select
+from provisioner.model.operations import (
+    Describe,
+    ListMetadata,
+    Query,
+    QueryAnswers,
+    Row,
+    RunningUsername,
+    Select,
+)
 from provisioner.model.resource import (
     Address,
     DesiredState,
@@ -71,7 +79,7 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
         by_name.setdefault(resource.address.kind, []).append(resource)
     by_kind = {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
     first = {kind.name: kind.first(mine) for kind, mine in by_kind.items()}
-    facts = ask(first, _shared(by_kind), Facts({}, identity=identity), org)
+    facts = ask(first, _shared(by_kind), Facts(QueryAnswers(), identity=identity), org)
     facts = replace(
         facts,
         enabling=_enabling(by_kind, facts),
@@ -118,7 +126,7 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
 
 
 def ask(
-    questions: Mapping[str, Questions], shared: Iterable[Query], facts: Facts, org: Org
+    questions: Mapping[str, Questions], shared: Iterable[Query[object]], facts: Facts, org: Org
 ) -> Facts:
     """The facts with the answers to one phase of every kind's questions, and to `shared`.
 
@@ -126,10 +134,10 @@ def ask(
     """
     named = {kind: dict(asked) for kind, asked in questions.items()}
     queries = dict.fromkeys((*shared, *(q for asked in named.values() for q in _queries(asked))))
-    answers = dict(zip(queries, org.read(tuple(queries)), strict=True))
+    answers = org.read_all(queries)
     return replace(
         facts,
-        shared={**facts.shared, **{query: answers[query] for query in shared}},
+        shared=QueryAnswers({**facts.shared, **{query: answers[query] for query in shared}}),
         answers={
             **facts.answers,
             **{
@@ -140,7 +148,7 @@ def ask(
     )
 
 
-def _queries(questions: Questions) -> Iterator[Query]:
+def _queries(questions: Questions) -> Iterator[Query[object]]:
     for question in questions.values():
         if isinstance(question, Mapping):
             yield from question.values()
@@ -148,7 +156,7 @@ def _queries(questions: Questions) -> Iterator[Query]:
             yield question
 
 
-def _answered(questions: Questions, answers: Mapping[Query, Any]) -> Iterator[tuple[str, Any]]:
+def _answered(questions: Questions, answers: QueryAnswers) -> Iterator[tuple[str, Any]]:
     for name, question in questions.items():
         match question:
             case None:
@@ -170,14 +178,19 @@ def _linked(users: Iterable[Resource], live: Iterable[Resource]) -> Mapping[Addr
     }
 
 
-def _shared(by_kind: Mapping[Kind, Sequence[Resource]]) -> list[Query]:
+def _shared(by_kind: Mapping[Kind, Sequence[Resource]]) -> list[Query[object]]:
     """What is asked once for all kinds."""
     describes = {s for kind, mine in by_kind.items() for s in kind.describes(mine)}
     named = {kind.name for kind in by_kind}
     if named - {"account", "contact"}:
         describes |= {"PermissionSet", "PermissionSetAssignment"}
-    queries: list[Query] = [ORGANIZATION, LICENCES, PROFILES, *map(Describe, sorted(describes))]
-    queries.append(Me())
+    queries: list[Query[object]] = [
+        ORGANIZATION,
+        LICENCES,
+        PROFILES,
+        *map(Describe, sorted(describes)),
+    ]
+    queries.append(RunningUsername())
     if types := {type_ for kind in by_kind for type_ in kind.lists}:
         queries.append(ListMetadata(tuple(sorted(types))))
     if named - {"account", "contact"}:
@@ -187,7 +200,7 @@ def _shared(by_kind: Mapping[Kind, Sequence[Resource]]) -> list[Query]:
 
 def _about_the_running_user(facts: Facts) -> Questions:
     """Who that is, and what it may do where a step may need more than access to records."""
-    username = facts.shared[Me()]
+    username = facts.shared[RunningUsername()]
     if not username:
         return {"user": None, "rights": None}
     needed = (Describe("PermissionSet"), Describe("PermissionSetAssignment"))
@@ -227,7 +240,7 @@ def _lookups(wanted: Iterable[Resource], facts: Facts) -> tuple[Lookup, ...]:
     return tuple(sorted(found))
 
 
-def _to_describe(lookups: Iterable[Lookup], facts: Facts) -> list[Query]:
+def _to_describe(lookups: Iterable[Lookup], facts: Facts) -> list[Query[object]]:
     """The objects whose field names a `{find: ...}` gives and that are not known yet."""
     named = {
         found.sobject
@@ -237,7 +250,7 @@ def _to_describe(lookups: Iterable[Lookup], facts: Facts) -> list[Query]:
     return [Describe(s) for s in sorted(named) if not facts.asked(Describe(s))]
 
 
-def _lookup_queries(lookups: Iterable[Lookup]) -> list[Query]:
+def _lookup_queries(lookups: Iterable[Lookup]) -> list[Query[object]]:
     """One query for each object and key field, whatever the number of lookups."""
     values: dict[tuple[str, str], set[str]] = {}
     fields: dict[tuple[str, str], set[str]] = {}
@@ -259,10 +272,10 @@ def _lookup_query(sobject: str, key: str, fields: set[str], values: set[str]) ->
 
 
 def _found(
-    lookups: Iterable[Lookup], asked: Iterable[Query], facts: Facts
-) -> Mapping[Lookup, tuple[Mapping[str, Any], ...]]:
+    lookups: Iterable[Lookup], asked: Iterable[Query[object]], facts: Facts
+) -> Mapping[Lookup, tuple[Row, ...]]:
     """The rows that each lookup means, found by their key field in one pass over the answers."""
-    rows: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    rows: dict[tuple[str, str, str], list[Row]] = {}
     for query in asked:
         assert isinstance(query, Select)
         ((key, _),) = query.any_of
@@ -272,8 +285,8 @@ def _found(
 
 
 def _meant(
-    lookup: Lookup, rows: Mapping[tuple[str, str, str], list[Mapping[str, Any]]], facts: Facts
-) -> tuple[Mapping[str, Any], ...]:
+    lookup: Lookup, rows: Mapping[tuple[str, str, str], list[Row]], facts: Facts
+) -> tuple[Row, ...]:
     key, value = lookup.where[0]
     if lookup.sobject == "Profile":
         # A profile is known by either of its names.

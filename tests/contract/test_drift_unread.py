@@ -29,10 +29,13 @@ class Forbidding:
     def __getattr__(self, name):
         return getattr(self._org, name)
 
-    def read(self, queries):
+    def read(self, query):
+        return self.read_all([query])[query]
+
+    def read_all(self, queries):
         if any(map(self._forbids, queries)):
             raise self._error
-        return self._org.read(queries)
+        return self._org.read_all(queries)
 
 
 @pytest.fixture

@@ -59,10 +59,10 @@ def by(org, way):
 )
 def test_every_way_gives_the_same_rows(people, org, log, way, paths):
     chosen = by(org, way)
-    expected = org.read([Select("Contact", FIELDS, (("Email", WANTED[:900]),))])[0]
-    expected += org.read([Select("Contact", FIELDS, (("Email", WANTED[900:]),))])[0]
+    expected = org.read(Select("Contact", FIELDS, (("Email", WANTED[:900]),)))
+    expected += org.read(Select("Contact", FIELDS, (("Email", WANTED[900:]),)))
     before, calls = len(log()), org.api_calls
-    (found,) = chosen.read([Select("Contact", FIELDS, (("Email", WANTED),))])
+    (found,) = chosen.read([Select("Contact", FIELDS, (("Email", WANTED),))]).values()
     instants = [str(row["LastModifiedDate"])[:23] for row in found]
     assert instants == [str(row["LastModifiedDate"])[:23] for row in expected]
     without = [name for name in FIELDS if name != "LastModifiedDate"]
@@ -89,10 +89,12 @@ def test_how_many_rows_there_are_is_asked_once(people, org, log):
 
 
 def test_ids_are_always_read_by_key(people, org, log):
-    ids = tuple(row["Id"] for row in org.read([Select("Contact", ("Id",))])[0])
+    ids = tuple(row["Id"] for row in org.read(Select("Contact", ("Id",))))
     before = len(log())
-    (found,) = Reads(org._rest, few=1_000).read(
-        [Select("Contact", ("Id",), (("Id", tuple(i[:15] for i in ids)),))]
+    (found,) = (
+        Reads(org._rest, few=1_000)
+        .read([Select("Contact", ("Id",), (("Id", tuple(i[:15] for i in ids)),))])
+        .values()
     )
     assert [row["Id"] for row in found] == sorted(ids)
     assert not any("recordCount" in path for _, path, _ in log()[before:])

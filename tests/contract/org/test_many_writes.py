@@ -26,8 +26,7 @@ def accounts(count, **more):
 
 
 def rows(org, sobject="Account", *fields):
-    (found,) = org.read([Select(sobject, ("Id", "Name", *fields))])
-    return found
+    return org.read(Select(sobject, ("Id", "Name", *fields)))
 
 
 def arm(app, **fault):

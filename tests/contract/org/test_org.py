@@ -37,7 +37,7 @@ LAYOUT = "Contact-Contact Layout"
 
 
 def names(org, sobject):
-    (rows,) = org.read([Select(sobject, ("Name",))])
+    rows = org.read(Select(sobject, ("Name",)))
     return [row["Name"] for row in rows]
 
 
@@ -71,14 +71,14 @@ def portal_user(org):
 
 
 def test_describes_and_selects_are_answered_in_order_by_one_call(org, log):
-    user, nothing, organizations, profiles = org.read(
+    user, nothing, organizations, profiles = org.read_all(
         [
             Describe("User"),
             Describe("Nothing__c"),
             Select("Organization", ("Name",)),
             Select("Profile", ("Name", "UserLicense.Name"), (("Name", ("System Administrator",)),)),
         ]
-    )
+    ).values()
     assert user["name"] == "User"
     assert nothing is None
     assert len(organizations) == 1
@@ -90,7 +90,7 @@ def test_describes_and_selects_are_answered_in_order_by_one_call(org, log):
 def test_many_reads_stay_within_what_a_composite_call_holds(org, log):
     queries = [Select("Profile", ("Id",), (("Name", (str(n),)),)) for n in range(12)]
     describes = [Describe(f"Nothing{n}__c") for n in range(20)]
-    assert org.read([*queries, *describes]) == [[]] * 12 + [None] * 20
+    assert list(org.read_all([*queries, *describes]).values()) == [[]] * 12 + [None] * 20
     assert [status for _, _, status in log()] == [200, 200, 200]
 
 
@@ -101,11 +101,9 @@ def test_a_record_is_created_found_changed_and_deleted(org):
     assert org.find(Lookup("Account", (("Name", name),))) == [account]
     query = Select("Account", ("Id", "Parent.Name", "owner.username"), (("Name", (name, "Child")),))
     admin = "portal.admin@acme.example"
-    assert org.read([query]) == [
-        [
-            {"Id": account, "Parent.Name": None, "owner.username": admin},
-            {"Id": child, "Parent.Name": name, "owner.username": admin},
-        ]
+    assert org.read(query) == [
+        {"Id": account, "Parent.Name": None, "owner.username": admin},
+        {"Id": child, "Parent.Name": name, "owner.username": admin},
     ]
     org.call(UpdateRecord("Account", child, {"Name": "Renamed", "ParentId": None}))
     org.call(DeleteRecord("Account", account))
@@ -116,7 +114,7 @@ def test_rows_are_found_by_thousands_of_values(org):
     made = org.call(CreateRecord("Account", {"Name": "Number 6999"}))
     wanted = tuple(f"Number {n}" + "x" * 20 for n in range(7_000))
     query = Select("Account", ("Id",), (("Name", wanted), ("Id", (made,))))
-    assert org.read([query]) == [[{"Id": made}]]
+    assert org.read(query) == [{"Id": made}]
 
 
 def test_all_pages_of_a_long_answer_are_read(org, app, local):
@@ -125,7 +123,7 @@ def test_all_pages_of_a_long_answer_are_read(org, app, local):
     with store.transaction():
         for number in range(2_100):
             store.insert("Account", {"Name": f"A{number}", "OwnerId": admin}, by=admin)
-    (rows,) = org.read([Select("Account", ("Id", "Name"))])
+    rows = org.read(Select("Account", ("Id", "Name")))
     assert len(rows) == 2_100
     assert [row["Id"] for row in rows] == sorted(row["Id"] for row in rows)
 
@@ -145,7 +143,7 @@ def test_a_refusal_names_the_field(org):
 )
 def test_a_select_of_what_is_not_there_is_refused(org, query, code):
     with pytest.raises(Refused) as caught:
-        org.read([query, Describe("User")])
+        org.read_all([query, Describe("User")])
     assert caught.value.code == code
 
 
@@ -162,18 +160,18 @@ def test_passwords_are_set_and_reset(org):
 
 
 def test_components_are_listed_also_when_one_type_is_not_on_offer_yet(org):
-    (found,) = org.read([ListMetadata(("Layout", "Portal", "Profile"))])
+    found = org.read(ListMetadata(("Layout", "Portal", "Profile")))
     assert {component.type for component in found} == {"Layout", "Profile"}
-    assert org.read([ReadMetadata("Portal", (PORTAL,))]) == [{}]
+    assert org.read(ReadMetadata("Portal", (PORTAL,))) == {}
     org.call(EnableCustomerPortal())
-    (found,) = org.read([ListMetadata(("Portal",))])
+    found = org.read(ListMetadata(("Portal",)))
     assert [(c.full_name, c.id[:3]) for c in found] == [(PORTAL, "060")]
 
 
 def test_only_components_that_are_there_are_read(org):
-    (found,) = org.read([ReadMetadata("Layout", ("Contact-Gone", LAYOUT))])
+    found = org.read(ReadMetadata("Layout", ("Contact-Gone", LAYOUT)))
     assert list(found) == [LAYOUT]
-    (found,) = org.read([ReadMetadata("Profile", ("Admin", "Gone", "Standard"))])
+    found = org.read(ReadMetadata("Profile", ("Admin", "Gone", "Standard")))
     assert list(found) == ["Admin", "Standard"]
 
 
@@ -181,13 +179,13 @@ def test_a_profile_is_cloned_edited_and_deleted(org):
     edits = {"description": "Mine", "objectPermissions.Case": ("read", "create")}
     made = org.call(CloneMetadata("Profile", "Standard", "My Profile", edits))
     assert the_id(org, "Profile", "My Profile") == made
-    (found,) = org.read([ReadMetadata("Profile", ("My Profile",))])
+    found = org.read(ReadMetadata("Profile", ("My Profile",)))
     values = profile_xml.values(found["My Profile"])
     assert values["userLicense"] == "Salesforce"
     assert values["description"] == "Mine"
     assert values["objectPermissions.Case"] == ("read", "create")
     org.call(EditMetadata("Profile", "My Profile", {"objectPermissions.Case": ("read",)}))
-    (found,) = org.read([ReadMetadata("Profile", ("My Profile",))])
+    found = org.read(ReadMetadata("Profile", ("My Profile",)))
     after = profile_xml.values(found["My Profile"])
     assert after == {**values, "objectPermissions.Case": ("read",)}
     org.call(DeleteMetadata("Profile", "My Profile"))
@@ -202,11 +200,11 @@ def test_a_second_profile_of_one_name_is_refused(org):
 
 def test_a_layout_field_is_placed_and_nothing_else_moves(org, log):
     org.call(EnableCustomerPortal())
-    (before,) = org.read([ReadMetadata("Layout", (LAYOUT,))])
+    before = org.read(ReadMetadata("Layout", (LAYOUT,)))
     section = next(iter(layout_xml.sections(before[LAYOUT])))
     edit = EditMetadata("Layout", LAYOUT, _placed(section))
     org.call(edit)
-    (after,) = org.read([ReadMetadata("Layout", (LAYOUT,))])
+    after = org.read(ReadMetadata("Layout", (LAYOUT,)))
     placed = layout_xml.placements(after[LAYOUT])
     assert placed.pop("CanAllowPortalSelfReg").section == section
     assert placed == layout_xml.placements(before[LAYOUT])
@@ -220,7 +218,7 @@ def _placed(section):
 
 
 def test_a_field_the_org_does_not_have_is_refused_on_a_layout(org):
-    (before,) = org.read([ReadMetadata("Layout", (LAYOUT,))])
+    before = org.read(ReadMetadata("Layout", (LAYOUT,)))
     section = next(iter(layout_xml.sections(before[LAYOUT])))
     with pytest.raises(Refused):
         org.call(EditMetadata("Layout", LAYOUT, {"Nothing__c.section": section}))
@@ -230,7 +228,7 @@ def test_a_portal_is_renamed_and_edited(org):
     org.call(EnableCustomerPortal())
     org.call(RenameMetadata("Portal", PORTAL, "Acme"))
     org.call(EditMetadata("Portal", "Acme", {"emailSenderName": "Acme Support"}))
-    (found,) = org.read([ReadMetadata("Portal", (PORTAL, "Acme"))])
+    found = org.read(ReadMetadata("Portal", (PORTAL, "Acme")))
     assert list(found) == ["Acme"]
     assert xml.flat(found["Acme"])["emailSenderName"] == "Acme Support"
 
@@ -245,7 +243,7 @@ def test_a_second_portal_is_created(org):
         "type": "CustomerSuccess",
     }
     made = org.call(CreateMetadata("Portal", "Second", elements))
-    (found,) = org.read([ListMetadata(("Portal",))])
+    found = org.read(ListMetadata(("Portal",)))
     assert {c.full_name: c.id for c in found}["Second"] == made
 
 
@@ -254,7 +252,7 @@ def test_a_second_portal_is_created(org):
 
 def test_the_customer_portal_is_enabled_once(org, log):
     org.call(EnableCustomerPortal())
-    (found,) = org.read([ReadMetadata("OrgSettings", ("Org",))])
+    found = org.read(ReadMetadata("OrgSettings", ("Org",)))
     assert xml.flat(found["Org"])["enableCustomerSuccessPortal"] is True
     org.call(EnableCustomerPortal())
     page = "/_ui/core/portal/CustomerSuccessPortalSetup/e"
@@ -264,17 +262,17 @@ def test_the_customer_portal_is_enabled_once(org, log):
 def test_the_profiles_of_a_portal_are_exactly_those_named(org):
     org.call(EnableCustomerPortal())
     org.call(CloneMetadata("Profile", "HighVolumePortal", "Acme User", {}))
-    ((portal,),) = org.read([ListMetadata(("Portal",))])
+    (portal,) = org.read(ListMetadata(("Portal",)))
 
     def members():
-        (found,) = org.read([ReadMembership(portal.id)])
+        found = org.read(ReadMembership(portal.id))
         return {member.name for member in found if member.member}
 
     org.call(SetMembership(PORTAL, ("Acme User", "High Volume Customer Portal")))
     assert members() == {"Acme User", "High Volume Customer Portal"}
     org.call(SetMembership(PORTAL, ("Acme User",)))
     assert members() == {"Acme User"}
-    (found,) = org.read([ReadMembership(portal.id)])
+    found = org.read(ReadMembership(portal.id))
     by_name = {member.name: member.profile_id for member in found}
     assert by_name["Acme User"] == the_id(org, "Profile", "Acme User")
 
@@ -313,8 +311,8 @@ def test_a_wrong_secret_is_a_failed_login(credentials, session):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda org: org.read([Describe("User")]),
-        lambda org: org.read([ListMetadata(("Layout",))]),
+        lambda org: org.read(Describe("User")),
+        lambda org: org.read(ListMetadata(("Layout",))),
         lambda org: org.call(EnableCustomerPortal()),
         lambda org: org.call(DeleteMetadata("Layout", LAYOUT)),
     ],
@@ -333,7 +331,7 @@ def test_over_a_real_socket_all_surfaces_answer_as_in_process(app, credentials):
         org = connect(AccessToken(server.url, Secret(credentials.access_token)))
         org.call(EnableCustomerPortal())
         assert names(org, "Organization") == ["Local Org"]
-        ((portal,),) = org.read([ListMetadata(("Portal",))])
+        (portal,) = org.read(ListMetadata(("Portal",)))
         assert portal.full_name == PORTAL
     finally:
         server.close()

@@ -19,13 +19,13 @@ from provisioner.model.operations import (
     EnableCustomerPortal,
     LastLogins,
     ListMetadata,
-    Me,
     PasswordExpired,
     ReadMembership,
     ReadMetadata,
     ReadSites,
     RenameMetadata,
     ResetPassword,
+    RunningUsername,
     Select,
     ServerTime,
     SetMembership,
@@ -75,7 +75,7 @@ def org(strange, world):
 
 
 def portal_id(org):
-    return next(c.id for c in org.read([ListMetadata(("Portal",))])[0])
+    return next(c.id for c in org.read(ListMetadata(("Portal",))))
 
 
 def bulk_read(org):
@@ -91,21 +91,21 @@ def named(count):
 
 
 READS = {
-    "describe": ("GET .*/describe", lambda org: org.read([Describe("User")])),
-    "query": ("GET .*/query", lambda org: org.read([Select("Account", ("Name",))])),
-    "next page": ("GET .*/query/", lambda org: org.read([Select("Account", ("Name",))])),
-    "composite": ("/composite", lambda org: org.read([Describe("User"), Describe("Account")])),
-    "count of records": ("recordCount", lambda org: org.read([named(5_001)])),
+    "describe": ("GET .*/describe", lambda org: org.read(Describe("User"))),
+    "query": ("GET .*/query", lambda org: org.read(Select("Account", ("Name",)))),
+    "next page": ("GET .*/query/", lambda org: org.read(Select("Account", ("Name",)))),
+    "composite": ("/composite", lambda org: org.read_all([Describe("User"), Describe("Account")])),
+    "count of records": ("recordCount", lambda org: org.read(named(5_001))),
     "find": ("/query", lambda org: org.find(Lookup("Profile", (("Name", "x"),)))),
-    "count of users": ("/query", lambda org: org.read([CountActive(("00e000000000001",))])),
-    "last logins": ("/query", lambda org: org.read([LastLogins(USER, ("Status",), 5)])),
-    "sites": ("/communities", lambda org: org.read([ReadSites()])),
-    "password expired": ("/password", lambda org: org.read([PasswordExpired(USER)])),
-    "identity": ("/userinfo", lambda org: org.read([Me()])),
-    "server time": ("/Soap/u/", lambda org: org.read([ServerTime()])),
-    "list metadata": ("/Soap/m/", lambda org: org.read([ListMetadata(("Profile",))])),
-    "read metadata": ("/Soap/m/", lambda org: org.read([ReadMetadata("Profile", ("Admin",))])),
-    "members": ("MembershipPage", lambda org: org.read([ReadMembership(portal_id(org))])),
+    "count of users": ("/query", lambda org: org.read(CountActive(("00e000000000001",)))),
+    "last logins": ("/query", lambda org: org.read(LastLogins(USER, ("Status",), 5))),
+    "sites": ("/communities", lambda org: org.read(ReadSites())),
+    "password expired": ("/password", lambda org: org.read(PasswordExpired(USER))),
+    "identity": ("/userinfo", lambda org: org.read(RunningUsername())),
+    "server time": ("/Soap/u/", lambda org: org.read(ServerTime())),
+    "list metadata": ("/Soap/m/", lambda org: org.read(ListMetadata(("Profile",)))),
+    "read metadata": ("/Soap/m/", lambda org: org.read(ReadMetadata("Profile", ("Admin",)))),
+    "members": ("MembershipPage", lambda org: org.read(ReadMembership(portal_id(org)))),
     "Bulk query job": ("POST .*/jobs/query", bulk_read),
     "Bulk query state": ("GET .*/jobs/query/[^/]*$", bulk_read),
     "Bulk query results": ("GET .*/results", bulk_read),
@@ -183,7 +183,7 @@ def test_a_bulk_job_that_did_not_get_its_data_was_not_sent(strange, org, shape):
 
 
 SETUP = {
-    "the login": ("/secur/frontdoor", lambda org, portal: org.read([ReadMembership(portal)])),
+    "the login": ("/secur/frontdoor", lambda org, portal: org.read(ReadMembership(portal))),
     "the switch": ("GET .*PortalSetup/e", lambda org, _: org.call(EnableCustomerPortal())),
     "the list": ("GET .*PortalSetup/d", lambda org, _: org.call(members_set())),
     "the form": ("GET .*MembershipPage", lambda org, _: org.call(members_set())),
@@ -208,7 +208,7 @@ def test_a_strange_page_of_setup_is_an_error_of_the_org(strange, org, shape):
 def test_a_strange_answer_to_a_form_of_setup_is_looked_into(strange, org, shape):
     """The page is read again, so that a form that was not taken is noticed, whatever it said."""
     portal = portal_id(org)
-    (profile,) = [m.name for m in org.read([ReadMembership(portal)])[0]][:1]
+    (profile,) = [m.name for m in org.read(ReadMembership(portal))][:1]
     with strange.answering("POST .*MembershipPage", SHAPES[shape]):
         error = outcome(lambda: fresh(org).call(SetMembership("Customer Portal", (profile,))))
     assert isinstance(error, OrgError)

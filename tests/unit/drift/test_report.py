@@ -156,7 +156,9 @@ def test_what_no_spec_names_is_counted_and_listed():
 
 @pytest.mark.parametrize(("profile", "listed"), [("00e5", True), ("00e1", False)])
 def test_a_profile_of_salesforces_own_counts_once_somebody_has_it(profile, listed):
-    found, _ = unmanaged(reading(PORTAL), [person("0052", profile)], {}, None)
+    found, _ = unmanaged(
+        reading(PORTAL), [person("0052", profile)], {ReadMembership("0601"): []}, None
+    )
     assert (Unmanaged("profile", "High Volume Customer Portal", "00e5") in found) == listed
 
 

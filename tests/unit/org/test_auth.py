@@ -48,7 +48,7 @@ def form(script):
 def used(script, org):
     """The token that the org is asked with."""
     script.answers.append((200, {"name": "User", "fields": []}))
-    org.read([Describe("User")])
+    org.read(Describe("User"))
     return script.requests[-1].headers["Authorization"]
 
 

@@ -84,12 +84,10 @@ def operations(script):
 
 def test_list_asks_for_three_types_at_a_time(org, script):
     script.answers = [listed(("Layout", "B", "00h2"), ("Layout", "A", "00h1")), listed()]
-    answers = org.read([ListMetadata(("Layout", "Portal", "Profile", "Network"))])
+    answers = org.read(ListMetadata(("Layout", "Portal", "Profile", "Network")))
     assert answers == [
-        [
-            Component("Layout", "A", "00h1", "Ann", "2026-05-01T10:00:00.000Z"),
-            Component("Layout", "B", "00h2", "Ann", "2026-05-01T10:00:00.000Z"),
-        ]
+        Component("Layout", "A", "00h1", "Ann", "2026-05-01T10:00:00.000Z"),
+        Component("Layout", "B", "00h2", "Ann", "2026-05-01T10:00:00.000Z"),
     ]
     assert texts(sent(script, 0)) == [
         ("type", "Layout"),
@@ -104,18 +102,18 @@ def test_list_asks_for_three_types_at_a_time(org, script):
 def test_a_list_of_other_types_is_unexpected(org, script):
     script.answers = [listed(("Queue", "A", "00G1"))] * 4
     with pytest.raises(NoAnswer, match="it lists components of other types"):
-        org.read([ListMetadata(("Layout",))])
+        org.read(ListMetadata(("Layout",)))
 
 
 def test_what_a_read_does_not_mention_is_not_taken_for_missing(org, script):
     script.answers = [read(record("Layout", "Contact-A"))] * 4
     with pytest.raises(NoAnswer, match="it has 1 records for 2"):
-        org.read([ReadMetadata("Layout", ("Contact-A", "Contact-B"))])
+        org.read(ReadMetadata("Layout", ("Contact-A", "Contact-B")))
 
 
 def test_the_session_goes_in_the_soap_header(org, script):
     script.answers = [listed()]
-    org.read([ListMetadata(("Layout",))])
+    org.read(ListMetadata(("Layout",)))
     request = script.requests[0]
     root = etree.fromstring(request.body)
     assert root.findtext(f".//{M}SessionHeader/{M}sessionId") == "00Dtoken"
@@ -128,7 +126,7 @@ def test_a_type_the_org_does_not_offer_has_no_components_and_takes_none_from_oth
         fault("INVALID_TYPE", "Cannot use: Portal in this organization"),
         listed(("Profile", "Admin", "00e1")),
     ]
-    (found,) = org.read([ListMetadata(("Layout", "Portal", "Profile"))])
+    found = org.read(ListMetadata(("Layout", "Portal", "Profile")))
     assert [c.full_name for c in found] == ["Admin"]
     assert texts(sent(script))[:2] == [("type", "Layout"), ("type", "Profile")]
 
@@ -139,7 +137,7 @@ def test_a_refused_list_that_blames_no_type_is_asked_one_by_one(org, script):
         listed(("Layout", "A", "00h1")),
         fault("INVALID_TYPE", "no"),
     ]
-    (found,) = org.read([ListMetadata(("Layout", "Portal"))])
+    found = org.read(ListMetadata(("Layout", "Portal")))
     assert [c.full_name for c in found] == ["A"]
 
 
@@ -150,7 +148,7 @@ def test_read_gives_the_containers_as_they_came(org, script):
     script.answers = [
         read(record("Layout", "Contact-A"), '<records xsi:nil="true"/>', "<records/>")
     ]
-    (found,) = org.read([ReadMetadata("Layout", ("Contact-A", "Contact-Gone", "Contact-Too"))])
+    found = org.read(ReadMetadata("Layout", ("Contact-A", "Contact-Gone", "Contact-Too")))
     assert list(found) == ["Contact-A"]
     root = etree.fromstring(found["Contact-A"])
     assert (root.tag, root.get(XSI_TYPE)) == (f"{M}records", "Layout")
@@ -165,7 +163,7 @@ def test_read_gives_the_containers_as_they_came(org, script):
 def test_a_name_that_salesforce_encodes_or_spells_its_way_is_found_by_ours(org, script):
     script.answers = [read(record("Layout", "Contact-Contact %28Marketing%29 Layout"))]
     name = "Contact-contact (Marketing) Layout"
-    (found,) = org.read([ReadMetadata("Layout", (name,))])
+    found = org.read(ReadMetadata("Layout", (name,)))
     assert list(found) == [name]
 
 
@@ -177,14 +175,14 @@ def test_ten_components_are_read_at_a_time_but_profiles_one_by_one(org, script, 
     names = tuple(f"N{n}" for n in range(12))
     waiting = iter(names)
     script.answers = [read(*(record(type_, next(waiting)) for _ in range(n))) for n in sizes]
-    (found,) = org.read([ReadMetadata(type_, names)])
+    found = org.read(ReadMetadata(type_, names))
     assert tuple(found) == names
     assert len(script.requests) == len(sizes)
 
 
 def test_reading_a_type_the_org_does_not_offer_finds_nothing(org, script):
     script.answers = [fault("INVALID_TYPE", "Cannot use: Portal in this organization")]
-    assert org.read([ReadMetadata("Portal", ("Customer Portal",))]) == [{}]
+    assert org.read(ReadMetadata("Portal", ("Customer Portal",))) == {}
 
 
 # ---------------------------------------------------------------- writes

@@ -49,7 +49,7 @@ def composed(*parts):
 
 def test_a_lone_query_is_one_get(org, script):
     script.answers = [(200, page({"Id": "001B", "Name": "B"}, {"Id": "001A", "Name": "A"}))]
-    assert org.read([Select("Account", ("Name",))]) == [[{"Name": "A"}, {"Name": "B"}]]
+    assert org.read(Select("Account", ("Name",))) == [{"Name": "A"}, {"Name": "B"}]
     assert script.sent == [("GET", f"{DATA}/query?q=SELECT%20Id%2C%20Name%20FROM%20Account")]
     assert script.requests[0].headers["Authorization"] == "Bearer 00Dtoken"
     assert org.api_calls == org.requests_sent == 1
@@ -64,10 +64,15 @@ def test_independent_reads_share_one_call(org, script):
             (200, page()),
         )
     ]
-    answers = org.read(
+    answers = org.read_all(
         [Describe("User"), Select("Account", ("Id",)), Describe("Nope"), Select("User", ("Id",))]
     )
-    assert answers == [{"name": "User", "fields": []}, [{"Id": "001A"}], None, []]
+    assert list(answers.values()) == [
+        {"name": "User", "fields": []},
+        [{"Id": "001A"}],
+        None,
+        [],
+    ]
     assert script.sent == [("POST", f"{DATA}/composite")]
     assert [part["url"] for part in script.body()["compositeRequest"]] == [
         f"{DATA}/sobjects/User/describe",
@@ -85,7 +90,7 @@ def test_a_composite_call_holds_five_queries_and_twentyfive_parts(org, script):
         composed(*[(200, page())] * 5, *[(200, {"fields": []})] * 20),
         composed(*[(200, page())] * 2),
     ]
-    assert org.read([*queries, *describes]) == [[]] * 7 + [{"fields": []}] * 20
+    assert list(org.read_all([*queries, *describes]).values()) == [[]] * 7 + [{"fields": []}] * 20
     sizes = [len(script.body(n)["compositeRequest"]) for n in (0, 1)]
     assert sizes == [25, 2]
 
@@ -93,14 +98,14 @@ def test_a_composite_call_holds_five_queries_and_twentyfive_parts(org, script):
 def test_a_question_asked_twice_is_sent_once(org, script):
     script.answers = [(200, page({"Id": "001A"}))]
     query = Select("Account", ("Id",))
-    assert org.read([query, query]) == [[{"Id": "001A"}]] * 2
+    assert org.read_all([query, query]) == {query: [{"Id": "001A"}]}
     assert len(script.sent) == 1
 
 
 def test_a_long_query_goes_in_a_body_where_no_uri_bounds_it(org, script):
     names = tuple(f"Account number {n}" for n in range(1_000))
     script.answers = [composed((200, page()))]
-    org.read([Select("Account", ("Id",), (("Name", names),))])
+    org.read(Select("Account", ("Id",), (("Name", names),)))
     (part,) = script.body()["compositeRequest"]
     assert len(part["url"]) > 16_384
     assert "'Account number 999'" in unquote(part["url"])
@@ -108,7 +113,7 @@ def test_a_long_query_goes_in_a_body_where_no_uri_bounds_it(org, script):
 
 def test_a_value_is_never_taken_for_a_reference(org, script):
     script.answers = [composed((200, page()), (200, page()))]
-    org.read(
+    org.read_all(
         [Select("Account", ("Id",), (("Name", ("@{part1.id}&a+b%",)),)), Select("User", ("Id",))]
     )
     url = script.body()["compositeRequest"][0]["url"]
@@ -127,8 +132,8 @@ def test_a_select_too_long_for_one_query_is_put_together_again(org, script):
             (200, page({"Id": "003A", "Email": "a"})),
         ),
     ]
-    answers = org.read([Select("Contact", ("Email",), (("Email", emails), ("Name", ("A",))))])
-    assert answers == [[{"Email": "a"}, {"Email": "b"}, {"Email": "c"}]]
+    answers = org.read(Select("Contact", ("Email",), (("Email", emails), ("Name", ("A",)))))
+    assert answers == [{"Email": "a"}, {"Email": "b"}, {"Email": "c"}]
 
 
 def test_all_pages_are_read(org, script):
@@ -140,7 +145,7 @@ def test_all_pages_are_read(org, script):
         (200, page({"Id": "001B"}, more=f"{DATA}/query/01gX-4000")),
         (200, page({"Id": "001C"})),
     ]
-    answers = org.read([Select("Account", ("Id",)), Select("User", ("Id",))])
+    answers = list(org.read_all([Select("Account", ("Id",)), Select("User", ("Id",))]).values())
     assert answers == [[{"Id": "001A"}, {"Id": "001B"}, {"Id": "001C"}], [{"Id": "005A"}]]
     assert script.sent[1:] == [
         ("GET", f"{DATA}/query/01gX-2000"),
@@ -160,11 +165,9 @@ def test_a_parents_field_stands_flat_under_the_name_it_was_asked_by(org, script)
         )
     ]
     fields = ("Id", "owner.UserRoleId", "Parent.Owner.Name")
-    assert org.read([Select("Account", fields)]) == [
-        [
-            {"Id": "001A", "owner.UserRoleId": "00E1", "Parent.Owner.Name": None},
-            {"Id": "001B", "owner.UserRoleId": None, "Parent.Owner.Name": "Ann"},
-        ]
+    assert org.read(Select("Account", fields)) == [
+        {"Id": "001A", "owner.UserRoleId": "00E1", "Parent.Owner.Name": None},
+        {"Id": "001B", "owner.UserRoleId": None, "Parent.Owner.Name": "Ann"},
     ]
 
 
@@ -174,18 +177,18 @@ def test_an_unknown_field_is_refused_by_name(org, script):
         composed((200, page()), (400, [{"errorCode": "INVALID_FIELD", "message": message}]))
     ]
     with pytest.raises(Refused) as caught:
-        org.read([Select("Account", ("Id",)), Select("User", ("Foo",))])
+        org.read_all([Select("Account", ("Id",)), Select("User", ("Foo",))])
     assert (caught.value.code, caught.value.message) == ("INVALID_FIELD", "No such column 'Foo'")
 
 
 def test_a_lone_describe_of_nothing_is_none(org, script):
     script.answers = [(404, NOT_FOUND)]
-    assert org.read([Describe("Nope__c")]) == [None]
+    assert org.read(Describe("Nope__c")) is None
 
 
 def test_nothing_asked_is_nothing_sent(org, script):
-    assert org.read([]) == []
-    assert org.read([Select("User", ("Id",), (("Username", ()),))]) == [[]]
+    assert org.read_all([]) == {}
+    assert org.read(Select("User", ("Id",), (("Username", ()),))) == []
     assert script.sent == []
 
 
@@ -204,7 +207,7 @@ def test_a_read_is_tried_again_while_the_failure_may_pass(org, script):
         (400, LOCKED),
         (200, page({"Id": "001A"})),
     ]
-    assert org.read([Select("Account", ("Id",))]) == [[{"Id": "001A"}]]
+    assert org.read(Select("Account", ("Id",))) == [{"Id": "001A"}]
     assert len(script.waits) == 3
     assert all(
         low <= wait <= 2 * low for low, wait in zip((0.25, 0.5, 1), script.waits, strict=True)
@@ -218,21 +221,21 @@ def test_a_part_that_failed_in_passing_has_its_call_repeated(org, script):
         composed((200, page()), busy),
         composed((200, page()), (200, page({"Id": "005A"}))),
     ]
-    answers = org.read([Select("Account", ("Id",)), Select("User", ("Id",))])
+    answers = list(org.read_all([Select("Account", ("Id",)), Select("User", ("Id",))]).values())
     assert answers == [[], [{"Id": "005A"}]]
 
 
 def test_a_read_gives_up_after_three_more_tries(org, script):
     script.answers = [requests.ConnectionError("Connection aborted.")] * 4
     with pytest.raises(NoAnswer):
-        org.read([Describe("User")])
+        org.read(Describe("User"))
     assert len(script.requests) == 4
 
 
 def test_a_refused_read_is_not_repeated(org, script):
     script.answers = [(400, [{"errorCode": "MALFORMED_QUERY", "message": "unexpected token"}])]
     with pytest.raises(Refused):
-        org.read([Select("User", ("Id",))])
+        org.read(Select("User", ("Id",)))
     assert script.waits == []
 
 
@@ -346,7 +349,7 @@ def test_a_web_page_in_answer_to_a_write_leaves_its_outcome_open(org, script, st
 def test_a_web_page_with_status_200_is_no_answer(org, script, body):
     script.answers = [(200, body)] * 4
     with pytest.raises(NoAnswer):
-        org.read([Describe("User")])
+        org.read(Describe("User"))
 
 
 # ---------------------------------------------------------------- passwords
@@ -443,7 +446,7 @@ def test_pages_are_read_ahead_wherever_they_are_cut(cuts, total, calls):
     session.mount("https://acme.my.salesforce.com", cursor)
     org = SalesforceOrg("https://acme.my.salesforce.com", Secret("00Dtoken"), session=session)
     emails = tuple(f"p{n}@x.io" for n in range(max(total, 6000)))
-    (rows,) = org.read([Select("Contact", ("Id",), (("Email", emails),))])
+    rows = org.read(Select("Contact", ("Id",), (("Email", emails),)))
     assert [row["Id"] for row in rows] == [f"{n:05}" for n in range(total)]
     if calls:
         assert len(cursor.asked) == 1 + calls

@@ -109,7 +109,7 @@ def test_a_redirect_to_plain_http_elsewhere_is_not_followed():
         server(page(302, "", Location="http://acme.example/")) as url,
         pytest.raises(NoAnswer, match=r"redirected the request to `acme\.example`"),
     ):
-        org_at(url).read([Describe("User")])
+        org_at(url).read(Describe("User"))
 
 
 @pytest.mark.parametrize("url", ["acme.my.salesforce.com", "ftp://acme.example", "https://", ""])
@@ -138,7 +138,7 @@ def test_tls_that_can_not_be_agreed_on_was_not_sent_and_is_not_tried_again():
     with server(page(200, "{}")) as url:
         org = org_at(url.replace("http:", "https:"))
         with pytest.raises(NotSent, match="no secure connection"):
-            org.read([Describe("User")])
+            org.read(Describe("User"))
     assert org.requests_sent == 1
 
 
@@ -213,7 +213,7 @@ def test_a_session_with_its_own_adapter_for_the_host_keeps_it(script):
     script.answers = [(201, {"id": "001000000000001AAA"}), (200, {"name": "User", "fields": []})]
     org = org_at("http://local.org", session=session)
     assert org.call(CREATE) == "001000000000001AAA"
-    assert org.read([Describe("User")]) == [{"name": "User", "fields": []}]
+    assert org.read(Describe("User")) == {"name": "User", "fields": []}
     assert dict(session.adapters) == before
 
 
@@ -245,7 +245,7 @@ def test_a_server_that_says_when_to_come_again_is_heard(header, waited):
     with server(page(503, BUSY, **{"Retry-After": header})) as url:
         org = SalesforceOrg(url, Secret("00Dtoken"), sleep=waits.append)
         with pytest.raises(OrgError):
-            org.read([Describe("Account")])
+            org.read(Describe("Account"))
         with pytest.raises(OrgError) as write:
             org.call(CREATE)
         assert waited is None or wire.pause(0, write.value.retry_after) == waited
@@ -278,7 +278,7 @@ def test_netrc_neither_replaces_the_token_nor_is_sent(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(netrc))
     with recording(page(200, '{"fields": []}')) as (url, seen):
-        org_at(url).read([Describe("User")])
+        org_at(url).read(Describe("User"))
         setup = http.session_for(url)
         setup.get(url)
     first, second = (headers for _, _, headers in seen)
@@ -290,7 +290,7 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch):
     with recording(page(200, '{"fields": []}')) as (url, seen):
         monkeypatch.setenv("HTTP_PROXY", url)
         monkeypatch.setenv("http_proxy", url)
-        org_at("http://acme.localhost").read([Describe("User")])
+        org_at("http://acme.localhost").read(Describe("User"))
     assert seen[0][1].startswith("http://acme.localhost/services/data/")
 
 
@@ -302,10 +302,10 @@ def test_a_redirect_to_another_host_is_never_followed(status):
     ):
         org = org_at(url)
         for action in (
-            lambda: org.read([Describe("User")]),
-            lambda: org.read([ServerTime()]),
-            lambda: org.read([ListMetadata(("Profile",))]),
-            lambda: org.read([ReadMembership("060000000000001AAA")]),
+            lambda: org.read(Describe("User")),
+            lambda: org.read(ServerTime()),
+            lambda: org.read(ListMetadata(("Profile",))),
+            lambda: org.read(ReadMembership("060000000000001AAA")),
             lambda: org.call(CREATE),
             lambda: org.call(EnableCustomerPortal()),
             lambda: org.visit(f"{url}/secur/login_portal.jsp").open(),
@@ -325,7 +325,7 @@ def test_a_page_is_followed_within_the_org_without_what_was_posted():
             page(200, "<html><input id='portalId'>Home</html>")(handler)
 
     with recording(answer) as (url, seen):
-        org_at(url).read([ReadMembership("060000000000001AAA")])
+        org_at(url).read(ReadMembership("060000000000001AAA"))
     assert [(method, path.partition("?")[0]) for method, path, _ in seen] == [
         ("POST", "/secur/frontdoor.jsp"),
         ("GET", "/home"),
@@ -339,7 +339,7 @@ def test_a_page_is_followed_within_the_org_without_what_was_posted():
 @pytest.mark.parametrize("status", [307, 308])
 def test_what_was_posted_is_not_posted_again(status):
     with recording(page(status, "", Location="/again")) as (url, seen), pytest.raises(NoAnswer):
-        org_at(url).read([ReadMembership("060000000000001AAA")])
+        org_at(url).read(ReadMembership("060000000000001AAA"))
     assert {path for _, path, _ in seen} == {"/secur/frontdoor.jsp"}
 
 

@@ -170,18 +170,16 @@ def test_a_page_that_fails_is_told_by_its_status(org, script, status, kind):
 
 def test_membership_is_read_by_the_profile_beside_each_box(org, script):
     script.answers = [HOME, membership(*TWO)]
-    assert org.read([ReadMembership(f"{PORTAL}AAA")]) == [
-        [
-            Member("00e000000000002AAA", "Portal Manager", member=False),
-            Member("00e000000000001AAA", "Portal User", member=True),
-        ]
+    assert org.read(ReadMembership(f"{PORTAL}AAA")) == [
+        Member("00e000000000002AAA", "Portal Manager", member=False),
+        Member("00e000000000001AAA", "Portal User", member=True),
     ]
     assert script.sent == [FRONTDOOR, ("GET", MEMBERSHIP)]
 
 
 def test_a_portal_that_may_have_no_profile_has_no_members(org, script):
     script.answers = [HOME, membership()]
-    assert org.read([ReadMembership(f"{PORTAL}AAA")]) == [[]]
+    assert org.read(ReadMembership(f"{PORTAL}AAA")) == []
 
 
 def test_membership_becomes_exactly_the_profiles_named(org, script):
