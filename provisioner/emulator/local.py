@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.emulator import ports
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
-from provisioner.emulator.oauth import keys as oauth_keys
+from provisioner.emulator.lifecycle import first_day
+from provisioner.emulator.oauth import keys
 from provisioner.emulator.server import serve
 from provisioner.emulator.store.org import Org
 
@@ -69,7 +69,7 @@ class LocalOrg:
                 ignore = self.folder / ".gitignore"
                 if not ignore.exists():
                     ignore.write_text("*\n", encoding="utf-8")
-                self._org = seed.open_org(self.path)
+                self._org = first_day.open_org(self.path)
             except (OSError, sqlite3.Error) as error:
                 raise LocalOrgError(self.folder, error) from error
         return self._org
@@ -91,12 +91,12 @@ class LocalOrg:
             token = org.setting("local token")
             session = org.session(token) if token else None
             if session is None or session.expires - org.now() < _SESSION_LEFT:
-                session = org.start_session(seed.admin_id(org))
+                session = org.start_session(first_day.admin_id(org))
                 org.put_setting("local token", session.token)
         url = self.url()
         return Credentials(
             instance_url=url,
-            username=seed.ADMIN_USERNAME,
+            username=first_day.ADMIN_USERNAME,
             organization_id=str(org.select("Organization")[0]["Id"]),
             consumer_key=org.setting("consumer key") or "",
             private_key_file=self._key_file(org).absolute(),
@@ -173,5 +173,5 @@ class LocalOrg:
         file = self.folder / _KEY_FILE
         if not file.exists():
             file.touch(mode=_OWNER_ONLY)
-            file.write_text(oauth_keys.private_key(org), encoding="utf-8")
+            file.write_text(keys.private_key(org), encoding="utf-8")
         return file

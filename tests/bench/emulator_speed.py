@@ -17,7 +17,7 @@ from pathlib import Path
 import requests
 
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter
 
@@ -40,7 +40,7 @@ class Client:
     def __init__(self, org):
         self.session = requests.Session()
         self.session.mount(URL, InProcessAdapter(create_app(org)))
-        token = org.start_session(seed.admin_id(org)).token
+        token = org.start_session(first_day.admin_id(org)).token
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method, path, **more):
@@ -113,8 +113,8 @@ def as_csv(count):
 
 
 def buy_seats(org, count):
-    admin = seed.admin_id(org)
-    seed.enable_customer_portal(org, admin)
+    admin = first_day.admin_id(org)
+    first_day.enable_customer_portal(org, admin)
     (license_,) = org.find("UserLicense", LicenseDefinitionKey="PID_High_Volume_Customer_Portal")
     org.update("UserLicense", license_, {"TotalLicenses": count}, by=admin)
 

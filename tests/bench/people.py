@@ -22,7 +22,7 @@ import requests
 
 from provisioner.apply import executor
 from provisioner.cli.connect import open_org
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.local import LocalOrg
 from provisioner.model.operations import CreateRecord
 from provisioner.model.resource import Ref
@@ -124,7 +124,7 @@ def fill(home: Path, spec: Path, people: int) -> None:
     assert not planned.plan.errors, planned.plan.errors[:3]
     local = LocalOrg(home)
     store = local.open()
-    admin = seed.admin_id(store)
+    admin = first_day.admin_id(store)
     ids = {a: r.id for a, r in planned.reading.live.items()}
     with store.transaction():
         for step in planned.plan.steps:
@@ -149,7 +149,9 @@ def buy_seats(home: Path, seats: int) -> None:
     store = local.open()
     name = "High Volume Customer Portal"
     (licence,) = store.select("UserLicense", Name=name, Status="Active")
-    store.update("UserLicense", licence["Id"], {"TotalLicenses": seats}, by=seed.admin_id(store))
+    store.update(
+        "UserLicense", licence["Id"], {"TotalLicenses": seats}, by=first_day.admin_id(store)
+    )
     local.close()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.model.plan import NoteKind
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
@@ -29,7 +29,7 @@ def test_converges(case, portal):
         portal.local.open().add_custom_field(sobject, line)
     if seats := case.get("seats"):
         org = portal.local.open()
-        seed.set_seats(org, seats, seed.admin_id(org))
+        first_day.set_seats(org, seats, first_day.admin_id(org))
     if "start" in case:
         portal.apply(case["start"])
     for request in case.get("hand", ()):

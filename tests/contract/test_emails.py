@@ -9,7 +9,7 @@ from provisioner.apply import executor
 from provisioner.apply.executor import Conduct
 from provisioner.emulator.base.faults import Fault
 from provisioner.emulator.control.endpoint import state
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.sites import members, networks, templates
 from provisioner.model.outcome import Outcome
 from provisioner.model.plan import NoteKind
@@ -316,7 +316,7 @@ def test_a_live_site_that_admits_the_profile_counts(portal):
     start = spec(users={}, portals={}, settings=sites)
     apply(portal, start)
     local = portal.local.open()
-    by = seed.admin_id(local)
+    by = first_day.admin_id(local)
     values = {"Name": "Acme Site", "UrlPathPrefix": "customers"}
     site = networks.create(local, by, templates.site_template("Customer Service"), values)
     (profile,) = portal.query("SELECT Id FROM Profile WHERE Name = 'Acme B'")

@@ -116,7 +116,7 @@ def test_who_lost_the_lease_knows(portal, monkeypatch):
 
 def test_a_user_who_may_not_take_it_is_told(portal):
     local = portal.local.open()
-    from provisioner.emulator.lifecycle import first_day as seed
+    from provisioner.emulator.lifecycle import first_day
 
     profile = portal.query("SELECT Id FROM Profile WHERE Name = 'Standard User'")[0]["Id"]
     user = {
@@ -131,7 +131,7 @@ def test_a_user_who_may_not_take_it_is_told(portal):
         "EmailEncodingKey": "UTF-8",
     }
     id_ = portal.send("POST", "/sobjects/User", user).json()["id"]
-    assert id_ != seed.admin_id(local)
+    assert id_ != first_day.admin_id(local)
     portal.token = local.start_session(id_).token
     with pytest.raises(NotAllowed):
         lease.acquire(portal.org, "r-aaaa1111", "here", nobody_died)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 from lxml import html
 
-from provisioner.emulator.lifecycle import first_day as seed
-from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.lifecycle import first_day
+from provisioner.emulator.login import password_login
 from provisioner.emulator.metadata.types.registry import kind
 from provisioner.emulator.sites import members, networks, templates
 from provisioner.login import read as explaining
@@ -62,7 +62,7 @@ class World:
 
     def __post_init__(self):
         self.local = self.portal.local.open()
-        self.by = seed.admin_id(self.local)
+        self.by = first_day.admin_id(self.local)
 
     def apply(self, **changes):
         """Apply the spec with some values changed: `portals__active=False`."""
@@ -132,7 +132,7 @@ def world(portal, monkeypatch):
 def lock(world):
     with world.local.transaction():
         for _ in range(10):
-            logins.count(world.local, world.user(), logins.WRONG_PASSWORD)
+            password_login.count(world.local, world.user(), password_login.WRONG_PASSWORD)
 
 
 def never_given(world):
@@ -152,7 +152,7 @@ def opened():
 
 def staff(world):
     """A person of the company comes to the portal."""
-    world.username = seed.ADMIN_USERNAME
+    world.username = first_day.ADMIN_USERNAME
     world.password = world.portal.local.credentials().password
 
 

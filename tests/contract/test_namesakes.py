@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from provisioner.emulator.lifecycle import first_day as seed
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.lifecycle import first_day
+from provisioner.emulator.store import portals
 from provisioner.login import read as explaining
 from provisioner.login.read import Target
 
@@ -111,9 +111,9 @@ def test_a_copy_of_one_has_a_name_of_its_own(portal, enabled):
 def test_explain_tells_apart_whose_profile_the_portal_has(on, member):
     on.apply(people("PlatformPortal"))
     org = on.local.open()
-    (row,) = portal_rows.rows(org)
+    (row,) = portals.rows(org)
     (profile,) = org.find("Profile", FullName=member)
-    portal_rows.set_profiles(org, row.id, {profile}, seed.admin_id(org))
+    portals.set_profiles(org, row.id, {profile}, first_day.admin_id(org))
     facts = explaining.read(on.org, "jane@x.example", Target(), None)
     assert facts.user.profile == "PlatformPortal"
     assert facts.portal.members == {member}

@@ -15,11 +15,11 @@ import requests
 from provisioner.apply import executor
 from provisioner.apply.executor import Conduct
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.local import LocalOrg
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import portals
 from provisioner.emulator.store.org import Org
 from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
@@ -133,14 +133,14 @@ class Rehearsal:
         )
 
     def _renewed(self):
-        self.token = self.local.start_session(seed.admin_id(self.local)).token
+        self.token = self.local.start_session(first_day.admin_id(self.local)).token
         return Secret(self.token)
 
     def meddle(self, sobject, number, fields):
         """What somebody does by hand; where Salesforce refuses it, nothing."""
         if sobject == "Portal":
-            for row in portal_rows.rows(self.local):
-                portal_rows.set_profiles(self.local, row.id, set(), seed.admin_id(self.local))
+            for row in portals.rows(self.local):
+                portals.set_profiles(self.local, row.id, set(), first_day.admin_id(self.local))
             return
         where = "WHERE ContactId != null " if sobject == "User" else ""
         rows = self.rest("GET", "/query", q=f"SELECT Id FROM {sobject} {where}ORDER BY Id")

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.login import passwords
-from provisioner.emulator.metadata.types import portal as portals
+from provisioner.emulator.metadata.types import portal
 from provisioner.emulator.metadata.types.registry import kind
 from provisioner.emulator.server import InProcessAdapter
-from provisioner.emulator.store import components as component_rows
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import components, portals
 from provisioner.login import read as explaining
 from provisioner.login import use_cases as customers
 from provisioner.login.checks import trace
@@ -40,11 +39,11 @@ class World:
 
     def __init__(self):
         self.org = open_org(":memory:")
-        self.by = seed.admin_id(self.org)
-        seed.enable_customer_portal(self.org, self.by)
-        portals.make_default(self.org, self.by)
-        (first,) = portal_rows.rows(self.org)
-        values = portals.shown(self.org, first) | {"fullName": PORTALS[1]}
+        self.by = first_day.admin_id(self.org)
+        first_day.enable_customer_portal(self.org, self.by)
+        portal.make_default(self.org, self.by)
+        (first,) = portals.rows(self.org)
+        values = portal.shown(self.org, first) | {"fullName": PORTALS[1]}
         kind(self.org, "Portal").create(self.org, values, self.by)
         (standard,) = self.org.select("Profile", FullName="HighVolumePortal")
         held = {"Name": PROFILE, "UserType": "CspLitePortal"}
@@ -85,10 +84,10 @@ class World:
         org.update("UserLogin", self.login, switches, by=self.by)
         if state["password"] != "never":
             passwords.keep(org, self.jane, OLD, expired=state["password"] == "temporary")
-        for row, (is_open, member) in zip(portal_rows.rows(org), state["portals"], strict=True):
-            values = portals.shown(org, row) | {"active": is_open}
-            portals.save(org, row, row.full_name, values, self.by)
-            portal_rows.set_profiles(org, row.id, {self.profile} if member else set(), self.by)
+        for row, (is_open, member) in zip(portals.rows(org), state["portals"], strict=True):
+            values = portal.shown(org, row) | {"active": is_open}
+            portal.save(org, row, row.full_name, values, self.by)
+            portals.set_profiles(org, row.id, {self.profile} if member else set(), self.by)
         self.limit(user["ProfileId"], state)
 
     def limit(self, profile, state):
@@ -100,8 +99,8 @@ class World:
         if state["inside"] is not None:
             first = HERE if state["inside"] else "10.0.0.1"
             kept["loginIpRanges"] = [{"startAddress": first, "endAddress": first}]
-        component_rows.remove(self.org, "Profile", profile)
-        component_rows.add(self.org, "Profile", profile, profile, json.dumps(kept), self.by)
+        components.remove(self.org, "Profile", profile)
+        components.add(self.org, "Profile", profile, profile, json.dumps(kept), self.by)
 
 
 @pytest.fixture(scope="module")

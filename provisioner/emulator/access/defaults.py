@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.access import object_rights as access
+from provisioner.emulator.access import object_rights
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ def change(org: Org, name: str, values: Mapping[str, Any], by: str) -> None:
     do more than the internal one: "must be more restrictive or equal" (help, "External
     Organization-Wide Defaults" [V]; the code and the texts: guess).
     """
-    if not access.governed(name) or not {_INTERNAL, _EXTERNAL} & values.keys():
+    if not object_rights.governed(name) or not {_INTERNAL, _EXTERNAL} & values.keys():
         return
     before = {_INTERNAL: of(org, name, external=False), _EXTERNAL: of(org, name, external=True)}
     wanted = {key: values.get(key, model) for key, model in before.items()}
@@ -86,7 +86,7 @@ def change(org: Org, name: str, values: Mapping[str, Any], by: str) -> None:
 
 def told(org: Org, name: str) -> dict[str, str]:
     """The models of an object as metadata tells of them; nothing where sharing is not for it."""
-    if not access.governed(name):
+    if not object_rights.governed(name):
         return {}
     return {_INTERNAL: of(org, name, external=False), _EXTERNAL: of(org, name, external=True)}
 
@@ -101,7 +101,7 @@ def master(org: Org, name: str) -> Field | None:
 def _custom(org: Org, name: str, *, external: bool) -> str:
     if master(org, name) is not None:
         return PARENT
-    row = component_rows.by_name(org, "CustomObject", name)
+    row = components.by_name(org, "CustomObject", name)
     body = {} if row is None else json.loads(row.body)
     return str(body.get(_EXTERNAL if external else _INTERNAL, _PRIVATE))
 

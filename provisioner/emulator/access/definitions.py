@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.access import defaults as sharing_defaults
+from provisioner.emulator.access import defaults
 from provisioner.emulator.schema import virtual
 from provisioner.emulator.schema.objects import Catalog
 
@@ -102,7 +102,7 @@ def _fields(seen: Catalog) -> Iterable[dict[str, Any]]:
 
 
 def _sharing(org: Org, name: str) -> dict[str, str]:
-    told = sharing_defaults.told(org, name)
+    told = defaults.told(org, name)
     if not told:
         return {}
     # The words are those of metadata, too (object reference, "EntityDefinition" [V]).

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.access import object_rights as access
-from provisioner.emulator.access import permissions, sharing, visible
+from provisioner.emulator.access import object_rights, permissions, sharing, visible
 from provisioner.emulator.base.errors import SalesforceError, not_found
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.schema import objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,12 +30,12 @@ _BY_OBJECT: Final = {
 
 def check(org: Org, by: str, sobject: SObject, right: str) -> bool:
     """Refuses whoever may not do this with any record; whether the user may do it with all."""
-    if access.governed(sobject.name):
-        access.check(org, by, sobject, right)
-        return access.may_all(org, by)
+    if object_rights.governed(sobject.name):
+        object_rights.check(org, by, sobject, right)
+        return object_rights.may_all(org, by)
     # what a user's record asks for depends on the licence: `users`
     if sobject.name != "User":
-        setup = sobject.name in describe.SETUP_OBJECTS
+        setup = sobject.name in objects.SETUP_OBJECTS
         wanted = _BY_OBJECT.get(sobject.name, "ManageUsers" if setup else "ModifyAllData")
         if not permissions.has(org, by, wanted):
             raise permissions.no_access()
@@ -71,7 +70,9 @@ def check_references(
         parent = org.catalog().by_prefix(value[:3])
         seen = parent is None or visible.sees(org, by, parent.name, value)
         if seen and parent is not None and "master" in field.flags:
-            seen = access.may_all(org, by) or sharing.may(org, by, parent.name, value, "Edit")
+            seen = object_rights.may_all(org, by) or sharing.may(
+                org, by, parent.name, value, "Edit"
+            )
         if not seen:
             raise SalesforceError(
                 "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",

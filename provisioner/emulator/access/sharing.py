@@ -2,7 +2,7 @@
 
 First the organization-wide defaults, then what is owned by oneself or below in the hierarchy of
 roles, then what Salesforce shares by itself, then sharing sets. Sharing rules, manual shares and
-teams are not modelled. Object permissions are the business of `access`.
+teams are not modelled. Object permissions are the business of `object_rights`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from provisioner.emulator.access import (
-    defaults as sharing_defaults,
-)
-from provisioner.emulator.access import (
-    object_rights as access,
-)
-from provisioner.emulator.access import (
-    sharing_sets as grants,
+    defaults,
+    object_rights,
+    sharing_sets,
 )
 from provisioner.emulator.access.person import Person, person
 
@@ -41,11 +37,11 @@ def condition(org: Org, who: Person, name: str, way: Way) -> str | None:
 
     The condition names the columns of the object's own table and has no parameters.
     """
-    default = sharing_defaults.of(org, name, external=who.external)
+    default = defaults.of(org, name, external=who.external)
     if way in _GIVEN.get(default, ()):
         return None
     parts = [_owned(who, name)]
-    if default == sharing_defaults.PARENT:
+    if default == defaults.PARENT:
         above = _by_parent(org, who, name, way)
         if above is None:
             return None
@@ -53,13 +49,13 @@ def condition(org: Org, who: Person, name: str, way: Way) -> str | None:
     if who.external:
         parts += _implicit(who, name, way)
     if way != "Delete":
-        parts += grants.of_sets(org, who, name, way)
+        parts += sharing_sets.of_sets(org, who, name, way)
     return " OR ".join(f"({part})" for part in parts)
 
 
 def may(org: Org, user_id: str, name: str, id_: str, way: Way) -> bool:
     """Whether sharing lets the user read, edit or delete one record of a governed object."""
-    held = access.rights(org, user_id).get(name, frozenset())
+    held = object_rights.rights(org, user_id).get(name, frozenset())
     if "ModifyAllRecords" in held or (way == "Read" and "ViewAllRecords" in held):
         return True
     return shared(org, person(org, user_id), name, id_, way)
@@ -84,7 +80,9 @@ def users(org: Org, who: Person) -> str | None:
     """
     if not who.external:
         return None
-    return " OR ".join([f'"Id" IN ({_people(who)})', *grants.of_sets(org, who, "User", "Read")])
+    return " OR ".join(
+        [f'"Id" IN ({_people(who)})', *sharing_sets.of_sets(org, who, "User", "Read")]
+    )
 
 
 # -- below -------------------------------------------------------------------------------------
@@ -95,9 +93,9 @@ def _by_parent(org: Org, who: Person, name: str, way: Way) -> str | None:
 
     A contact without an account is its owner's alone (general knowledge [U]).
     """
-    field = None if name == "Contact" else sharing_defaults.master(org, name)
+    field = None if name == "Contact" else defaults.master(org, name)
     parent, column = (field.references[0], field.name) if field else ("Account", "AccountId")
-    rows = condition(org, who, parent, way) if access.governed(parent) else None
+    rows = condition(org, who, parent, way) if object_rights.governed(parent) else None
     if rows is None:
         return None
     above = f'"{column}" IN (SELECT "Id" FROM "{parent}" WHERE {rows})'  # noqa: S608 - our names

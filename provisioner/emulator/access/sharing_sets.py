@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def of_sets(org: Org, who: Person, name: str, way: str) -> list[str]:
 
 
 def _mappings(org: Org, profile_id: str) -> Iterator[dict[str, str]]:
-    for row in component_rows.rows(org, "SharingSet"):
+    for row in components.rows(org, "SharingSet"):
         body = json.loads(row.body)
         if profile_id in body["profileIds"]:
             yield from body.get("accessMappings", [])

@@ -9,12 +9,11 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator.access import definitions, permissions, person, sharing
-from provisioner.emulator.access import object_rights as access
+from provisioner.emulator.access import definitions, object_rights, permissions, person, sharing
 from provisioner.emulator.schema import versions
 from provisioner.emulator.schema.objects import Catalog
 from provisioner.emulator.soql.scope import Context
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.schema.objects import Field, SObject
@@ -56,7 +55,7 @@ def catalog(org: Org, user_id: str, version: int | None = None) -> Catalog:
     security hides: "No such column" (measured in public tests of a JDBC driver [Q]).
     """
     whole = org.catalog(version=version)
-    if access.may_all(org, user_id):
+    if object_rights.may_all(org, user_id):
         return whole
     key = ("catalog of", user_id, versions.era(version))
     return org.remember(key, lambda: _narrowed(org, user_id, whole))
@@ -93,10 +92,12 @@ def sees(org: Org, user_id: str, sobject: str, id_: str) -> bool:
         return own is not None and own["ProfileId"] == id_
     if sobject == _HISTORY and not _sees_history(org, user_id):
         return bool(org.find(_HISTORY, Id=id_, UserId=user_id))
-    if not (access.governed(sobject) or sobject == "User") or access.sees_all(org, user_id):
+    if not (object_rights.governed(sobject) or sobject == "User") or object_rights.sees_all(
+        org, user_id
+    ):
         return True
     if sobject != "User":
-        if not access.may(org, user_id, sobject, "Read"):
+        if not object_rights.may(org, user_id, sobject, "Read"):
             return False
         return sharing.may(org, user_id, sobject, id_, "Read")
     rows = sharing.users(org, person.person(org, user_id))
@@ -107,7 +108,7 @@ def sees(org: Org, user_id: str, sobject: str, id_: str) -> bool:
 
 def rows(org: Org, user_id: str, sobject: str) -> str:
     """The SQL of the rows of one object that a user sees."""
-    found = None if access.sees_all(org, user_id) else _condition(org, user_id, sobject)
+    found = None if object_rights.sees_all(org, user_id) else _condition(org, user_id, sobject)
     return f'"{sobject}"' if found is None else _rows(sobject, found)
 
 
@@ -120,7 +121,7 @@ def _rows(name: str, condition: str) -> str:
 
 
 def _conditions(org: Org, user_id: str) -> dict[str, str]:
-    if access.sees_all(org, user_id):
+    if object_rights.sees_all(org, user_id):
         return {}
     named = (sobject.name for sobject in org.catalog().sobjects.values())
     found = {name: _condition(org, user_id, name) for name in named}
@@ -130,9 +131,9 @@ def _conditions(org: Org, user_id: str) -> dict[str, str]:
 def _condition(org: Org, user_id: str, name: str) -> str | None:
     if name == "User":
         return sharing.users(org, person.person(org, user_id))
-    if not access.governed(name):
+    if not object_rights.governed(name):
         return None
-    held = access.rights(org, user_id).get(name, frozenset())
+    held = object_rights.rights(org, user_id).get(name, frozenset())
     if not held & {"Read"}:
         return "0"
     if held & {"ViewAllRecords", "ModifyAllRecords"}:
@@ -147,8 +148,8 @@ def _narrowed(org: Org, user_id: str, whole: Catalog) -> Catalog:
     external = person.person(org, user_id).external
     found = {}
     for key, sobject in whole.sobjects.items():
-        if access.governed(sobject.name):
-            if access.may(org, user_id, sobject.name, "Read"):
+        if object_rights.governed(sobject.name):
+            if object_rights.may(org, user_id, sobject.name, "Read"):
                 found[key] = _permitted(org, user_id, sobject)
         elif _is_open(org, user_id, sobject.name) and not (external and sobject.name in _CLOSED):
             found[key] = sobject
@@ -161,7 +162,7 @@ def _is_open(org: Org, user_id: str, name: str) -> bool:
 
 
 def _permitted(org: Org, user_id: str, sobject: SObject) -> SObject:
-    held = access.rights(org, user_id).get(sobject.name, frozenset())
+    held = object_rights.rights(org, user_id).get(sobject.name, frozenset())
     lost = {flag for flag, right in _FLAGS.items() if right not in held}
     fields = {
         key: kept
@@ -175,9 +176,9 @@ def _secured(org: Org, user_id: str, sobject: SObject, field: Field) -> Field | 
     """The field as field-level security leaves it; parts of an address are as the whole [U]."""
     if not field.permissionable:
         return field
-    if not field.custom and access.of_standard_profile(org, user_id):
+    if not field.custom and object_rights.of_standard_profile(org, user_id):
         return field
-    readable, editable = access.fields(org, user_id)
+    readable, editable = object_rights.fields(org, user_id)
     names = {f"{sobject.name}.{name}" for name in (field.name, field.compound) if name}
     if field.type == "address":
         parts = (part for part in sobject.fields.values() if part.compound == field.name)
@@ -189,6 +190,6 @@ def _secured(org: Org, user_id: str, sobject: SObject, field: Field) -> Field | 
 
 def _filtered(org: Org, user_id: str) -> bool:
     """Profile filtering hides the others from users without "View All Profiles" (4.2 [V])."""
-    row = component_rows.by_name(org, SETTINGS, SETTINGS_NAME)
+    row = components.by_name(org, SETTINGS, SETTINGS_NAME)
     on = row is not None and bool(json.loads(row.body).get("enableProfileFiltering"))
     return on and not permissions.has(org, user_id, "ViewAllProfiles")

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator.base import timestamps as moments
+from provisioner.emulator.base import timestamps
 
 if TYPE_CHECKING:
     import sqlite3
@@ -59,5 +59,5 @@ def zoned(moment: str | None, zone: str | None) -> str | None:
     """A stored moment by the clock of a time zone, `2026-05-01T12:00:00`."""
     if moment is None:
         return None
-    local = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(moments.zone_of(zone))
+    local = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(timestamps.zone_of(zone))
     return f"{local:%Y-%m-%dT%H:%M:%S}"

@@ -166,7 +166,7 @@ class Faults:
     def strike(self, method: str, path: str, query: str = "") -> tuple[Fault | None, float]:
         """The fault that fires for a request, or None, and how many seconds it takes longer.
 
-        Counts the request. Faults of rows wait until a record is written: `watched`.
+        Counts the request. Faults of rows wait until a record is written: `middleware`.
         """
         seconds = 0.0
         with self._lock:

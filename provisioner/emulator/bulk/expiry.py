@@ -12,8 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from provisioner.emulator.base.timestamps import parse_timestamp
-from provisioner.emulator.bulk import jobs as bulk_jobs
-from provisioner.emulator.bulk import v1_batches as bulk1_data
+from provisioner.emulator.bulk import jobs, v1_batches
 from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, OPEN
 
 if TYPE_CHECKING:
@@ -32,10 +31,10 @@ def today(org: Org, job: Job) -> Job | None:
         return _classic(org, job)
     ended = job.state in {COMPLETE, FAILED, ABORTED, OPEN}  # the others run on when asked for
     if ended and is_older(org, job, _KEPT_FOR):
-        bulk_jobs.forget(org, job)
+        jobs.forget(org, job)
         return None
     if job.state == OPEN:  # that it ends, and as aborted: guess
-        return bulk_jobs.change(org, job, state=ABORTED)
+        return jobs.change(org, job, state=ABORTED)
     return job
 
 
@@ -46,11 +45,11 @@ def is_older(org: Org, job: Job, age: timedelta) -> bool:
 
 def _classic(org: Org, job: Job) -> Job | None:
     # An open job of Bulk 1.0 stays open for all to see (help article 000386004 [Q]).
-    batches = bulk_jobs.batches(org, job)
+    batches = jobs.batches(org, job)
     youngest = max((batch.created for batch in batches), default=job.created)
     if org.now() - parse_timestamp(youngest) <= _KEPT_FOR:
         return job
     for batch in batches:  # one that nobody asked for has long run
-        bulk1_data.ran(org, job, batch)
-    bulk_jobs.forget(org, job)
+        v1_batches.ran(org, job, batch)
+    jobs.forget(org, job)
     return None

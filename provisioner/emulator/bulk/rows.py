@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, ambiguous
-from provisioner.emulator.rules import recycle_bin
-from provisioner.emulator.rules import repeated_keys as repeats
-from provisioner.emulator.rules import save as rules
+from provisioner.emulator.rules import recycle_bin, repeated_keys, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,12 +49,12 @@ class Work:
 
     def _twice(self, rows: Sequence[Mapping[str, Any] | SalesforceError]) -> frozenset[str]:
         if self.operation not in {"update", "upsert"}:
-            return repeats.NONE
+            return repeated_keys.NONE
         name = self._named()
         wanted = name.lower()
-        return repeats.of(
+        return repeated_keys.of(
             (
-                row[name] if name in row else repeats.value(row, wanted)
+                row[name] if name in row else repeated_keys.value(row, wanted)
                 for row in rows
                 if not isinstance(row, SalesforceError)
             ),
@@ -69,7 +67,7 @@ class Work:
     def _one(self, record: Mapping[str, Any] | SalesforceError, twice: frozenset[str]) -> Outcome:
         if isinstance(record, SalesforceError):
             return Outcome(None, error=record)
-        given = repeats.value(record, "id")
+        given = repeated_keys.value(record, "id")
         try:
             match self.operation:
                 case "insert":
@@ -81,7 +79,7 @@ class Work:
                         )
                     return self._create(record)
                 case "update":
-                    repeats.check(given, "Id", twice)
+                    repeated_keys.check(given, "Id", twice)
                     return self._update(given, record)
                 case "upsert":
                     return self._upsert(record, given, twice)
@@ -97,17 +95,17 @@ class Work:
             return Outcome(shown, error=error)
 
     def _create(self, record: Mapping[str, Any]) -> Outcome:
-        return Outcome(rules.create(self.org, self.by, self.sobject, record), created=True)
+        return Outcome(save.create(self.org, self.by, self.sobject, record), created=True)
 
     def _update(self, given: Any, record: Mapping[str, Any]) -> Outcome:
         id_ = self._id(given, "update")
         rest = {name: value for name, value in record.items() if name.lower() != "id"}
-        rules.update(self.org, self.by, self.sobject, id_, rest)
+        save.update(self.org, self.by, self.sobject, id_, rest)
         return Outcome(id_)
 
     def _delete(self, given: Any) -> Outcome:
         id_ = self._id(given, "delete")
-        rules.delete(self.org, self.by, self.sobject, id_)
+        save.delete(self.org, self.by, self.sobject, id_)
         if self.operation == "hardDelete" and self.sobject.soft_delete:
             recycle_bin.remove(self.org, id_)
         return Outcome(id_)
@@ -117,13 +115,13 @@ class Work:
         assert key is not None, "an upsert has a key"
         if key.type == "id":
             if given is not None:
-                repeats.check(given, "Id", twice)
+                repeated_keys.check(given, "Id", twice)
                 return self._update(given, record)
             return self._create({n: v for n, v in record.items() if n.lower() != "id"})
-        value = repeats.value(record, key.name.lower())
+        value = repeated_keys.value(record, key.name.lower())
         if value is None:  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
-        repeats.check(value, key.name, twice)
+        repeated_keys.check(value, key.name, twice)
         found = self.org.find(self.sobject.name, **{key.name: value})
         if len(found) > 1:
             raise ambiguous(key.label, key.name, found)

@@ -9,24 +9,14 @@ from flask import Blueprint, Response, g, request
 from provisioner.emulator.access import permissions
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.bulk import (
-    expiry as bulk_age,
-)
-from provisioner.emulator.bulk import (
-    jobs as bulk_jobs,
-)
-from provisioner.emulator.bulk import (
-    v1_batches as bulk1_data,
-)
-from provisioner.emulator.bulk import (
-    v1_chunks as bulk1_chunks,
-)
-from provisioner.emulator.bulk import (
-    v2 as bulk,
+    expiry,
+    jobs,
+    v1_batches,
+    v1_chunks,
+    v2,
 )
 from provisioner.emulator.bulk.v1_batches import AsyncError
-from provisioner.emulator.http import bodies as transport
-from provisioner.emulator.http import context, quota
-from provisioner.emulator.oauth import endpoints as auth
+from provisioner.emulator.http import bodies, context, quota
 from provisioner.emulator.schema import versions
 
 if TYPE_CHECKING:
@@ -63,7 +53,7 @@ def one_job(version: str, id_: str) -> Response:
         job = _job(org, id_)
         if request.method == "POST":
             job = _end(org, job)
-        ran = [bulk1_data.ran(org, job, batch) for batch in bulk_jobs.batches(org, job)]
+        ran = [v1_batches.ran(org, job, batch) for batch in jobs.batches(org, job)]
         return ("jobInfo", _job_info(job, ran)), 200
 
     return _answered(version, work)
@@ -77,7 +67,7 @@ def job_batches(version: str, id_: str) -> Response:
         job = _job(org, id_)
         if request.method == "POST":
             return ("batchInfo", _batch_info(_add(org, job))), 201
-        found = [bulk1_data.ran(org, job, batch) for batch in bulk_jobs.batches(org, job)]
+        found = [v1_batches.ran(org, job, batch) for batch in jobs.batches(org, job)]
         return ("batchInfoList", {"batchInfo": [_batch_info(batch) for batch in found]}), 200
 
     return _answered(version, work)
@@ -89,7 +79,7 @@ def one_batch(version: str, id_: str, batch_id: str) -> Response:
 
     def work(org: Org) -> tuple[Any, int]:
         job = _job(org, id_)
-        batch = bulk1_data.ran(org, job, _batch(org, job, batch_id))
+        batch = v1_batches.ran(org, job, _batch(org, job, batch_id))
         return ("batchInfo", _batch_info(batch)), 200
 
     return _answered(version, work)
@@ -102,8 +92,8 @@ def batch_request(version: str, id_: str, batch_id: str) -> Response:
     def work(org: Org) -> tuple[Any, int]:
         job = _job(org, id_)
         batch = _batch(org, job, batch_id)
-        text = bulk_jobs.data(org, job.id, batch=batch.id) or ""
-        return Response(text, content_type=bulk1_data.MIME[job.content_type]), 200
+        text = jobs.data(org, job.id, batch=batch.id) or ""
+        return Response(text, content_type=v1_batches.MIME[job.content_type]), 200
 
     return _answered(version, work)
 
@@ -115,15 +105,15 @@ def batch_result(version: str, id_: str, batch_id: str, result: str | None) -> R
 
     def work(org: Org) -> tuple[Any, int]:
         job = _job(org, id_)
-        batch = bulk1_data.ran(org, job, _batch(org, job, batch_id))
+        batch = v1_batches.ran(org, job, _batch(org, job, batch_id))
         if batch.state == "Failed":
             raise AsyncError("InvalidBatch", "Records not processed")  # text of real orgs
         if batch.state != "Completed":  # as a public stand-in quotes real answers [Q]
             raise AsyncError("InvalidBatch", "Batch not completed")
-        text = bulk1_data.result(org, job, batch, result)
+        text = v1_batches.result(org, job, batch, result)
         as_query_list = job.operation in {"query", "queryAll"} and result is None
         kind = "XML" if as_query_list and job.content_type == "CSV" else job.content_type
-        return Response(text, content_type=bulk1_data.MIME[kind]), 200
+        return Response(text, content_type=v1_batches.MIME[kind]), 200
 
     return _answered(version, work)
 
@@ -140,28 +130,28 @@ def _create(org: Org, version: int) -> tuple[str, dict[str, Any]]:
     if operation == "hardDelete" and not permissions.has(
         org, g.session.user_id, "BulkApiHardDelete"
     ):
-        raise AsyncError("FeatureNotEnabled", bulk.hard_delete_refused().message)
+        raise AsyncError("FeatureNotEnabled", v2.hard_delete_refused().message)
     try:
-        sobject = bulk.find_object(org, g.session.user_id, version, str(body.get("object", "")))
+        sobject = v2.find_object(org, g.session.user_id, version, str(body.get("object", "")))
         key = None
         if operation == "upsert":
-            key = bulk.find_key(sobject, body.get("externalIdFieldName"))
+            key = v2.find_key(sobject, body.get("externalIdFieldName"))
         elif body.get("externalIdFieldName") is not None:
-            raise bulk.no_key()
+            raise v2.no_key()
     except SalesforceError as error:
         raise AsyncError("InvalidJob", error.message.removeprefix("InvalidJob : ")) from None
     # simple-salesforce sends the number of the mode, others its name.
     serial = str(body.get("concurrencyMode")) in {"Serial", "1"}
     chunking = None
     if operation in {"query", "queryAll"}:
-        chunking = bulk1_chunks.asked(request.headers.get("Sforce-Enable-PKChunking", ""), version)
-    job = bulk_jobs.create(
+        chunking = v1_chunks.asked(request.headers.get("Sforce-Enable-PKChunking", ""), version)
+    job = jobs.create(
         org,
         g.session.user_id,
         "Classic",
         operation=operation,
         sobject=sobject.name,
-        state=bulk_jobs.OPEN,
+        state=jobs.OPEN,
         version=version,
         content_type=content,
         external_id=key.name if key else None,
@@ -176,25 +166,25 @@ def _end(org: Org, job: Job) -> Job:
     state = str(_body("jobInfo").get("state"))
     if state not in {"Closed", "Aborted"}:  # text: guess
         raise AsyncError("InvalidJobState", f"Invalid job state: {state}")
-    if job.state != bulk_jobs.OPEN:  # text reported from real orgs
+    if job.state != jobs.OPEN:  # text reported from real orgs
         done = "Closing" if state == "Closed" else "Aborting"
         raise AsyncError("InvalidJobState", f"{done} already {job.state} Job not allowed")
     if state == "Closed" and job.created_by != g.session.user_id:
         # who may: "Limits", "Job close" [V]; code: guide, "Errors" [V]; text: guess
         raise AsyncError("InvalidUser", "The job was created by another user.", status=403)
     if state == "Aborted":
-        for batch in bulk_jobs.batches(org, job):
+        for batch in jobs.batches(org, job):
             if batch.state == "Queued":
-                bulk_jobs.end_batch(org, batch, None, state="NotProcessed")
-    return bulk_jobs.change(org, job, state=state)
+                jobs.end_batch(org, batch, None, state="NotProcessed")
+    return jobs.change(org, job, state=state)
 
 
 def _add(org: Org, job: Job) -> Batch:
-    if job.state != bulk_jobs.OPEN:  # text: guess
+    if job.state != jobs.OPEN:  # text: guess
         raise AsyncError("InvalidJobState", f"Job in state {job.state} takes no batches")
     # "You can't create batches associated with a job that is more than 24 hours old": "Limits and
     # Allocations" [Q]; code and text: guess
-    if bulk_age.is_older(org, job, bulk_age.OPEN_FOR):
+    if expiry.is_older(org, job, expiry.OPEN_FOR):
         raise AsyncError("InvalidJobState", "Job is more than 24 hours old and takes no batches")
     kind = "CSV" if request.mimetype == "text/csv" else "JSON" if _is_json() else "XML"
     if kind != job.content_type:  # text: guess
@@ -209,15 +199,15 @@ def _add(org: Org, job: Job) -> Batch:
         )
     text = raw.decode(errors="replace")
     with org.transaction():
-        batch = bulk_jobs.add_batch(org, job, text)
+        batch = jobs.add_batch(org, job, text)
         if job.chunk_size:
-            bulk1_chunks.split(org, job, batch, text)
+            v1_chunks.split(org, job, batch, text)
     return batch
 
 
 def _job(org: Org, id_: str) -> Job:
-    job = bulk_jobs.get(org, id_, "Classic")
-    job = bulk_age.today(org, job) if job else None
+    job = jobs.get(org, id_, "Classic")
+    job = expiry.today(org, job) if job else None
     if job is None:  # text: guess
         raise AsyncError("InvalidJob", f"Unable to find job for id: {id_}")
     g.job_kind = job.content_type
@@ -225,7 +215,7 @@ def _job(org: Org, id_: str) -> Job:
 
 
 def _batch(org: Org, job: Job, id_: str) -> Batch:
-    found = next((b for b in bulk_jobs.batches(org, job) if b.id[:15] == id_[:15]), None)
+    found = next((b for b in jobs.batches(org, job) if b.id[:15] == id_[:15]), None)
     if found is None:  # as a public stand-in quotes real answers [Q]
         raise AsyncError("InvalidBatch", f"Unable to find batch for id: {id_}")
     return found
@@ -303,7 +293,7 @@ def _entered(version: str) -> Org:
     token = request.headers.get("X-SFDC-Session", "")
     session = org.session(token) if token else None
     # One that may only set a password (6.4 [V]) is of no use here either; its code: guess.
-    if session is None or session.kind == auth.EXPIRED_KIND:  # recorded: reference 2.4 [V]
+    if session is None or session.kind == context.EXPIRED_KIND:  # recorded: reference 2.4 [V]
         raise AsyncError("InvalidSessionId", "Invalid session id")
     try:
         quota.check(org, quota.count(org), request.environ)
@@ -324,7 +314,7 @@ def _number(version: str) -> int:
 
 def _body(root: str) -> Mapping[str, Any]:
     text = _bytes().decode("utf-8", "replace")
-    body = bulk1_data.parsed(text, root, as_json=_is_json())
+    body = v1_batches.parsed(text, root, as_json=_is_json())
     for name in body:
         if name not in _WRITABLE:  # text: guess, after `CreatedById cannot be specified`
             raise AsyncError("InvalidJob", f"{name[:1].upper()}{name[1:]} cannot be specified")
@@ -333,8 +323,8 @@ def _body(root: str) -> Mapping[str, Any]:
 
 def _bytes() -> bytes:
     try:
-        return transport.unpacked()
-    except transport.BadEncodingError as error:  # code: guess
+        return bodies.unpacked()
+    except bodies.BadEncodingError as error:  # code: guess
         raise AsyncError("InvalidBatch", str(error)) from None
 
 
@@ -355,5 +345,5 @@ def _response(root: str, body: dict[str, Any], status: int) -> Response:
         as_json = g.job_kind == "JSON"
     else:
         as_json = _is_json()
-    text = bulk1_data.printed(root, body, as_json=as_json)
-    return Response(text, status, content_type=bulk1_data.MIME["JSON" if as_json else "XML"])
+    text = v1_batches.printed(root, body, as_json=as_json)
+    return Response(text, status, content_type=v1_batches.MIME["JSON" if as_json else "XML"])

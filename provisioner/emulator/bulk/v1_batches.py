@@ -13,17 +13,13 @@ from provisioner.emulator.base import faults
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.base.timestamps import parse_timestamp
 from provisioner.emulator.bulk import (
-    csv_text as bulk_csv,
-)
-from provisioner.emulator.bulk import (
-    jobs as bulk_jobs,
-)
-from provisioner.emulator.bulk import (
-    v2_query as bulk_query,
+    csv_text,
+    jobs,
+    v2_query,
 )
 from provisioner.emulator.bulk.csv_text import BatchError
 from provisioner.emulator.bulk.rows import CHUNK, Work
-from provisioner.emulator.soql import parse as soql
+from provisioner.emulator.soql import parse
 
 if TYPE_CHECKING:
     from provisioner.emulator.bulk.jobs import Batch, Job
@@ -57,15 +53,15 @@ def ran(org: Org, job: Job, batch: Batch) -> Batch:
     started = time.perf_counter()
     upload = f"/services/async/{job.version}.0/job/{job.id}/batch"
     with faults.on_behalf("POST", upload), org.transaction():
-        now = next(b for b in bulk_jobs.batches(org, job) if b.id == batch.id)
+        now = next(b for b in jobs.batches(org, job) if b.id == batch.id)
         if now.state != "Queued":
             return now
-        text = bulk_jobs.data(org, job.id, batch=batch.id) or ""
+        text = jobs.data(org, job.id, batch=batch.id) or ""
         try:
             outcome, failed = _run(org, job, text)
         except BatchError as error:
-            return bulk_jobs.end_batch(org, batch, None, state="Failed", message=str(error))
-        return bulk_jobs.end_batch(
+            return jobs.end_batch(org, batch, None, state="Failed", message=str(error))
+        return jobs.end_batch(
             org,
             batch,
             outcome,
@@ -78,7 +74,7 @@ def ran(org: Org, job: Job, batch: Batch) -> Batch:
 
 def result(org: Org, job: Job, batch: Batch, wanted: str | None) -> str:
     """The results of a batch that has run, in the kind of its job."""
-    held = bulk_jobs.batch_results(org, batch)
+    held = jobs.batch_results(org, batch)
     if job.operation not in {"query", "queryAll"}:
         return _row_results(job, held["rows"])
     if wanted is None:
@@ -159,7 +155,7 @@ def _kept(outcome: Outcome) -> dict[str, Any]:
 def _query(org: Org, job: Job, text: str) -> dict[str, Any]:
     try:
         _same_root(org, job, text)
-        found, records = bulk_query.rows(org, replace(job, query=text))
+        found, records = v2_query.rows(org, replace(job, query=text))
     except SalesforceError as error:  # shape and code as reported from real orgs
         code = error.code.replace("API_ERROR", "FUNCTIONALITY_NOT_ENABLED")
         raise BatchError(
@@ -171,7 +167,7 @@ def _query(org: Org, job: Job, text: str) -> dict[str, Any]:
 
 def _same_root(org: Org, job: Job, text: str) -> None:
     """Refuses a query of another object than the job's (simple-salesforce#502 [V])."""
-    root = visible.catalog(org, job.created_by, job.version).get(soql.parse(text).source)
+    root = visible.catalog(org, job.created_by, job.version).get(parse.parse(text).source)
     if root is not None and root.name != job.sobject:
         raise SalesforceError(
             "INVALID_TYPE_FOR_OPERATION",
@@ -184,12 +180,12 @@ def _same_root(org: Org, job: Job, text: str) -> None:
 
 
 def _csv_rows(sobject: SObject, text: str) -> list[_Record]:
-    header, rows = bulk_csv.read(text, "COMMA", "CRLF" if "\r\n" in text else "LF")
-    layout = bulk_csv.columns(sobject, header)
+    header, rows = csv_text.read(text, "COMMA", "CRLF" if "\r\n" in text else "LF")
+    layout = csv_text.columns(sobject, header)
     found: list[_Record] = []
     for row in rows:
         try:
-            found.append(bulk_csv.values(row, layout))
+            found.append(csv_text.values(row, layout))
         except SalesforceError as error:
             found.append(error)
     return found
@@ -233,7 +229,7 @@ def _xml_values(row: ET.Element) -> dict[str, Any]:
 def _from_values(sobject: SObject, values: dict[str, Any]) -> _Record:
     """A record with the text of each value turned into its field's type."""
     record: dict[str, Any] = {}
-    bulk_csv.measure([str(value) for value in values.values()])
+    csv_text.measure([str(value) for value in values.values()])
     for number, (name, value) in enumerate(values.items()):
         if name == "attributes":
             continue
@@ -249,9 +245,9 @@ def _from_values(sobject: SObject, values: dict[str, Any]) -> _Record:
         if value == "":
             continue
         try:
-            record[name] = None if value == "#N/A" else bulk_csv.converter(field)(value)
+            record[name] = None if value == "#N/A" else csv_text.converter(field)(value)
         except ValueError:
-            return bulk_csv.wrong_value(field, value, number)
+            return csv_text.wrong_value(field, value, number)
     return record
 
 
@@ -268,12 +264,12 @@ def _row_results(job: Job, rows: list[dict[str, Any]]) -> str:
                 _fill(ET.SubElement(top, "result"), row)
             return _text(top)
         case _:
-            writer = bulk_csv.Writer()
+            writer = csv_text.Writer()
             lines = [writer.quoted(("Id", "Success", "Created", "Error"))]
             for row in rows:
                 flags = ("true" if row[name] else "false" for name in ("success", "created"))
                 texts = [
-                    bulk_csv.error_text(
+                    csv_text.error_text(
                         SalesforceError(e["statusCode"], e["message"], tuple(e["fields"]))
                     )
                     for e in row["errors"]
@@ -283,9 +279,9 @@ def _row_results(job: Job, rows: list[dict[str, Any]]) -> str:
 
 
 def _csv_records(found: list[Resolved], records: list[dict[str, Any]]) -> str:
-    writer = bulk_csv.Writer()
-    lines = [writer.quoted(bulk_query.header(found))]
-    lines += [writer.quoted(bulk_query.cells(found, record)) for record in records]
+    writer = csv_text.Writer()
+    lines = [writer.quoted(v2_query.header(found))]
+    lines += [writer.quoted(v2_query.cells(found, record)) for record in records]
     return "".join(lines)
 
 
@@ -309,7 +305,7 @@ def _xml_records(found: list[Resolved], records: list[dict[str, Any]]) -> str:
     for record in records:
         element = ET.SubElement(top, "records", {"xsi:type": "sObject"})
         ET.SubElement(element, "type").text = record["attributes"]["type"]
-        for column, text in zip(found, bulk_query.cells(found, record), strict=True):
+        for column, text in zip(found, v2_query.cells(found, record), strict=True):
             owner = element
             for name in column.names[:-1]:
                 inner = owner.find(name)

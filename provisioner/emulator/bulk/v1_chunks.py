@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from provisioner.emulator.access import visible
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.bulk import jobs as bulk_jobs
+from provisioner.emulator.bulk import jobs
 from provisioner.emulator.bulk.v1_batches import AsyncError
-from provisioner.emulator.soql import parse as soql
+from provisioner.emulator.soql import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,23 +69,23 @@ def split(org: Org, job: Job, batch: Batch, text: str) -> None:
     from the guide of Bulk 2.0 [I].
     """
     try:
-        query = soql.parse(text)
+        query = parse.parse(text)
     except SalesforceError:
         return
     sobject = visible.catalog(org, job.created_by, job.version).get(query.source)
     if sobject is None or sobject.name != job.sobject or not _is_plain(query):
         return
-    if not bulk_jobs.can_be_split(sobject.name):
+    if not jobs.can_be_split(sobject.name):
         # the rule: the guide's list [V]; the text: guess
         message = f"InvalidBatch : PK chunking is not supported for {sobject.name}"
-        bulk_jobs.end_batch(org, batch, None, state="Failed", message=message)
+        jobs.end_batch(org, batch, None, state="Failed", message=message)
         return
     rows = org.execute(f'SELECT MIN("Id"), MAX("Id") FROM "{sobject.name}"')  # noqa: S608 - ours
     first, last = rows[0]
     if first is not None:
         for low, high in _bounds(job.chunk_start or first[:15], last[:15], job.chunk_size):
-            bulk_jobs.add_batch(org, job, _bounded(text, query, low, high))
-    bulk_jobs.end_batch(org, batch, None, state=_SPLIT)
+            jobs.add_batch(org, job, _bounded(text, query, low, high))
+    jobs.end_batch(org, batch, None, state=_SPLIT)
 
 
 def _is_plain(query: Query) -> bool:

@@ -6,28 +6,16 @@ from email.parser import BytesParser
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import permissions, visible
-from provisioner.emulator.base import json_input as json_text
+from provisioner.emulator.base import json_input
 from provisioner.emulator.base.errors import SalesforceError, media_type, not_found
 from provisioner.emulator.bulk import (
-    csv_text as bulk_csv,
-)
-from provisioner.emulator.bulk import (
-    expiry as bulk_age,
-)
-from provisioner.emulator.bulk import (
-    jobs as bulk_jobs,
-)
-from provisioner.emulator.bulk import (
-    quota as bulk_quota,
-)
-from provisioner.emulator.bulk import (
-    v2_info as bulk_info,
-)
-from provisioner.emulator.bulk import (
-    v2_query as bulk_query,
-)
-from provisioner.emulator.bulk import (
-    v2_run as bulk_run,
+    csv_text,
+    expiry,
+    jobs,
+    quota,
+    v2_info,
+    v2_query,
+    v2_run,
 )
 from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, OPEN, UPLOADED, Job
 from provisioner.emulator.http.call import Answer, Call
@@ -68,7 +56,7 @@ def answer(call: Call, parts: tuple[str, ...]) -> Answer:
         case ("ingest", id_, *rest):
             return _ingest(call, _job(call, id_, "V2Ingest"), rest)
         case ("query", id_, *rest):
-            return bulk_query.answer(call, _job(call, id_, "V2Query"), rest)
+            return v2_query.answer(call, _job(call, id_, "V2Query"), rest)
         case _:
             raise not_found()
 
@@ -87,7 +75,7 @@ def _create_ingest(call: Call) -> Answer:
     operation = _one_of(body, "operation", _OPERATIONS)
     if operation == "hardDelete" and not permissions.has(call.org, call.by, "BulkApiHardDelete"):
         raise hard_delete_refused()
-    bulk_quota.check(call.org, "V2Ingest")
+    quota.check(call.org, "V2Ingest")
     sobject = find_object(call.org, call.by, call.version, str(body.get("object", "")))
     key = None
     if operation == "upsert":
@@ -95,7 +83,7 @@ def _create_ingest(call: Call) -> Answer:
     elif body.get("externalIdFieldName") is not None:
         raise no_key()
     with call.org.transaction():
-        job = bulk_jobs.create(
+        job = jobs.create(
             call.org,
             call.by,
             "V2Ingest",
@@ -107,9 +95,9 @@ def _create_ingest(call: Call) -> Answer:
             **_dialect(body),
         )
         if content is not None:
-            bulk_jobs.put_data(call.org, job.id, content)
-            job = bulk_jobs.change(call.org, job, state=UPLOADED)
-    return Answer(200, bulk_info.described(job))
+            jobs.put_data(call.org, job.id, content)
+            job = jobs.change(call.org, job, state=UPLOADED)
+    return Answer(200, v2_info.described(job))
 
 
 def _ingest(call: Call, job: Job, rest: list[str]) -> Answer:
@@ -117,11 +105,11 @@ def _ingest(call: Call, job: Job, rest: list[str]) -> Answer:
         case []:
             call.allow("DELETE", "GET", "PATCH")
             if call.method == "DELETE":
-                return bulk_info.deleted(call, job, UPLOADED, COMPLETE, ABORTED, FAILED)
+                return v2_info.deleted(call, job, UPLOADED, COMPLETE, ABORTED, FAILED)
             if call.method == "PATCH":
-                return Answer(200, bulk_info.described(_patched(call, job)))
-            job = bulk_run.asked(call.org, job)
-            return Answer(200, bulk_info.described(job, whole=True) | bulk_info.counted(job))
+                return Answer(200, v2_info.described(_patched(call, job)))
+            job = v2_run.asked(call.org, job)
+            return Answer(200, v2_info.described(job, whole=True) | v2_info.counted(job))
         case ["batches"]:
             call.allow("PUT")
             return _upload(call, job)
@@ -134,7 +122,7 @@ def _ingest(call: Call, job: Job, rest: list[str]) -> Answer:
         case ["unprocessedrecords"]:
             call.allow("GET")
             _ended(job)
-            return Answer(200, bulk_run.unprocessed(call.org, job).encode(), _CSV)
+            return Answer(200, v2_run.unprocessed(call.org, job).encode(), _CSV)
         case _:
             raise not_found()
 
@@ -145,18 +133,18 @@ def _patched(call: Call, job: Job) -> Job:
     _known(body, frozenset({"state"}), call.text)
     match _one_of(body, "state", frozenset({UPLOADED, ABORTED})):
         case "Aborted":
-            return bulk_info.aborted(call, job)
+            return v2_info.aborted(call, job)
         case _ if job.state != OPEN:  # reported from real orgs
-            raise bulk_info.wrong_state("Closing already Completed Job not allowed")
+            raise v2_info.wrong_state("Closing already Completed Job not allowed")
         case _:
-            bulk_info.only_its_own(call.by, job)
-            return bulk_jobs.change(call.org, job, state=UPLOADED)
+            v2_info.only_its_own(call.by, job)
+            return jobs.change(call.org, job, state=UPLOADED)
 
 
 def _upload(call: Call, job: Job) -> Answer:
     _expect(call, "text/csv")
     with call.org.transaction():
-        if job.state != OPEN or bulk_jobs.data(call.org, job.id) is not None:
+        if job.state != OPEN or jobs.data(call.org, job.id) is not None:
             # Code and text, with its misspelling, as reported from real orgs.
             raise SalesforceError(
                 "BULK_API_ERROR",
@@ -169,20 +157,20 @@ def _upload(call: Call, job: Job) -> Answer:
                 "CLIENTINPUTERROR",
                 f"Failed to read request. Exceeded max size limit of {_MOST_BYTES}",
             )
-        bulk_jobs.put_data(call.org, job.id, call.text)
+        jobs.put_data(call.org, job.id, call.text)
     return Answer(201)
 
 
 def _results(call: Call, job: Job, column: str, *names: str) -> Answer:
     _ended(job)
-    header = bulk_run.results_header(call.org, job, *names)
-    rows = bulk_jobs.results(call.org, job, column)
+    header = v2_run.results_header(call.org, job, *names)
+    rows = jobs.results(call.org, job, column)
     return Answer(200, (header + rows).encode(), _CSV)
 
 
 def _ended(job: Job) -> None:
     if job.state not in {COMPLETE, FAILED, ABORTED}:  # guess
-        raise bulk_info.wrong_state(f"Results of a Job in state {job.state} not available")
+        raise v2_info.wrong_state(f"Results of a Job in state {job.state} not available")
 
 
 def _multipart(text: str, kind: str) -> tuple[dict[str, Any], str]:
@@ -205,7 +193,7 @@ def _multipart(text: str, kind: str) -> tuple[dict[str, Any], str]:
         raise SalesforceError(  # guess
             "BULK_API_ERROR", "A multipart request must have the parts `job` and `content`"
         )
-    return json_text.read(parts["job"]), parts["content"]
+    return json_input.read(parts["job"]), parts["content"]
 
 
 # -- query -------------------------------------------------------------------------------------
@@ -222,9 +210,9 @@ def _create_query(call: Call) -> Answer:
     if any("\ud800" <= char <= "\udfff" for char in text):  # half a character: guess
         raise SalesforceError("MALFORMED_QUERY", "The query is no valid text")
     deleted = operation == "queryAll"
-    bulk_quota.check(call.org, "V2Query")
-    sobject, _ = bulk_query.checked(call.org, call.by, call.version, text, deleted=deleted)
-    job = bulk_jobs.create(
+    quota.check(call.org, "V2Query")
+    sobject, _ = v2_query.checked(call.org, call.by, call.version, text, deleted=deleted)
+    job = jobs.create(
         call.org,
         call.by,
         "V2Query",
@@ -235,7 +223,7 @@ def _create_query(call: Call) -> Answer:
         query=text,
         **_dialect(body),
     )
-    return Answer(200, bulk_info.described(job))
+    return Answer(200, v2_info.described(job))
 
 
 # -- both --------------------------------------------------------------------------------------
@@ -282,8 +270,8 @@ def hard_delete_refused() -> SalesforceError:
 
 
 def _job(call: Call, id_: str, kind: str) -> Job:
-    job = bulk_jobs.get(call.org, id_, kind)
-    job = bulk_age.today(call.org, job) if job else None
+    job = jobs.get(call.org, id_, kind)
+    job = expiry.today(call.org, job) if job else None
     if job is None:  # one deleted for its age is as one that never was: guess
         raise not_found()
     return job
@@ -295,8 +283,8 @@ def _list(call: Call, kind: str) -> Answer:
     chunked = call.params.get("isPkChunkingEnabled", "").lower()
     found = [
         job
-        for one in bulk_jobs.every(call.org, *kinds)
-        if (job := bulk_age.today(call.org, one)) is not None
+        for one in jobs.every(call.org, *kinds)
+        if (job := expiry.today(call.org, one)) is not None
         and wanted in {"", job.kind}
         and chunked in {"", str(job.chunk_size > 0).lower()}
         and (job.operation in {"query", "queryAll"}) == (kind == "V2Query")
@@ -313,7 +301,7 @@ def _list(call: Call, kind: str) -> Answer:
         200,
         {
             "done": done,
-            "records": [bulk_info.described(job, whole=True) for job in found[start:end]],
+            "records": [v2_info.described(job, whole=True) for job in found[start:end]],
             "nextRecordsUrl": None if done else url,
         },
     )
@@ -328,7 +316,7 @@ def _expect(call: Call, kind: str) -> None:
 def _known(body: Mapping[str, Any], names: frozenset[str], text: str) -> None:
     for name in body:
         if name not in names:
-            raise json_text.unrecognized(name, text)
+            raise json_input.unrecognized(name, text)
 
 
 def _one_of(body: Mapping[str, Any], name: str, values: frozenset[str]) -> str:
@@ -344,6 +332,6 @@ def _dialect(body: Mapping[str, Any]) -> dict[str, str]:
     given = {"contentType": "CSV", "lineEnding": "LF", "columnDelimiter": "COMMA"} | dict(body)
     _one_of(given, "contentType", frozenset({"CSV"}))
     return {
-        "line_ending": _one_of(given, "lineEnding", frozenset(bulk_csv.LINE_ENDINGS)),
-        "delimiter": _one_of(given, "columnDelimiter", frozenset(bulk_csv.DELIMITERS)),
+        "line_ending": _one_of(given, "lineEnding", frozenset(csv_text.LINE_ENDINGS)),
+        "delimiter": _one_of(given, "columnDelimiter", frozenset(csv_text.DELIMITERS)),
     }

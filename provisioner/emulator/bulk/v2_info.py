@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.access import permissions
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.bulk import jobs as bulk_jobs
+from provisioner.emulator.bulk import jobs
 from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, OPEN, Job
 from provisioner.emulator.http.call import Answer
 
@@ -52,7 +52,7 @@ def counted(job: Job) -> dict[str, Any]:
     if job.kind == "V2Ingest":
         body |= {"apiActiveProcessingTime": job.milliseconds, "apexProcessingTime": 0}
     else:  # guide, "Get Information About a Query Job" [V]
-        body["isPkChunkingSupported"] = bulk_jobs.can_be_split(job.sobject)
+        body["isPkChunkingSupported"] = jobs.can_be_split(job.sobject)
     return body
 
 
@@ -62,7 +62,7 @@ def aborted(call: Call, job: Job) -> Job:
         raise wrong_state("Aborting already Completed Job not allowed")  # reported from real orgs
     if not permissions.has(call.org, call.by, "ManageDataIntegrations"):
         only_its_own(call.by, job)  # who may: guide, "Abort a Job"
-    return bulk_jobs.change(call.org, job, state=ABORTED)
+    return jobs.change(call.org, job, state=ABORTED)
 
 
 def only_its_own(by: str, job: Job) -> None:
@@ -83,5 +83,5 @@ def deleted(call: Call, job: Job, *states: str) -> Answer:
     """Deletes a job that is in one of the states."""
     if job.state not in states:  # states: guide, "Delete a Job"; text: guess
         raise wrong_state(f"Deleting a Job in state {job.state} not allowed")
-    bulk_jobs.forget(call.org, job)
+    jobs.forget(call.org, job)
     return Answer(204)

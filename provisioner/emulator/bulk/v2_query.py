@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import visible
 from provisioner.emulator.base.errors import SalesforceError, not_found
-from provisioner.emulator.bulk import csv_text as bulk_csv
-from provisioner.emulator.bulk import jobs as bulk_jobs
-from provisioner.emulator.bulk import v2_info as bulk_info
+from provisioner.emulator.bulk import csv_text, jobs, v2_info
 from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, UPLOADED, Job
 from provisioner.emulator.http.call import Answer, Call
-from provisioner.emulator.soql import parse as soql
-from provisioner.emulator.soql import run as query
+from provisioner.emulator.soql import parse, run
 from provisioner.emulator.soql import scope as soql_sql
 from provisioner.emulator.soql.scope import Resolved
 from provisioner.emulator.soql.tree import Call as Function
@@ -46,16 +43,16 @@ def answer(call: Call, job: Job, rest: list[str]) -> Answer:
         case []:
             call.allow("DELETE", "GET", "PATCH")
             if call.method == "DELETE":
-                return bulk_info.deleted(call, job, COMPLETE, ABORTED, FAILED)
+                return v2_info.deleted(call, job, COMPLETE, ABORTED, FAILED)
             if call.method == "PATCH":
                 state = call.json().get("state")
                 if state != ABORTED:
-                    raise SalesforceError(  # the wording of `bulk._one_of` [Q]; of this: guess
+                    raise SalesforceError(  # the wording of `v2._one_of` [Q]; of this: guess
                         "API_ERROR", f"Invalid value: '{state}' supplied for property: 'state'"
                     )
-                return Answer(200, bulk_info.described(bulk_info.aborted(call, job)))
+                return Answer(200, v2_info.described(v2_info.aborted(call, job)))
             job = _queried(call.org, job)
-            return Answer(200, bulk_info.described(job, whole=True) | bulk_info.counted(job))
+            return Answer(200, v2_info.described(job, whole=True) | v2_info.counted(job))
         case ["results"]:
             call.allow("GET")
             _ready(call, job)
@@ -76,7 +73,7 @@ def checked(
     What is refused: platform reference 8.3 [V]. The texts are Salesforce's where they are said to
     be so; the code of both is reported from real orgs.
     """
-    parsed = soql.parse(text)
+    parsed = parse.parse(text)
     context = visible.context(org, by, version, deleted=deleted)
     if parsed.counted or parsed.group:
         raise _unsupported(_AGGREGATES[classic])
@@ -116,7 +113,7 @@ def rows(org: Org, job: Job) -> tuple[list[Resolved], list[dict[str, Any]]]:
         org, job.created_by, job.version, job.query, deleted=deleted, classic=classic
     )
     context = visible.context(org, job.created_by, job.version, deleted=deleted)
-    return found, query.run(context, job.query, page=_NO_LIMIT)["records"]
+    return found, run.run(context, job.query, page=_NO_LIMIT)["records"]
 
 
 def cells(found: list[Resolved], record: dict[str, Any]) -> list[str]:
@@ -126,7 +123,7 @@ def cells(found: list[Resolved], record: dict[str, Any]) -> list[str]:
         value: Any = record
         for name in column.names:
             value = None if value is None else value[name]
-        texts.append(bulk_csv.shown(value, column.field.type))
+        texts.append(csv_text.shown(value, column.field.type))
     return texts
 
 
@@ -150,12 +147,12 @@ def _refuse(context: soql_sql.Context, text: str, parsed: Query) -> None:
     """Refuses what the REST API refuses, without reading every row."""
     if parsed.limit is None:
         try:
-            query.run(context, f"{text} LIMIT 1")
+            run.run(context, f"{text} LIMIT 1")
         except SalesforceError:
             pass  # perhaps of the LIMIT: the words must be those for the query itself
         else:
             return
-    query.run(context, text, page=_NO_LIMIT)
+    run.run(context, text, page=_NO_LIMIT)
 
 
 def _unsupported(message: str) -> SalesforceError:
@@ -169,23 +166,23 @@ def _queried(org: Org, job: Job) -> Job:
         return job
     started = time.perf_counter()
     with org.transaction():
-        now = bulk_jobs.get(org, job.id, job.kind)
+        now = jobs.get(org, job.id, job.kind)
         if now is None or now.state != UPLOADED:
             return now or job
         try:
             found, records = rows(org, job)
         except SalesforceError as error:
             message = f"InvalidBatch : Failed to process query: {error.code}: {error.message}"
-            return bulk_jobs.change(org, job, state=FAILED, error=message)
-        writer = bulk_csv.Writer(job.delimiter, job.line_ending)
+            return jobs.change(org, job, state=FAILED, error=message)
+        writer = csv_text.Writer(job.delimiter, job.line_ending)
         size = 0
         for start in range(0, len(records), _PART):
             part = records[start : start + _PART]
             lines = json.dumps([writer.quoted(cells(found, record)) for record in part])
             size += len(lines)
-            bulk_jobs.put_results(org, job, start, len(part), lines)
-        bulk_jobs.put_data(org, job.id, writer.quoted(header(found)))
-        return bulk_jobs.change(
+            jobs.put_results(org, job, start, len(part), lines)
+        jobs.put_data(org, job.id, writer.quoted(header(found)))
+        return jobs.change(
             org,
             job,
             state=COMPLETE,
@@ -201,7 +198,7 @@ def _ready(call: Call, job: Job) -> None:
             "CONFLICT", f"The job was created with API version {job.version}.0", status=409
         )
     if job.state != COMPLETE:  # guess
-        raise bulk_info.wrong_state(f"Results of a Job in state {job.state} not available")
+        raise v2_info.wrong_state(f"Results of a Job in state {job.state} not available")
 
 
 def _results(call: Call, job: Job) -> Answer:
@@ -209,10 +206,10 @@ def _results(call: Call, job: Job) -> Answer:
     size = _size(call.params.get("maxRecords"))
     end = min(start + size, job.processed)
     lines: list[str] = []
-    for first, text in bulk_jobs.result_parts(call.org, job, start, end):
+    for first, text in jobs.result_parts(call.org, job, start, end):
         part = json.loads(text)
         lines += part[max(0, start - first) : end - first]
-    body = (bulk_jobs.data(call.org, job.id) or "") + "".join(lines)
+    body = (jobs.data(call.org, job.id) or "") + "".join(lines)
     headers = {
         "Content-Type": "text/csv",
         "Sforce-Locator": "null" if end >= job.processed else _locator(end),

@@ -3,7 +3,7 @@
 Every chunk is one transaction that also keeps its results and how far the job is, so that any
 process may go on with a job, and an abort takes effect between two chunks. A call that asks how a
 job is doing lets it run longer than one that is about something else; neither waits for its end.
-Where the org is served, `bulk_worker` goes on with the jobs in between.
+Where the org is served, `worker` goes on with the jobs in between.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import visible
 from provisioner.emulator.base import faults
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.bulk import csv_text as bulk_csv
-from provisioner.emulator.bulk import jobs as bulk_jobs
+from provisioner.emulator.bulk import csv_text, jobs
 from provisioner.emulator.bulk.csv_text import BatchError
 from provisioner.emulator.bulk.jobs import COMPLETE, FAILED, RUNNING, UPLOADED, Job
 from provisioner.emulator.bulk.rows import CHUNK, Outcome, Work
@@ -37,7 +36,7 @@ _RUNNING: Final = threading.Lock()
 
 def catch_up(org: Org) -> None:
     """Runs the oldest job that waits, if no other thread runs one, and not for long."""
-    job = bulk_jobs.waiting(org)
+    job = jobs.waiting(org)
     if job is not None and _RUNNING.acquire(blocking=False):
         try:
             ingested(org, job, seconds=_ASIDE)
@@ -47,7 +46,7 @@ def catch_up(org: Org) -> None:
 
 def work_off(org: Org) -> bool:
     """Runs the oldest job that waits for a while, leaving room for others; whether one waited."""
-    job = bulk_jobs.waiting(org)
+    job = jobs.waiting(org)
     if job is None:
         return False
     with _RUNNING:
@@ -60,9 +59,9 @@ def asked(org: Org, job: Job) -> Job:
     if job.state not in {UPLOADED, RUNNING}:
         return job
     if not _RUNNING.acquire(timeout=_ASKED):
-        return bulk_jobs.get(org, job.id, job.kind) or job
+        return jobs.get(org, job.id, job.kind) or job
     try:
-        return ingested(org, bulk_jobs.get(org, job.id, job.kind) or job)
+        return ingested(org, jobs.get(org, job.id, job.kind) or job)
     finally:
         _RUNNING.release()
 
@@ -77,19 +76,19 @@ def ingested(org: Org, job: Job, *, seconds: float | None = None, pause: float =
     try:
         header, rows = _parsed(org, job)
         sobject = _object(org, job)
-        layout = bulk_csv.columns(sobject, header)
+        layout = csv_text.columns(sobject, header)
         _needed(job, layout)
     except BatchError as error:
-        return bulk_jobs.change(org, job, state=FAILED, error=str(error))
+        return jobs.change(org, job, state=FAILED, error=str(error))
     key = sobject.field(job.external_id) if job.external_id else None
     work = Work(org, job.created_by, job.operation, sobject, key)
-    writer = bulk_csv.Writer(job.delimiter, job.line_ending)
+    writer = csv_text.Writer(job.delimiter, job.line_ending)
     upload = f"/services/data/v{job.version}.0/jobs/ingest/{job.id}/batches"
     end = time.perf_counter() + (_ASKED if seconds is None else seconds)
     while job.state in {UPLOADED, RUNNING}:
         started = time.perf_counter()
         with faults.on_behalf("PUT", upload), org.transaction():
-            now = bulk_jobs.get(org, job.id, job.kind)
+            now = jobs.get(org, job.id, job.kind)
             if now is None:
                 return job
             job = now
@@ -109,8 +108,8 @@ def unprocessed(org: Org, job: Job) -> str:
     try:
         header, rows = _parsed(org, job)
     except BatchError:
-        return bulk_jobs.data(org, job.id) or ""
-    writer = bulk_csv.Writer(job.delimiter, job.line_ending)
+        return jobs.data(org, job.id) or ""
+    writer = csv_text.Writer(job.delimiter, job.line_ending)
     left = rows[job.processed :]
     return "".join(writer.echoed((), row) for row in (header, *left))
 
@@ -121,7 +120,7 @@ def results_header(org: Org, job: Job, *names: str) -> str:
         header, _ = _parsed(org, job)
     except BatchError:
         header = []
-    return bulk_csv.Writer(job.delimiter, job.line_ending).echoed(names, header)
+    return csv_text.Writer(job.delimiter, job.line_ending).echoed(names, header)
 
 
 def _chunk(
@@ -141,12 +140,12 @@ def _chunk(
         if outcome.error is None:
             done.append(writer.echoed((outcome.id or "", _word(outcome)), row))
         else:
-            text = bulk_csv.error_text(outcome.error)
+            text = csv_text.error_text(outcome.error)
             failed.append(writer.echoed((outcome.id or "", text), row))
     if chunk:
-        bulk_jobs.put_results(org, job, start, len(chunk), "".join(done), "".join(failed))
+        jobs.put_results(org, job, start, len(chunk), "".join(done), "".join(failed))
     end = start + len(chunk)
-    return bulk_jobs.change(
+    return jobs.change(
         org,
         job,
         state=COMPLETE if end >= len(rows) else RUNNING,
@@ -162,20 +161,20 @@ def _word(outcome: Outcome) -> str:
 
 def _record(row: list[str], layout: list[Column]) -> dict[str, Any] | SalesforceError:
     try:
-        return bulk_csv.values(row, layout)
+        return csv_text.values(row, layout)
     except SalesforceError as error:
         return error
 
 
 def _parsed(org: Org, job: Job) -> tuple[list[str], list[list[str]]]:
-    text = bulk_jobs.data(org, job.id)
+    text = jobs.data(org, job.id)
     if text is None:
         raise BatchError("InvalidBatch : No data was uploaded")  # guess
     return _read(text, job.delimiter, job.line_ending)
 
 
 # A job of many rows is read once, not again at each call that lets it run.
-_read = lru_cache(maxsize=2)(bulk_csv.read)
+_read = lru_cache(maxsize=2)(csv_text.read)
 
 
 def _object(org: Org, job: Job) -> SObject:

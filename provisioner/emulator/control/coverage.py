@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.control import coverage_routes
 from provisioner.emulator.control.coverage_routes import Route
 from provisioner.emulator.http import context
-from provisioner.emulator.metadata.types import registry as components
+from provisioner.emulator.metadata.types import registry
 from provisioner.emulator.metadata.types.settings import SETTINGS
 from provisioner.emulator.schema import objects as describe
 
@@ -236,9 +236,9 @@ def as_text(found: Report) -> str:
 
 
 def _metadata_types() -> set[str]:
-    named = {one.name for one in components.by_directory().values()}
+    named = {one.name for one in registry.by_directory().values()}
     named |= {one.name for one in SETTINGS}
-    return named | {name for names in components.CHILDREN.values() for name in names}
+    return named | {name for names in registry.CHILDREN.values() for name in names}
 
 
 # -- SOQL --------------------------------------------------------------------------------------

@@ -51,10 +51,10 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from provisioner.emulator.base import faults
 from provisioner.emulator.base.timestamps import timestamp
-from provisioner.emulator.control import middleware as watched
+from provisioner.emulator.control import middleware
 from provisioner.emulator.control import options as control_options
 from provisioner.emulator.http import context, refusals
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.rules import duplicates
 from provisioner.emulator.rules.users import EMAIL_DOMAINS
 
@@ -74,17 +74,17 @@ def install(app: Flask, token: str | None = None) -> None:
     Without a token, the door gets a random one: see `token`. The log is
     `app.extensions["request log"]`, oldest first; the rest is `state(app)`.
     """
-    known = watched.State(token or new_token())
+    known = middleware.State(token or new_token())
     app.extensions[STATE] = known
     app.extensions[LOG] = known.log
     app.register_blueprint(blueprint)
     # Flask documents this way to wrap an app.
-    app.wsgi_app = watched.Watched(app, known, app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = middleware.Watched(app, known, app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
-def state(app: Flask) -> watched.State:
+def state(app: Flask) -> middleware.State:
     """What `install` made."""
-    found: watched.State = app.extensions[STATE]
+    found: middleware.State = app.extensions[STATE]
     return found
 
 
@@ -273,7 +273,7 @@ def buy() -> tuple[dict[str, Any], int]:
     ):
         return {"error": f"give seats by license: {', '.join(sorted(found))}"}, 400
     by = org.execute('SELECT "Id" FROM "User" ORDER BY "Id" LIMIT 1')[0][0]
-    seed.set_seats(org, given, by)
+    first_day.set_seats(org, given, by)
     return seats(), 200
 
 

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.lifecycle import first_day as seed
-from provisioner.emulator.oauth import app as oauth_app
-from provisioner.emulator.partner import login as partner_login
+from provisioner.emulator.lifecycle import first_day
+from provisioner.emulator.oauth import app
+from provisioner.emulator.partner import login
 from provisioner.emulator.rules import person_accounts, portal_roles, usernames
 from provisioner.emulator.settings import deliverability, editions, security
 
@@ -29,7 +29,7 @@ class _Option:
 
 
 def read(org: Org) -> dict[str, Any]:
-    """What the org is set to; the module `control` says what each one means."""
+    """What the org is set to; `endpoint` says what each one means."""
     return {name: option.read(org) for name, option in _OPTIONS.items()}
 
 
@@ -65,7 +65,7 @@ def _is_list(value: Any) -> bool:
 
 def _person_accounts(org: Org, value: Any) -> None:
     if value:
-        seed.enable_person_accounts(org)
+        first_day.enable_person_accounts(org)
 
 
 def _elsewhere(org: Org, value: Any) -> None:
@@ -96,21 +96,21 @@ _OPTIONS: Final = {
     "CallbackUrls": _Option(
         "a list",
         _is_list,
-        oauth_app.callbacks,
-        lambda org, value: org.put_setting(oauth_app.CALLBACKS, json.dumps(value)),
+        app.callbacks,
+        lambda org, value: org.put_setting(app.CALLBACKS, json.dumps(value)),
     ),
-    "SoapLogin": _switch(partner_login.SWITCH),
+    "SoapLogin": _switch(login.SWITCH),
     "LoopbackTrusted": _switch(security.LOOPBACK),
     "Edition": _Option(
         f"one of {', '.join(editions.NAMES)}",
         lambda value: value in editions.NAMES,
         editions.edition,
-        lambda org, value: editions.change(org, value, seed.admin_id(org)),
+        lambda org, value: editions.change(org, value, first_day.admin_id(org)),
     ),
     "Deliverability": _Option(
         f"one of {', '.join(deliverability.LEVELS)}",
         lambda value: value in deliverability.LEVELS,
         deliverability.level,
-        lambda org, value: deliverability.set_level(org, value, seed.admin_id(org)),
+        lambda org, value: deliverability.set_level(org, value, first_day.admin_id(org)),
     ),
 }

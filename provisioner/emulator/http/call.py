@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator.base import json_input as json_text
+from provisioner.emulator.base import json_input
 from provisioner.emulator.base.errors import SalesforceError, method_not_allowed, not_found
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Call:
         if not self.text.strip():
             # as public tests against real orgs expect it, Salesforce's documentation has it [V]
             raise SalesforceError("JSON_PARSER_ERROR", _MISSING_BODY)
-        return json_text.read(self.text)
+        return json_input.read(self.text)
 
     def allow(self, *methods: str) -> None:
         """Raises METHOD_NOT_ALLOWED (405) for any other method."""

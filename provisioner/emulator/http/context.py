@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import current_app, g, has_request_context, request
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.state import Session
 
 EXTENSION = "local org"
+# The kind of a session that may only choose a new password (platform reference 6.4 [V])
+EXPIRED_KIND: Final = "Expired"
 
 
 def org() -> Org:
@@ -41,7 +43,7 @@ def require_session() -> Session:
     found = org().session(token) if token else None
     if found is None:
         raise session_invalid()
-    if found.kind == "Expired":  # may only set a password, by SOAP (6.4 [V]); status [U]
+    if found.kind == EXPIRED_KIND:  # may only set a password, by SOAP (6.4 [V]); status [U]
         raise SalesforceError(
             "INVALID_OPERATION_WITH_EXPIRED_PASSWORD",
             "The users password has expired, you must call SetPassword before attempting any other"

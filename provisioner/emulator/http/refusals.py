@@ -15,8 +15,7 @@ from xml.sax.saxutils import escape as escape_xml
 from flask import Response, request
 
 from provisioner.emulator.base.errors import SalesforceError, method_not_allowed, not_found
-from provisioner.emulator.http import soap_metadata as soap
-from provisioner.emulator.http import soap_partner as partner_xml
+from provisioner.emulator.http import soap_metadata, soap_partner
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -52,9 +51,9 @@ def refusal(path: str, error: SalesforceError) -> Response:
     """
     kind = surface(path)
     if kind == "soap":
-        return partner_xml.fault(error.code, error.message)
+        return soap_partner.fault(error.code, error.message)
     if path.startswith("/services/Soap/"):
-        return soap.fault(f"sf:{error.code}", f"{error.code}: {error.message}")
+        return soap_metadata.fault(f"sf:{error.code}", f"{error.code}: {error.message}")
     match kind:
         case "oauth" if error.code.islower():
             body = {"error": error.code, "error_description": error.message}

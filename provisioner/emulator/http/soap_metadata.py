@@ -7,7 +7,7 @@ from typing import Any, Final
 from flask import Response
 from lxml import etree
 
-from provisioner.emulator.base import xml_errors as xml_text
+from provisioner.emulator.base import xml_errors
 from provisioner.emulator.schema.wsdl import NAMESPACE, XSI, InvalidXml
 
 _SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -33,7 +33,7 @@ def read(data: bytes) -> tuple[Any, dict[str, Any]]:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise InvalidXml(xml_text.words(error, data)) from error
+        raise InvalidXml(xml_errors.words(error, data)) from error
     body = root.find(f"{{{_SOAP}}}Body")
     if root.tag != f"{{{_SOAP}}}Envelope" or body is None or len(body) == 0:
         raise InvalidXml("Envelope not found or without a body")  # guess

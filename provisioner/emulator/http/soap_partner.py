@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Response
 from lxml import etree
 
-from provisioner.emulator.base import xml_errors as xml_text
+from provisioner.emulator.base import xml_errors
 from provisioner.emulator.schema.wsdl import XSI, InvalidXml
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def read(data: bytes) -> tuple[Any, dict[str, Any]]:
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise InvalidXml(xml_text.words(error, data)) from error
+        raise InvalidXml(xml_errors.words(error, data)) from error
     body = root.find(f"{{{SOAP}}}Body")
     calls = [] if body is None else list(body.iterchildren(etree.Element))
     if root.tag != f"{{{SOAP}}}Envelope" or not calls:

@@ -9,8 +9,7 @@ from provisioner.emulator.access import owned_sets
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.timestamps import timestamp
 from provisioner.emulator.login import passwords
-from provisioner.emulator.schema import licenses
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.schema import licenses, objects
 from provisioner.emulator.sites import guests, templates
 from provisioner.emulator.store.org import Org
 
@@ -199,7 +198,7 @@ def _standard_profile(org: Org, profile: StandardProfile, *, by: str) -> None:
         "UserType": license_.user_type,
     }
     if profile.full_name == "Admin":
-        table = describe.tables()["profile"]
+        table = objects.tables()["profile"]
         values |= {f.name: True for f in table.fields.values() if f.name.startswith("Permissions")}
         # Not even an administrator has it at first (Bulk API guide, "Hard Delete").
         values["PermissionsBulkApiHardDelete"] = False

@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.base import timestamps as moments
+from provisioner.emulator.base import timestamps
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
@@ -117,7 +117,7 @@ def _common(org: Org, user: dict[str, Any]) -> dict[str, Any]:
 
 def _offset(org: Org, zone: str) -> int:
     """Milliseconds from UTC, without daylight saving time: recordings of the summer have it so."""
-    now = org.now().astimezone(moments.zone_of(zone))
+    now = org.now().astimezone(timestamps.zone_of(zone))
     winter = datetime(now.year, now.month, now.day, 12, tzinfo=now.tzinfo)
     offset = (winter.utcoffset() or timedelta()) - (winter.dst() or timedelta())
     return int(offset.total_seconds() * 1000)

@@ -8,7 +8,7 @@ from provisioner.emulator.login import reset_links
 from provisioner.emulator.schema import licenses
 from provisioner.emulator.settings import deliverability
 from provisioner.emulator.sites import networks
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import portals
 from provisioner.emulator.store.components import display_name
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def login_url(base: str, org_id: str, portal_id: str) -> str:
 
 def portal_of(org: Org, user: dict[str, Any]) -> Row | None:
     """The portal that a user's profile is of: the first by name, where there are several."""
-    rows = portal_rows.rows(org)
-    mine = (row for row in rows if user["ProfileId"] in portal_rows.profiles(org, row.id))
+    rows = portals.rows(org)
+    mine = (row for row in rows if user["ProfileId"] in portals.profiles(org, row.id))
     return next(mine, None)
 
 

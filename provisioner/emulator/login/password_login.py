@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.base.timestamps import timestamp
 from provisioner.emulator.login import passwords, security_tokens
 from provisioner.emulator.schema import licenses
-from provisioner.emulator.settings import my_domain, security
-from provisioner.emulator.settings import profile_login_limits as login_limits
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.settings import my_domain, profile_login_limits, security
+from provisioner.emulator.store import portals
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.components import Row
@@ -112,9 +111,9 @@ def by_link(org: Org, user: dict[str, Any], address: str, portal: Row | None) ->
 
 def by_limits(org: Org, user: dict[str, Any], address: str) -> str:
     """Whether the profile lets its users in now, and from there."""
-    if not login_limits.in_hours(org, user["ProfileId"]):
+    if not profile_login_limits.in_hours(org, user["ProfileId"]):
         return BAD_TIME
-    if not login_limits.in_ranges(org, user["ProfileId"], address):
+    if not profile_login_limits.in_ranges(org, user["ProfileId"], address):
         return BAD_ADDRESS
     return SUCCESS
 
@@ -220,8 +219,8 @@ def _scope(org: Org, user: dict[str, Any], *, in_org: bool, portal: Row | None) 
         return NOT_MEMBER if portal is not None else SUCCESS
     if not in_org or portal is None:
         return NOT_MEMBER
-    if not portal_rows.stored(portal)["active"]:
+    if not portals.stored(portal)["active"]:
         return PORTAL_OFF
-    if user["ProfileId"] not in portal_rows.profiles(org, portal.id):
+    if user["ProfileId"] not in portals.profiles(org, portal.id):
         return NOT_MEMBER
     return SUCCESS

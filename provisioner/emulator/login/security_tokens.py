@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.schema import licenses
 from provisioner.emulator.settings import (
     deliverability,
+    profile_login_limits,
     security,
-)
-from provisioner.emulator.settings import (
-    profile_login_limits as login_limits,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ def is_needed(org: Org, user: dict[str, Any], address: str) -> bool:
 
 def has_one(org: Org, user: dict[str, Any]) -> bool:
     """Whether the user is one of those who have security tokens."""
-    return user["UserType"] in licenses.STAFF and not login_limits.has_ranges(
+    return user["UserType"] in licenses.STAFF and not profile_login_limits.has_ranges(
         org, user["ProfileId"]
     )
 

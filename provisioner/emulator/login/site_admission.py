@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.login import password_login
 from provisioner.emulator.sites import members, networks
 
 if TYPE_CHECKING:
@@ -12,17 +12,21 @@ if TYPE_CHECKING:
 
 
 def status_of(
-    org: Org, network: dict[str, Any], user: dict[str, Any], attempt: logins.Attempt
+    org: Org, network: dict[str, Any], user: dict[str, Any], attempt: password_login.Attempt
 ) -> str:
     """What LoginHistory says of this login to a site."""
-    return logins.by_site(org, user, attempt, admits(org, network, user))
+    return password_login.by_site(org, user, attempt, admits(org, network, user))
 
 
 def admits(org: Org, network: dict[str, Any], user: dict[str, Any]) -> str:
     """Whether the site is live and has the user as a member, as LoginHistory says it."""
     if not members.is_live(org, network["Id"]):
-        return logins.SITE_OFF
-    return logins.SUCCESS if members.is_member(org, user["Id"], network["Id"]) else logins.NO_SITE
+        return password_login.SITE_OFF
+    return (
+        password_login.SUCCESS
+        if members.is_member(org, user["Id"], network["Id"])
+        else password_login.NO_SITE
+    )
 
 
 def by_prefix(org: Org, prefix: str) -> dict[str, Any] | None:

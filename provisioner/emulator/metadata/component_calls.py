@@ -1,6 +1,6 @@
 """The Metadata API's calls on single components: create, read, update, rename, list, describe.
 
-`metadata` knows the protocol, and `components` what each type means.
+`endpoint` knows the protocol, and `registry` what each type means.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lxml import etree
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.http.soap_metadata import Fault
-from provisioner.emulator.metadata.types import registry as components
+from provisioner.emulator.metadata.types import registry
 from provisioner.emulator.schema import type_versions
 from provisioner.emulator.schema.wsdl import (
     NAMESPACE,
@@ -47,7 +47,7 @@ class Call:
 def create(call: Call, body: Any, _: Value) -> Value:
     """createMetadata: makes components of one type."""
 
-    def write(kind: components.Kind, values: Value) -> Value:
+    def write(kind: registry.Kind, values: Value) -> Value:
         return _written(call, kind, values, kind.create)
 
     return {"result": _saved(call, _parts(call, body), write)}
@@ -56,7 +56,7 @@ def create(call: Call, body: Any, _: Value) -> Value:
 def update(call: Call, body: Any, _: Value) -> Value:
     """updateMetadata: replaces components of one type."""
 
-    def write(kind: components.Kind, values: Value) -> Value:
+    def write(kind: registry.Kind, values: Value) -> Value:
         return _written(call, kind, values, kind.update)
 
     return {"result": _saved(call, _parts(call, body), write)}
@@ -65,7 +65,7 @@ def update(call: Call, body: Any, _: Value) -> Value:
 def upsert(call: Call, body: Any, _: Value) -> Value:
     """upsertMetadata: makes those that are new, and replaces the others."""
 
-    def write(kind: components.Kind, values: Value) -> Value:
+    def write(kind: registry.Kind, values: Value) -> Value:
         # platform reference 4.4: matched by fullName [V]
         created = kind.read(call.org, values["fullName"]) is None
         _written(call, kind, values, kind.create if created else kind.update)
@@ -76,19 +76,19 @@ def upsert(call: Call, body: Any, _: Value) -> Value:
 
 
 def _written(
-    call: Call, kind: components.Kind, values: Value, write: Callable[[Org, Value, str], None]
+    call: Call, kind: registry.Kind, values: Value, write: Callable[[Org, Value, str], None]
 ) -> Value:
     """Writes one component that has all it needs, and gives nothing to add to its result."""
     _check_required(kind, values)
     write(call.org, values, call.by)
-    components.settle(call.org, kind, values["fullName"])
+    registry.settle(call.org, kind, values["fullName"])
     return {}
 
 
 def delete(call: Call, _: Any, values: Value) -> Value:
     """deleteMetadata: removes components by name."""
 
-    def write(kind: components.Kind, named: Value) -> Value:
+    def write(kind: registry.Kind, named: Value) -> Value:
         kind.delete(call.org, named["fullName"], call.by)
         return {}
 
@@ -102,7 +102,7 @@ def delete(call: Call, _: Any, values: Value) -> Value:
 def rename(call: Call, _: Any, values: Value) -> Value:
     """renameMetadata: gives a component another name."""
 
-    def write(kind: components.Kind, named: Value) -> Value:
+    def write(kind: registry.Kind, named: Value) -> Value:
         kind.rename(call.org, named["fullName"], values["newFullName"], call.by)
         return {}
 
@@ -133,7 +133,7 @@ def list_all(call: Call, _: Any, values: Value) -> Value:
         )
     listed: list[Value] = []
     for query in queries:
-        folder = components.folder(call.org, query["type"])
+        folder = registry.folder(call.org, query["type"])
         if folder is None:
             raise _unusable(query["type"])
         listed += [_file_properties(call.org, folder, one) for one in folder.list(call.org)]
@@ -142,17 +142,17 @@ def list_all(call: Call, _: Any, values: Value) -> Value:
 
 def describe(call: Call, _: Any, __: Value) -> Value:
     """describeMetadata: the types that this org has."""
-    children = {name for names in components.CHILDREN.values() for name in names}
+    children = {name for names in registry.CHILDREN.values() for name in names}
     described: list[Value] = [
         {
-            "childXmlNames": list(components.CHILDREN.get(folder.name, ())),
+            "childXmlNames": list(registry.CHILDREN.get(folder.name, ())),
             "directoryName": folder.directory,
             "inFolder": False,
-            "metaFile": folder.name in components.META_FILES,
+            "metaFile": folder.name in registry.META_FILES,
             "suffix": folder.suffix,
             "xmlName": folder.name,
         }
-        for folder in components.folders(call.org)
+        for folder in registry.folders(call.org)
         if folder.name not in children
     ]
     return {
@@ -165,7 +165,7 @@ def describe(call: Call, _: Any, __: Value) -> Value:
     }
 
 
-def _parts(call: Call, body: Any) -> list[tuple[components.Kind, Component]]:
+def _parts(call: Call, body: Any) -> list[tuple[registry.Kind, Component]]:
     """The components of a create, update or upsert, each with its kind."""
     nodes = list(body.iterchildren(etree.Element))
     for node in nodes:
@@ -192,8 +192,8 @@ def _type_of(nodes: list[Any]) -> str:
 
 def _saved(
     call: Call,
-    parts: list[tuple[components.Kind, Component]],
-    save: Callable[[components.Kind, Value], Value],
+    parts: list[tuple[registry.Kind, Component]],
+    save: Callable[[registry.Kind, Value], Value],
 ) -> list[Value]:
     """Saves each part and gives its result; with all-or-none, one failure takes back the rest."""
     results: list[Value] = []
@@ -208,7 +208,7 @@ def _saved(
     return results
 
 
-def _check_required(kind: components.Kind, values: Value) -> None:
+def _check_required(kind: registry.Kind, values: Value) -> None:
     for name in wsdl().missing(values, kind.name):
         # the wording of certinia/apex-mdapi issue 41 [V]
         raise SalesforceError(
@@ -218,9 +218,9 @@ def _check_required(kind: components.Kind, values: Value) -> None:
 
 def _save_one(
     call: Call,
-    kind: components.Kind,
+    kind: registry.Kind,
     component: Component,
-    save: Callable[[components.Kind, Value], Value],
+    save: Callable[[registry.Kind, Value], Value],
 ) -> Value:
     full_name = component.values["fullName"]
     try:
@@ -261,8 +261,8 @@ def _check_count(items: list[Any], type_name: str) -> None:
         )
 
 
-def _kind(call: Call, type_name: str) -> components.Kind:
-    kind = components.kind(call.org, type_name)
+def _kind(call: Call, type_name: str) -> registry.Kind:
+    kind = registry.kind(call.org, type_name)
     if kind is not None and not type_versions.knows(call.version, type_name):
         # as a type that the version does not know, below [I]
         raise Fault("sf:INVALID_TYPE", f"INVALID_TYPE: Unknown type:{type_name}")
@@ -281,17 +281,17 @@ def _unusable(type_name: str) -> Fault:
     return Fault("sf:INVALID_TYPE", f"INVALID_TYPE: Unknown type:{type_name}")
 
 
-def _file_properties(org: Org, folder: components.Folder, listed: Listed) -> Value:
+def _file_properties(org: Org, folder: registry.Folder, listed: Listed) -> Value:
     stamp = listed.stamp
     return {
         "createdById": stamp.created_by,
-        "createdByName": components.user_name(org, stamp.created_by),
+        "createdByName": registry.user_name(org, stamp.created_by),
         "createdDate": stamp.created_date,
-        "fileName": components.file_name(folder, listed.full_name),
+        "fileName": registry.file_name(folder, listed.full_name),
         "fullName": listed.full_name,
         "id": listed.id,
         "lastModifiedById": stamp.modified_by,
-        "lastModifiedByName": components.user_name(org, stamp.modified_by),
+        "lastModifiedByName": registry.user_name(org, stamp.modified_by),
         "lastModifiedDate": stamp.modified_date,
         "manageableState": "unmanaged",
         "type": folder.name,

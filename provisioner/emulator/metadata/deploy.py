@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata import (
     deploy_run,
-)
-from provisioner.emulator.metadata import (
-    jobs as metadata_jobs,
-)
-from provisioner.emulator.metadata import (
-    package as deploy_package,
+    jobs,
+    package,
 )
 from provisioner.emulator.metadata.jobs import xsd_date
 from provisioner.emulator.metadata.package import Unreadable
-from provisioner.emulator.metadata.types import registry as components
+from provisioner.emulator.metadata.types import registry
 
 if TYPE_CHECKING:
     from provisioner.emulator.metadata.jobs import Job
@@ -61,7 +57,7 @@ def start(org: Org, by: str, data: bytes, given: Value) -> Job:
             "INVALID_OPERATION", f"runTests can be used only with a testLevel of {_SPECIFIED}."
         )
     options |= {"runTests": tests} | ({"testLevel": level} if level else {})
-    return metadata_jobs.add(org, "deploy", by, options, data)
+    return jobs.add(org, "deploy", by, options, data)
 
 
 def check(org: Org, id_: str) -> Job:
@@ -79,13 +75,13 @@ def cancel(org: Org, by: str, id_: str) -> Job:
     one is, too, the other's first words [V], the rest of it [U].
     """
     with org.transaction():
-        job = metadata_jobs.get(org, "deploy", id_)
+        job = jobs.get(org, "deploy", id_)
         if job is None:
             raise SalesforceError("INVALID_ID_FIELD", "Invalid deploy ID")
         if job.done:
             raise SalesforceError("INVALID_ID_FIELD", "Deployment already completed")
         status = "Canceled" if job.status == "Pending" else "Canceling"
-        return metadata_jobs.canceled(org, job, by, status)
+        return jobs.canceled(org, job, by, status)
 
 
 def finish(org: Org, job: Job) -> None:
@@ -98,12 +94,12 @@ def advance(org: Org, job: Job) -> Job:
     """The next state of a deployment; the caller holds a transaction."""
     match job.status:
         case "Pending":
-            return metadata_jobs.started(org, job)
+            return jobs.started(org, job)
         case "InProgress":
             return _run(org, job)
         case "Canceling":
             assert job.canceled_by is not None, "somebody called it off"
-            return metadata_jobs.canceled(org, job, job.canceled_by, "Canceled")
+            return jobs.canceled(org, job, job.canceled_by, "Canceled")
         case _:
             return job
 
@@ -115,11 +111,11 @@ def result(org: Org, job: Job, *, details: bool) -> Value:
     level = options.get("testLevel", _NO_TESTS)
     answer: Value = {
         "canceledBy": job.canceled_by,
-        "canceledByName": components.user_name(org, job.canceled_by) if job.canceled_by else None,
+        "canceledByName": registry.user_name(org, job.canceled_by) if job.canceled_by else None,
         "checkOnly": options["checkOnly"],
         "completedDate": xsd_date(job.completed),
         "createdBy": job.created_by,
-        "createdByName": components.user_name(org, job.created_by),
+        "createdByName": registry.user_name(org, job.created_by),
         "createdDate": xsd_date(job.created),
         "details": {"runTestResult": {"numFailures": 0, "numTestsRun": 0, "totalTime": 0.0}} | told,
         "done": job.done,
@@ -145,7 +141,7 @@ def result(org: Org, job: Job, *, details: bool) -> Value:
 
 
 def _existing(org: Org, id_: str) -> Job:
-    job = metadata_jobs.get(org, "deploy", id_)
+    job = jobs.get(org, "deploy", id_)
     if job is None:
         # code and text: a test of the Salesforce CLI's deploy report [V]
         raise SalesforceError(
@@ -163,11 +159,11 @@ def _run(org: Org, job: Job) -> Job:
         tests=tuple(job.options["runTests"]),
     )
     try:
-        packages = deploy_package.read(job.zip, single=job.options["singlePackage"])
+        packages = package.read(job.zip, single=job.options["singlePackage"])
     except Unreadable as error:
         code = str(error).partition(":")[0]
         wrong = {"errorMessage": str(error), "errorStatusCode": code}  # form: jsforce issue 239 [V]
-        return metadata_jobs.finished(org, job, "Failed", wrong)
+        return jobs.finished(org, job, "Failed", wrong)
     outcome = deploy_run.run(org, packages, options, job.created_by)
     details: dict[str, Any] = {
         "componentFailures": list(outcome.failures),
@@ -179,4 +175,4 @@ def _run(org: Org, job: Job) -> Job:
         "errors": outcome.errors,
         "total": outcome.total,
     }
-    return metadata_jobs.finished(org, job, outcome.status, summary)
+    return jobs.finished(org, job, outcome.status, summary)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from provisioner.emulator.metadata import package as deploy_package
 from provisioner.emulator.metadata.package import MANIFEST, Problem
-from provisioner.emulator.metadata.types import bundle_files
-from provisioner.emulator.metadata.types import registry as components
+from provisioner.emulator.metadata.types import bundle_files, registry
 from provisioner.emulator.schema.wsdl import NAMESPACE, InvalidXml, wsdl
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def parts(package: Package, *, allow_missing: bool) -> tuple[list[Part], list[Pr
         return [], []
     problems = _unusable(package)
     strays = not problems
-    folders = components.by_directory()
+    folders = registry.by_directory()
     held: list[Part] = []
     found: set[tuple[str, str]] = set()
     bundles, others = bundle_files.collect(package.files)

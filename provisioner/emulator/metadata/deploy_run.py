@@ -14,12 +14,11 @@ from provisioner.emulator.metadata import deploy_parts
 from provisioner.emulator.metadata import package as deploy_package
 from provisioner.emulator.metadata.deploy_parts import ORDER
 from provisioner.emulator.metadata.package import MANIFEST, Problem
-from provisioner.emulator.metadata.types import bundle_files
-from provisioner.emulator.metadata.types import registry as components
-from provisioner.emulator.metadata.types.profile import find as find_profile
+from provisioner.emulator.metadata.types import bundle_files, registry
+from provisioner.emulator.metadata.types.profile import find
 from provisioner.emulator.schema import type_versions
 from provisioner.emulator.schema.wsdl import wsdl
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.metadata.deploy_parts import Part
@@ -168,10 +167,10 @@ def _halves(org: Org, parts: list[Part]) -> dict[tuple[str, str], Problem]:
     """The parts that were saved and lack what they need, by their keys."""
     found = {}
     for part in parts:
-        kind = components.kind(org, part.type)
+        kind = registry.kind(org, part.type)
         assert kind is not None, "just saved"
         try:
-            components.settle(org, kind, part.full_name)
+            registry.settle(org, kind, part.full_name)
         except SalesforceError as error:
             found[part.key] = _problem(part, error)
     return found
@@ -188,7 +187,7 @@ def _outcome(
     done: list[_Done],
     problems: list[Problem],
 ) -> Outcome:
-    now = component_rows.stamp_date(org)
+    now = components.stamp_date(org)
     accepted = [one for one in problems if one.warning and options.ignore_warnings]
     refused = [one for one in problems if one not in accepted]
     successes = [_success(one, now) for one in done]
@@ -249,7 +248,7 @@ def _failure(problem: Problem, now: str, *, success: bool) -> Value:
 
 
 def _save(org: Org, part: Part, by: str) -> _Done:
-    kind = components.kind(org, part.type)
+    kind = registry.kind(org, part.type)
     if kind is None and part.type == "Network":
         # ebikes-lwc issue 105 [V]; code: guess
         raise SalesforceError("INVALID_TYPE", "Not available for deploy for this organization", ())
@@ -316,7 +315,7 @@ def _delete_all(
 
 
 def _delete(org: Org, type_name: str, name: str, file: str, by: str) -> _Done:
-    kind = components.kind(org, f"{name}Settings" if type_name == "Settings" else type_name)
+    kind = registry.kind(org, f"{name}Settings" if type_name == "Settings" else type_name)
     if kind is None:  # platform reference 4.5 [V]
         raise SalesforceError("INVALID_TYPE", f"Cannot use: {type_name} in this organization", ())
     id_ = _id(org, type_name, name)
@@ -327,9 +326,9 @@ def _delete(org: Org, type_name: str, name: str, file: str, by: str) -> _Done:
 def _id(org: Org, type_name: str, full_name: str) -> str:
     """The id of a component; settings and standard objects have none."""
     if type_name == "Profile":
-        found: dict[str, Any] | None = find_profile(org, full_name)
+        found: dict[str, Any] | None = find(org, full_name)
         return "" if found is None else str(found["Id"])
     if type_name == bundle_files.EXPERIENCE:
         type_name = bundle_files.SITE_DOT_COM  # one component, looked at in two ways
-    row = component_rows.by_name(org, type_name, full_name)
+    row = components.by_name(org, type_name, full_name)
     return "" if row is None or row.id == row.full_name else row.id

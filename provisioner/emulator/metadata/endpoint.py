@@ -1,7 +1,7 @@
 """The SOAP Metadata API: `/services/Soap/m/<version>`.
 
 This module knows the protocol: envelope, session, faults and limits. The calls on single components
-are in `component_calls`, those on files in `metadata_files`.
+are in `component_calls`, those on files in `file_calls`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from lxml import etree
 
 from provisioner.emulator.access import metadata_rights
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.http import bodies as transport
-from provisioner.emulator.http import context, quota
-from provisioner.emulator.http import soap_metadata as soap
+from provisioner.emulator.http import bodies, context, quota, soap_metadata
 from provisioner.emulator.http.soap_metadata import Fault
-from provisioner.emulator.metadata import component_calls
-from provisioner.emulator.metadata import file_calls as metadata_files
+from provisioner.emulator.metadata import component_calls, file_calls
 from provisioner.emulator.metadata.component_calls import Call
 from provisioner.emulator.schema.versions import NEWEST, OLDEST
 from provisioner.emulator.schema.wsdl import NAMESPACE, InvalidXml, Value, wsdl
@@ -37,7 +34,7 @@ _PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, platform reference 4.4 [V]
 @blueprint.before_app_request
 def run_forgotten_jobs() -> None:
     """Deployments and retrieves end by themselves, too."""
-    metadata_files.run_forgotten(context.org())
+    file_calls.run_forgotten(context.org())
 
 
 @blueprint.post("/services/Soap/m/<version>")
@@ -47,24 +44,26 @@ def serve(version: str, _rest: str = "") -> Response:
     """Answers one SOAP call. A path behind the version is ignored, platform reference 4.5 [V]."""
     if (request.content_length or 0) > _LARGEST:
         # text: platform reference 4.5 [V]; code of the SOAP guide's exceptions [Q]
-        return soap.fault(
+        return soap_metadata.fault(
             "sf:EXCEEDED_MAX_SIZE_REQUEST",
             "EXCEEDED_MAX_SIZE_REQUEST: Maximum size of request reached."
             f" Maximum size of request is {_LARGEST} bytes.",
         )
     try:
-        body, headers = soap.read(transport.unpacked())
+        body, headers = soap_metadata.read(bodies.unpacked())
         operation = _operation(body)
         call = _authorise(version, headers, counted=operation not in _FREE)
-        values = metadata_files.read(body, operation) if operation in _UNTYPED else {}
+        values = file_calls.read(body, operation) if operation in _UNTYPED else {}
         answer = _OPERATIONS[operation](call, body, values)
     except Fault as fault:
-        return soap.fault(fault.code, fault.message)
+        return soap_metadata.fault(fault.code, fault.message)
     except SalesforceError as error:
-        return soap.fault(f"sf:{error.code}", f"{error.code}: {error.message}")
-    except (InvalidXml, transport.BadEncodingError) as error:
-        return soap.fault("soapenv:Client", str(error))
-    return soap.answer(wsdl().build(f"{operation}Response", f"{operation}Response", answer))
+        return soap_metadata.fault(f"sf:{error.code}", f"{error.code}: {error.message}")
+    except (InvalidXml, bodies.BadEncodingError) as error:
+        return soap_metadata.fault("soapenv:Client", str(error))
+    return soap_metadata.answer(
+        wsdl().build(f"{operation}Response", f"{operation}Response", answer)
+    )
 
 
 def _operation(body: Any) -> str:
@@ -94,7 +93,7 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
             "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL",
         )
     org = context.org()
-    session = org.session(soap.header(headers, "SessionHeader", "sessionId"))
+    session = org.session(soap_metadata.header(headers, "SessionHeader", "sessionId"))
     if session is None:
         # platform reference 2.4, last rows [V]
         raise Fault(
@@ -117,7 +116,7 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
             "INSUFFICIENT_ACCESS: use of the Metadata API requires a user with the"
             " ModifyAllData or ModifyMetadata permissions",
         )
-    asked = soap.header(headers, "AllOrNoneHeader", "allOrNone")
+    asked = soap_metadata.header(headers, "AllOrNoneHeader", "allOrNone")
     default = "true" if number < _PARTIAL_SAVE_SINCE else "false"
     return Call(org, session.user_id, number, (asked or default) in {"true", "1"})
 
@@ -137,13 +136,13 @@ _OPERATIONS: Final[dict[str, Callable[[Call, Any, Value], Value]]] = {
     "readMetadata": component_calls.read,
     "listMetadata": component_calls.list_all,
     "describeMetadata": component_calls.describe,
-    "deploy": _of_files(metadata_files.start_deploy),
-    "checkDeployStatus": _of_files(metadata_files.check_deploy),
-    "checkStatus": _of_files(metadata_files.check_status),
-    "cancelDeploy": _of_files(metadata_files.cancel_deploy),
-    "retrieve": _of_files(metadata_files.start_retrieve),
-    "checkRetrieveStatus": _of_files(metadata_files.check_retrieve),
-    "describeValueType": _of_files(metadata_files.describe_value_type),
+    "deploy": _of_files(file_calls.start_deploy),
+    "checkDeployStatus": _of_files(file_calls.check_deploy),
+    "checkStatus": _of_files(file_calls.check_status),
+    "cancelDeploy": _of_files(file_calls.cancel_deploy),
+    "retrieve": _of_files(file_calls.start_retrieve),
+    "checkRetrieveStatus": _of_files(file_calls.check_retrieve),
+    "describeValueType": _of_files(file_calls.describe_value_type),
 }
 # "Calls to checkDeployStatus() don't count against the API request limits" (Metadata guide [V])
 _FREE: Final = frozenset({"checkDeployStatus"})

@@ -1,6 +1,6 @@
 """The SOAP calls of the Metadata API that move files, and describeValueType.
 
-`metadata` knows the protocol; these functions take the element of a call and give the values of
+`endpoint` knows the protocol; these functions take the element of a call and give the values of
 its answer. Refusals are SalesforceErrors or InvalidXml.
 """
 
@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.metadata import deploy, retrieve
-from provisioner.emulator.metadata import jobs as metadata_jobs
-from provisioner.emulator.metadata.types import registry as components
+from provisioner.emulator.metadata import deploy, jobs, retrieve
+from provisioner.emulator.metadata.types import registry
 from provisioner.emulator.schema.wsdl import NAMESPACE, InvalidXml, wsdl
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def check_status(org: Org, _: str, body: Any) -> Value:
 
 
 def _of_either(org: Org, id_: str) -> Job:
-    if metadata_jobs.get(org, "deploy", id_) is not None:
+    if jobs.get(org, "deploy", id_) is not None:
         return deploy.check(org, id_)
     return retrieve.check(org, id_)
 
@@ -104,7 +103,7 @@ def describe_value_type(org: Org, _: str, body: Any) -> Value:
     name = etree.QName(written) if written.startswith("{") else None
     if name is None or name.namespace != NAMESPACE or not wsdl().is_component(name.localname):
         raise SalesforceError("INVALID_TYPE", f"Unknown type:{written}")  # guess
-    changeable = components.kind(org, name.localname) is not None
+    changeable = registry.kind(org, name.localname) is not None
     settings = name.localname.endswith("Settings")
     return {
         "result": {
@@ -119,10 +118,10 @@ def describe_value_type(org: Org, _: str, body: Any) -> Value:
 
 def run_forgotten(org: Org) -> None:
     """Brings to their end the jobs that nobody has asked for in a while."""
-    if not metadata_jobs.forgotten(org):
+    if not jobs.forgotten(org):
         return
     with org.transaction():
-        for job in metadata_jobs.forgotten(org):
+        for job in jobs.forgotten(org):
             (deploy.finish if job.kind == "deploy" else retrieve.finish)(org, job)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.patience import PATIENCE
 from provisioner.emulator.base.timestamps import timestamp
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
@@ -122,7 +122,7 @@ def forgotten(org: Org) -> list[Job]:
 
 def xsd_date(written: str | None) -> str | None:
     """A moment of a job as an xsd:dateTime."""
-    return None if written is None else component_rows.xsd_date(written)
+    return None if written is None else components.xsd_date(written)
 
 
 def _write(org: Org, job: Job) -> Job:

@@ -14,7 +14,7 @@ from zipfile import BadZipFile, ZipFile
 
 from lxml import etree
 
-from provisioner.emulator.base import xml_errors as xml_text
+from provisioner.emulator.base import xml_errors
 from provisioner.emulator.schema.wsdl import NAMESPACE, InvalidXml, wsdl
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def parse(text: bytes) -> Any:
         return etree.fromstring(text, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise InvalidXml(xml_text.words(error, text), line or 1, max(column, 1)) from None
+        raise InvalidXml(xml_errors.words(error, text), line or 1, max(column, 1)) from None
 
 
 def place(text: bytes, node: Any) -> tuple[int, int]:

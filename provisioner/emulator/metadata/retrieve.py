@@ -9,12 +9,10 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from lxml import etree
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.metadata import jobs as metadata_jobs
+from provisioner.emulator.metadata import jobs
 from provisioner.emulator.metadata.deploy_parts import ORDER
 from provisioner.emulator.metadata.package import MANIFEST
-from provisioner.emulator.metadata.types import bundle_files
-from provisioner.emulator.metadata.types import digital_experience as digital_items
-from provisioner.emulator.metadata.types import registry as components
+from provisioner.emulator.metadata.types import bundle_files, digital_experience, registry
 from provisioner.emulator.metadata.types.settings import first_stamp
 from provisioner.emulator.schema.wsdl import wsdl
 from provisioner.emulator.store.components import xsd_date
@@ -43,13 +41,13 @@ _PROFILE_PARTS: Final = {
 
 def start(org: Org, by: str, request: Value) -> Job:
     """Queues a retrieve; `request` is the `RetrieveRequest`."""
-    return metadata_jobs.add(org, "retrieve", by, request)
+    return jobs.add(org, "retrieve", by, request)
 
 
 def check(org: Org, id_: str) -> Job:
     """The retrieve as it is now; asking moves it on, from Pending over InProgress to its end."""
     with org.transaction():
-        job = metadata_jobs.get(org, "retrieve", id_)
+        job = jobs.get(org, "retrieve", id_)
         if job is None:
             # as that of a deployment: a test of the Salesforce CLI's deploy report [V], here [I]
             raise SalesforceError(
@@ -63,7 +61,7 @@ def advance(org: Org, job: Job) -> Job:
     """The next state of a retrieve; the caller holds a transaction."""
     match job.status:
         case "Pending":
-            return metadata_jobs.started(org, job)
+            return jobs.started(org, job)
         case "InProgress":
             return _run(org, job)
         case _:
@@ -83,7 +81,7 @@ def _run(org: Org, job: Job) -> Job:
         names = ", ".join(request["packageNames"])
         message = f"INVALID_CROSS_REFERENCE_KEY: No package named '{names}' found"
         wrong = {"errorMessage": message, "errorStatusCode": "INVALID_CROSS_REFERENCE_KEY"}
-        return metadata_jobs.finished(org, job, "Failed", wrong)
+        return jobs.finished(org, job, "Failed", wrong)
     root = "" if request.get("singlePackage") else "unpackaged/"
     manifest = request.get("unpackaged", {})
     version = manifest.get("version") or f"{request.get('apiVersion', 63.0):.1f}"
@@ -98,7 +96,7 @@ def _run(org: Org, job: Job) -> Job:
     listed += [_of_manifest(org, job, f"{root}{MANIFEST}")]
     contents = {name: text for name, (text, _) in files.items()} | {f"{root}{MANIFEST}": package}
     summary = {"fileProperties": listed, "messages": messages}
-    return metadata_jobs.finished(org, job, "Succeeded", summary, _zip(contents))
+    return jobs.finished(org, job, "Succeeded", summary, _zip(contents))
 
 
 def _found(org: Org, manifest: Value, root: str) -> tuple[dict[str, list[str]], list[Value]]:
@@ -107,7 +105,7 @@ def _found(org: Org, manifest: Value, root: str) -> tuple[dict[str, list[str]], 
     messages: list[Value] = []
     for entry in manifest.get("types", []):
         type_name = entry.get("name", "")
-        folder = components.folder(org, type_name)
+        folder = registry.folder(org, type_name)
         if folder is None:
             # Solenopsis issue 266 [V]; for a type without its feature the text of a fault
             known = wsdl().is_component(type_name)
@@ -140,7 +138,7 @@ def _spelled(org: Org, type_name: str, name: str) -> str | None:
 
 
 def _component(org: Org, type_name: str, name: str) -> Value | None:
-    kind = components.kind(org, _own_type(type_name, name))
+    kind = registry.kind(org, _own_type(type_name, name))
     return None if kind is None else kind.read(org, name)
 
 
@@ -155,7 +153,7 @@ def _files(org: Org, found: Mapping[str, list[str]], root: str) -> dict[str, tup
     for full_name in found.get("CustomField", []):
         fields.setdefault(full_name.partition(".")[0], []).append(full_name)
     for type_name in ORDER:
-        folder = components.folder(org, type_name)
+        folder = registry.folder(org, type_name)
         if folder is None or type_name == "CustomField":
             continue
         names = list(found.get(type_name, []))
@@ -178,7 +176,7 @@ def _files(org: Org, found: Mapping[str, list[str]], root: str) -> dict[str, tup
             if type_name in _BUNDLES:
                 files |= _bundle(org, type_name, name, values, stamps.get(name), root)
                 continue
-            file = f"{root}{components.file_name(folder, name)}"
+            file = f"{root}{registry.file_name(folder, name)}"
             text = _xml(_own_type(type_name, name), values)
             files[file] = text, _properties(org, type_name, file, name, stamps.get(name))
     return files
@@ -188,7 +186,7 @@ def _item(org: Org, name: str, listed: Listed | None, root: str) -> dict[str, tu
     """The files of one item of content: they tell of themselves as those of its workspace do."""
     space, type_name = name.partition(".")[0], bundle_files.DIGITAL
     files = {}
-    for path, content in digital_items.files_of(org, name).items():
+    for path, content in digital_experience.files_of(org, name).items():
         file, own = f"{root}digitalExperiences/{space}/{path}", path.rpartition(".")[0] or path
         properties = _properties(org, type_name, file, f"{space}/{own}", listed)
         files[file] = content, properties
@@ -277,13 +275,13 @@ def _properties(
     stamp = first_stamp(org) if listed is None else listed.stamp
     return {
         "createdById": stamp.created_by,
-        "createdByName": components.user_name(org, stamp.created_by),
+        "createdByName": registry.user_name(org, stamp.created_by),
         "createdDate": stamp.created_date,
         "fileName": file,
         "fullName": full_name,
         "id": "" if listed is None else listed.id,
         "lastModifiedById": stamp.modified_by,
-        "lastModifiedByName": components.user_name(org, stamp.modified_by),
+        "lastModifiedByName": registry.user_name(org, stamp.modified_by),
         "lastModifiedDate": stamp.modified_date,
         "manageableState": "unmanaged",
         "type": type_name,
@@ -291,7 +289,7 @@ def _properties(
 
 
 def _of_manifest(org: Org, job: Job, file: str) -> Value:
-    by, name = job.created_by, components.user_name(org, job.created_by)
+    by, name = job.created_by, registry.user_name(org, job.created_by)
     return {
         "createdById": by,
         "createdByName": name,

@@ -12,8 +12,7 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 
-from provisioner.emulator.http import bodies as transport
-from provisioner.emulator.http import refusals
+from provisioner.emulator.http import bodies, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +37,7 @@ def _asked() -> str:
     if given in _KINDS:
         return given
     named = {text.partition(";")[0]: kind for kind, text in _KINDS.items()}
-    taken = transport.kinds(request.headers.get("Accept", ""))
+    taken = bodies.kinds(request.headers.get("Accept", ""))
     return next((named[kind] for kind in taken if kind in named), "json")
 
 

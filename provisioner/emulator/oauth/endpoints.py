@@ -11,20 +11,13 @@ from flask import Blueprint, Response, jsonify, request
 
 from provisioner.emulator.base import ids
 from provisioner.emulator.http import context, quota, refusals
+from provisioner.emulator.http.context import EXPIRED_KIND
 from provisioner.emulator.login import identities, login_history, passwords
 from provisioner.emulator.oauth import (
-    answers as oauth_answers,
-)
-from provisioner.emulator.oauth import (
-    app as oauth_app,
-)
-from provisioner.emulator.oauth import (
-    grants as oauth_grants,
-)
-from provisioner.emulator.oauth import (
-    keys as oauth_keys,
-)
-from provisioner.emulator.oauth import (
+    answers,
+    app,
+    grants,
+    keys,
     refresh_tokens,
 )
 from provisioner.emulator.oauth.app import OAuthError
@@ -38,8 +31,6 @@ if TYPE_CHECKING:
 blueprint = Blueprint("auth", __name__)
 
 
-# The kind of a session that may only choose a new password (platform reference 6.4 [V])
-EXPIRED_KIND: Final = "Expired"
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
@@ -53,10 +44,10 @@ def token() -> Response:
         if request.method != "POST":
             raise OAuthError("invalid_request", "must use HTTP POST")  # general knowledge [U]
         if request.form.get("response_type") == "device_code":
-            return oauth_answers.answer(oauth_grants.device(org))
-        return oauth_answers.answer(_issued(oauth_grants.granted(org)))
+            return answers.answer(grants.device(org))
+        return answers.answer(_issued(grants.granted(org)))
     except OAuthError as refused:
-        return oauth_answers.answer(refused.answer, refused.status)
+        return answers.answer(refused.answer, refused.status)
 
 
 @blueprint.post("/services/oauth2/introspect")
@@ -64,7 +55,7 @@ def introspect() -> Response:
     """Whether a token is good, for the connected app itself (RFC 7662, as Salesforce has it)."""
     org = context.org()
     try:
-        oauth_app.check(org)
+        app.check(org)
     except OAuthError as refused:
         response = jsonify(refused.answer)
         response.status_code = 401
@@ -80,7 +71,7 @@ def introspect() -> Response:
         "scope": "api" if found else refresh_tokens.scope(org, value),
         "client_id": org.setting("consumer key"),
         "username": user["Username"],
-        "sub": f"{context.instance_url()}/id/{organization_id(org)}/{user['Id']}",
+        "sub": f"{context.instance_url()}/id/{org.organization_id()}/{user['Id']}",
         "token_type": "access_token" if found else "refresh_token",
     }
     if found:
@@ -97,7 +88,7 @@ def userinfo() -> Response:
     if found is None:
         return _forbidden(given)
     return jsonify(
-        identities.userinfo(org, organization_id(org), found.user_id, context.instance_url())
+        identities.userinfo(org, org.organization_id(), found.user_id, context.instance_url())
     )
 
 
@@ -109,11 +100,11 @@ def identity(_organization: str, user_id: str) -> Response:
     found = org.session(given)
     if found is None or found.user_id != ids.normal(user_id):
         return _forbidden(given)
-    if ids.normal(_organization) != organization_id(org):
+    if ids.normal(_organization) != org.organization_id():
         # "Wrong_Org": identity URL documentation, remembered [U]
         return Response("Wrong_Org", 403, content_type="text/plain")
     return jsonify(
-        identities.identity(org, organization_id(org), found.user_id, context.instance_url())
+        identities.identity(org, org.organization_id(), found.user_id, context.instance_url())
     )
 
 
@@ -145,11 +136,11 @@ def issue(org: Org, user_id: str, scope: str, *, kept: str = "", nonce: str = ""
         expired = passwords.is_expired(org, user_id)
         started = org.start_session(user_id, EXPIRED_KIND if expired else "API")
         made = ""
-        if not kept and oauth_app.lasts(scope):
+        if not kept and app.lasts(scope):
             made = refresh_tokens.issue(org, user_id, scope)
         if made or kept:
             refresh_tokens.remember(org, made or kept, started.token)
-    url = f"{context.instance_url()}/id/{organization_id(org)}/{user_id}"
+    url = f"{context.instance_url()}/id/{org.organization_id()}/{user_id}"
     issued = str(int(org.now().timestamp() * 1000))
     secret = (org.setting("consumer secret") or "").encode()
     signature = hmac.new(secret, (url + issued).encode(), hashlib.sha256).digest()
@@ -161,7 +152,7 @@ def issue(org: Org, user_id: str, scope: str, *, kept: str = "", nonce: str = ""
         **({} if site is None else _of_site(site)),
         "signature": base64.b64encode(signature).decode(),
         "scope": scope,
-        **({"id_token": oauth_keys.id_token(org, url, started.token, nonce)} if identified else {}),
+        **({"id_token": keys.id_token(org, url, started.token, nonce)} if identified else {}),
         "instance_url": context.instance_url(),
         "id": url,
         "token_type": "Bearer",
@@ -179,8 +170,3 @@ def _forbidden(given: str) -> Response:
     # platform reference 7 [U]; "Missing_OAuth_Token": identity URL documentation, remembered [U]
     text = "Bad_OAuth_Token" if given else "Missing_OAuth_Token"
     return Response(text, 403, content_type="text/plain")
-
-
-def organization_id(org: Org) -> str:
-    """The id of the organisation, in 18 characters."""
-    return str(org.execute('SELECT "Id" FROM "Organization"')[0][0])

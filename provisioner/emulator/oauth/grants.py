@@ -15,18 +15,11 @@ from provisioner.emulator.access import permissions
 from provisioner.emulator.base.errors import not_served
 from provisioner.emulator.base.timestamps import parse_timestamp, timestamp
 from provisioner.emulator.http import context
-from provisioner.emulator.login import login_history, site_admission
-from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.login import login_history, password_login, site_admission
 from provisioner.emulator.oauth import (
-    app as oauth_app,
-)
-from provisioner.emulator.oauth import (
-    codes as oauth_codes,
-)
-from provisioner.emulator.oauth import (
-    keys as oauth_keys,
-)
-from provisioner.emulator.oauth import (
+    app,
+    codes,
+    keys,
     refresh_tokens,
 )
 from provisioner.emulator.oauth.app import OAuthError
@@ -58,23 +51,23 @@ def granted(org: Org) -> Grant:
         case "client_credentials":
             if request.host.lower() in my_domain.SHARED_HOSTS:  # reported from real orgs [Q]
                 raise OAuthError("invalid_grant", "request not supported on this domain")
-            oauth_app.check(org)
+            app.check(org)
             return Grant(_run_as(org), "api")
         case "password":
-            oauth_app.check(org)
+            app.check(org)
             return Grant(_by_password(org), _asked())
         case grant if grant == _JWT:
             return Grant(_by_jwt(org), _asked())
         case "refresh_token":
-            oauth_app.check(org)
+            app.check(org)
             token = request.form.get("refresh_token", "")
             user_id = _by_refresh_token(org, token)
             return Grant(user_id, refresh_tokens.scope(org, token), token)
         case "authorization_code":
-            oauth_app.check(org)
+            app.check(org)
             return _by_code(org)
         case "device":
-            oauth_app.known(org, request.form.get("client_id", ""))
+            app.known(org, request.form.get("client_id", ""))
             return _by_device(org)
         case "assertion" | "urn:ietf:params:oauth:grant-type:saml2-bearer":
             # the help's SAML flows: honest, and no text of Salesforce (guess)
@@ -85,13 +78,13 @@ def granted(org: Org) -> Grant:
 
 def device(org: Org) -> dict[str, Any]:
     """What a device is told to show to a person (help, "Device Flow" [V])."""
-    oauth_app.known(org, request.form.get("client_id", ""))
-    shown = oauth_codes.new_user_code()
-    scope = oauth_app.scopes(request.form.get("scope", ""))
-    asked = oauth_codes.Request("device_code", scope, user_code=shown)
+    app.known(org, request.form.get("client_id", ""))
+    shown = codes.new_user_code()
+    scope = app.scopes(request.form.get("scope", ""))
+    asked = codes.Request("device_code", scope, user_code=shown)
     return {
         "user_code": shown,
-        "device_code": oauth_codes.keep(org, "device", asked),
+        "device_code": codes.keep(org, "device", asked),
         "interval": _POLLING,
         "verification_uri": f"{context.instance_url()}/setup/connect",
     }
@@ -104,15 +97,15 @@ def _asked() -> str:
     asking for the scope `refresh_token` (guess).
     """
     wanted = request.form.get("scope", "").split()
-    return "api refresh_token" if oauth_app.LASTING.intersection(wanted) else "api"
+    return "api refresh_token" if app.LASTING.intersection(wanted) else "api"
 
 
 def _by_code(org: Org) -> Grant:
     """The code of the web server flow, once, at the address it was sent to (texts [V], [Q])."""
     code = request.form.get("code", "")
-    found = oauth_codes.take(org, "code", code)
+    found = codes.take(org, "code", code)
     if found is None:
-        word = "expired" if oauth_codes.was_used(org, code) else "invalid"
+        word = "expired" if codes.was_used(org, code) else "invalid"
         raise OAuthError("invalid_grant", f"{word} authorization code")
     if request.form.get("redirect_uri", "") != found.redirect_uri:
         raise OAuthError("redirect_uri_mismatch", "redirect_uri must match configuration")
@@ -134,17 +127,17 @@ def _by_device(org: Org) -> Grant:
     that is not approved yet, the description: guess.
     """
     code, now = request.form.get("code", ""), timestamp(org.now())
-    found = oauth_codes.find(org, "device", code)
+    found = codes.find(org, "device", code)
     if found is None:
         raise OAuthError("invalid_grant", "token exchange failed")
-    if found.user_id == oauth_codes.DENIED:
+    if found.user_id == codes.DENIED:
         raise OAuthError("access_denied", "end-user denied authorization")
-    if found.user_id == oauth_codes.PENDING:
-        oauth_codes.change(org, code, polled=now)
+    if found.user_id == codes.PENDING:
+        codes.change(org, code, polled=now)
         if found.polled and _seconds(found.polled, now) < _POLLING - 1:
             raise OAuthError("slow_down", "polling too quickly for the token endpoint")
         raise OAuthError("authorization_pending", "the user has not approved yet")
-    if oauth_codes.take(org, "device", code) is None:
+    if codes.take(org, "device", code) is None:
         raise OAuthError("invalid_grant", "token exchange failed")
     _may_log_in(org, _user(org, found.user_id))
     return Grant(found.user_id, found.scope)
@@ -169,14 +162,14 @@ def _by_password(org: Org) -> str:
     attempt = login_history.attempt(request.form.get("password", ""), api=True)
     site = context.site()
     if site is None:
-        status = logins.by_password(org, user, attempt)
+        status = password_login.by_password(org, user, attempt)
     else:
         status = site_admission.status_of(org, site, user, attempt)
     with org.transaction():
-        logins.count(org, user, status)
-        if status != logins.SUCCESS:
+        password_login.count(org, user, status)
+        if status != password_login.SUCCESS:
             login_history.log_in(org, id_, status)
-    if status != logins.SUCCESS:
+    if status != password_login.SUCCESS:
         raise _out(status)
     return id_
 
@@ -206,7 +199,7 @@ def _by_jwt(org: Org) -> str:
             raise OAuthError("invalid_client_id", "client identifier invalid")
         jwt.decode(
             assertion,
-            oauth_keys.public_key(org),
+            keys.public_key(org),
             algorithms=["RS256"],
             # The org's clock decides, and what is said of the audience, below.
             options={"verify_exp": False, "verify_aud": False, "verify_iat": False},
@@ -255,19 +248,19 @@ def _may_use(org: Org, user_id: str) -> bool:
     """
     if permissions.has(org, user_id, "ManageUsers"):
         return True
-    return oauth_app.lasts(" ".join(oauth_codes.approved(org, user_id)))
+    return app.lasts(" ".join(codes.approved(org, user_id)))
 
 
 def _may_log_in(org: Org, user: dict[str, Any]) -> None:
-    status = logins.standing(org, user)
-    if status in {logins.SUCCESS, logins.LOCKED}:  # no password is asked for: guess
-        status = logins.by_limits(org, user, str(request.remote_addr))
+    status = password_login.standing(org, user)
+    if status in {password_login.SUCCESS, password_login.LOCKED}:  # no password is asked for: guess
+        status = password_login.by_limits(org, user, str(request.remote_addr))
     site = context.site()
-    if status == logins.SUCCESS and site is not None:
+    if status == password_login.SUCCESS and site is not None:
         status = site_admission.admits(org, site, user)
-    if logins.is_too_often(org, user):
-        status = logins.TOO_OFTEN
-    if status != logins.SUCCESS:
+    if password_login.is_too_often(org, user):
+        status = password_login.TOO_OFTEN
+    if status != password_login.SUCCESS:
         login_history.log_in(org, user["Id"], status)
         raise _out(status)
 
@@ -281,11 +274,11 @@ def _out(status: str) -> OAuthError:
     user: guess.
     """
     texts = {
-        logins.INACTIVE: "inactive user",
-        logins.FROZEN: "user is frozen",
-        logins.LOCKED: "user is locked",
-        logins.BAD_ADDRESS: "ip restricted",
-        logins.BAD_TIME: "ip restricted or invalid login hours",
-        logins.TOO_OFTEN: "login rate exceeded",
+        password_login.INACTIVE: "inactive user",
+        password_login.FROZEN: "user is frozen",
+        password_login.LOCKED: "user is locked",
+        password_login.BAD_ADDRESS: "ip restricted",
+        password_login.BAD_TIME: "ip restricted or invalid login hours",
+        password_login.TOO_OFTEN: "login rate exceeded",
     }
     return OAuthError("invalid_grant", texts.get(status, "authentication failure"))

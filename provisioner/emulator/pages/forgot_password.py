@@ -15,8 +15,7 @@ from flask import Blueprint, Response, abort, request
 
 from provisioner.emulator.base.timestamps import timestamp
 from provisioner.emulator.http import context
-from provisioner.emulator.login import mails, site_admission
-from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.login import mails, password_login, site_admission
 from provisioner.emulator.pages import browser
 from provisioner.emulator.schema import licenses
 
@@ -55,12 +54,12 @@ def forgot(prefix: str) -> Response:
 
 
 def _is_member(org: Org, user: dict[str, Any], site: dict[str, Any] | None) -> bool:
-    return site is not None and site_admission.admits(org, site, user) == logins.SUCCESS
+    return site is not None and site_admission.admits(org, site, user) == password_login.SUCCESS
 
 
 def _may_ask(org: Org, user: dict[str, Any]) -> bool:
     """Whether the user may log in, and asks less often than the org allows; counts it."""
-    if logins.standing(org, user) != logins.SUCCESS:
+    if password_login.standing(org, user) != password_login.SUCCESS:
         return False
     now = org.now()
     org.execute("DELETE FROM forgotten WHERE at <= ?", (timestamp(now - _HOUR),))

@@ -14,15 +14,8 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, jsonify, redirect, request
 
 from provisioner.emulator.http import context
-from provisioner.emulator.oauth import (
-    app as oauth_app,
-)
-from provisioner.emulator.oauth import (
-    codes as oauth_codes,
-)
-from provisioner.emulator.oauth import (
-    endpoints as auth,
-)
+from provisioner.emulator.oauth import app, codes
+from provisioner.emulator.oauth import endpoints as oauth
 from provisioner.emulator.oauth import (
     keys as oauth_keys,
 )
@@ -56,8 +49,8 @@ def authorize() -> Response:
     """Asks somebody to log in and to approve what the app wants, and sends back to the app."""
     org, given = context.org(), request.values
     try:
-        oauth_app.known(org, given.get("client_id", ""))
-        target = oauth_app.callback(org, given.get("redirect_uri", ""), context.instance_url())
+        app.known(org, given.get("client_id", ""))
+        target = app.callback(org, given.get("redirect_uri", ""), context.instance_url())
     except OAuthError as refused:
         return _told(refused)
     asked = Request(given.get("response_type", ""), "", target, given.get("state"))
@@ -73,10 +66,10 @@ def authorize() -> Response:
         again = {**given, "prompt": " ".join(one for one in prompt if one != "login")}
         start = f"{_AUTHORIZE}?{urlencode({name: value for name, value in again.items() if value})}"
         return _go(f"/?{urlencode({'ec': 302, 'startURL': start})}")
-    known = oauth_codes.approved(org, session.user_id)
+    known = codes.approved(org, session.user_id)
     if "consent" not in prompt and known.issuperset(asked.scope.split()):
         return _approved(org, session, asked)
-    source = oauth_codes.keep(org, "request", asked)
+    source = codes.keep(org, "request", asked)
     return _go(f"{APPROVAL_PAGE}?{urlencode({'source': source})}")
 
 
@@ -84,7 +77,7 @@ def authorize() -> Response:
 def approval() -> Response:
     """Asks whether the app may do what it asked for."""
     source = request.args.get("source", "")
-    session, asked = browser.staff_session(), oauth_codes.find(context.org(), "request", source)
+    session, asked = browser.staff_session(), codes.find(context.org(), "request", source)
     if session is None:
         return browser.to_login()
     if asked is None:
@@ -100,13 +93,13 @@ def answer() -> Response:
         return browser.to_login()
     if not browser.is_confirmed(session, APPROVAL_PAGE):
         return browser.not_confirmed()
-    asked = oauth_codes.take(org, "request", request.form.get("source", ""))
+    asked = codes.take(org, "request", request.form.get("source", ""))
     if asked is None:
         return _gone()
     if "oadeny" in request.form:  # code and text as public sources quote real orgs [Q]
         text = "end-user denied authorization"
         return _back(asked, {"error": "access_denied", "error_description": text})
-    oauth_codes.approve(org, session.user_id, asked.scope)
+    codes.approve(org, session.user_id, asked.scope)
     return _approved(org, session, asked)
 
 
@@ -116,8 +109,8 @@ def connect() -> Response:
     session, typed = browser.staff_session(), request.args.get("user_code", "")
     if session is None:
         return browser.to_login()
-    code = oauth_codes.device_of(context.org(), typed) if typed else None
-    asked = oauth_codes.find(context.org(), "device", code) if code else None
+    code = codes.device_of(context.org(), typed) if typed else None
+    asked = codes.find(context.org(), "device", code) if code else None
     if code is None or asked is None or asked.user_id:
         return browser.page("oauth_device.html", typed=typed)
     return _ask(session, _CONNECT_PAGE, code, asked)
@@ -132,15 +125,15 @@ def connected() -> Response:
     if not browser.is_confirmed(session, _CONNECT_PAGE):
         return browser.not_confirmed()
     code = request.form.get("source", "")
-    asked = oauth_codes.find(org, "device", code)
+    asked = codes.find(org, "device", code)
     if asked is None or asked.user_id:
         return _gone()
     if "oadeny" in request.form:
-        oauth_codes.change(org, code, user_id=oauth_codes.DENIED)
+        codes.change(org, code, user_id=codes.DENIED)
         return browser.page("oauth_done.html", title="Device Not Connected")
     with org.transaction():
-        oauth_codes.approve(org, session.user_id, asked.scope)
-        oauth_codes.change(org, code, user_id=session.user_id)
+        codes.approve(org, session.user_id, asked.scope)
+        codes.change(org, code, user_id=session.user_id)
     return browser.page("oauth_done.html", title="Device Connected")
 
 
@@ -164,7 +157,7 @@ def single_access() -> Response:
         return Response("Bad_OAuth_Token", 403, content_type="text/plain")  # 7 [U]
     target = request.values.get("redirect_uri", browser.STAFF_HOME)
     asked = Request("otp", "", redirect_uri=target, user_id=found.user_id)
-    otp = oauth_codes.keep(org, "otp", asked)
+    otp = codes.keep(org, "otp", asked)
     here = context.instance_url()
     return jsonify({"frontdoor_uri": f"{here}/secur/frontdoor.jsp?{urlencode({'otp': otp})}"})
 
@@ -189,7 +182,7 @@ def discovery() -> Response:
             "userinfo_endpoint": f"{base}/userinfo",
             "jwks_uri": f"{here}/id/keys",
             "introspection_endpoint": f"{base}/introspect",
-            "scopes_supported": sorted(oauth_app.SCOPES),
+            "scopes_supported": sorted(app.SCOPES),
             "response_types_supported": ["code", "token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -208,7 +201,7 @@ def _wanted(asked: Request) -> Request:
     if challenge and given.get("code_challenge_method", "S256") != "S256":
         # "the code challenge is the SHA256 hash" (help, "Web Server Flow" [V]); text: guess
         raise OAuthError("invalid_request", "code challenge method must be S256")
-    scope = oauth_app.scopes(given.get("scope", ""))
+    scope = app.scopes(given.get("scope", ""))
     return replace(asked, scope=scope, challenge=challenge, nonce=given.get("nonce", ""))
 
 
@@ -228,8 +221,8 @@ def _ask(session: Session, page: str, source: str, asked: Request) -> Response:
 
 def _approved(org: Org, session: Session, asked: Request) -> Response:
     if asked.response_type == "token":
-        return _back(asked, auth.issue(org, session.user_id, asked.scope, nonce=asked.nonce))
-    code = oauth_codes.keep(org, "code", replace(asked, user_id=session.user_id))
+        return _back(asked, oauth.issue(org, session.user_id, asked.scope, nonce=asked.nonce))
+    code = codes.keep(org, "code", replace(asked, user_id=session.user_id))
     return _back(asked, {"code": code})
 
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata.types import (
-    portal as portals,
+    portal,
+    profile_limits,
 )
 from provisioner.emulator.metadata.types import (
     profile as profiles_metadata,
 )
-from provisioner.emulator.metadata.types import (
-    profile_limits as profile_rules,
-)
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import portals
 from provisioner.emulator.store.components import display_name, encoded
 
 if TYPE_CHECKING:
@@ -93,7 +91,7 @@ def blank() -> Form:
 
 def from_row(org: Org, row: Row) -> Form:
     """The form of a stored portal."""
-    stored = portal_rows.stored(row)
+    stored = portals.stored(row)
     admin = org.get("User", stored.get("adminId", ""))
     profile = org.get("Profile", stored.get("profileId", ""))
     known = {field: stored[name] for field, name in _ELEMENTS.items() if name in stored}
@@ -143,7 +141,7 @@ def customer_profiles(org: Org) -> list[dict[str, Any]]:
     licenses = {
         row["Id"]
         for row in org.select("UserLicense")
-        if profile_rules.is_customer_license(row["LicenseDefinitionKey"])
+        if profile_limits.is_customer_license(row["LicenseDefinitionKey"])
     }
     found = [row for row in org.select("Profile") if row["UserLicenseId"] in licenses]
     return sorted(found, key=lambda row: str(row["Name"]).lower())
@@ -154,7 +152,7 @@ def save(org: Org, row: Row | None, form: Form, by: str) -> None:
     if not form.name:
         # text of Classic pages as remembered [U]
         raise SalesforceError("REQUIRED_FIELD_MISSING", "You must enter a value", ("Name",))
-    values = {} if row is None else portals.shown(org, row)
+    values = {} if row is None else portal.shown(org, row)
     for name in ("admin", "selfRegUserDefaultProfile"):
         values.pop(name, None)
     values |= {element: getattr(form, field) for field, element in _ELEMENTS.items()}
@@ -166,9 +164,9 @@ def save(org: Org, row: Row | None, form: Form, by: str) -> None:
         values["selfRegUserDefaultProfile"] = _profile(org, form)
     with org.transaction():
         if row is None:
-            portals.Portals().create(org, values | {"fullName": encoded(form.name)}, by)
+            portal.Portals().create(org, values | {"fullName": encoded(form.name)}, by)
         else:
-            portals.save(org, row, form.name, values, by)
+            portal.save(org, row, form.name, values, by)
 
 
 def _admin(org: Org, written: str) -> str:

@@ -14,11 +14,9 @@ from flask import Blueprint, Response, request
 
 from provisioner.emulator.base import ids
 from provisioner.emulator.http import context
-from provisioner.emulator.login import login_history, mails, passwords
-from provisioner.emulator.login import password_login as logins
-from provisioner.emulator.oauth import endpoints as auth
+from provisioner.emulator.login import login_history, mails, password_login, passwords
 from provisioner.emulator.pages import browser, portal_tabs
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import portals
 from provisioner.emulator.store.components import display_name
 
 if TYPE_CHECKING:
@@ -63,11 +61,11 @@ def login() -> Response:
     (user,) = users
     attempt = login_history.attempt(request.form.get("pw", ""), api=False)
     with org.transaction():
-        status = logins.by_scope(org, user, attempt, in_org=True, portal=row)
+        status = password_login.by_scope(org, user, attempt, in_org=True, portal=row)
         login_history.log_in(org, user["Id"], status, login_type="Customer Service Portal")
-        logins.count(org, user, status)
-    if status != logins.SUCCESS:
-        return _form(org, row, _NOT_ASSOCIATED if status == logins.NOT_MEMBER else _FAILED)
+        password_login.count(org, user, status)
+    if status != password_login.SUCCESS:
+        return _form(org, row, _NOT_ASSOCIATED if status == password_login.NOT_MEMBER else _FAILED)
     session = org.start_session(user["Id"], browser.PORTAL_KIND)
     return browser.enter(session, request.form.get("startURL") or browser.PORTAL_HOME)
 
@@ -120,15 +118,15 @@ def logout() -> Response:
     row = mails.portal_of(org, user) if user else None
     if row is None:
         return browser.leave("/")
-    chosen = portal_rows.stored(row).get("logoutUrl")
+    chosen = portals.stored(row).get("logoutUrl")
     return browser.leave(chosen or f"{mails.LOGIN_PAGE}?{_ids(org, row)}")
 
 
 def asked_portal() -> Row | None:
     """The portal that a page's `orgId` and `portalId` name."""
     org = context.org()
-    row = portal_rows.by_id(org, ids.normal(request.values.get("portalId", "")) or "")
-    if ids.normal(request.values.get("orgId", "")) != auth.organization_id(org):
+    row = portals.by_id(org, ids.normal(request.values.get("portalId", "")) or "")
+    if ids.normal(request.values.get("orgId", "")) != org.organization_id():
         return None
     return row
 
@@ -143,14 +141,12 @@ def fields(org: Org, row: Row) -> dict[str, Any]:
     query = _ids(org, row)
     return {
         "name": display_name(row.full_name),
-        "org_id": auth.organization_id(org)[:15],
+        "org_id": org.organization_id()[:15],
         "portal_id": row.id[:15],
         "login_page": f"{mails.LOGIN_PAGE}?{query}",
         "forgot_page": f"{FORGOT_PAGE}?{query}&{urlencode({'retURL': mails.LOGIN_PAGE})}",
         "register_page": (
-            f"{REGISTER_PAGE}?{query}"
-            if portal_rows.stored(row)["isSelfRegistrationActivated"]
-            else ""
+            f"{REGISTER_PAGE}?{query}" if portals.stored(row)["isSelfRegistrationActivated"] else ""
         ),
     }
 
@@ -188,7 +184,7 @@ def _frame(org: Org, user: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ids(org: Org, row: Row) -> str:
-    return urlencode({"orgId": auth.organization_id(org)[:15], "portalId": row.id[:15]})
+    return urlencode({"orgId": org.organization_id()[:15], "portalId": row.id[:15]})
 
 
 def _form(org: Org, row: Row, error: str) -> Response:

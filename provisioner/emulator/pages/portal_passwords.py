@@ -8,10 +8,8 @@ from flask import Blueprint, Response, request
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.http import context
-from provisioner.emulator.login import mails, passwords
-from provisioner.emulator.login import password_login as logins
-from provisioner.emulator.pages import browser
-from provisioner.emulator.pages import portal_login as portal
+from provisioner.emulator.login import mails, password_login, passwords
+from provisioner.emulator.pages import browser, portal_login
 from provisioner.emulator.settings import security
 
 if TYPE_CHECKING:
@@ -57,35 +55,35 @@ def change_password() -> Response:
         target=target,
         token=browser.confirmation_token(session, browser.PASSWORD_PAGE),
         user=user,
-        portal_name=portal.portal_name(org, user),
+        portal_name=portal_login.portal_name(org, user),
         asked=f"at least {policy.shortest} characters{_ASKED[policy.complexity]}",
         expired=passwords.is_expired(org, session.user_id),
     )
 
 
-@blueprint.route(portal.FORGOT_PAGE, methods=["GET", "POST"])
+@blueprint.route(portal_login.FORGOT_PAGE, methods=["GET", "POST"])
 def forgot() -> Response:
     """Mails a new password to a user of the portal; tells nobody who is one.
 
     Address and its parameters: public pages that link to it [V]. Form and texts, and that somebody
     who could not log in all the same gets no mail: guess.
     """
-    row = portal.asked_portal()
+    row = portal_login.asked_portal()
     if row is None:
-        return portal.no_portal("Forgot Your Password")
+        return portal_login.no_portal("Forgot Your Password")
     org = context.org()
     username = request.form.get("un", "").strip()
     if request.method == "POST" and username:
         for user in org.select("User", Username=username):
             mine = mails.portal_of(org, user)
-            if mine is not None and logins.standing(org, user) == logins.SUCCESS:
+            if mine is not None and password_login.standing(org, user) == password_login.SUCCESS:
                 with org.transaction():
                     new = passwords.temporary()
                     passwords.keep(org, user["Id"], new, expired=True)
                     mails.mail_password(org, context.instance_url(), user["Id"], new)
     return browser.page(
         "portal_forgot.html",
-        **portal.fields(org, row),
+        **portal_login.fields(org, row),
         sent=bool(username),
         error="Enter your username." if request.method == "POST" and not username else "",
     )

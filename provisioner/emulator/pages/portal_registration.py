@@ -15,11 +15,10 @@ from flask import Blueprint, Response, request
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.http import context
 from provisioner.emulator.login import mails, passwords
-from provisioner.emulator.pages import browser
-from provisioner.emulator.pages import portal_login as portal
-from provisioner.emulator.rules import save as rules
+from provisioner.emulator.pages import browser, portal_login
+from provisioner.emulator.rules import save
 from provisioner.emulator.schema import licenses
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import portals
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.components import Row
@@ -32,12 +31,12 @@ _UNKNOWN: Final = (
 )
 
 
-@blueprint.route(portal.REGISTER_PAGE, methods=["GET", "POST"])
+@blueprint.route(portal_login.REGISTER_PAGE, methods=["GET", "POST"])
 def register() -> Response:
     """The form that takes an e-mail address."""
-    row = portal.asked_portal()
-    if row is None or not portal_rows.stored(row)["isSelfRegistrationActivated"]:
-        return portal.no_portal("Registration")
+    row = portal_login.asked_portal()
+    if row is None or not portals.stored(row)["isSelfRegistrationActivated"]:
+        return portal_login.no_portal("Registration")
     org = context.org()
     email = request.form.get("email", "").strip()
     error = ""
@@ -45,7 +44,7 @@ def register() -> Response:
         error = _register(org, row, email) if email else "Enter your e-mail address."
     return browser.page(
         "portal_register.html",
-        **portal.fields(org, row),
+        **portal_login.fields(org, row),
         email=email,
         error=error,
         sent=request.method == "POST" and not error,
@@ -61,7 +60,7 @@ def _register(org: Org, row: Row, email: str) -> str:
     if len(contacts) != 1:
         return _UNKNOWN
     (contact,) = contacts
-    held = portal_rows.stored(row)
+    held = portals.stored(row)
     by = held.get("adminId")
     sobject = org.catalog().get("User")
     assert sobject is not None, "every org has users"
@@ -69,7 +68,7 @@ def _register(org: Org, row: Row, email: str) -> str:
         return _UNKNOWN
     try:
         with org.transaction():
-            id_ = rules.create(org, by, sobject, _values(org, contact, held))
+            id_ = save.create(org, by, sobject, _values(org, contact, held))
             new = passwords.temporary()
             passwords.keep(org, id_, new, expired=True)
             mails.mail_password(org, context.instance_url(), id_, new, new=True)

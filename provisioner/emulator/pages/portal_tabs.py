@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.access import object_rights as access
-from provisioner.emulator.access import visible
+from provisioner.emulator.access import object_rights, visible
 from provisioner.emulator.rules import portal_objects
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class Tab:
 def tabs(org: Org, user: dict[str, Any]) -> list[Tab]:
     """The objects that the user may read and that are there for portals, by label."""
     found = []
-    for name, held in access.rights(org, user["Id"]).items():
+    for name, held in object_rights.rights(org, user["Id"]).items():
         sobject = visible.catalog(org, user["Id"]).get(name)
         if sobject is None or not portal_objects.is_available(org, sobject.name):
             continue

@@ -12,11 +12,9 @@ from urllib.parse import unquote
 from flask import Blueprint, Response, request
 
 from provisioner.emulator.base import ids
-from provisioner.emulator.pages import browser
-from provisioner.emulator.pages import portal_form as portal_forms
-from provisioner.emulator.pages import setup_portals as setup
+from provisioner.emulator.pages import browser, portal_form, setup_portals
 from provisioner.emulator.rules import portal_objects
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.pages.setup_portals import Visit
@@ -31,31 +29,31 @@ _BOX: Final = "options_9"
 @blueprint.get(LIST_PAGE)
 def listed() -> Response:
     """The custom objects, each with a link to its page. The address is general knowledge [U]."""
-    return setup.for_staff(_listed)
+    return setup_portals.for_staff(_listed)
 
 
 @blueprint.get("/01I<rest>")
 def detail(rest: str) -> Response:
     """One custom object."""
-    return setup.for_staff(lambda visit: _of_object(visit, f"01I{rest}", form=False))
+    return setup_portals.for_staff(lambda visit: _of_object(visit, f"01I{rest}", form=False))
 
 
 @blueprint.route("/01I<rest>/e", methods=["GET", "POST"])
 def edit(rest: str) -> Response:
     """What this page may set of a custom object."""
-    return setup.for_staff(lambda visit: _of_object(visit, f"01I{rest}", form=True))
+    return setup_portals.for_staff(lambda visit: _of_object(visit, f"01I{rest}", form=True))
 
 
 def _listed(visit: Visit) -> Response:
-    rows = component_rows.rows(visit.org, "CustomObject")
+    rows = components.rows(visit.org, "CustomObject")
     found = [(row.id[:15], unquote(row.full_name)) for row in rows]
     return browser.page("custom_objects.html", objects=found)
 
 
 def _of_object(visit: Visit, id_: str, *, form: bool) -> Response:
-    row = component_rows.by_id(visit.org, "CustomObject", ids.normal(id_) or "")
+    row = components.by_id(visit.org, "CustomObject", ids.normal(id_) or "")
     if row is None:
-        return setup.no_longer_there()
+        return setup_portals.no_longer_there()
     sobject = visit.org.catalog().get(unquote(row.full_name))
     assert sobject is not None, "every custom object is described"
     return _edit(visit, row.id[:15], sobject) if form else _detail(visit, row.id[:15], sobject)
@@ -81,7 +79,7 @@ def _edit(visit: Visit, id15: str, sobject: SObject) -> Response:
         return browser.go(request.form.get("retURL") or f"/{id15}")
     ticked = portal_objects.is_available(visit.org, sobject.name)
     if _BOX in request.args:  # a parameter of the address sets it, as browserforce does [V]
-        ticked = portal_forms.is_ticked(request.args[_BOX])
+        ticked = portal_form.is_ticked(request.args[_BOX])
     return browser.page(
         "custom_object_edit.html",
         action=page,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
 
-from provisioner.emulator.pages import browser
-from provisioner.emulator.pages import setup_portals as setup
+from provisioner.emulator.pages import browser, setup_portals
 from provisioner.emulator.settings import deliverability
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ _FIELD: Final = "thePage:theForm:sendEmailAccessControlSelect"
 @blueprint.route(PAGE, methods=["GET", "POST"])
 def deliver() -> Response:
     """The access level as a list to choose from."""
-    return setup.for_staff(_deliver)
+    return setup_portals.for_staff(_deliver)
 
 
 def _deliver(visit: Visit) -> Response:

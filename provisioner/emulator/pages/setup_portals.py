@@ -15,12 +15,11 @@ from provisioner.emulator.access import permissions
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.http import context
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.login import mails, passwords
-from provisioner.emulator.metadata.types import portal as portals
-from provisioner.emulator.pages import browser
-from provisioner.emulator.pages import portal_form as portal_forms
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.metadata.types import portal
+from provisioner.emulator.pages import browser, portal_form
+from provisioner.emulator.store import portals
 from provisioner.emulator.store.components import display_name
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def for_staff(answer: Callable[[Visit], Response]) -> Response:
 
 
 def _of_portal(visit: Visit, portal_id: str, answer: Callable[[Visit, Row], Response]) -> Response:
-    row = portal_rows.by_id(visit.org, ids.normal(portal_id) or "")
+    row = portals.by_id(visit.org, ids.normal(portal_id) or "")
     return no_longer_there() if row is None else answer(visit, row)
 
 
@@ -140,9 +139,9 @@ def _settings(visit: Visit) -> Response:
         wanted = "penabled" in request.form
         if wanted and not enabled:
             with visit.org.transaction():
-                seed.enable_customer_portal(visit.org, visit.by)
-                portals.make_default(visit.org, visit.by)
-                portal_rows.audit(visit.org, visit.by, "Enabled Customer Portal")
+                first_day.enable_customer_portal(visit.org, visit.by)
+                portal.make_default(visit.org, visit.by)
+                portals.audit(visit.org, visit.by, "Enabled Customer Portal")
             return browser.go(WIZARD_PAGE)
         if wanted or not enabled:
             return browser.go(LIST_PAGE if enabled else browser.STAFF_HOME)
@@ -161,8 +160,8 @@ def _listed(visit: Visit) -> Response:
     if not visit.org.feature("CustomerPortal"):
         return browser.go(SETTINGS_PAGE)
     rows = [
-        (row.id[:15], display_name(row.full_name), portals.shown(visit.org, row))
-        for row in portal_rows.rows(visit.org)
+        (row.id[:15], display_name(row.full_name), portal.shown(visit.org, row))
+        for row in portals.rows(visit.org)
     ]
     return browser.page("portals.html", rows=rows, new_page=NEW_PAGE, settings_page=SETTINGS_PAGE)
 
@@ -171,15 +170,15 @@ def _detail(visit: Visit, row: Row) -> Response:
     (organization,) = visit.org.select("Organization")
     names = [
         profile["Name"]
-        for profile in portal_forms.customer_profiles(visit.org)
-        if profile["Id"] in portal_rows.profiles(visit.org, row.id)
+        for profile in portal_form.customer_profiles(visit.org)
+        if profile["Id"] in portals.profiles(visit.org, row.id)
     ]
     return browser.page(
         "portal_detail.html",
         id15=row.id[:15],
         name=display_name(row.full_name),
-        values=portals.shown(visit.org, row),
-        admin=portal_forms.from_row(visit.org, row).admin,
+        values=portal.shown(visit.org, row),
+        admin=portal_form.from_row(visit.org, row).admin,
         profiles=names,
         list_page=LIST_PAGE,
         members_page=MEMBERS_PAGE,
@@ -189,24 +188,24 @@ def _detail(visit: Visit, row: Row) -> Response:
 
 def _edit(visit: Visit, row: Row | None) -> Response:
     page = NEW_PAGE if row is None else f"/{row.id[:15]}/e"
-    form = portal_forms.blank() if row is None else portal_forms.from_row(visit.org, row)
+    form = portal_form.blank() if row is None else portal_form.from_row(visit.org, row)
     error: SalesforceError | None = None
     if request.method == "POST":
         if not browser.is_confirmed(visit.session, page):
             return browser.not_confirmed()
-        form = portal_forms.from_post(request.form)
+        form = portal_form.from_post(request.form)
         try:
-            portal_forms.save(visit.org, row, form, visit.by)
+            portal_form.save(visit.org, row, form, visit.by)
         except SalesforceError as refused:
             error = refused
         else:
             return browser.go(LIST_PAGE)
     else:
-        form = portal_forms.filled(form, request.args)
+        form = portal_form.filled(form, request.args)
     return browser.page(
         "portal_edit.html",
         action=page,
-        choices=portal_forms.choices(visit.org),
+        choices=portal_form.choices(visit.org),
         error=error,
         form=form,
         list_page=LIST_PAGE,
@@ -222,14 +221,14 @@ def _members(visit: Visit) -> Response:
 
 def _members_of(visit: Visit, row: Row) -> Response:
     page = f"{MEMBERS_PAGE}?{row.id}"
-    profiles = portal_forms.customer_profiles(visit.org)
-    members = portal_rows.profiles(visit.org, row.id)
+    profiles = portal_form.customer_profiles(visit.org)
+    members = portals.profiles(visit.org, row.id)
     if request.method == "POST":
         if not browser.is_confirmed(visit.session, page):
             return browser.not_confirmed()
         ticked = {profile["Id"] for profile in profiles if profile["Id"][:15] in request.form}
         with visit.org.transaction():
-            portal_rows.set_profiles(visit.org, row.id, ticked, visit.by)
+            portals.set_profiles(visit.org, row.id, ticked, visit.by)
         return browser.go(f"/{row.id[:15]}")
     boxes = [_box(profile, members) for profile in profiles]
     return browser.page(
@@ -246,7 +245,7 @@ def _box(profile: dict[str, Any], members: set[str]) -> tuple[str, str, bool]:
     """Id, label and state of a profile's box; a parameter of the address may set it [V]."""
     id15 = profile["Id"][:15]
     ticked = (
-        portal_forms.is_ticked(request.args[id15])
+        portal_form.is_ticked(request.args[id15])
         if id15 in request.args
         else (profile["Id"] in members)
     )

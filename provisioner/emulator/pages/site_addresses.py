@@ -11,17 +11,17 @@ from flask import Blueprint, Response, abort, g
 
 from provisioner.emulator.http import context
 from provisioner.emulator.login import site_admission
-from provisioner.emulator.oauth import endpoints as auth
+from provisioner.emulator.oauth import endpoints as oauth
 from provisioner.emulator.partner import endpoint as partner
 
 blueprint = Blueprint("site_api", __name__)
 
 
-@blueprint.route("/<prefix>/services/oauth2/token", methods=auth.METHODS)
+@blueprint.route("/<prefix>/services/oauth2/token", methods=oauth.METHODS)
 def token(prefix: str) -> Response:
     """A token for a member of the site."""
     _enter(prefix)
-    return auth.token()
+    return oauth.token()
 
 
 @blueprint.post("/<prefix>/services/Soap/<any(c, u):kind>/<version>")

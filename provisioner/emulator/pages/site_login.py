@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, g, request
 
 from provisioner.emulator.http import context
-from provisioner.emulator.login import login_history
-from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.login import login_history, password_login
 from provisioner.emulator.login.site_admission import by_prefix, status_of
 from provisioner.emulator.pages import browser
 from provisioner.emulator.sites import networks
@@ -51,8 +50,8 @@ def login(prefix: str) -> Response:
             login_history.log_in(
                 org, user["Id"], status, login_type="Chatter Communities External User"
             )
-            logins.count(org, user, status)
-        if status == logins.SUCCESS:
+            password_login.count(org, user, status)
+        if status == password_login.SUCCESS:
             session = org.start_session(user["Id"], browser.PORTAL_KIND)
             return browser.enter(session, browser.PORTAL_HOME)
     return _form(network, _FAILED)

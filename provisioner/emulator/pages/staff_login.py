@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, request
 
 from provisioner.emulator.http import context
-from provisioner.emulator.login import login_history, mails, reset_links
-from provisioner.emulator.login import password_login as logins
-from provisioner.emulator.oauth import codes as oauth_codes
-from provisioner.emulator.pages import browser
-from provisioner.emulator.pages import verify_identity as identity_page
+from provisioner.emulator.login import login_history, mails, password_login, reset_links
+from provisioner.emulator.oauth import codes
+from provisioner.emulator.pages import browser, verify_identity
 from provisioner.emulator.schema import licenses
 
 if TYPE_CHECKING:
@@ -38,14 +36,14 @@ def log_in() -> Response:
     start = request.form.get("startURL", browser.STAFF_HOME)
     for user in org.select("User", Username=request.form.get("un", "")):
         with org.transaction():
-            status = logins.by_scope(org, user, attempt, in_org=False, portal=None)
-            if status == logins.SUCCESS and identity_page.is_needed(org, user):
-                status = logins.CHALLENGED
+            status = password_login.by_scope(org, user, attempt, in_org=False, portal=None)
+            if status == password_login.SUCCESS and verify_identity.is_needed(org, user):
+                status = password_login.CHALLENGED
             login_history.log_in(org, user["Id"], status, login_type="Application")
-            logins.count(org, user, status)
-        if status == logins.CHALLENGED:
-            return identity_page.ask(org, user, start)
-        if status == logins.SUCCESS:
+            password_login.count(org, user, status)
+        if status == password_login.CHALLENGED:
+            return verify_identity.ask(org, user, start)
+        if status == password_login.SUCCESS:
             return browser.enter(org.start_session(user["Id"], browser.UI_KIND), start)
     return _refused(start)
 
@@ -55,7 +53,7 @@ def front_door() -> Response:
     """Turns a session id into the cookie of a browser, and goes to `retURL`."""
     org, target = context.org(), request.values.get("retURL", browser.STAFF_HOME)
     found = org.session(request.values.get("sid", ""))
-    asked = oauth_codes.take(org, "otp", request.values["otp"]) if "otp" in request.values else None
+    asked = codes.take(org, "otp", request.values["otp"]) if "otp" in request.values else None
     if asked is not None:  # once, from `singleaccess`
         found, target = org.start_session(asked.user_id, browser.UI_KIND), asked.redirect_uri
     if found is None:
@@ -81,10 +79,10 @@ def _by_link(org: Org, code: str) -> Response:
     staff = user["UserType"] in licenses.STAFF
     kind = "Application" if staff else "Customer Service Portal"
     portal = None if staff else mails.portal_of(org, user)
-    status = logins.by_link(org, user, str(request.remote_addr), portal)
+    status = password_login.by_link(org, user, str(request.remote_addr), portal)
     with org.transaction():
         login_history.log_in(org, user["Id"], status, login_type=kind)
-    if status != logins.SUCCESS:
+    if status != password_login.SUCCESS:
         return _refused(browser.STAFF_HOME)
     session = org.start_session(user["Id"], browser.UI_KIND if staff else browser.PORTAL_KIND)
     home = browser.STAFF_HOME if staff else browser.PORTAL_HOME

@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from provisioner.emulator.http import context
-from provisioner.emulator.login import activations, login_history
-from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.login import activations, login_history, password_login
 from provisioner.emulator.pages import browser
 
 if TYPE_CHECKING:
@@ -52,13 +51,13 @@ def verify() -> Response:
         return _form(user, ticket, target)
     with org.transaction():
         right = activations.is_answered(org, ticket, request.form.get("emc", "").strip())
-        status = logins.standing(org, user) if right else ""
+        status = password_login.standing(org, user) if right else ""
         if right:
             login_history.log_in(org, user["Id"], status, login_type="Application")
-        known = activations.remember(org, user["Id"]) if status == logins.SUCCESS else ""
+        known = activations.remember(org, user["Id"]) if status == password_login.SUCCESS else ""
     if not right:
         return _form(user, ticket, target, "Invalid or expired verification code. Try again.")
-    if status != logins.SUCCESS:
+    if status != password_login.SUCCESS:
         return browser.to_login()
     response = browser.enter(org.start_session(user["Id"], browser.UI_KIND), target)
     if "rememberDevice" in request.form:

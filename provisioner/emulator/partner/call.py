@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.access import visible
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.http import soap_partner as partner_xml
+from provisioner.emulator.http import soap_partner
 from provisioner.emulator.http.call import Call as RestCall
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def sobject_in(known: Catalog, name: str) -> SObject:
 
 def triggers_user_email(call: Call) -> bool:
     """Whether a mail about passwords is asked for; the API sends none by itself (6.3 [V])."""
-    asked = partner_xml.text(call.headers.get("EmailHeader"), "triggerUserEmail")
+    asked = soap_partner.text(call.headers.get("EmailHeader"), "triggerUserEmail")
     return asked.strip() in {"true", "1"}
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import visible
-from provisioner.emulator.http import context
-from provisioner.emulator.http import soap_partner as partner_xml
+from provisioner.emulator.http import context, soap_partner
 from provisioner.emulator.http.soap_partner import Nil, Typed
 from provisioner.emulator.partner.call import sobject_of, too_many
 from provisioner.emulator.schema import describe_json
@@ -50,12 +49,12 @@ _RECORD_TYPE: Final = "available defaultRecordTypeMapping master name recordType
 
 def one(call: Call) -> list[Any]:
     """describeSObject."""
-    return [_described(call, partner_xml.text(call.body, "sObjectType"))]
+    return [_described(call, soap_partner.text(call.body, "sObjectType"))]
 
 
 def several(call: Call) -> list[Any]:
     """describeSObjects."""
-    names = partner_xml.texts(call.body, "sObjectType")
+    names = soap_partner.texts(call.body, "sObjectType")
     if len(names) > _MOST_DESCRIBED:
         raise too_many(_MOST_DESCRIBED)
     return [_described(call, name) for name in names]

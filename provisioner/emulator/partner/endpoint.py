@@ -1,7 +1,7 @@
 """The SOAP partner API: `/services/Soap/u/<version>`, who is there and their passwords.
 
 This module knows the protocol (envelope, session, versions, faults) and the calls about users;
-calls about records are in `partner_queries` and `partner_records`. `/services/Soap/c/<version>`
+calls about records are in `queries` and `records`. `/services/Soap/c/<version>`
 answers the same calls in the enterprise namespace, records apart, whose types would depend on the
 org.
 """
@@ -18,30 +18,22 @@ from provisioner.emulator.access import permissions
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, not_served
 from provisioner.emulator.base.timestamps import timestamp
-from provisioner.emulator.bulk import v2_run as bulk_run
-from provisioner.emulator.http import bodies as transport
-from provisioner.emulator.http import context, quota
-from provisioner.emulator.http import soap_partner as partner_xml
+from provisioner.emulator.bulk import v2_run
+from provisioner.emulator.http import bodies, context, quota, soap_partner
 from provisioner.emulator.http.soap_partner import ENTERPRISE, PARTNER
-from provisioner.emulator.login import mails, passwords
-from provisioner.emulator.login import password_login as logins
-from provisioner.emulator.oauth import endpoints as auth
+from provisioner.emulator.login import mails, password_login, passwords
 from provisioner.emulator.partner import (
     call as partner_call,
 )
 from provisioner.emulator.partner import (
-    login as partner_login,
-)
-from provisioner.emulator.partner import (
-    queries as partner_queries,
-)
-from provisioner.emulator.partner import (
-    records as partner_records,
+    login,
+    queries,
+    records,
 )
 from provisioner.emulator.partner.call import Call
 from provisioner.emulator.rules import duplicates
 from provisioner.emulator.rules.fields import existing
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.schema import objects
 from provisioner.emulator.schema.versions import NEWEST, OLDEST
 from provisioner.emulator.schema.wsdl import InvalidXml
 
@@ -81,12 +73,12 @@ _EXPIRED: Final = (
 def serve(kind: str, version: str, _rest: str = "") -> Response:
     """Answers one SOAP call; a path behind the version (an org's id) is ignored."""
     try:
-        body, headers = partner_xml.read(transport.unpacked())
+        body, headers = soap_partner.read(bodies.unpacked())
         return _answer(kind, version, body, headers)
-    except (InvalidXml, transport.BadEncodingError) as error:
-        return partner_xml.client_fault(str(error))
+    except (InvalidXml, bodies.BadEncodingError) as error:
+        return soap_partner.client_fault(str(error))
     except SalesforceError as error:
-        return partner_xml.fault(error.code, error.message, enterprise=kind == "c")
+        return soap_partner.fault(error.code, error.message, enterprise=kind == "c")
 
 
 def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Response:
@@ -94,14 +86,14 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     number = _number(version)
     if not OLDEST <= number <= NEWEST:
         if name.localname == "login" and 0 < number < OLDEST:
-            partner_login.too_old(Call(context.org(), PARTNER, number, None, body, headers, kind))
+            login.too_old(Call(context.org(), PARTNER, number, None, body, headers, kind))
         # platform reference 6.4: 500 and the code [V]; text: superfell/SoqlX issue 10 [V]
         raise SalesforceError("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
     # simple-salesforce names the partner namespace whatever the address: both are read
     spaces = {PARTNER} if kind == "u" else {ENTERPRISE, PARTNER}
-    known: dict[str, Callable[[Call], list[Any]]] = _USERS | {"login": partner_login.login}
+    known: dict[str, Callable[[Call], list[Any]]] = _USERS | {"login": login.login}
     if name.namespace == PARTNER:
-        known = known | partner_queries.OPERATIONS | partner_records.OPERATIONS
+        known = known | queries.OPERATIONS | records.OPERATIONS
     if name.namespace in spaces and name.localname in _ELSEWHERE:
         _session(context.org(), headers)
         raise not_served(name.localname)
@@ -111,22 +103,22 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     answered = f"{name.localname}Response"
     if name.localname == "login":
         call = Call(org, space, number, None, body, headers, kind)
-        return partner_xml.answer(space, answered, partner_login.login(call))
+        return soap_partner.answer(space, answered, login.login(call))
     session = _session(org, headers)
     usage = quota.count(org)
     quota.check(org, usage, request.environ)
-    if session.kind == auth.EXPIRED_KIND and name.localname not in {"setPassword", "logout"}:
+    if session.kind == context.EXPIRED_KIND and name.localname not in {"setPassword", "logout"}:
         raise SalesforceError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", _EXPIRED)
     if not permissions.has(org, session.user_id, "ApiEnabled") and (
         name.localname not in {"setPassword", "logout", "changeOwnPassword", "getUserInfo"}
     ):
         raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # logs [V]
-    bulk_run.catch_up(org)
+    v2_run.catch_up(org)
     call = Call(org, space, number, session, body, headers, kind)
-    saves = partner_xml.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
+    saves = soap_partner.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
     with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
         result = known[name.localname](call)
-    return partner_xml.answer(space, answered, result, usage=usage)
+    return soap_partner.answer(space, answered, result, usage=usage)
 
 
 def _no_operation(body: Any) -> str:
@@ -140,7 +132,7 @@ def _number(version: str) -> int:
 
 
 def _session(org: Org, headers: dict[str, Any]) -> Session:
-    token = partner_xml.text(headers.get("SessionHeader"), "sessionId").strip()
+    token = soap_partner.text(headers.get("SessionHeader"), "sessionId").strip()
     found = org.session(token)
     if found is None:  # platform reference 2.4, last rows [V]
         raise SalesforceError(
@@ -155,7 +147,7 @@ def _session(org: Org, headers: dict[str, Any]) -> Session:
 def _user_info(call: Call) -> list[Any]:
     user = call.org.get("User", call.by)
     assert user is not None, "a session without its user"
-    return [partner_login.info(call.org, user)]
+    return [login.info(call.org, user)]
 
 
 def _logout(call: Call) -> list[Any]:
@@ -167,7 +159,7 @@ def _logout(call: Call) -> list[Any]:
 def _invalidate(call: Call) -> list[Any]:
     """Ends sessions of the caller; another's is refused (guess)."""
     results: list[Any] = []
-    for token in partner_xml.texts(call.body, "sessionIds"):
+    for token in soap_partner.texts(call.body, "sessionIds"):
         found = call.org.session(token)
         if found is not None and found.user_id == call.by:
             call.org.end_sessions(token=token)
@@ -183,7 +175,7 @@ def _timestamp(call: Call) -> list[Any]:
 
 
 def _set_password(call: Call) -> list[Any]:
-    org, new = call.org, partner_xml.text(call.body, "password")
+    org, new = call.org, soap_partner.text(call.body, "password")
     user = _user(call)
     with org.transaction():
         passwords.set_password(org, user["Id"], new, own=user["Id"] == call.by)
@@ -201,7 +193,7 @@ def _reset_password(call: Call) -> list[Any]:
     new = passwords.temporary()
     with org.transaction():
         passwords.keep(org, user["Id"], new, expired=True)
-        logins.unlock(org, user["Id"], call.by)
+        password_login.unlock(org, user["Id"], call.by)
         org.audit(
             call.by, "resetpassword", "Manage Users", f"Reset password for user {user['Name']}"
         )
@@ -213,24 +205,24 @@ def _reset_password(call: Call) -> list[Any]:
 def _change_own_password(call: Call) -> list[Any]:
     if call.version < _OWN_PASSWORD_SINCE:
         raise InvalidXml(_no_operation(call.body))
-    old = partner_xml.text(call.body, "oldPassword")
+    old = soap_partner.text(call.body, "oldPassword")
     if not passwords.matches(call.org, call.by, old):
         # the fault [V], its text: guess
         raise SalesforceError("INVALID_OLD_PASSWORD", "invalid old password")
     with call.org.transaction():
-        new = partner_xml.text(call.body, "newPassword")
+        new = soap_partner.text(call.body, "newPassword")
         passwords.set_password(call.org, call.by, new, own=True)
     return [{}]
 
 
 def _user(call: Call) -> dict[str, Any]:
     """The user of `userId`, whose password the caller may set."""
-    asked = partner_xml.text(call.body, "userId").strip()
+    asked = soap_partner.text(call.body, "userId").strip()
     id_ = ids.normal(asked)
     try:
         if id_ is None or id_[:3] != "005":
             raise SalesforceError("INVALID_ID_FIELD", "")
-        user = existing(call.org, describe.tables()["user"], id_)
+        user = existing(call.org, objects.tables()["user"], id_)
     except SalesforceError:
         # "A specified ID was invalid" (platform reference 6.2 [V]); the text: guess
         raise SalesforceError("INVALID_ID_FIELD", f"invalid user id: {asked}") from None
@@ -242,7 +234,7 @@ def _user(call: Call) -> dict[str, Any]:
 def _full_session(call: Call) -> None:
     """A session of somebody whose password had expired may do everything from here on."""
     assert call.session is not None
-    if call.session.kind == auth.EXPIRED_KIND:
+    if call.session.kind == context.EXPIRED_KIND:
         token = call.session.token
         call.org.execute("UPDATE session SET kind = 'API' WHERE token = ?", (token,))
 

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.http import context
-from provisioner.emulator.http import soap_partner as partner_xml
+from provisioner.emulator.http import context, soap_partner
 from provisioner.emulator.http.soap_partner import Nil
-from provisioner.emulator.login import login_history, passwords, site_admission
-from provisioner.emulator.login import password_login as logins
-from provisioner.emulator.oauth import endpoints as auth
+from provisioner.emulator.login import login_history, password_login, passwords, site_admission
 from provisioner.emulator.sites import networks
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import portals
 
 if TYPE_CHECKING:
     from provisioner.emulator.partner.call import Call
@@ -41,11 +38,17 @@ _NEW_LOCATION: Final = (
 # [V]. "Login Rate Exceeded": knowledge article 000233559 [V], its code: guess. An inactive portal's
 # code: WSDL [V]; that the text is the guide's description of it: guess.
 _FAULTS: Final = {
-    logins.BAD_TIME: ("LOGIN_DURING_RESTRICTED_TIME", "cannot log in during restricted time"),
-    logins.BAD_ADDRESS: ("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain"),
-    logins.NO_TOKEN: ("LOGIN_MUST_USE_SECURITY_TOKEN", _NEW_LOCATION),
-    logins.TOO_OFTEN: ("INVALID_LOGIN", "Login Rate Exceeded"),
-    logins.PORTAL_OFF: ("INACTIVE_PORTAL", "The referenced portal is inactive."),
+    password_login.BAD_TIME: (
+        "LOGIN_DURING_RESTRICTED_TIME",
+        "cannot log in during restricted time",
+    ),
+    password_login.BAD_ADDRESS: (
+        "LOGIN_DURING_RESTRICTED_DOMAIN",
+        "cannot log in from current domain",
+    ),
+    password_login.NO_TOKEN: ("LOGIN_MUST_USE_SECURITY_TOKEN", _NEW_LOCATION),
+    password_login.TOO_OFTEN: ("INVALID_LOGIN", "Login Rate Exceeded"),
+    password_login.PORTAL_OFF: ("INACTIVE_PORTAL", "The referenced portal is inactive."),
 }
 # The SOAP guide has the code for it; that the text is the guide's description: guess
 _NO_ACCESS: Final = ("PORTAL_NO_ACCESS", "Access to the specified portal is not available.")
@@ -61,25 +64,25 @@ def login(call: Call) -> list[Any]:
         raise _refused(in_org=in_org and portal is None)
     (user,) = users
     with org.transaction():
-        attempt = login_history.attempt(partner_xml.text(call.body, "password"), api=True)
+        attempt = login_history.attempt(soap_partner.text(call.body, "password"), api=True)
         site = context.site()
         if site is None:
-            status = logins.by_scope(org, user, attempt, in_org=in_org, portal=portal)
+            status = password_login.by_scope(org, user, attempt, in_org=in_org, portal=portal)
         else:
             status = site_admission.status_of(org, site, user, attempt)
         _record(call, user, status, by_portal=portal is not None)
-        logins.count(org, user, status)
-        if status == logins.SUCCESS:
+        password_login.count(org, user, status)
+        if status == password_login.SUCCESS:
             expired = passwords.is_expired(org, user["Id"])
-            session = org.start_session(user["Id"], auth.EXPIRED_KIND if expired else "API")
-    if status == logins.NOT_MEMBER and portal is not None:
+            session = org.start_session(user["Id"], context.EXPIRED_KIND if expired else "API")
+    if status == password_login.NOT_MEMBER and portal is not None:
         raise SalesforceError(*_NO_ACCESS)
     if status in _FAULTS:
         raise SalesforceError(*_FAULTS[status])
-    if status != logins.SUCCESS:
+    if status != password_login.SUCCESS:
         # A lock-out, too, is told so (platform reference 6.4 [V]); the rest: guess
         raise _refused(in_org=in_org and portal is None)
-    here, organization = context.instance_url(), auth.organization_id(org)
+    here, organization = context.instance_url(), org.organization_id()
     here = here if site is None else networks.address(here, site)
     tail = f"{call.version}.0/{organization[:15]}"
     return [
@@ -99,7 +102,7 @@ def too_old(call: Call) -> None:
     """Records that a known user tried a retired version, whatever the password was (guess)."""
     for user in call.org.select("User", Username=_username(call)):
         with call.org.transaction():
-            _record(call, user, logins.TOO_OLD, by_portal=False)
+            _record(call, user, password_login.TOO_OLD, by_portal=False)
 
 
 def info(org: Org, user: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def _check_served(call: Call) -> None:
 
 
 def _username(call: Call) -> str:
-    return partner_xml.text(call.body, "username").strip()
+    return soap_partner.text(call.body, "username").strip()
 
 
 def _refused(*, in_org: bool) -> SalesforceError:
@@ -166,25 +169,25 @@ def _refused(*, in_org: bool) -> SalesforceError:
 def _scope(call: Call) -> tuple[bool, Row | None]:
     """The LoginScopeHeader: whether it names this organisation, and the portal it names."""
     header = call.headers.get("LoginScopeHeader")
-    organization = partner_xml.text(header, "organizationId").strip()
-    portal = partner_xml.text(header, "portalId").strip()
+    organization = soap_partner.text(header, "organizationId").strip()
+    portal = soap_partner.text(header, "portalId").strip()
     if header is None or not organization:
         return False, None
     wanted = ids.normal(organization)
     if wanted is None:  # the WSDL gives `login` an InvalidIdFault; text: guess
         raise SalesforceError("INVALID_ID_FIELD", f"invalid organization id: {organization}")
-    if wanted != auth.organization_id(call.org):
+    if wanted != call.org.organization_id():
         raise _refused(in_org=not portal)
     if not portal:
         return True, None
-    row = portal_rows.by_id(call.org, ids.normal(portal) or "")
+    row = portals.by_id(call.org, ids.normal(portal) or "")
     if row is None:
         raise SalesforceError("INVALID_ID_FIELD", f"invalid portal id: {portal}")  # guess
     return True, row
 
 
 def _record(call: Call, user: dict[str, Any], status: str, *, by_portal: bool) -> None:
-    client = partner_xml.text(call.headers.get("CallOptions"), "client") or "N/A"
+    client = soap_partner.text(call.headers.get("CallOptions"), "client") or "N/A"
     # names of the API kinds as in LoginHistory of real orgs, general knowledge [U]
     api = "SOAP Partner" if call.kind == "u" else "SOAP Enterprise"
     login_history.log_in(

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import visible
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.http import soap_partner as partner_xml
+from provisioner.emulator.http import soap_partner
 from provisioner.emulator.http.soap_partner import Nil
-from provisioner.emulator.partner import describe as partner_describe
+from provisioner.emulator.partner import describe
 from provisioner.emulator.partner.call import moment, sobject_of, too_many
-from provisioner.emulator.rest import changes, search
-from provisioner.emulator.rest import record as records
+from provisioner.emulator.rest import changes, record, search
 from provisioner.emulator.schema.wsdl import InvalidXml
-from provisioner.emulator.soql import run as query
-from provisioner.emulator.soql import sosl
+from provisioner.emulator.soql import run, sosl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,41 +35,41 @@ def _query_all(call: Call) -> list[Any]:
 
 
 def _first_page(call: Call, *, deleted: bool) -> dict[str, Any]:
-    asked = partner_xml.text(call.headers.get("QueryOptions"), "batchSize").strip()
-    page = max(200, min(query.PAGE, int(asked))) if asked.isdecimal() else query.PAGE
-    text = partner_xml.text(call.body, "queryString")
+    asked = soap_partner.text(call.headers.get("QueryOptions"), "batchSize").strip()
+    page = max(200, min(run.PAGE, int(asked))) if asked.isdecimal() else run.PAGE
+    text = soap_partner.text(call.body, "queryString")
     here = visible.context(call.org, call.by, call.version, deleted=deleted)
-    return _page(query.run(here, text, page=page))
+    return _page(run.run(here, text, page=page))
 
 
 def _query_more(call: Call) -> list[Any]:
-    locator = partner_xml.text(call.body, "queryLocator")
-    return [_page(query.more(visible.context(call.org, call.by, call.version), locator))]
+    locator = soap_partner.text(call.body, "queryLocator")
+    return [_page(run.more(visible.context(call.org, call.by, call.version), locator))]
 
 
 def _search(call: Call) -> list[Any]:
-    text = partner_xml.text(call.body, "searchString")
+    text = soap_partner.text(call.body, "searchString")
     found = search.find(visible.context(call.org, call.by, call.version), sosl.parse(text))
     # what the id of a search is for, nobody is told: empty (guess)
     return [
         {
             "queryId": "",
-            "searchRecords": [{"record": partner_xml.record(one)} for one in found],
+            "searchRecords": [{"record": soap_partner.record(one)} for one in found],
         }
     ]
 
 
 def _page(body: Mapping[str, Any]) -> dict[str, Any]:
     locator = body.get("nextRecordsUrl", "").rpartition("/")[2] or None
-    return partner_xml.query_result(body["records"], body["totalSize"], locator)
+    return soap_partner.query_result(body["records"], body["totalSize"], locator)
 
 
 def _retrieve(call: Call) -> list[Any]:
-    sobject = sobject_of(call, partner_xml.text(call.body, "sObjectType"))
-    wanted = partner_xml.texts(call.body, "ids")
+    sobject = sobject_of(call, soap_partner.text(call.body, "sObjectType"))
+    wanted = soap_partner.texts(call.body, "ids")
     if len(wanted) > _MOST_RETRIEVED:
         raise too_many(_MOST_RETRIEVED)
-    fields = partner_xml.text(call.body, "fieldList")
+    fields = soap_partner.text(call.body, "fieldList")
     found: list[Any] = []
     for asked in wanted:
         id_ = ids.normal(asked.strip())
@@ -82,8 +80,8 @@ def _retrieve(call: Call) -> list[Any]:
         if row is None or not seen or row.get("IsDeleted"):
             found.append(Nil())
             continue
-        shown = records.shown(call.rest(), sobject, row, fields)
-        found.append(partner_xml.record(shown))
+        shown = record.shown(call.rest(), sobject, row, fields)
+        found.append(soap_partner.record(shown))
     return found
 
 
@@ -109,13 +107,13 @@ def _deleted(call: Call) -> list[Any]:
 
 
 def _span(call: Call) -> tuple[SObject, str, str]:
-    sobject = sobject_of(call, partner_xml.text(call.body, "sObjectType"))
+    sobject = sobject_of(call, soap_partner.text(call.body, "sObjectType"))
     start, end = (_moment(call, name) for name in ("startDate", "endDate"))
     return sobject, start, end
 
 
 def _moment(call: Call, name: str) -> str:
-    text = partner_xml.text(call.body, name).strip()
+    text = soap_partner.text(call.body, name).strip()
     if not text:
         raise InvalidXml("'' is not a valid value for the type xsd:dateTime")
     # An xsd:dateTime needs no zone; what has none is of UTC, as pyforce sends it [Q].
@@ -128,9 +126,9 @@ OPERATIONS: Final[dict[str, Callable[[Call], list[Any]]]] = {
     "queryMore": _query_more,
     "retrieve": _retrieve,
     "search": _search,
-    "describeSObject": partner_describe.one,
-    "describeSObjects": partner_describe.several,
-    "describeGlobal": partner_describe.everything,
+    "describeSObject": describe.one,
+    "describeSObjects": describe.several,
+    "describeGlobal": describe.everything,
     "getUpdated": _updated,
     "getDeleted": _deleted,
 }

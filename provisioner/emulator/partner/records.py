@@ -11,17 +11,15 @@ from lxml import etree
 from provisioner.emulator.access import permissions, visible
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, ambiguous
-from provisioner.emulator.http import context
-from provisioner.emulator.http import soap_partner as partner_xml
+from provisioner.emulator.http import context, soap_partner
 from provisioner.emulator.http.soap_partner import NIL, Nil
 from provisioner.emulator.login import mails, passwords
 from provisioner.emulator.partner.call import sobject_in, too_many, triggers_user_email
 from provisioner.emulator.rest import record as records
-from provisioner.emulator.rules import recycle_bin
-from provisioner.emulator.rules import repeated_keys as repeats
+from provisioner.emulator.rules import recycle_bin, repeated_keys
 from provisioner.emulator.rules import save as rules
 from provisioner.emulator.rules.fields import existing
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.schema import objects
 from provisioner.emulator.schema.wsdl import wsdl
 
 if TYPE_CHECKING:
@@ -55,7 +53,7 @@ def _update(call: Call) -> list[Any]:
         if id_ is None:  # recorded of collections: amp-labs/connectors [V]
             raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
         found = _id(sobject, id_)
-        repeats.check(id_, "Id", twice)
+        repeated_keys.check(id_, "Id", twice)
         rules.update(call.org, call.by, sobject, found, values)
         return {"id": found, "success": True}
 
@@ -71,11 +69,11 @@ def _twice(call: Call, name: str) -> frozenset[str]:
         for node in record.iterchildren(etree.Element)
         if etree.QName(node).localname.lower() == wanted
     )
-    return repeats.of(values, "Id" if wanted == "id" else name)
+    return repeated_keys.of(values, "Id" if wanted == "id" else name)
 
 
 def _upsert(call: Call) -> list[Any]:
-    name = partner_xml.text(call.body, "externalIDFieldName")
+    name = soap_partner.text(call.body, "externalIDFieldName")
     twice = _twice(call, name)
 
     def upsert(sobject: SObject, id_: str | None, values: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +89,7 @@ def _upsert(call: Call) -> list[Any]:
         value = next((v for n, v in values.items() if n.lower() == key.name.lower()), id_)
         if value is None and key.type != "id":  # as remembered of real orgs [U]
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
-        repeats.check(value, key.name, twice)
+        repeated_keys.check(value, key.name, twice)
         found = records.matching(call.rest(), sobject, key, value)
         if len(found) > 1:
             raise ambiguous(key.label, key.name, found)
@@ -119,7 +117,7 @@ def _delete(call: Call) -> list[Any]:
         return {"id": id_, "success": True}
 
     # beatbox and pyforce say `id`, and delete the records of real orgs so [Q]
-    wanted = partner_xml.texts(call.body, "ids") or partner_xml.texts(call.body, "id")
+    wanted = soap_partner.texts(call.body, "ids") or soap_partner.texts(call.body, "id")
     found = (ids.normal(asked.strip()) for asked in wanted)
     known = call.org.catalog()
     kinds = {sobject.name for id_ in found if id_ and (sobject := known.by_prefix(id_[:3]))}
@@ -133,7 +131,7 @@ def _undelete(call: Call) -> list[Any]:
         rules.undelete(call.org, call.by, sobject, id_)
         return {"id": id_, "success": True}
 
-    return _all(call, [partial(undelete, one) for one in partner_xml.texts(call.body, "ids")])
+    return _all(call, [partial(undelete, one) for one in soap_partner.texts(call.body, "ids")])
 
 
 def _empty(call: Call) -> list[Any]:
@@ -144,7 +142,7 @@ def _empty(call: Call) -> list[Any]:
         recycle_bin.empty(call.org, id_)
         return {"id": id_, "success": True}
 
-    return _all(call, [partial(empty, one) for one in partner_xml.texts(call.body, "ids")])
+    return _all(call, [partial(empty, one) for one in soap_partner.texts(call.body, "ids")])
 
 
 def _of_any_object(call: Call, asked: str) -> tuple[SObject, str]:
@@ -157,7 +155,7 @@ def _of_any_object(call: Call, asked: str) -> tuple[SObject, str]:
 
 def _unmixed(kinds: set[str]) -> None:
     """Refuses setup objects together with others (platform reference page one, 11 [V])."""
-    if len(kinds) > 1 and describe.SETUP_OBJECTS & kinds:  # code and text of a fault: guess
+    if len(kinds) > 1 and objects.SETUP_OBJECTS & kinds:  # code and text of a fault: guess
         raise SalesforceError(
             "INVALID_OPERATION",
             "You can't create records for multiple object types in one call when one of the types"
@@ -185,14 +183,14 @@ def _saved(
 
 def _type(node: Any) -> str:
     """What an sObject says it is, by its element or, as CumulusCI does it [V], by `xsi:type`."""
-    said = partner_xml.text(node, "type").strip()
-    return said or str(node.get(partner_xml.TYPE, "")).rpartition(":")[2]
+    said = soap_partner.text(node, "type").strip()
+    return said or str(node.get(soap_partner.TYPE, "")).rpartition(":")[2]
 
 
 def _all(call: Call, writes: Sequence[Callable[[], dict[str, Any]]]) -> list[dict[str, Any]]:
     if len(writes) > _MOST_RECORDS:
         raise too_many(_MOST_RECORDS)
-    header = partner_xml.text(call.headers.get("AllOrNoneHeader"), "allOrNone").strip()
+    header = soap_partner.text(call.headers.get("AllOrNoneHeader"), "allOrNone").strip()
     results: list[dict[str, Any]] = []
     try:
         with call.org.transaction():

@@ -9,9 +9,8 @@ from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, ambiguous, not_found
 from provisioner.emulator.http.call import Answer, Call
 from provisioner.emulator.rest import record as records
-from provisioner.emulator.rules import repeated_keys as repeats
-from provisioner.emulator.rules import save as rules
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.rules import repeated_keys, save
+from provisioner.emulator.schema import objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -54,9 +53,9 @@ def _collection(call: Call) -> Answer:
         return _all(call, writes, all_or_none=call.params.get("allOrNone", "").lower() == "true")
     body = call.json()
     given = list(_list_of_records(body))
-    twice = repeats.NONE
+    twice = repeated_keys.NONE
     if call.method == "PATCH":
-        twice = repeats.of((repeats.value(record, "id") for record in given), "Id")
+        twice = repeated_keys.of((repeated_keys.value(record, "id") for record in given), "Id")
     with call.org.transaction():  # so that the schema is read once
         writes = [_write(call, record, twice) for record in given]
     return _all(call, writes, all_or_none=bool(body.get("allOrNone")))
@@ -65,21 +64,21 @@ def _collection(call: Call) -> Answer:
 def _write(call: Call, record: dict[str, Any], twice: frozenset[str]) -> _Write:
     sobject = _typed(call, record)
     values = {name: v for name, v in record.items() if name.lower() not in {"attributes", "id"}}
-    given = repeats.value(record, "id")
+    given = repeated_keys.value(record, "id")
 
     def create() -> dict[str, Any]:
         if given is not None:
             raise SalesforceError(  # public logs of real orgs [V]
                 "INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ("Id",)
             )
-        return _success(rules.create(call.org, call.by, sobject, values))
+        return _success(save.create(call.org, call.by, sobject, values))
 
     def update() -> dict[str, Any]:
         if given is None:  # recorded: amp-labs/connectors, err-each-no-ids.json [V]
             raise SalesforceError("MISSING_ARGUMENT", "Id not specified in an update call", ())
         id_ = _checked_id(sobject, str(given))
-        repeats.check(given, "Id", twice)
-        rules.update(call.org, call.by, sobject, id_, values)
+        repeated_keys.check(given, "Id", twice)
+        save.update(call.org, call.by, sobject, id_, values)
         return _success(id_)
 
     return sobject, create if call.method == "POST" else update
@@ -98,7 +97,7 @@ def _deletion(call: Call, text: str) -> _Write:
         return account, refuse
 
     def delete() -> dict[str, Any]:
-        rules.delete(call.org, call.by, sobject, id_)
+        save.delete(call.org, call.by, sobject, id_)
         return _success(id_)
 
     return sobject, delete
@@ -111,20 +110,20 @@ def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
     body = call.json()
     wanted = key.name.lower()
     rows = list(_list_of_records(body))
-    twice = repeats.of((repeats.value(record, wanted) for record in rows), key.name)
+    twice = repeated_keys.of((repeated_keys.value(record, wanted) for record in rows), key.name)
 
     def one(record: dict[str, Any]) -> _Write:
         if _typed(call, record).name != sobject.name:
             raise SalesforceError(  # guess
                 "INVALID_TYPE", f"every record must be of type {sobject.name}"
             )
-        value = repeats.value(record, wanted)
+        value = repeated_keys.value(record, wanted)
         values = {n: v for n, v in record.items() if n.lower() not in {"attributes", wanted}}
 
         def write() -> dict[str, Any]:
             if value is None and key.type != "id":  # as remembered of real orgs [U]
                 raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", (key.name,))
-            repeats.check(value, key.name, twice)
+            repeated_keys.check(value, key.name, twice)
             found = records.matching(call, sobject, key, value)
             if len(found) > 1:
                 raise ambiguous(key.label, key.name, found)
@@ -147,7 +146,7 @@ def _all(call: Call, writes: list[_Write], *, all_or_none: bool) -> Answer:
             f"record limit reached. cannot submit more than {_MOST_RECORDS} records into this call",
         )
     types = [sobject.name for sobject, _ in writes]
-    if len(set(types)) > 1 and describe.SETUP_OBJECTS.intersection(types):
+    if len(set(types)) > 1 and objects.SETUP_OBJECTS.intersection(types):
         raise SalesforceError(  # text: platform reference 8.2 [V]; code: guess
             "MIXED_DML_OPERATION",
             "You can't create records for multiple object types in one call when one of the types"

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
-from provisioner.emulator.rest import collections as bundles
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.rest import collections
+from provisioner.emulator.schema import objects
 from provisioner.emulator.schema.versions import NEWEST, OLDEST
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def answer(call: Call, rest: tuple[str, ...], answer_to: Callable[[Call], Answer
                 return _composite(call, answer_to)
             return Answer(200, {name: f"{call.base}/composite/{name}" for name in _RESOURCES})
         case ("sobjects", *names):
-            return bundles.answer(call, tuple(names))
+            return collections.answer(call, tuple(names))
         case _:
             raise not_found()
 
@@ -241,7 +241,7 @@ def _one_side(inner: Call, written: dict[bool, str]) -> None:
     sobject = inner.org.catalog().get(inner.parts[1]) if inner.parts[1:] else None
     if sobject is None:
         return
-    setup = sobject.name in describe.SETUP_OBJECTS
+    setup = sobject.name in objects.SETUP_OBJECTS
     written.setdefault(setup, sobject.name)
     if len(written) > 1:  # text: platform reference 2.3 [V]
         raise SalesforceError(

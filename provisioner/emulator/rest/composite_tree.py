@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import visible
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
-from provisioner.emulator.rules import save as rules
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.rules import save
+from provisioner.emulator.schema import objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +120,7 @@ def _check(nodes: list[_Node]) -> None:
     types = {node.sobject.name for node in nodes}
     if len(types) > _MOST_TYPES:
         raise _invalid(f"At most {_MOST_TYPES} different types are allowed in one request.")
-    if len(types) > 1 and describe.SETUP_OBJECTS & types:  # page one, 11 [V]
+    if len(types) > 1 and objects.SETUP_OBJECTS & types:  # page one, 11 [V]
         raise SalesforceError(
             "MIXED_DML_OPERATION",
             "You can't create records for multiple object types in one call when one of the types"
@@ -143,7 +143,7 @@ def _save(
     call: Call, node: _Node, results: list[dict[str, Any]], failed: list[dict[str, Any]]
 ) -> None:
     try:
-        id_ = rules.create(call.org, call.by, node.sobject, node.values)
+        id_ = save.create(call.org, call.by, node.sobject, node.values)
     except SalesforceError as error:
         failed.append({"referenceId": node.reference, "errors": [error.collection()]})
         return

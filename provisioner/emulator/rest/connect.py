@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import permissions
-from provisioner.emulator.base import ids
-from provisioner.emulator.base import json_input as json_text
+from provisioner.emulator.base import ids, json_input
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
 from provisioner.emulator.sites import jobs, members, networks, templates
@@ -158,7 +157,7 @@ def _create(call: Call) -> Answer:
     given = call.json()
     for name in given:
         if name not in _TAKEN_IN:  # these five and no more [V]; code and text as remembered [U]
-            raise json_text.unrecognized(name, call.text)
+            raise json_input.unrecognized(name, call.text)
     name, prefix = _text(given, "name", 40), _text(given, "urlPathPrefix", 40)
     description = _text(given, "description", 255)
     template = templates.site_template(_text(given, "templateName", 255))

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import permissions, visible
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, no_such_column, not_found
-from provisioner.emulator.http import bodies as transport
+from provisioner.emulator.http import bodies
 from provisioner.emulator.http.call import Answer, Call, unknown_key
-from provisioner.emulator.login import mails, passwords
-from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.login import mails, password_login, passwords
 from provisioner.emulator.rest import recent
-from provisioner.emulator.rules import save as rules
+from provisioner.emulator.rules import save
 from provisioner.emulator.rules.fields import existing
-from provisioner.emulator.schema import describe_json
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.schema import describe_json, objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +28,7 @@ def collection(call: Call, sobject: SObject) -> Answer:
     """`/sobjects/X`: what it is, or a new record."""
     call.allow("GET", "HEAD", "POST")
     if call.method == "POST":
-        return _created(call, sobject, rules.create(call.org, call.by, sobject, call.json()))
+        return _created(call, sobject, save.create(call.org, call.by, sobject, call.json()))
     brief = describe_json.brief(sobject, call.base)
     return Answer(200, {"objectDescribe": brief, "recentItems": recent.of_object(call, sobject)})
 
@@ -110,20 +108,20 @@ def upsert(
             "INVALID_FIELD", f"The {key.name} field should not be specified in the sobject data."
         )
     if found:
-        rules.update(call.org, call.by, sobject, found[0], given)
+        save.update(call.org, call.by, sobject, found[0], given)
         return found[0], False
     if key.type == "id":
         if value:
             raise not_found()
-        return rules.create(call.org, call.by, sobject, given), True
-    return rules.create(call.org, call.by, sobject, {**given, key.name: value}), True
+        return save.create(call.org, call.by, sobject, given), True
+    return save.create(call.org, call.by, sobject, {**given, key.name: value}), True
 
 
 def password(call: Call, user_id: str) -> Answer:
     """`/sobjects/User/<id>/password` (platform reference 6.1 [V])."""
     call.allow("DELETE", "GET", "HEAD", "POST")
     org = call.org
-    user = existing(org, describe.tables()["user"], ids.normal(user_id) or user_id)
+    user = existing(org, objects.tables()["user"], ids.normal(user_id) or user_id)
     id_ = user["Id"]
     if not permissions.may_set_password(org, call.by, id_):
         # An object here, not an array: platform reference 6.1 [V].
@@ -143,7 +141,7 @@ def password(call: Call, user_id: str) -> Answer:
             new = passwords.temporary()
             with org.transaction():
                 passwords.keep(org, id_, new, expired=True)
-                logins.unlock(org, id_, call.by)
+                password_login.unlock(org, id_, call.by)
                 mails.mail_password(org, call.instance, id_, new)
                 display = f"Reset password for user {user['Name']}"
                 org.audit(call.by, "resetpassword", "Manage Users", display)
@@ -157,7 +155,7 @@ def _row(call: Call, sobject: SObject, id_: str) -> Answer:
     if sobject.name == "Account" and call.method != "DELETE":
         found = call.org.get(sobject.name, id_)
         if found is not None and not found["IsDeleted"]:
-            failed, validators = transport.row_conditions(call, found)
+            failed, validators = bodies.row_conditions(call, found)
             if failed is not None:
                 return failed
     match call.method:
@@ -167,10 +165,10 @@ def _row(call: Call, sobject: SObject, id_: str) -> Answer:
                 raise SalesforceError(
                     "INVALID_FIELD", "The Id field should not be specified in the sobject data."
                 )
-            rules.update(call.org, call.by, sobject, id_, values)
+            save.update(call.org, call.by, sobject, id_, values)
             return Answer(204)
         case "DELETE":
-            rules.delete(call.org, call.by, sobject, id_)
+            save.delete(call.org, call.by, sobject, id_)
             return Answer(204)
         case _:
             row = call.org.get(sobject.name, id_)

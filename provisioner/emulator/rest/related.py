@@ -8,9 +8,9 @@ from provisioner.emulator.access import visible
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, no_such_column, not_found
 from provisioner.emulator.http.call import Answer, Call
-from provisioner.emulator.rest import record as records
+from provisioner.emulator.rest import record
 from provisioner.emulator.rules.fields import existing
-from provisioner.emulator.soql import run as query
+from provisioner.emulator.soql import run
 
 if TYPE_CHECKING:
     from provisioner.emulator.schema.objects import Field, SObject
@@ -46,7 +46,7 @@ def _parent(call: Call, field: Field, id_: str | None) -> Answer:
     if id_ is None or known is None:
         what = f"The requested resource does not exist for the relationship {field.relationship}"
         raise SalesforceError("NOT_FOUND", what, status=404)  # text: guess
-    return records.by_id(call, known, id_)
+    return record.by_id(call, known, id_)
 
 
 def _children(call: Call, child: SObject, field: Field, id_: str) -> Answer:
@@ -60,4 +60,4 @@ def _children(call: Call, child: SObject, field: Field, id_: str) -> Answer:
             raise no_such_column(name, child.name)
         listed.append(found.name)
     text = f"SELECT {', '.join(listed)} FROM {child.name} WHERE {field.name} = '{id_}'"  # noqa: S608
-    return Answer(200, query.run(visible.context(call.org, call.by, call.version), text))
+    return Answer(200, run.run(visible.context(call.org, call.by, call.version), text))

@@ -16,13 +16,11 @@ from provisioner.emulator.base.errors import (
     not_found,
     not_served,
 )
-from provisioner.emulator.bulk import v2 as bulk
-from provisioner.emulator.bulk import v2_run as bulk_run
-from provisioner.emulator.http import bodies as transport
-from provisioner.emulator.http import context, quota, refusals
+from provisioner.emulator.bulk import v2 as bulk2
+from provisioner.emulator.bulk import v2_run
+from provisioner.emulator.http import bodies, context, quota, refusals
 from provisioner.emulator.http.call import Answer, Call
 from provisioner.emulator.metadata import rest as metadata_rest
-from provisioner.emulator.oauth import endpoints as auth
 from provisioner.emulator.rest import (
     composite,
     composite_graph,
@@ -33,28 +31,18 @@ from provisioner.emulator.rest import (
     search,
     sobjects,
     tooling,
-)
-from provisioner.emulator.rest import (
-    tooling_entities as tooling_tables,
-)
-from provisioner.emulator.rest import (
-    xml_bodies as rest_xml,
+    tooling_entities,
+    xml_bodies,
 )
 from provisioner.emulator.rules import duplicates
 from provisioner.emulator.schema import versions
 from provisioner.emulator.schema.versions import NEWEST, OLDEST
 from provisioner.emulator.sites import jobs
 from provisioner.emulator.soql import (
-    column_metadata as soql_columns,
-)
-from provisioner.emulator.soql import (
-    parse as soql,
-)
-from provisioner.emulator.soql import (
-    run as query,
-)
-from provisioner.emulator.soql import (
-    scope as soql_sql,
+    column_metadata,
+    parse,
+    run,
+    scope,
 )
 
 if TYPE_CHECKING:
@@ -83,7 +71,7 @@ def run_forgotten_jobs() -> None:
 @blueprint.get("/services/data.<any(json, xml):suffix>")
 def every_version(suffix: str) -> Response:
     """Every version, without a login."""
-    _, accept = rest_xml.accepted(f".{suffix}", request.headers.get("Accept", ""))
+    _, accept = xml_bodies.accepted(f".{suffix}", request.headers.get("Accept", ""))
     found = [
         {"label": _label(v), "url": f"/services/data/v{v}.0", "version": f"{v}.0"}
         for v in range(OLDEST, NEWEST + 1)
@@ -99,14 +87,14 @@ def serve(version: str, path: str) -> Response:
     if refused is not None:
         return refused
     usage = None
-    path, accept = rest_xml.accepted(path, request.headers.get("Accept", ""))
+    path, accept = xml_bodies.accepted(path, request.headers.get("Accept", ""))
     parts = tuple(part for part in path.split("/") if part)
     try:
         number = _version(version)
         session = context.require_session()
         usage = quota.count(context.org())
         if not path.startswith("jobs/"):
-            bulk_run.catch_up(context.org())
+            v2_run.catch_up(context.org())
         answer = _guarded(context.org(), session, usage) or answer_to(
             Call(
                 context.org(),
@@ -148,15 +136,15 @@ def answer_to(call: Call) -> Answer:
 def _route(call: Call) -> Answer:
     if call.version < versions.RESOURCES.get(call.parts[:2], 0):
         raise not_found()  # as one that never was: guess
-    in_xml = rest_xml.shows(call.parts) and rest_xml.wanted(call.headers.get("accept", ""))
+    in_xml = xml_bodies.shows(call.parts) and xml_bodies.wanted(call.headers.get("accept", ""))
     if call.parts[:1] not in {("jobs",), ("metadata",)} and not in_xml:
-        transport.require_json(call)
+        bodies.require_json(call)
     match call.parts:
         case ():
             call.allow("GET", "HEAD")
             known = [name for name in _RESOURCES if call.version >= versions.NAMED.get(name, 0)]
             names = {name: f"{call.base}/{name}" for name in known}
-            identity = f"{call.instance}/id/{auth.organization_id(call.org)}/{call.by}"
+            identity = f"{call.instance}/id/{call.org.organization_id()}/{call.by}"
             return Answer(200, {**names, "identity": identity})
         case ("sobjects", *names):
             return sobjects.answer(call, tuple(names))
@@ -164,9 +152,7 @@ def _route(call: Call) -> Answer:
             return _query(call, deleted=kind == "queryAll")
         case ("query" | "queryAll", locator):
             call.allow("GET", "HEAD")
-            return Answer(
-                200, query.more(visible.context(call.org, call.by, call.version), locator)
-            )
+            return Answer(200, run.more(visible.context(call.org, call.by, call.version), locator))
         case (name, *rest) if name in _BELOW:
             return _BELOW[name](call, tuple(rest))
         case ("recent",):
@@ -207,8 +193,8 @@ def _query(call: Call, *, deleted: bool = False) -> Answer:
     call.allow("GET", "HEAD")
     here, text = visible.context(call.org, call.by, call.version, deleted=deleted), _soql(call)
     if _columns_only(call):
-        return Answer(200, soql_columns.columns(here, text))
-    return Answer(200, query.run(here, text, page=_size(call)))
+        return Answer(200, column_metadata.columns(here, text))
+    return Answer(200, run.run(here, text, page=_size(call)))
 
 
 def _tooling_query(call: Call) -> Answer:
@@ -217,14 +203,14 @@ def _tooling_query(call: Call) -> Answer:
     base = f"{call.base}/tooling"
     # The first look at the layouts makes those of a new org: not so when the query is refused.
     with call.org.transaction():
-        made = tooling_tables.sources(call.org, call.by, call.version)
+        made = tooling_entities.sources(call.org, call.by, call.version)
         sources = {**made, **visible.sources(call.org, call.by)}
-        here = soql_sql.Context(call.org, known, base, call.by, sources=sources)
+        here = scope.Context(call.org, known, base, call.by, sources=sources)
         if _columns_only(call):
-            return Answer(200, soql_columns.columns(here, text))
-        body = query.run(here, text, page=_size(call))
+            return Answer(200, column_metadata.columns(here, text))
+        body = run.run(here, text, page=_size(call))
         tooling.one_full_name(text, body)
-    source = known.get(soql.parse(text).source)
+    source = known.get(parse.parse(text).source)
     shape = {"size": len(body["records"]), "queryLocator": None}
     return Answer(200, {**shape, "entityTypeName": source.name if source else None, **body})
 
@@ -249,14 +235,14 @@ def _size(call: Call) -> int:
     for option in call.headers.get("sforce-query-options", "").split(","):
         name, _, size = option.partition("=")
         if name.strip().lower() == "batchsize" and size.strip().isdecimal():
-            return max(200, min(query.PAGE, int(size.strip()[:9])))
-    return query.PAGE
+            return max(200, min(run.PAGE, int(size.strip()[:9])))
+    return run.PAGE
 
 
 _BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {
     "composite": _composite,
     "connect": connect.answer,
-    "jobs": bulk.answer,
+    "jobs": bulk2.answer,
     "limits": limits.answer,
     "metadata": metadata_rest.answer,
     "parameterizedSearch": search.parameterized,
@@ -302,22 +288,22 @@ def _guarded(org: Org, session: Session, usage: quota.Usage) -> Answer | None:
 
 def _text(path: str, parts: tuple[str, ...]) -> str:
     kind = request.mimetype
-    takes_text = bulk.takes_text(path) or metadata_rest.takes_parts(path)
-    if request.content_length and rest_xml.is_xml(kind) and path.startswith("sobjects/"):
-        return rest_xml.as_json(context.org(), parts, transport.body())
+    takes_text = bulk2.takes_text(path) or metadata_rest.takes_parts(path)
+    if request.content_length and xml_bodies.is_xml(kind) and path.startswith("sobjects/"):
+        return xml_bodies.as_json(context.org(), parts, bodies.body())
     if request.content_length and kind != "application/json" and not takes_text:
         raise media_type(kind)
-    return transport.body()
+    return bodies.body()
 
 
 def _xml(answer: Answer, parts: tuple[str, ...], accept: str) -> Response | None:
     """The answer in XML, if the client wants it so; None where JSON or no body is due."""
-    if not rest_xml.wanted(accept) or isinstance(answer.body, bytes | None):
+    if not xml_bodies.wanted(accept) or isinstance(answer.body, bytes | None):
         return None
     if parts[:1] in {("jobs",), ("metadata",)}:
         return None
-    body = rest_xml.written(answer.body, parts)
-    return Response(body, answer.status, dict(answer.headers), content_type=rest_xml.MIME)
+    body = xml_bodies.written(answer.body, parts)
+    return Response(body, answer.status, dict(answer.headers), content_type=xml_bodies.MIME)
 
 
 def _method() -> str:

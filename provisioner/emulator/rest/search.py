@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import visible
 from provisioner.emulator.base.errors import SalesforceError, not_found, not_served
 from provisioner.emulator.http.call import Answer, Call
-from provisioner.emulator.schema import objects as describe
-from provisioner.emulator.soql import parse as soql
-from provisioner.emulator.soql import run as query
-from provisioner.emulator.soql import sosl
+from provisioner.emulator.schema import objects
+from provisioner.emulator.soql import parse, run, sosl
 from provisioner.emulator.soql.sosl import Joined, Phrase, Returned, Search
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ _MOST: Final = 2000  # results of one search (SOQL and SOSL guide, "LIMIT" [V])
 _WRAPPED_SINCE: Final = 37  # `searchRecords` around the records: API version 37 (REST guide [V])
 # Which fields a group has (SOQL and SOSL guide, "IN SearchGroup" [V]).
 _GROUPS: Final[Mapping[str, frozenset[str]]] = {
-    "all": describe.TEXT_TYPES,
+    "all": objects.TEXT_TYPES,
     "email": frozenset({"email"}),
     "name": frozenset(),
     "phone": frozenset({"phone"}),
@@ -74,18 +72,18 @@ def find(here: Context, search: Search) -> list[dict[str, Any]]:
                 " reference your WSDL or the describe call for the appropriate names.",
             )
         if returned.where:  # by itself it is whole, whatever is put around it below
-            soql.parse(f"SELECT Id FROM {sobject.name} WHERE {returned.where}")  # noqa: S608 - it is SOQL
+            parse.parse(f"SELECT Id FROM {sobject.name} WHERE {returned.where}")  # noqa: S608 - it is SOQL
         ids = _matching(here, sobject, search)[:_MOST]
         if ids:
             listed = ", ".join(f"'{id_}'" for id_ in ids)
             own = f"({returned.where}) AND " if returned.where else ""
             text = f"SELECT {returned.fields} FROM {sobject.name}"  # noqa: S608 - it is SOQL
             text += f" WHERE {own}Id IN ({listed}) {returned.rest}"
-            found += query.run(here, text)["records"]
+            found += run.run(here, text)["records"]
         else:  # what is wrong with the query is told all the same
             own = f" WHERE {returned.where}" if returned.where else ""
             text = f"SELECT {returned.fields} FROM {sobject.name}{own} {returned.rest}"  # noqa: S608 - it is SOQL
-            query.run(here, text)
+            run.run(here, text)
     return found[:most]
 
 

@@ -8,10 +8,9 @@ from provisioner.emulator.access import visible
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, not_found, not_served
 from provisioner.emulator.base.timestamps import parse_timestamp
-from provisioner.emulator.http import bodies as transport
+from provisioner.emulator.http import bodies
 from provisioner.emulator.http.call import Answer, Call
-from provisioner.emulator.rest import changes, related
-from provisioner.emulator.rest import record as records
+from provisioner.emulator.rest import changes, record, related
 from provisioner.emulator.schema import describe_json
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def answer(call: Call, names: tuple[str, ...]) -> Answer:
         # The guide has it for SelfServiceUser, too (6.1 [V]), an object that no org made since
         # Spring '12 has, this one neither (object reference, "SelfServiceUser" [V]).
         case (name, id_, "password") if name.lower() == "user":
-            return records.password(call, id_)
+            return record.password(call, id_)
         case (name, *rest):
             return _record(call, _sobject(call, name), rest)
     raise AssertionError("every length is matched")
@@ -50,13 +49,13 @@ def answer(call: Call, names: tuple[str, ...]) -> Answer:
 def _record(call: Call, sobject: SObject, rest: list[str]) -> Answer:
     match rest:
         case []:
-            return records.collection(call, sobject)
+            return record.collection(call, sobject)
         case [id_]:
-            return records.by_id(call, sobject, id_)
+            return record.by_id(call, sobject, id_)
         case [id_, relationship] if ids.normal(id_) and call.version >= related.SINCE:
             return related.answer(call, sobject, id_, relationship)
         case [key, *value]:
-            return records.by_key(call, sobject, key, "/".join(value))
+            return record.by_key(call, sobject, key, "/".join(value))
     raise AssertionError("every length is matched")
 
 
@@ -91,6 +90,6 @@ def _describe_global(call: Call) -> dict[str, Any]:
 def _if_modified(call: Call, body: dict[str, Any]) -> Answer:
     """304 when the schema is as old as `If-Modified-Since` (platform reference 8.4 [V])."""
     changed = parse_timestamp(call.org.setting("schema changed") or "1970-01-01T00:00:00.000+0000")
-    tag = transport.etag([str(changed), call.parts])
-    failed = transport.unmet(call.headers, tag, changed)
-    return failed or Answer(200, body, transport.validators(tag, changed))
+    tag = bodies.etag([str(changed), call.parts])
+    failed = bodies.unmet(call.headers, tag, changed)
+    return failed or Answer(200, body, bodies.validators(tag, changed))

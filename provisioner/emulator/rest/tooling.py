@@ -12,8 +12,8 @@ from provisioner.emulator.access import metadata_rights
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
-from provisioner.emulator.metadata.types import registry as components
-from provisioner.emulator.rest import tooling_entities as tooling_tables
+from provisioner.emulator.metadata.types import registry
+from provisioner.emulator.rest import tooling_entities
 from provisioner.emulator.schema import describe_json
 from provisioner.emulator.schema.wsdl import NAMESPACE, InvalidXml, type_attribute, wsdl
 
@@ -28,7 +28,7 @@ _WRITABLE: Final = "CustomField"
 
 def catalog(call: Call) -> Catalog:
     """The entities of the Tooling API: some setup objects of the org, and four of its own."""
-    return tooling_tables.catalog(call.org, call.by, call.version)
+    return tooling_entities.catalog(call.org, call.by, call.version)
 
 
 def answer(call: Call, rest: tuple[str, ...], query: Callable[[Call], Answer]) -> Answer:
@@ -117,14 +117,14 @@ def _row(call: Call, sobject: SObject, text: str, query: Callable[[Call], Answer
     if not records:
         raise not_found()
     if sobject.name == _WRITABLE:
-        fields = components.kind(call.org, _WRITABLE)
+        fields = registry.kind(call.org, _WRITABLE)
         assert fields is not None, "every org has custom fields"
         stored = fields.read(call.org, records[0]["FullName"]) or {}
         records[0]["Metadata"] = {n: v for n, v in stored.items() if n != "fullName"}
     return Answer(200, records[0])
 
 
-def _kind(call: Call, sobject: SObject) -> components.Kind:
+def _kind(call: Call, sobject: SObject) -> registry.Kind:
     """The kind of component behind an entity that may be written here."""
     if sobject.name != _WRITABLE:  # code and text as of objects that can not be written: guess
         raise SalesforceError(
@@ -137,14 +137,14 @@ def _kind(call: Call, sobject: SObject) -> components.Kind:
             "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", (),
             status=403,
         )  # fmt: skip
-    found = components.kind(call.org, _WRITABLE)
+    found = registry.kind(call.org, _WRITABLE)
     assert found is not None, "every org has custom fields"
     return found
 
 
 def _custom_fields(call: Call) -> dict[str, str]:
     """The ids of the custom fields by full name, in lower case."""
-    return {name.lower(): id_ for id_, name in tooling_tables.custom_fields(call.org)}
+    return {name.lower(): id_ for id_, name in tooling_entities.custom_fields(call.org)}
 
 
 def _component(call: Call, full_name: str | None) -> tuple[str, Value]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from provisioner.emulator.access import definitions, permissions, visible
-from provisioner.emulator.metadata.types import layout as layouts
+from provisioner.emulator.metadata.types import layout
 from provisioner.emulator.schema import virtual
 from provisioner.emulator.schema.objects import Catalog
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,7 +82,7 @@ def sources(org: Org, by: str, version: int) -> dict[str, Rows]:
 
 def custom_fields(org: Org) -> list[tuple[str, str]]:
     """Id and full name of each custom field that came by metadata."""
-    return [(row.id, unquote(row.full_name)) for row in component_rows.rows(org, "CustomField")]
+    return [(row.id, unquote(row.full_name)) for row in components.rows(org, "CustomField")]
 
 
 def _entity(name: str) -> SObject:
@@ -90,7 +90,7 @@ def _entity(name: str) -> SObject:
 
 
 def _custom_fields(org: Org) -> Iterable[dict[str, Any]]:
-    for row in component_rows.rows(org, "CustomField"):
+    for row in components.rows(org, "CustomField"):
         table, _, name = unquote(row.full_name).partition(".")
         yield {
             "Id": row.id,
@@ -103,7 +103,7 @@ def _custom_fields(org: Org) -> Iterable[dict[str, Any]]:
 
 
 def _custom_objects(org: Org) -> Iterable[dict[str, Any]]:
-    for row in component_rows.rows(org, "CustomObject"):
+    for row in components.rows(org, "CustomObject"):
         yield {
             "Id": row.id,
             "DeveloperName": unquote(row.full_name).removesuffix("__c"),
@@ -113,7 +113,7 @@ def _custom_objects(org: Org) -> Iterable[dict[str, Any]]:
 
 
 def _layouts(org: Org) -> Iterable[dict[str, Any]]:
-    for row in layouts.rows(org):
+    for row in layout.rows(org):
         table, _, name = row.full_name.partition("-")
         yield {
             "Id": row.id,

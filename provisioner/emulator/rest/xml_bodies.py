@@ -16,8 +16,8 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.bulk import csv_text as bulk_csv
-from provisioner.emulator.http import bodies as transport
+from provisioner.emulator.bulk import csv_text
+from provisioner.emulator.http import bodies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def is_xml(kind: str) -> bool:
 
 def wanted(accept: str) -> bool:
     """Whether an `Accept` header takes XML and names no JSON before it."""
-    taken = transport.kinds(accept)
+    taken = bodies.kinds(accept)
     return next((kind in _KINDS for kind in taken if kind in (*_KINDS, *_JSON)), False)
 
 
@@ -161,7 +161,7 @@ def _values(sobject: SObject, element: ET.Element, depth: int) -> dict[str, Any]
             found[name] = child.text or ""  # refused as in JSON
         else:
             try:
-                found[name] = bulk_csv.converter(field)(child.text) if child.text else None
+                found[name] = csv_text.converter(field)(child.text) if child.text else None
             except ValueError:
                 found[name] = child.text
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import JsonKindError, SalesforceError
 from provisioner.emulator.base.timestamps import parse_moment, timestamp
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.schema import objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ def bound(field: Field) -> Callable[[Field, Any], None] | None:
     """What refuses a value that is too large for the field, if any can be."""
     if field.is_text:
         return _fits_text
-    return _fits_number if field.type in describe.NUMBER_TYPES else None
+    return _fits_number if field.type in objects.NUMBER_TYPES else None
 
 
 def choice(field: Field) -> Callable[[Field, Any], Any]:
@@ -114,7 +114,7 @@ def _no_kind(field: Field, value: Any) -> None:
 
 
 _CONVERTERS: Final[Mapping[str, Callable[[Field, Any], Any]]] = {
-    **dict.fromkeys((*describe.TEXT_TYPES, "id", "reference"), _text),
+    **dict.fromkeys((*objects.TEXT_TYPES, "id", "reference"), _text),
     **dict.fromkeys(("double", "currency", "percent"), _number),
     **dict.fromkeys(("date", "datetime"), _moment),
     "boolean": _boolean,

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.rules import field_types as field_values
-from provisioner.emulator.rules import usernames
+from provisioner.emulator.rules import field_types, usernames
 from provisioner.emulator.rules.field_types import malformed_id
-from provisioner.emulator.store import tables as columns
+from provisioner.emulator.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,7 +41,7 @@ def checked(
     for name, field, known in shape.restricted:
         row[name] = known(field, row[name])
     for field in shape.emails:
-        row[field.name] = field_values.email(field, row[field.name])
+        row[field.name] = field_types.email(field, row[field.name])
     if shape.has_username:
         row["Username"] = usernames.normal(row["Username"])
     _references(org, sobject, shape.references, row, current)
@@ -79,10 +78,10 @@ class _Shape:
         self.refused = tuple(
             f.name for f in fields if not (f.createable if creating else f.updateable)
         )
-        self.typed = [(f.name, f, field_values.converter(f)) for f in fields]
+        self.typed = [(f.name, f, field_types.converter(f)) for f in fields]
         self.references = [f for f in fields if f.type == "reference"]
-        self.sized = [(f.name, f, fits) for f in fields if (fits := field_values.bound(f))]
-        self.restricted = [(f.name, f, field_values.choice(f)) for f in fields if f.restricted]
+        self.sized = [(f.name, f, fits) for f in fields if (fits := field_types.bound(f))]
+        self.restricted = [(f.name, f, field_types.choice(f)) for f in fields if f.restricted]
         self.has_username = sobject.name == "User" and "Username" in found
         self.emails = [f for f in fields if f.type == "email"]
         self.unique = [f for f in fields if f.custom and "unique" in f.flags]
@@ -207,7 +206,7 @@ def _references(
 
 def _state(org: Org, sobject: SObject, id_: str) -> str | None:
     """`live`, `deleted` or `inactive`; None when there is no such row."""
-    if sobject.name in columns.REMEMBERED:
+    if sobject.name in tables.REMEMBERED:
         return org.remember(("state", id_), lambda: _read_state(org, sobject, id_))
     return _read_state(org, sobject, id_)
 

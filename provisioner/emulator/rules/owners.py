@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.access import object_rights as access
+from provisioner.emulator.access import object_rights
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.schema import licenses
 
@@ -34,7 +34,11 @@ def check(
     elif owner is None or owner == current["OwnerId"]:
         return
     kind = _type(org, owner)
-    if kind == "Standard" or "ownerid" not in sobject.fields or not access.governed(sobject.name):
+    if (
+        kind == "Standard"
+        or "ownerid" not in sobject.fields
+        or not object_rights.governed(sobject.name)
+    ):
         return
     if kind == _CHATTER or (kind == _HIGH_VOLUME and sobject.name == "Account"):
         raise SalesforceError(

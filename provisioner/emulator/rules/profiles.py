@@ -8,7 +8,7 @@ from provisioner.emulator.access import owned_sets
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.schema import licenses
 from provisioner.emulator.sites import members
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import portals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +101,7 @@ def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
     `manages` is whether the profile that the user is to have grants it; a permission set does as
     well, as it does for a new administrator [I].
     """
-    if not manages and user_id in portal_rows.admins(org) and not _by_set(org, user_id):
+    if not manages and user_id in portals.admins(org) and not _by_set(org, user_id):
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
             "This user is a portal administrator and must have a profile with the"
@@ -112,7 +112,7 @@ def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
 
 def runs_no_portal(org: Org, user_id: str) -> None:
     """Refuses that the administrator of a portal is deactivated: help, article 000386638 [V]."""
-    if user_id in portal_rows.admins(org):
+    if user_id in portals.admins(org):
         raise SalesforceError(  # code: as that of the rule above [I]
             "FIELD_INTEGRITY_EXCEPTION",
             "You cannot deactivate a user who is a portal administrator",

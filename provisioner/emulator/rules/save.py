@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.access import object_rights as access
-from provisioner.emulator.access import permissions, reach
+from provisioner.emulator.access import object_rights, permissions, reach
 from provisioner.emulator.base import faults, ids
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.rules import (
     accounts,
+    custom_relationships,
     duplicates,
     groups,
+    networks,
     owners,
     permission_sets,
     person_accounts,
@@ -23,10 +24,6 @@ from provisioner.emulator.rules import (
     profiles,
     recycle_bin,
     users,
-)
-from provisioner.emulator.rules import custom_relationships as custom_links
-from provisioner.emulator.rules import (
-    networks as sites,
 )
 from provisioner.emulator.rules.fields import checked, existing
 
@@ -60,8 +57,8 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
                 return permission_sets.create_set(org, by, row)
             case "PermissionSetAssignment":
                 return permission_sets.assign(org, by, row)
-            case name if name in sites.OBJECTS:
-                return sites.create(org, by, sobject, row)
+            case name if name in networks.OBJECTS:
+                return networks.create(org, by, sobject, row)
             case "Group":
                 return groups.create(org, by, row)
             case person_accounts.POWER_USER:
@@ -95,8 +92,8 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
                 groups.update(org, by, current, row)
             case "UserLogin":
                 users.update_login(org, by, current, row)
-            case name if name in sites.OBJECTS:
-                sites.update(org, by, sobject, current, row)
+            case name if name in networks.OBJECTS:
+                networks.update(org, by, sobject, current, row)
             case _:
                 org.update(sobject.name, id_, row, by=by)
 
@@ -109,7 +106,7 @@ def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
         current = existing(org, sobject, id_)
         if not everything:
             reach.check_record(org, by, sobject, id_, "Delete")
-        custom_links.release(org, by, sobject, id_)
+        custom_relationships.release(org, by, sobject, id_)
         match sobject.name:
             case "Profile":
                 profiles.delete(org, by, current)
@@ -163,10 +160,10 @@ def _checked(
 def _allowed(org: Org, by: str, sobject: SObject, right: str, id_: str | None = None) -> bool:
     """Refuses what nobody, or not this user, may do with the object; whether with every record."""
     flag = _FLAGS[right]
-    if flag not in sobject.flags and not access.governed(sobject.name):
+    if flag not in sobject.flags and not object_rights.governed(sobject.name):
         raise _impossible(sobject, right)
-    if sobject.name in sites.OBJECTS:
-        if not sites.may_write(org, by, sobject, id_):
+    if sobject.name in networks.OBJECTS:
+        if not networks.may_write(org, by, sobject, id_):
             raise permissions.no_access()
         return True
     # that to bring back takes the right to delete: guess
@@ -175,7 +172,7 @@ def _allowed(org: Org, by: str, sobject: SObject, right: str, id_: str | None = 
 
 def _impossible(sobject: SObject, right: str) -> SalesforceError:
     """The refusal of what nobody may do; to delete, as remembered from real orgs (guess)."""
-    if right in access.DONE:
-        return access.cannot(sobject, access.DONE[right])
+    if right in object_rights.DONE:
+        return object_rights.cannot(sobject, object_rights.DONE[right])
     message = f"entity type cannot be {right.lower()}d: {sobject.label}"
     return SalesforceError("INVALID_TYPE_FOR_OPERATION", message, ())

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.sites import settings as sites
+from provisioner.emulator.sites import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ def check_free(
 
 def _in_org_only(org: Org, license_: License) -> bool:
     if license_.key in _IN_ORG_BY_CHOICE:
-        return sites.setting(org, _CHOICE)
+        return settings.setting(org, _CHOICE)
     return license_.key in _IN_ORG
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import owned_sets, permissions
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.login import mails
-from provisioner.emulator.login import password_login as logins
+from provisioner.emulator.login import mails, password_login
 from provisioner.emulator.rules import audits, own_user, person_accounts, portal_roles, usernames
 from provisioner.emulator.rules.accounts import (
     admit,
@@ -22,9 +21,8 @@ from provisioner.emulator.rules.profiles import (
     license_of,
     runs_no_portal,
 )
-from provisioner.emulator.sites import members
-from provisioner.emulator.sites import settings as sites
-from provisioner.emulator.store import tables as columns
+from provisioner.emulator.sites import members, settings
+from provisioner.emulator.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 EMAIL_DOMAINS: Final = "email domains"  # the name of the setting, a JSON list
-_USED: Final = columns.COMPUTED["UserLicense", "UsedLicenses"].format(t="l")
+_USED: Final = tables.COMPUTED["UserLicense", "UsedLicenses"].format(t="l")
 _SEATS_LEFT: Final = (
     f'SELECT l."TotalLicenses" - {_USED} FROM "UserLicense" AS l'  # noqa: S608 - our names
     ' WHERE l."LicenseDefinitionKey" = ?'
@@ -128,7 +126,7 @@ def update_login(org: Org, by: str, current: Mapping[str, Any], row: dict[str, A
             ("IsPasswordLocked",),
         )
     if row.get("IsPasswordLocked") is False and current["IsPasswordLocked"]:
-        logins.unlock(org, current["UserId"], by)
+        password_login.unlock(org, current["UserId"], by)
     org.update("UserLogin", current["Id"], row, by=by)
     if row.get("IsFrozen", current["IsFrozen"]) != current["IsFrozen"]:
         audits.user_frozen(org, by, current["UserId"], frozen=row["IsFrozen"])
@@ -215,7 +213,7 @@ def _portal_user(org: Org, row: dict[str, Any], license_: License) -> Mapping[st
         raise needs_account("ContactId")
     if (
         org.feature("Networks")
-        and not sites.setting(org, "enableOotbProfExtUserOpsEnable")
+        and not settings.setting(org, "enableOotbProfExtUserOpsEnable")
         and is_standard(org, row["ProfileId"])
     ):
         raise SalesforceError(

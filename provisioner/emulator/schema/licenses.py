@@ -116,7 +116,7 @@ CUSTOMER_PORTAL_PROFILES: Final = (
     StandardProfile("Customer Portal User", "Customer Portal User", "SSP"),
 )  # fmt: skip
 
-# Become active with Digital Experiences (see `seed`); names and seats: platform reference 3.5 [Q].
+# Become active with Digital Experiences (`first_day`); names and seats: platform reference 3.5 [Q].
 SITE_PROFILES: Final = (
     StandardProfile("Customer Community User", "Customer Community User",
                     "PID_Customer_Community"),

@@ -19,7 +19,7 @@ Rows = str | Callable[[], str]
 
 @lru_cache(maxsize=16)
 def entity(name: str, prefix: str | None, flags: str, lines: tuple[str, ...]) -> SObject:
-    """An object of fields in the form of `describe.parse_field`, described as its flags say."""
+    """An object of fields in the form of `objects.parse_field`, described as its flags say."""
     fields = [parse_field(line) for line in lines]
     # a reference by name, not by an id: only its kind tells that it leads somewhere
     fields = [

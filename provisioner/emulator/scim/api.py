@@ -17,9 +17,9 @@ from provisioner.emulator.access import permissions
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http import context, quota
-from provisioner.emulator.rules import save as rules
+from provisioner.emulator.rules import save
 from provisioner.emulator.rules.fields import existing
-from provisioner.emulator.schema import objects as describe
+from provisioner.emulator.schema import objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,12 +71,12 @@ def one(id_: str) -> Response:
     """A user: told, let in or kept out (`PATCH` of `active`), deactivated (`DELETE`)."""
 
     def work(org: Org, by: str) -> tuple[Any, int]:
-        table = describe.tables()["user"]
+        table = objects.tables()["user"]
         user = existing(org, table, ids.normal(id_) or id_)
         if request.method == "GET":
             return _shown(org, user), 200
         active = False if request.method == "DELETE" else _wanted(request.get_json(silent=True))
-        rules.update(org, by, table, user["Id"], {"IsActive": active})
+        save.update(org, by, table, user["Id"], {"IsActive": active})
         if request.method == "DELETE":
             return None, 204
         return _shown(org, existing(org, table, user["Id"])), 200

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
@@ -30,6 +30,6 @@ def keeps_out(org: Org, host: str, *, api: bool) -> bool:
     """
     if host.lower() not in SHARED_HOSTS:
         return False
-    row = component_rows.by_name(org, NAME, FULL_NAME)
+    row = components.by_name(org, NAME, FULL_NAME)
     held = {} if row is None else json.loads(row.body)
     return bool(held.get("doesApiLoginRequireOrgDomain" if api else "canOnlyLoginWithMyDomainUrl"))

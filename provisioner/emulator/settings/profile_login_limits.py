@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,7 +85,7 @@ def _times(hours: Value, day: str) -> tuple[int, int]:
 
 
 def _held(org: Org, profile_id: str) -> Value:
-    row = component_rows.by_id(org, "Profile", profile_id)
+    row = components.by_id(org, "Profile", profile_id)
     found: Value = {} if row is None else json.loads(row.body)
     return found
 

@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.settings import profile_login_limits as login_limits
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.settings import profile_login_limits
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.schema.wsdl import Value
@@ -91,7 +91,7 @@ def trusts(org: Org, address: str) -> bool:
         return given.is_loopback and org.setting(LOOPBACK) != "off"
     return any(
         start.version == given.version and start <= given <= end
-        for start, end in (login_limits.check_range(r["start"], r["end"]) for r in ranges)
+        for start, end in (profile_login_limits.check_range(r["start"], r["end"]) for r in ranges)
     )
 
 
@@ -112,7 +112,7 @@ def check(values: Value) -> None:
                 (name,),
             )
     for entry in values.get("networkAccess", {}).get("ipRanges", []):
-        login_limits.check_range(entry.get("start", ""), entry.get("end", ""))
+        profile_login_limits.check_range(entry.get("start", ""), entry.get("end", ""))
 
 
 def complaint(rule: str, password: str) -> str | None:
@@ -148,6 +148,6 @@ def complaint(rule: str, password: str) -> str | None:
 
 
 def _held(org: Org) -> Value:
-    row = component_rows.by_name(org, NAME, FULL_NAME)
+    row = components.by_name(org, NAME, FULL_NAME)
     found: Value = {} if row is None else json.loads(row.body)
     return found

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator.sites import guests
-from provisioner.emulator.sites import rows as site_rows
+from provisioner.emulator.sites import guests, rows
 from provisioner.emulator.sites.rows import CUSTOM_SITE
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.schema.wsdl import Value
@@ -21,11 +20,11 @@ USERS: Final = {"siteAdmin": "AdminId", "siteGuestRecordDefaultOwner": "GuestRec
 
 def add(org: Org, by: str, name: str, values: Value, users: dict[str, str]) -> str:
     """Stores a new CustomSite, whose values were checked; `users` are ids by element."""
-    id_ = org.new_id(site_rows.PREFIX)
-    component_rows.add(org, CUSTOM_SITE, id_, name, json.dumps(values), by)
+    id_ = org.new_id(rows.PREFIX)
+    components.add(org, CUSTOM_SITE, id_, name, json.dumps(values), by)
     guest = {"GuestUserId": guests.make(org, by, name, values["masterLabel"])}
     named = {USERS[element]: user for element, user in users.items()}
-    site_rows.keep(org, by, id_, site_rows.of_custom_site(name, values) | guest | named)
+    rows.keep(org, by, id_, rows.of_custom_site(name, values) | guest | named)
     return id_
 
 
@@ -34,26 +33,26 @@ def change(org: Org, by: str, row: Row, name: str, values: Value, users: dict[st
 
     An element of a user that is left out makes its field empty (guess, as of portals).
     """
-    component_rows.change(org, CUSTOM_SITE, row.id, name, json.dumps(values), by)
+    components.change(org, CUSTOM_SITE, row.id, name, json.dumps(values), by)
     named = {USERS[element]: users.get(element) for element in USERS if element != "siteAdmin"}
     if "siteAdmin" in users:
         named["AdminId"] = users["siteAdmin"]
-    site_rows.keep(org, by, row.id, site_rows.of_custom_site(name, values) | named)
+    rows.keep(org, by, row.id, rows.of_custom_site(name, values) | named)
 
 
 def remove(org: Org, by: str, row: Row) -> None:
     """Forgets a CustomSite and its row; its guest stays, inactive."""
-    site = org.get(site_rows.SITE, row.id)
-    component_rows.remove(org, CUSTOM_SITE, row.id)
+    site = org.get(rows.SITE, row.id)
+    components.remove(org, CUSTOM_SITE, row.id)
     if site is not None:
-        org.delete(site_rows.SITE, row.id, by=by)
+        org.delete(rows.SITE, row.id, by=by)
         guests.retire(org, by, site["GuestUserId"])
 
 
 def shown(org: Org, row: Row) -> Value:
     """A CustomSite's values as the metadata has them, its name apart."""
     values: Value = json.loads(row.body)
-    site = org.get(site_rows.SITE, row.id) or {}
+    site = org.get(rows.SITE, row.id) or {}
     for element, field in USERS.items():
         user = org.get("User", site.get(field) or "")
         if user is not None:
@@ -63,5 +62,5 @@ def shown(org: Org, row: Row) -> Value:
 
 def users(org: Org, row: Row) -> dict[str, str]:
     """The ids of the users that a CustomSite names, by element."""
-    site = org.get(site_rows.SITE, row.id) or {}
+    site = org.get(rows.SITE, row.id) or {}
     return {element: site[field] for element, field in USERS.items() if site.get(field)}

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.sites import (
     custom_sites,
+    rows,
     templates,
 )
 from provisioner.emulator.sites import (
     pages as site_pages,
 )
-from provisioner.emulator.sites import (
-    rows as site_rows,
-)
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +27,7 @@ LIVE: Final = "Live"
 NEW: Final = "UnderConstruction"
 NETWORK: Final = "Network"
 ARCHIVED: Final = "TemporarilyArchived"
-CUSTOM_SITE: Final = site_rows.CUSTOM_SITE
+CUSTOM_SITE: Final = rows.CUSTOM_SITE
 _MOST: Final = 100  # sites in an org, archived ones apart (platform reference page one, 4 [V])
 # Part of a Network's and a CustomSite's path in public retrievals of LWR sites [Q].
 _LWR_PATH: Final = "vforcesite"
@@ -63,19 +61,19 @@ def select(org: Org, **equals: Any) -> list[dict[str, Any]]:
 
 def details(org: Org, network_id: str) -> dict[str, Any]:
     """What a site has in its metadata and not in a field of its row."""
-    row = component_rows.by_id(org, NETWORK, network_id)
+    row = components.by_id(org, NETWORK, network_id)
     found: dict[str, Any] = {} if row is None else json.loads(row.body)
     return found
 
 
 def keep_details(org: Org, network_id: str, name: str, body: Mapping[str, Any], by: str) -> None:
     """Keeps what `details` gives, and the site's name as its full name."""
-    component_rows.change(org, NETWORK, network_id, name, json.dumps(body), by)
+    components.change(org, NETWORK, network_id, name, json.dumps(body), by)
 
 
 def of_custom_site(org: Org, full_name: str) -> str | None:
     """The id of the site whose other half is that CustomSite."""
-    for row in component_rows.rows(org, NETWORK):
+    for row in components.rows(org, NETWORK):
         if json.loads(row.body).get("site") == full_name:
             return row.id
     return None
@@ -89,7 +87,7 @@ def by_name(org: Org, name: str) -> dict[str, Any] | None:
 
 def of_pages(org: Org, name: str) -> dict[str, Any] | None:
     """The site whose pages are called so."""
-    for row in component_rows.rows(org, NETWORK):
+    for row in components.rows(org, NETWORK):
         if json.loads(row.body).get("picassoSite", "").casefold() == name.casefold():
             return org.get(NETWORK, row.id)
     return None
@@ -99,7 +97,7 @@ def follow_path(org: Org, network_id: str, path: str | None, by: str) -> None:
     """Gives CustomSite and pages of a site the site's new path: all have one address [I]."""
     held = details(org, network_id)
     site_pages.move(org, by, held.get("picassoSite", ""), path)
-    row = component_rows.by_name(org, CUSTOM_SITE, held.get("site", ""))
+    row = components.by_name(org, CUSTOM_SITE, held.get("site", ""))
     if row is None:
         return
     values = json.loads(row.body)
@@ -147,7 +145,7 @@ def check_room(org: Org, *, asked: int = 0) -> None:
     """Refuses one site more than an org may have; `asked` are on their way. Text: guess."""
     archived = sum(
         json.loads(row.body).get("siteArchiveStatus") == ARCHIVED
-        for row in component_rows.rows(org, NETWORK)
+        for row in components.rows(org, NETWORK)
     )
     (counted,) = org.execute('SELECT COUNT(*) FROM "Network"')
     if counted[0] - archived + asked >= _MOST:
@@ -214,26 +212,26 @@ def create(
             )
     held |= body or {}
     _share_guest(org, by, held)
-    component_rows.add(org, NETWORK, id_, name, json.dumps(held), by)
+    components.add(org, NETWORK, id_, name, json.dumps(held), by)
     org.audit(by, "createdNetwork", "Sites", f"Created site {name}")  # words: guess
     return id_
 
 
 def _share_guest(org: Org, by: str, held: Mapping[str, Any]) -> None:
     """Both rows of `Site` tell of one guest and one administrator (guess)."""
-    pages = component_rows.by_name(org, site_rows.PAGES, held.get("picassoSite", ""))
-    half = component_rows.by_name(org, CUSTOM_SITE, held["site"])
+    pages = components.by_name(org, rows.PAGES, held.get("picassoSite", ""))
+    half = components.by_name(org, CUSTOM_SITE, held["site"])
     if pages is not None and half is not None:
-        site = org.get(site_rows.SITE, half.id) or {}
+        site = org.get(rows.SITE, half.id) or {}
         shared = {name: site.get(name) for name in ("AdminId", "GuestUserId")}
-        site_rows.keep(org, by, pages.id, shared)
+        rows.keep(org, by, pages.id, shared)
 
 
 def _custom_site(org: Org, by: str, label: str, path: str | None) -> str:
     """The CustomSite of a new site; its values as in a public template of its metadata [Q]."""
     wanted = re.sub(r"\W+", "_", label, flags=re.ASCII).strip("_") or "Site"
     name, number = wanted, 0
-    while not (site_rows.is_free(org, name) and site_rows.is_free(org, f"{name}1")):
+    while not (rows.is_free(org, name) and rows.is_free(org, f"{name}1")):
         number += 1
         name = f"{wanted}_{number}"
     values = {

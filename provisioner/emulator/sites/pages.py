@@ -11,10 +11,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator.sites import first_pages as new_pages
+from provisioner.emulator.sites import first_pages
 from provisioner.emulator.sites import rows as site_rows
 from provisioner.emulator.sites.rows import PAGES
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,12 +56,12 @@ def of_row(row: Row) -> Pages:
 
 def rows(org: Org) -> list[Pages]:
     """All pages, by name."""
-    return [of_row(row) for row in component_rows.rows(org, PAGES)]
+    return [of_row(row) for row in components.rows(org, PAGES)]
 
 
 def find(org: Org, name: str) -> Pages | None:
     """The pages of that name, in any case."""
-    row = component_rows.by_name(org, PAGES, name)
+    row = components.by_name(org, PAGES, name)
     return None if row is None else of_row(row)
 
 
@@ -76,7 +76,7 @@ def add(
 ) -> None:
     """Stores new pages and their row of `Site`; the caller has checked all of them."""
     id_ = org.new_id(site_rows.PREFIX)
-    component_rows.add(org, PAGES, id_, name, _body(label, framework, path, files), by)
+    components.add(org, PAGES, id_, name, _body(label, framework, path, files), by)
     site_rows.keep(org, by, id_, site_rows.of_pages(name, label, path, PICASSO))
 
 
@@ -84,7 +84,7 @@ def change(org: Org, by: str, pages: Pages) -> None:
     """Stores pages again."""
     row = pages.row
     body = _body(pages.label, pages.framework, pages.path, pages.files)
-    component_rows.change(org, PAGES, row.id, row.full_name, body, by)
+    components.change(org, PAGES, row.id, row.full_name, body, by)
     fields = site_rows.of_pages(row.full_name, pages.label, pages.path, PICASSO)
     site_rows.keep(org, by, row.id, fields)
 
@@ -117,22 +117,22 @@ def make(
     guide, SiteSettings [V]), an element that the WSDL of this org has not.
     """
     if template.framework == AURA:
-        files = new_pages.bundle(name, label, template)
+        files = first_pages.bundle(name, label, template)
         add(org, by, name, label, AURA, aura_path(prefix), files)
     else:
-        content = new_pages.workspace(name, label, prefix, template, authentication)
+        content = first_pages.workspace(name, label, prefix, template, authentication)
         body = {"label": label, "files": encoded(content)}
         id_ = org.new_id(_WORKSPACE_PREFIX)
-        component_rows.add(org, WORKSPACE, id_, f"site/{name}", json.dumps(body), by)
+        components.add(org, WORKSPACE, id_, f"site/{name}", json.dumps(body), by)
         site = {"urlPathPrefix": prefix} if prefix else {}
         config = json.dumps({"label": label, "site": site, "space": f"site/{name}"})
-        component_rows.add(org, CONFIG, org.new_id(site_rows.PREFIX), name, config, by)
+        components.add(org, CONFIG, org.new_id(site_rows.PREFIX), name, config, by)
         add(org, by, name, label, ENHANCED, prefix or None, {})
 
 
 def has_site(org: Org, space: str) -> bool:
     """Whether a site was made of the workspace of that name."""
-    configs = component_rows.rows(org, CONFIG)
+    configs = components.rows(org, CONFIG)
     return any(json.loads(config.body)["space"] == space for config in configs)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.timestamps import timestamp
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,4 +91,4 @@ def archive(org: Org, by: str, id_: str, *, on: bool) -> None:
 def is_free(org: Org, name: str) -> bool:
     """Whether neither kind of site has that name yet."""
     kinds = (CUSTOM_SITE, PAGES)
-    return all(component_rows.by_name(org, kind, name) is None for kind in kinds)
+    return all(components.by_name(org, kind, name) is None for kind in kinds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
@@ -19,5 +19,5 @@ FEATURE: Final = "Networks"
 
 def setting(org: Org, element: str, block: str = "Communities", *, default: bool = False) -> bool:
     """Whether an element of a block of settings is on; absent means off (1.1 [V]), or `default`."""
-    row = component_rows.by_name(org, f"{block}Settings", block)
+    row = components.by_name(org, f"{block}Settings", block)
     return bool(({} if row is None else json.loads(row.body)).get(element, default))

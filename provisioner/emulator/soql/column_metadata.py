@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.schema.objects import NUMBER_TYPES
-from provisioner.emulator.soql import clauses as soql_clauses
-from provisioner.emulator.soql import parse as soql
+from provisioner.emulator.soql import clauses, parse
 from provisioner.emulator.soql.scope import Scope
 from provisioner.emulator.soql.tree import Call, Fields, Query, Ref, Selected, TypeOf
 
@@ -30,9 +29,9 @@ _APEX: Final[Mapping[str, str]] = {
 
 def columns(context: Context, text: str) -> dict[str, Any]:
     """The columns of a query; what is wrong with it is refused as when it runs."""
-    query = soql.parse(text)
-    scope = soql_clauses.scope_of(context, query, text)
-    soql_clauses.where(query, scope)
+    query = parse.parse(text)
+    scope = clauses.scope_of(context, query, text)
+    clauses.where(query, scope)
     found = [] if query.counted else _of_query(query, scope)
     return {
         "columnMetadata": found,

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.base import collation as texts
-from provisioner.emulator.base import ids
-from provisioner.emulator.base import timestamps as moments
+from provisioner.emulator.base import collation, ids, timestamps
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.base.timestamps import parse_moment, timestamp
 from provisioner.emulator.schema.objects import NUMBER_TYPES, Field
-from provisioner.emulator.soql import dates as soql_dates
+from provisioner.emulator.soql import dates
 from provisioner.emulator.soql.scope import Scope
 from provisioner.emulator.soql.tree import (
     Among,
@@ -81,7 +79,7 @@ class Filter:
                 raise self._wrong_operator(operand, field)
             self._measure(operand, value)
             if _beyond_ascii(field, value.text):
-                self.params.append(texts.fold(value.text))
+                self.params.append(collation.fold(value.text))
                 return f"COALESCE(fold({column}) LIKE ? ESCAPE '\\', 0)"
             self.params.append(value.text)
             return f"COALESCE({column} LIKE ? ESCAPE '\\', 0)"
@@ -94,7 +92,7 @@ class Filter:
         if operator in {"<", ">", "<=", ">="} and field.type == "reference":
             raise self._wrong_operator(operand, field)
         if field.is_text and operator not in {"=", "!="}:
-            self.params.append(texts.sortkey(bound))
+            self.params.append(collation.sortkey(bound))
             return f"COALESCE(sortkey({column}) {operator} ?, 0)"
         if isinstance(bound, str) and _beyond_ascii(field, bound):
             return self._spelt(column, bound, negated=operator == "!=")
@@ -110,9 +108,9 @@ class Filter:
         known = [value for value in bound if value is not None]
         odd = [one for one in known if isinstance(one, str) and _beyond_ascii(field, one)]
         if odd:
-            spelt = [texts.spellings(one) for one in odd]
+            spelt = [collation.spellings(one) for one in odd]
             if any(ways is None for ways in spelt):  # every row is looked at
-                column, known = f"fold({column})", [texts.fold(one) for one in known]
+                column, known = f"fold({column})", [collation.fold(one) for one in known]
             else:
                 known += [way for ways in spelt for way in ways or ()]
         if len(known) > _MANY:
@@ -130,9 +128,9 @@ class Filter:
 
     def _spelt(self, column: str, text: str, *, negated: bool) -> str:
         """Equal to a text in any case of its letters, those beyond ASCII too."""
-        ways = texts.spellings(text)
+        ways = collation.spellings(text)
         if ways is None:
-            self.params.append(texts.fold(text))
+            self.params.append(collation.fold(text))
             return f"fold({column}) IS {'NOT ' if negated else ''}?"
         self.params += ways
         marks = ", ".join("?" * len(ways))
@@ -226,13 +224,13 @@ class Filter:
             raise self._wrong_type(operand, field, quoted=_literal_kind(field) == "string")
         context = self.scope.context
         zone = self.scope.zone
-        today = context.org.now().astimezone(moments.zone_of(zone)).date()
+        today = context.org.now().astimezone(timestamps.zone_of(zone)).date()
         try:
-            first, after = soql_dates.days(value.text, today)
+            first, after = dates.days(value.text, today)
             if field.type == "date":
                 start, end = first.isoformat(), after.isoformat()
             else:
-                start, end = (timestamp(soql_dates.midnight(day, zone)) for day in (first, after))
+                start, end = (timestamp(dates.midnight(day, zone)) for day in (first, after))
         except (ValueError, OverflowError):
             raise self._no_such_day(operand, value) from None
         match operator:

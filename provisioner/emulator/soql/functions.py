@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.base import timestamps as moments
+from provisioner.emulator.base import timestamps
 from provisioner.emulator.base.timestamps import parse_timestamp
 from provisioner.emulator.schema.objects import Field
 
@@ -68,7 +68,7 @@ def formatted(field: Field, value: Any, zone: str | None) -> Any:
             day = date.fromisoformat(value)
             return f"{day.month}/{day.day}/{day.year}"
         case "datetime":
-            moment = parse_timestamp(value).astimezone(moments.zone_of(zone))
+            moment = parse_timestamp(value).astimezone(timestamps.zone_of(zone))
             hour = moment.hour % 12 or 12
             half = "AM" if moment.hour < 12 else "PM"
             day_text = f"{moment.month}/{moment.day}/{moment.year}"

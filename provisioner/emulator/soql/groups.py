@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.soql import (
-    clauses as soql_clauses,
-)
-from provisioner.emulator.soql import (
-    functions as soql_functions,
-)
-from provisioner.emulator.soql import (
-    rollup as soql_rollup,
+    clauses,
+    functions,
+    rollup,
 )
 from provisioner.emulator.soql.conditions import Filter
 from provisioner.emulator.soql.scope import Scope
@@ -35,9 +31,9 @@ def count(query: Query, scope: Scope) -> dict[str, Any]:
     """The answer to `SELECT COUNT()`."""
     if query.group or query.having is not None:  # text: guess
         raise SalesforceError("MALFORMED_QUERY", "COUNT() can not be used with GROUP BY")
-    soql_clauses.order(query, scope)
-    where, params = soql_clauses.where(query, scope)
-    inside = f"SELECT 1 {scope.tables()}{where}{soql_clauses.limits(query)}"
+    clauses.order(query, scope)
+    where, params = clauses.where(query, scope)
+    inside = f"SELECT 1 {scope.tables()}{where}{clauses.limits(query)}"
     found = scope.context.org.execute(f"SELECT COUNT(*) FROM ({inside})", params)  # noqa: S608 - see soql_clauses.rows
     return {"totalSize": found[0][0], "done": True, "records": []}
 
@@ -51,20 +47,20 @@ def aggregate(query: Query, scope: Scope, *, most: int) -> dict[str, Any]:
             "MALFORMED_QUERY",
             "Non-grouped query that uses overall aggregate functions cannot also use LIMIT",
         )
-    where, params = soql_clauses.where(query, scope)
+    where, params = clauses.where(query, scope)
     if query.subtotals:
-        rows = soql_rollup.rows(query, scope, columns, groups, (where, params))
+        rows = rollup.rows(query, scope, columns, groups, (where, params))
         return _answered(scope, shown, rows, most)
-    conditions = Filter(scope, soql_clauses.inner, [], groups)
+    conditions = Filter(scope, clauses.inner, [], groups)
     having = ""
     if query.having is not None:
         if not groups:  # text: guess
             raise SalesforceError("MALFORMED_QUERY", "HAVING needs GROUP BY")
         having = f" HAVING {conditions.sql(query.having)}"
     group = f" GROUP BY {', '.join(groups)}" if groups else ""
-    order = soql_clauses.order(query, scope, groups)
-    tail = where + group + having + order + soql_clauses.limits(query, most + 1)
-    rows = soql_clauses.rows(scope, columns, tail, [*params, *conditions.params])
+    order = clauses.order(query, scope, groups)
+    tail = where + group + having + order + clauses.limits(query, most + 1)
+    rows = clauses.rows(scope, columns, tail, [*params, *conditions.params])
     return _answered(scope, shown, rows, most)
 
 
@@ -81,7 +77,7 @@ def _answered(
     records = [
         {"attributes": {"type": "AggregateResult"}}
         | {
-            name: soql_functions.formatted(field, decode(field, value), zone)
+            name: functions.formatted(field, decode(field, value), zone)
             if formatted
             else decode(field, value)
             for (name, field, formatted), value in zip(shown, row, strict=True)
@@ -102,7 +98,7 @@ def _columns(
         match item:
             case Selected(what=Ref() | Call() as what, alias=alias):
                 if query.subtotals and isinstance(what, Call) and what.name == "grouping":
-                    sql, field = soql_rollup.grouping(scope, what, groups)
+                    sql, field = rollup.grouping(scope, what, groups)
                 else:
                     sql, field = scope.value(what)
             case _:  # text: guess
@@ -134,7 +130,7 @@ def _not_grouped(scope: Scope, call: Call, groups: list[str]) -> None:
 
 def _grouped(scope: Scope, operand: Ref | Call) -> str:
     if isinstance(operand, Call):
-        if operand.name not in soql_functions.DATE_PARTS:  # text: guess
+        if operand.name not in functions.DATE_PARTS:  # text: guess
             raise scope.refuse(
                 operand.at, f"{operand.name} can not be grouped by", code="MALFORMED_QUERY"
             )

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.soql import clauses as soql_clauses
-from provisioner.emulator.soql import functions as soql_functions
+from provisioner.emulator.soql import clauses, functions
 from provisioner.emulator.soql.scope import Context, Scope
 from provisioner.emulator.soql.tree import Call, Fields, Query, Ref, Selected, TypeOf
 from provisioner.emulator.store.tables import ADDRESS_PARTS, address, decode
@@ -135,7 +134,7 @@ def _add_call(
     if call.aggregates:  # in a child query; text: public lists of errors met [V]
         raise scope.refuse(call.at, _ROOT_ONLY, code="MALFORMED_QUERY")
     sql, field_ = scope.call(call)
-    if call.name in soql_functions.DATE_PARTS:  # SOQL guide: only with GROUP BY; text: guess
+    if call.name in functions.DATE_PARTS:  # SOQL guide: only with GROUP BY; text: guess
         raise scope.refuse(call.at, f"{call.name.upper()} needs GROUP BY", code="MALFORMED_QUERY")
     inner = call
     while isinstance(inner.of, Call):
@@ -178,7 +177,7 @@ def _branched(branches: _Branches, rows: list[Any]) -> dict[str, Record]:
     for prefix, (scope, plan) in branches.plans.items():
         ids = sorted({row[branches.at] for row in rows if str(row[branches.at])[:3] == prefix})
         tail = f' WHERE {scope.root}."Id" IN (SELECT value FROM json_each(?))'  # noqa: S608 - our names
-        there = list(soql_clauses.rows(scope, plan.sql, tail, [json.dumps(ids)]))
+        there = list(clauses.rows(scope, plan.sql, tail, [json.dumps(ids)]))
         ids_found = [row[0] for row in there]
         found |= dict(zip(ids_found, made(scope, plan, there), strict=True))
     return found
@@ -248,7 +247,7 @@ def _record(
         if owner is not None:
             value = _value(item.field, row, item.at)
             if item.formatted:
-                value = soql_functions.formatted(item.field, value, zone)
+                value = functions.formatted(item.field, value, zone)
             owner[item.names[-1]] = value
     for _, name, key, answers in waiting:
         top[str(name)] = answers.get(row[key])
@@ -280,11 +279,11 @@ def _children(
     column = f'{scope.root}."{reference.name}"'
     key = plan.add(column)
     within = f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - our names
-    where, params = soql_clauses.where(query, scope, within)
-    order = soql_clauses.order(query, scope)
-    soql_clauses.limits(query)
+    where, params = clauses.where(query, scope, within)
+    order = clauses.order(query, scope)
+    clauses.limits(query)
     found: dict[str, list[Any]] = defaultdict(list)
-    for row in soql_clauses.rows(scope, plan.sql, where + order, [*params, json.dumps(parents)]):
+    for row in clauses.rows(scope, plan.sql, where + order, [*params, json.dumps(parents)]):
         found[row[key]].append(row)
     end = None if query.limit is None else query.offset + query.limit
     answers = {id_: made(scope, plan, rows[query.offset : end]) for id_, rows in found.items()}

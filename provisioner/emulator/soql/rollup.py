@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.schema.objects import Field
-from provisioner.emulator.soql import clauses as soql_clauses
+from provisioner.emulator.soql import clauses
 from provisioner.emulator.soql.conditions import Filter
 from provisioner.emulator.soql.tree import Call
 
@@ -68,7 +68,7 @@ def _having(
             sql = grouping(scope, operand, groups)[0]
         return _within(sql, groups, chosen)
 
-    conditions = Filter(scope, soql_clauses.inner, [], groups, shown)
+    conditions = Filter(scope, clauses.inner, [], groups, shown)
     return f" HAVING {conditions.sql(query.having)}", conditions.params
 
 

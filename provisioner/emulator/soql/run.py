@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.base.timestamps import timestamp
 from provisioner.emulator.soql import (
-    clauses as soql_clauses,
-)
-from provisioner.emulator.soql import (
-    groups as soql_groups,
-)
-from provisioner.emulator.soql import (
-    parse as soql,
+    clauses,
+    groups,
+    parse,
 )
 from provisioner.emulator.soql import (
     records as soql_records,
@@ -44,37 +40,37 @@ def run(context: Context, text: str, *, page: int = PAGE) -> dict[str, Any]:
 
     A longer result has `nextRecordsUrl`, whose last part is for `more`.
     """
-    query = soql.parse(text)
+    query = parse.parse(text)
     try:
         return _run(context, query, text, page)
     except (RecursionError, sqlite3.OperationalError) as error:
         # What SQLite has no room for: too many joins or columns, too deep, too long a pattern.
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
             raise
-        raise soql.too_complicated() from None
+        raise parse.too_complicated() from None
 
 
 def _run(context: Context, query: Query, text: str, page: int) -> dict[str, Any]:
-    scope = soql_clauses.scope_of(context, query, text)
+    scope = clauses.scope_of(context, query, text)
     if query.counted:
-        return soql_groups.count(query, scope)
-    if soql_groups.applies(query):
-        return soql_groups.aggregate(query, scope, most=PAGE)
+        return groups.count(query, scope)
+    if groups.applies(query):
+        return groups.aggregate(query, scope, most=PAGE)
     if query.having is not None:  # text: guess
         raise SalesforceError("MALFORMED_QUERY", "HAVING needs GROUP BY")
     plan = soql_records.plan_of(query, scope)
     page = _sized(plan, page)
-    where, params = soql_clauses.where(query, scope)
-    tail = where + soql_clauses.order(query, scope)
-    bounds = soql_clauses.limits(query, page + 1)
-    first = soql_clauses.rows(scope, plan.sql, tail + bounds, params)
+    where, params = clauses.where(query, scope)
+    tail = where + clauses.order(query, scope)
+    bounds = clauses.limits(query, page + 1)
+    first = clauses.rows(scope, plan.sql, tail + bounds, params)
     records = soql_records.made(scope, plan, first[:page])
     kept = soql_records.fitting(plan, records, page)
     _viewed(query, scope, [row[0] for row in first[:kept]])
     if len(first) <= kept:
         return _page(context, None, kept, kept, records)
-    bounds = soql_clauses.limits(query)
-    every = soql_clauses.rows(scope, [f'{scope.root}."Id"'], tail + bounds, params)
+    bounds = clauses.limits(query)
+    every = clauses.rows(scope, [f'{scope.root}."Id"'], tail + bounds, params)
     locator = context.org.new_id(_LOCATOR)
     context.org.execute(
         "INSERT INTO query_cursor VALUES (?, ?, ?, ?, ?, ?)",
@@ -99,12 +95,10 @@ def more(context: Context, locator: str) -> dict[str, Any]:
     if int(start) > len(ids):
         raise _no_locator()
     wanted = ids[int(start) : int(start) + batch]
-    query = soql.parse(text)
-    scope = soql_clauses.scope_of(replace(context, deleted=bool(deleted)), query, text)
+    query = parse.parse(text)
+    scope = clauses.scope_of(replace(context, deleted=bool(deleted)), query, text)
     plan = soql_records.plan_of(query, scope)
-    rows = soql_clauses.rows(
-        scope, plan.sql, f' WHERE {scope.root}."Id" IN ({_marks(wanted)})', wanted
-    )
+    rows = clauses.rows(scope, plan.sql, f' WHERE {scope.root}."Id" IN ({_marks(wanted)})', wanted)
     place = {id_: i for i, id_ in enumerate(wanted)}
     rows.sort(key=lambda row: place[row[0]])
     records = soql_records.made(scope, plan, rows)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from dataclasses import field as default
 from typing import TYPE_CHECKING, Final
 
-from provisioner.emulator.base import timestamps as moments
+from provisioner.emulator.base import timestamps
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.schema.objects import NUMBER_TYPES, Field
-from provisioner.emulator.soql import functions as soql_functions
+from provisioner.emulator.soql import functions
 from provisioner.emulator.soql import names as soql_names
 from provisioner.emulator.soql.parse import refusal
 from provisioner.emulator.soql.tree import Call, Query, Ref
@@ -136,20 +136,18 @@ class Scope:
             case "format":
                 return sql, of
             case "tolabel":
-                if of.type not in soql_functions.LABELLED:
+                if of.type not in functions.LABELLED:
                     raise self.refuse(call.at, f"field {of.name} does not support toLabel")  # guess
-                return soql_functions.label(of, sql)
+                return functions.label(of, sql)
             case "converttimezone":
                 if of.type != "datetime":
                     raise self.refuse(call.at, f"field {of.name} does not support convertTimezone")
-                return f"zoned({sql}, '{moments.name_of(self.zone)}')", of
-            case name if name in soql_functions.DATE_PARTS:
-                if of.type != "datetime" and (
-                    of.type != "date" or name in soql_functions.OF_MOMENTS
-                ):
+                return f"zoned({sql}, '{timestamps.name_of(self.zone)}')", of
+            case name if name in functions.DATE_PARTS:
+                if of.type != "datetime" and (of.type != "date" or name in functions.OF_MOMENTS):
                     message = f"field {of.name} does not support {name.upper()}"  # guess
                     raise self.refuse(call.at, message)
-                return soql_functions.part(name, of, sql)
+                return functions.part(name, of, sql)
             case _:
                 return self._aggregate(call, sql, of)
 
@@ -164,7 +162,7 @@ class Scope:
             case "converttimezone" if not inside:  # SOQL guide: in a date function; words: guess
                 message = "convertTimezone can only be used in a date function"
             case name if isinstance(call.of, Call) and call.of.name == "converttimezone":
-                if name not in soql_functions.DATE_PARTS:  # words: guess
+                if name not in functions.DATE_PARTS:  # words: guess
                     message = f"function convertTimezone can not be used in {name}"
             case name if isinstance(call.of, Call) and "format" in {call.of.name, name}:
                 if call.of.name == "format":

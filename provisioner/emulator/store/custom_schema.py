@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.schema import objects as describe
 from provisioner.emulator.schema import versions
-from provisioner.emulator.store import tables as columns
+from provisioner.emulator.store import tables
 from provisioner.emulator.store.state import State
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Schema(State):
         )
 
     def custom_field_lines(self) -> tuple[tuple[str, str], ...]:
-        """The custom fields, as pairs of object and line of `describe.parse_field`."""
+        """The custom fields, as pairs of object and line of `objects.parse_field`."""
         sql = "SELECT sobject, line FROM custom_field ORDER BY sobject, rowid"
         return self.remember(
             "custom fields", lambda: tuple((row[0], row[1]) for row in self.execute(sql))
@@ -59,7 +59,7 @@ class Schema(State):
                 (name, json.dumps(data)),
             )
             fields = describe.stored(name, self.custom_objects(), ()).fields.values()
-            listed = ", ".join(columns.column(field) for field in fields)
+            listed = ", ".join(tables.column(field) for field in fields)
             self.execute(f'CREATE TABLE IF NOT EXISTS "{name}" ({listed})')
             self._schema_changed()
 
@@ -91,7 +91,7 @@ class Schema(State):
             self._schema_changed()
 
     def add_custom_field(self, sobject: str, line: str) -> None:
-        """Adds a field ending in `__c`; `line` is in the form of `describe.parse_field`."""
+        """Adds a field ending in `__c`; `line` is in the form of `objects.parse_field`."""
         table = self._table(sobject)
         field = describe.parse_field(line)
         assert field.name.endswith("__c"), "a custom field's name ends in __c"
@@ -99,7 +99,7 @@ class Schema(State):
             self.execute(
                 "INSERT INTO custom_field VALUES (?, ?, ?)", (table.name, field.name, line)
             )
-            self.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {columns.column(field)}')
+            self.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {tables.column(field)}')
             if "unique" in field.flags or field.is_key:
                 self._index((table.name, field.name))
             self._schema_changed()

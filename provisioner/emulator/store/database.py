@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from provisioner.emulator.base import collation as texts
+from provisioner.emulator.base import collation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -193,7 +193,7 @@ class Database:
             self._path, timeout=_BUSY, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        texts.register(connection)
+        collation.register(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         # What an `attempt` may have to undo is a temporary file otherwise, written at each row.

@@ -10,11 +10,10 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from provisioner.emulator.base import collation as texts
-from provisioner.emulator.base import ids
+from provisioner.emulator.base import collation, ids
 from provisioner.emulator.base.timestamps import timestamp
-from provisioner.emulator.schema import objects as describe
-from provisioner.emulator.store import tables as columns
+from provisioner.emulator.schema import objects
+from provisioner.emulator.store import tables
 from provisioner.emulator.store.custom_schema import Schema
 
 if TYPE_CHECKING:
@@ -46,6 +45,10 @@ class Org(Schema):
             self.forget_counts()
             self._create()
 
+    def organization_id(self) -> str:
+        """The id of the organization, in 18 characters."""
+        return str(self.execute('SELECT "Id" FROM "Organization"')[0][0])
+
     # -- rows --------------------------------------------------------------------------------
 
     def select(self, sobject: str, **equals: Any) -> list[dict[str, Any]]:
@@ -71,14 +74,14 @@ class Org(Schema):
     def some(self, sobject: str, id_: str, *names: str) -> dict[str, Any] | None:
         """As `get`, only those fields, none of which is worked out when read."""
         sql, kinds = self.remember(
-            ("some", sobject, names), lambda: columns.selection(self._table(sobject), names)
+            ("some", sobject, names), lambda: tables.selection(self._table(sobject), names)
         )
         rows = self.execute(sql, (ids.normal(id_),))
-        return dict(zip(names, map(columns.shown, kinds, rows[0]), strict=True)) if rows else None
+        return dict(zip(names, map(tables.shown, kinds, rows[0]), strict=True)) if rows else None
 
     def known(self, sobject: str, id_: str) -> dict[str, Any] | None:
         """As `get`, read once in a transaction; for objects whose writes are never quiet."""
-        assert sobject in columns.REMEMBERED
+        assert sobject in tables.REMEMBERED
         return self.remember(("row", sobject, id_), lambda: self.get(sobject, id_))
 
     def get(self, sobject: str, id_: str) -> dict[str, Any] | None:
@@ -115,7 +118,7 @@ class Org(Schema):
         names = tuple(row)
         insertion = self.remember(
             ("insertion", table.name, by, names),
-            lambda: columns.Insertion(table, self._defaults(table, by), names),
+            lambda: tables.Insertion(table, self._defaults(table, by), names),
         )
         with self.transaction():
             write = self.execute_quietly if quietly else self._writer(table)
@@ -141,7 +144,7 @@ class Org(Schema):
             self._writer(table)(
                 f'UPDATE "{table.name}" SET {sets} WHERE "Id" = ?',  # noqa: S608 - our names
                 [
-                    *(columns.encode(field, value) for field, value in cells),
+                    *(tables.encode(field, value) for field, value in cells),
                     ids.normal(id_),
                 ],
             )
@@ -173,42 +176,42 @@ class Org(Schema):
 
     def _prepare(self) -> None:
         held = self.execute("PRAGMA user_version")[0][0]
-        if held == columns.layout_version():
+        if held == tables.layout_version():
             return
         with self.transaction():
             # Another process may have been faster.
-            if self.execute("PRAGMA user_version")[0][0] != columns.layout_version():
+            if self.execute("PRAGMA user_version")[0][0] != tables.layout_version():
                 self._create()
 
     def _create(self) -> None:
         """Makes what is missing: everything in a new org, new columns in one of an older layout."""
-        for statement in columns.OWN_TABLES.split(";"):
+        for statement in tables.OWN_TABLES.split(";"):
             self.execute(statement)
-        for table in describe.tables().values():
+        for table in objects.tables().values():
             stored = [field for field in table.fields.values() if field.stored]
-            listed = ", ".join(map(columns.column, stored))
+            listed = ", ".join(map(tables.column, stored))
             self.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({listed})')
             rows = self.execute("SELECT name FROM pragma_table_info(?)", (table.name,))
             present = {row[0] for row in rows}
             for field in stored:
                 if field.name not in present:
-                    self.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {columns.column(field)}')
-        for index in columns.INDEXES:
+                    self.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {tables.column(field)}')
+        for index in tables.INDEXES:
             self._index(index)
-        for statement in columns.statements(columns.SEATS):
+        for statement in tables.statements(tables.SEATS):
             self.execute(statement)
-        self.execute(f"PRAGMA user_version = {columns.layout_version()}")
+        self.execute(f"PRAGMA user_version = {tables.layout_version()}")
         if not self.execute('SELECT 1 FROM "Organization"'):
             self._fill(self)
 
     def _writer(self, table: SObject) -> Callable[[str, Any], Any]:
         """How rows are written: permissions may be remembered, records of customers never are."""
-        return self.execute if table.name in columns.REMEMBERED else self.execute_quietly
+        return self.execute if table.name in tables.REMEMBERED else self.execute_quietly
 
     def _read(self, table: SObject, where: str, params: list[Any]) -> list[dict[str, Any]]:
         custom = self._custom(table.name)
-        _, _, listed = columns.reading(table.name, *custom)
-        decoded = columns.decoder(table.name, *custom)
+        _, _, listed = tables.reading(table.name, *custom)
+        decoded = tables.decoder(table.name, *custom)
         rows = self.execute(
             f'SELECT {listed} FROM "{table.name}" WHERE {where}',  # noqa: S608 - our names
             params,
@@ -220,17 +223,17 @@ class Org(Schema):
         params = []
         compared = self.remember(
             ("compared", table.name, tuple(equals)),
-            lambda: [columns.compared(table, _field(table, name)) for name in equals],
+            lambda: [tables.compared(table, _field(table, name)) for name in equals],
         )
         for (column, kind), value in zip(compared, equals.values(), strict=True):
-            plain = kind != columns.CASELESS or not isinstance(value, str) or value.isascii()
-            ways = None if plain else texts.spellings(value)
+            plain = kind != tables.CASELESS or not isinstance(value, str) or value.isascii()
+            ways = None if plain else collation.spellings(value)
             if ways is not None:
                 conditions.append(f"{column} IN ({', '.join('?' * len(ways))})")
                 params += ways
                 continue
             conditions.append(f"{column} IS ?")
-            params.append(columns.stored(kind, value))
+            params.append(tables.stored(kind, value))
         return " AND ".join(conditions) or "1", params
 
     def _defaults(self, table: SObject, by: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.components import Row
@@ -21,12 +21,12 @@ CREATE TABLE IF NOT EXISTS portal_profile (
 
 def rows(org: Org) -> list[Row]:
     """All portals, by name."""
-    return component_rows.rows(org, "Portal")
+    return components.rows(org, "Portal")
 
 
 def by_id(org: Org, portal_id: str) -> Row | None:
     """The portal with that 18 character id."""
-    return component_rows.by_id(org, "Portal", portal_id)
+    return components.by_id(org, "Portal", portal_id)
 
 
 def stored(row: Row) -> dict[str, Any]:

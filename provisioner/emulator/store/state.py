@@ -35,7 +35,7 @@ class Mail:
 
 
 class State(Database):
-    """The part of an org that is no record; `store.Org` has the records."""
+    """The part of an org that is no record; `org.Org` has the records."""
 
     # -- clock, settings, features ---------------------------------------------------------------
 

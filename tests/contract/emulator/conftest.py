@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter, Server
 
@@ -65,7 +65,7 @@ def local():
 
 @pytest.fixture
 def admin(local):
-    return seed.admin_id(local)
+    return first_day.admin_id(local)
 
 
 @pytest.fixture
@@ -108,12 +108,12 @@ def control():
 
 @pytest.fixture
 def portal_on(local, admin):
-    seed.enable_customer_portal(local, admin)
+    first_day.enable_customer_portal(local, admin)
 
 
 @pytest.fixture
 def sites_on(local, admin):
-    seed.enable_digital_experiences(local, admin)
+    first_day.enable_digital_experiences(local, admin)
 
 
 @pytest.fixture

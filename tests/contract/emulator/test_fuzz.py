@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
-from provisioner.emulator.rules import save as rules
+from provisioner.emulator.rules import save
 from provisioner.emulator.sites import members, networks, templates
 
 FUZZ = settings(
@@ -30,10 +30,10 @@ class World:
 
     def __init__(self):
         self.org = open_org(":memory:")
-        admin = seed.admin_id(self.org)
-        seed.enable_customer_portal(self.org, admin)
-        seed.enable_digital_experiences(self.org, admin)
-        seed.enable_person_accounts(self.org)
+        admin = first_day.admin_id(self.org)
+        first_day.enable_customer_portal(self.org, admin)
+        first_day.enable_digital_experiences(self.org, admin)
+        first_day.enable_person_accounts(self.org)
         self.token = self.org.start_session(admin).token
         self.ids = {
             name: self.org.insert(name, {field: "Acme"}, by=admin)
@@ -57,7 +57,7 @@ class World:
         table = self.org.catalog().get("Account")
         return {
             "Network": id_, "NetworkMemberGroup": group, "NetworkMember": member,
-            "Person": rules.create(self.org, admin, table, account),
+            "Person": save.create(self.org, admin, table, account),
         }  # fmt: skip
 
     def send(self, method, path, body=b"", query="", headers=None, *, login=True):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.server import Server
 
 HERE = Path(__file__).parent / "jsforce"
@@ -60,7 +60,7 @@ def jsforce(modules, local, admin):
         "PATH": os.environ["PATH"],
         "NODE_PATH": str(modules),
         "ORG_URL": server.url,
-        "ORG_USERNAME": seed.ADMIN_USERNAME,
+        "ORG_USERNAME": first_day.ADMIN_USERNAME,
         "ORG_PASSWORD": local.setting("admin password"),
         "ORG_TOKEN": local.start_session(admin).token,
         "ORG_KEY": local.setting("consumer key"),
@@ -89,7 +89,7 @@ def test_login_with_username_and_password_over_soap(jsforce, local, admin):
     organization = local.select("Organization")[0]["Id"]
     assert answer["user"]["id"] == admin
     assert answer["user"]["organizationId"] == organization
-    assert answer["found"] == seed.ADMIN_USERNAME
+    assert answer["found"] == first_day.ADMIN_USERNAME
     assert answer["gone"]["errorCode"] == "INVALID_SESSION_ID"
 
 
@@ -101,7 +101,7 @@ def test_a_wrong_password_over_soap(jsforce, local):
 
 def test_login_with_username_and_password_over_oauth(jsforce, admin):
     answer = jsforce("loginWithOAuth")
-    assert (answer["user"]["id"], answer["username"]) == (admin, seed.ADMIN_USERNAME)
+    assert (answer["user"]["id"], answer["username"]) == (admin, first_day.ADMIN_USERNAME)
 
 
 def test_limits_and_the_usage_header(jsforce):
@@ -157,7 +157,7 @@ def test_metadata_is_saved_read_listed_and_removed(jsforce):
 
 
 def test_a_site_is_made_joined_opened_and_published(jsforce, local, admin):
-    seed.enable_digital_experiences(local, admin)
+    first_day.enable_digital_experiences(local, admin)
     assert jsforce("sites") == {
         "message": "Your site is almost ready. To track the site creation status, query the"
         " BackgroundOperation object and enter the jobId as the Id.",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from provisioner.emulator.app import create_app
 from provisioner.emulator.base import faults
 from provisioner.emulator.control import endpoint as control
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 
 BASE = "/services/data/v62.0"
@@ -24,8 +24,8 @@ class World:
 
     def __init__(self):
         self.org = open_org(":memory:")
-        self.admin = seed.admin_id(self.org)
-        seed.enable_customer_portal(self.org, self.admin)
+        self.admin = first_day.admin_id(self.org)
+        first_day.enable_customer_portal(self.org, self.admin)
         self.app = create_app(self.org, control=True)
         self.client = self.app.test_client(use_cookies=False)
         self.token = self.org.start_session(self.admin).token

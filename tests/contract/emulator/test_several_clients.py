@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 import requests
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 
 SERVE = """
@@ -43,11 +43,11 @@ def urls(tmp_path, org):
 
 @pytest.fixture
 def token(org):
-    return org.start_session(seed.admin_id(org)).token
+    return org.start_session(first_day.admin_id(org)).token
 
 
 def test_everybody_writes_at_once_and_nothing_is_lost(org, urls, token):
-    shared = org.insert("Account", {"Name": "Shared"}, by=seed.admin_id(org))
+    shared = org.insert("Account", {"Name": "Shared"}, by=first_day.admin_id(org))
 
     def work(number):
         base = f"{urls[number % 2]}/services/data/v60.0"

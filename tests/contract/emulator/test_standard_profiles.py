@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.metadata.types.profile import Profiles
 
 from .package_zip import Soap
@@ -92,7 +92,7 @@ def test_a_profile_comes_with_the_portal_only_if_its_license_was_bought(
     assert rest("GET", door)[1][BOUGHT[full_name]] == 0
     assert rest("PUT", door, {BOUGHT[full_name]: 5})[0] == 200
     assert kind.read(local, full_name) is None
-    seed.enable_customer_portal(local, admin)
+    first_day.enable_customer_portal(local, admin)
     shown = {name for name in BOUGHT if kind.read(local, name) is not None}
     assert shown == {full_name}
     assert kind.read(local, full_name)["userLicense"] == full_name

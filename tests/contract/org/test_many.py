@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.model.operations import Describe, Select
 from provisioner.org.errors import Refused
 from provisioner.org.read_strategy import Way
@@ -27,7 +27,7 @@ WANTED = tuple(f"Person{n}@x.io" for n in range(0, PEOPLE, 2))
 def people(local):
     """Contacts in an org, of whom some have no account, no first name or odd ones."""
     store = local.open()
-    by = seed.admin_id(store)
+    by = first_day.admin_id(store)
     names = [None, "Ann", 'Q "uo", te', "Zoë\nMay"]
     with store.transaction():
         account = store.insert("Account", {"Name": "Acme, Inc."}, by=by)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.local import LocalOrg
 from provisioner.model.credentials import ClientCredentials
 from provisioner.model.operations import (
@@ -50,9 +50,9 @@ ACCOUNT = "001000000000001AAA"
 def world(tmp_path_factory):
     local = LocalOrg(tmp_path_factory.mktemp("org"))
     org = local.open()
-    admin = seed.admin_id(org)
+    admin = first_day.admin_id(org)
     with org.transaction():
-        seed.enable_digital_experiences(org, admin)
+        first_day.enable_digital_experiences(org, admin)
         for number in range(2_001):
             org.insert("Account", {"Name": f"Acme {number}"}, by=admin)
     credentials = local.credentials()

@@ -1,6 +1,6 @@
 """Metadata `CustomField`: it really adds fields to the org.
 
-What was deployed is kept as it came, for reading it back; what it means is a `describe.Field` and
+What was deployed is kept as it came, for reading it back; what it means is a `objects.Field` and
 a column of its own, so that describe, SOQL and rows follow by construction.
 """
 
@@ -12,18 +12,14 @@ from urllib.parse import unquote
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata.types import (
-    custom_field_types as custom_fields,
-)
-from provisioner.emulator.metadata.types import (
+    custom_field_types,
     custom_references,
-)
-from provisioner.emulator.metadata.types import (
-    layout as layouts,
+    layout,
 )
 from provisioner.emulator.metadata.types.custom_field_types import check_name
-from provisioner.emulator.rules import custom_relationships as custom_links
-from provisioner.emulator.schema import objects as describe
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.rules import custom_relationships
+from provisioner.emulator.schema import objects
+from provisioner.emulator.store import components
 from provisioner.emulator.store.components import Listed
 
 if TYPE_CHECKING:
@@ -36,7 +32,7 @@ _REFERENCES: Final = ("Lookup", "MasterDetail")
 
 
 class CustomFields:
-    """The kind `CustomField`; see `components.Kind` for the promises.
+    """The kind `CustomField`; see `registry.Kind` for the promises.
 
     No profile is given permissions for a new field, as in Salesforce; the local org shows it to
     everybody all the same, for it has no field-level security.
@@ -49,11 +45,11 @@ class CustomFields:
     def list(self, org: Org) -> list[Listed]:
         return [
             Listed(row.id, unquote(row.full_name), row.stamp)
-            for row in component_rows.rows(org, self.name)
+            for row in components.rows(org, self.name)
         ]
 
     def read(self, org: Org, full_name: str) -> Value | None:
-        row = component_rows.by_name(org, self.name, full_name)
+        row = components.by_name(org, self.name, full_name)
         if row is None:
             return None
         values: Value = json.loads(row.body)
@@ -67,44 +63,44 @@ class CustomFields:
                 "DUPLICATE_DEVELOPER_NAME", f"There is already a field named {name} on"
                 f" {sobject.label}.", (),
             )  # fmt: skip
-        field = custom_fields.described(org.catalog(), sobject, name, values)
+        field = custom_field_types.described(org.catalog(), sobject, name, values)
         if "master" in field.flags:
             _check_detail(org, sobject)
-            layouts.take_off(org, sobject.name, "OwnerId")
-        org.add_custom_field(sobject.name, describe.field_line(field))
+            layout.take_off(org, sobject.name, "OwnerId")
+        org.add_custom_field(sobject.name, objects.field_line(field))
         if field.display_format:
             _number(org, sobject, field, values.get("startingNumber", 1))
         id_ = org.new_id(_KEY_PREFIX)
-        component_rows.add(org, self.name, id_, f"{sobject.name}.{name}", _body(values), by)
+        components.add(org, self.name, id_, f"{sobject.name}.{name}", _body(values), by)
         display = f"Created custom field: {field.label} ({values['type']})"
         org.audit(by, "createdCF", f"Customize {sobject.plural}", display)
 
     def update(self, org: Org, values: Value, by: str) -> None:
         sobject, name = _place(org, values["fullName"])
-        row = component_rows.by_name(org, self.name, values["fullName"])
+        row = components.by_name(org, self.name, values["fullName"])
         held = sobject.field(name)
         if row is None or held is None:
             raise no_such(self.name, values["fullName"])
         before = json.loads(row.body)
         if values.get("type") != before["type"]:
             raise _other_type(before["type"], values.get("type", ""))
-        field = custom_fields.described(org.catalog(), sobject, held.name, values)
+        field = custom_field_types.described(org.catalog(), sobject, held.name, values)
         if field.references != held.references:
             raise SalesforceError(  # text: notes of refused deployments [V]; code: as the others
                 "FIELD_INTEGRITY_EXCEPTION", "Cannot update referenceTo", ()
             )
-        org.change_custom_field(sobject.name, describe.field_line(field))
-        component_rows.change(org, self.name, row.id, row.full_name, _body(values), by)
+        org.change_custom_field(sobject.name, objects.field_line(field))
+        components.change(org, self.name, row.id, row.full_name, _body(values), by)
         display = f"Changed custom field: {field.label}"
         org.audit(by, "changedCF", f"Customize {sobject.plural}", display)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
-        row = component_rows.by_name(org, self.name, full_name)
+        row = components.by_name(org, self.name, full_name)
         if row is None:
             raise no_such(self.name, full_name)
         sobject, name = _place(org, unquote(row.full_name))
         custom_references.forget_field(org, sobject.name, name)
-        component_rows.remove(org, self.name, row.id)
+        components.remove(org, self.name, row.id)
         org.remove_custom_field(sobject.name, name)
         display = f"Deleted custom field: {sobject.name}.{name}"
         org.audit(by, "deletedCF", f"Customize {sobject.plural}", display)
@@ -115,7 +111,7 @@ class CustomFields:
 
     def save(self, org: Org, values: Value, by: str) -> None:
         """Creates the field or changes it."""
-        made = component_rows.by_name(org, self.name, values["fullName"]) is None
+        made = components.by_name(org, self.name, values["fullName"]) is None
         (self.create if made else self.update)(org, values, by)
 
 
@@ -154,7 +150,7 @@ def _other_type(before: str, wanted: str) -> SalesforceError:
 def _check_detail(org: Org, sobject: SObject) -> None:
     if not sobject.name.endswith("__c"):
         raise _refused("A standard object can not be the detail of a master")  # guess
-    if custom_links.has_rows(org, sobject.name):
+    if custom_relationships.has_rows(org, sobject.name):
         # what setup says when it offers no Master-Detail there [U]
         raise _refused(
             "You cannot create a master-detail relationship because there are existing records"
@@ -166,7 +162,7 @@ def _number(org: Org, sobject: SObject, field: Field, first: int) -> None:
     assert field.display_format is not None, "an auto number has a format"
     for _ in range(first - 1):
         org.next_number(f"{sobject.name}.{field.name}")
-    custom_links.number_rows(org, sobject.name, field)
+    custom_relationships.number_rows(org, sobject.name, field)
 
 
 def _body(values: Value) -> str:

@@ -1,6 +1,6 @@
 """What a custom field's metadata means: which properties its type takes, and how it is described.
 
-Pure: metadata in, a `describe.Field` or a refusal out. The texts of the refusals are Salesforce's
+Pure: metadata in, a `objects.Field` or a refusal out. The texts of the refusals are Salesforce's
 where a comment says so; "Can not specify 'deleteConstraint' for a CustomField of type
 MasterDetail" is quoted in forcedotcom/afv-library [V], and the others of that form follow it [I].
 """

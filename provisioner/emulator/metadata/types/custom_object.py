@@ -1,7 +1,7 @@
 """Metadata `CustomObject`: it really adds objects to the org.
 
 What was deployed is kept as it came, for reading it back; what it means is an `SObject` with a
-table of its own. Its fields are the business of `custom_field_metadata`.
+table of its own. Its fields are the business of `custom_field`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from provisioner.emulator.access import defaults as sharing_defaults
-from provisioner.emulator.access import owned_sets
+from provisioner.emulator.access import defaults, owned_sets
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.metadata.types import custom_references
-from provisioner.emulator.metadata.types import layout as layouts
+from provisioner.emulator.metadata.types import custom_references, layout
 from provisioner.emulator.metadata.types.custom_field import CustomFields, no_such
 from provisioner.emulator.metadata.types.custom_field_types import check_name
-from provisioner.emulator.schema import objects as describe
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.schema import objects
+from provisioner.emulator.store import components
 from provisioner.emulator.store.components import Listed
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ _STANDARD: Final = (
 
 
 class CustomObjects:
-    """The kind `CustomObject`; see `components.Kind` for the promises.
+    """The kind `CustomObject`; see `registry.Kind` for the promises.
 
     A standard object is one too: it can be read, fields can be added to it, and its sharing
     models be changed.
@@ -58,22 +56,22 @@ class CustomObjects:
         """The custom objects; the standard ones have no id and are not told of here."""
         return [
             Listed(row.id, unquote(row.full_name), row.stamp)
-            for row in component_rows.rows(org, self.name)
+            for row in components.rows(org, self.name)
         ]
 
     def read(self, org: Org, full_name: str) -> Value | None:
         sobject = org.catalog().get(full_name)
         if sobject is None or "layoutable" not in sobject.flags:
             return None
-        row = component_rows.by_name(org, self.name, sobject.name)
-        standard: Value = {"label": sobject.label} | sharing_defaults.told(org, sobject.name)
+        row = components.by_name(org, self.name, sobject.name)
+        standard: Value = {"label": sobject.label} | defaults.told(org, sobject.name)
         stored = standard if row is None else json.loads(row.body)
-        if row is not None and sharing_defaults.master(org, sobject.name):
-            stored["sharingModel"] = sharing_defaults.PARENT
+        if row is not None and defaults.master(org, sobject.name):
+            stored["sharingModel"] = defaults.PARENT
         values = {"fullName": sobject.name} | stored
         fields = [
             json.loads(one.body) | {"fullName": unquote(one.full_name).partition(".")[2]}
-            for one in component_rows.rows(org, "CustomField")
+            for one in components.rows(org, "CustomField")
             if unquote(one.full_name).partition(".")[0] == sobject.name
         ]
         return values | ({"fields": fields} if fields else {})
@@ -93,9 +91,9 @@ class CustomObjects:
         prefix = _key_prefix(org.next_number("custom object"))
         org.put_custom_object(_data(name, prefix, body))
         id_ = org.new_id(_OBJECT_PREFIX)
-        component_rows.add(org, self.name, id_, name, json.dumps(body), by)
+        components.add(org, self.name, id_, name, json.dumps(body), by)
         _grant(org, name, by)
-        layouts.make_first(org, name, body["label"], by)
+        layout.make_first(org, name, body["label"], by)
         org.audit(by, "createdcustent", "Custom Objects", f"Created custom object: {body['label']}")
         self._save_fields(org, name, values, by)
 
@@ -104,22 +102,22 @@ class CustomObjects:
         if sobject is None:
             raise no_such(self.name, values["fullName"])
         _check_parts(values)
-        row = component_rows.by_name(org, self.name, sobject.name)
+        row = components.by_name(org, self.name, sobject.name)
         if row is not None:
             body = _checked(values)
-            detail = sharing_defaults.master(org, sobject.name) is not None
+            detail = defaults.master(org, sobject.name) is not None
             _check_sharing(values, detail=detail)
             assert sobject.prefix is not None, "made with one"
             org.put_custom_object(_data(sobject.name, sobject.prefix, body))
-            component_rows.change(org, self.name, row.id, row.full_name, json.dumps(body), by)
+            components.change(org, self.name, row.id, row.full_name, json.dumps(body), by)
             display = f"Changed custom object: {body['label']}"
             org.audit(by, "changedcustent", "Custom Objects", display)
         else:
-            sharing_defaults.change(org, sobject.name, values, by)
+            defaults.change(org, sobject.name, values, by)
         self._save_fields(org, sobject.name, values, by)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
-        row = component_rows.by_name(org, self.name, full_name)
+        row = components.by_name(org, self.name, full_name)
         if row is None:
             if org.catalog().get(full_name) is not None:
                 raise SalesforceError(  # guess
@@ -130,11 +128,11 @@ class CustomObjects:
         for child, field in org.catalog().children(name):
             if child.name != name and field.custom:
                 raise _in_use(f"Custom Field - {child.name}.{field.name}")
-        for one in component_rows.rows(org, "CustomField"):
+        for one in components.rows(org, "CustomField"):
             if unquote(one.full_name).partition(".")[0].lower() == name.lower():
-                component_rows.remove(org, "CustomField", one.id)
+                components.remove(org, "CustomField", one.id)
         custom_references.forget_object(org, name)
-        component_rows.remove(org, self.name, row.id)
+        components.remove(org, self.name, row.id)
         org.remove_custom_object(name)
         org.audit(by, "deletedcustent", "Custom Objects", f"Deleted custom object: {name}")
 
@@ -183,12 +181,12 @@ def _check_sharing(values: Value, *, detail: bool) -> None:
     """
     model = values["sharingModel"]
     masters = any(field.get("type") == "MasterDetail" for field in values.get("fields", []))
-    if model == sharing_defaults.PARENT and not masters:
+    if model == defaults.PARENT and not masters:
         raise _refused(
             f"Cannot set sharingModel to {model} on a CustomObject without a MasterDetail"
             " relationship field"
         )
-    if model != sharing_defaults.PARENT and (masters or detail):
+    if model != defaults.PARENT and (masters or detail):
         raise _refused(
             f"Cannot set sharingModel to {model} on a CustomObject with a MasterDetail"
             " relationship field"
@@ -199,7 +197,7 @@ def _data(name: str, prefix: str, body: Value) -> dict[str, Any]:
     """The object in the form of the files in `data/`."""
     held = body["nameField"]
     automatic = held["type"] == "AutoNumber"
-    name_field = describe.Field(
+    name_field = objects.Field(
         name="Name",
         type="string",
         label=held.get("label") or f"{body['label']} Name",
@@ -213,7 +211,7 @@ def _data(name: str, prefix: str, body: Value) -> dict[str, Any]:
         ),
         display_format=held.get("displayFormat") if automatic else None,
     )
-    fields = [*_STANDARD, describe.field_line(name_field), "@audit"]
+    fields = [*_STANDARD, objects.field_line(name_field), "@audit"]
     if body.get("enableActivities"):
         fields.append("LastActivityDate | date | Last Activity Date | n")
     flags = _FLAGS

@@ -1,4 +1,4 @@
-"""The metadata type `CustomSite`; see `components.Kind` for the promises.
+"""The metadata type `CustomSite`; see `registry.Kind` for the promises.
 
 The pages of Visualforce that a site names are not checked: this org has no Visualforce.
 """
@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Final
 from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata.types.stored import StoredKind
-from provisioner.emulator.sites import custom_sites, networks
-from provisioner.emulator.sites import rows as site_rows
+from provisioner.emulator.sites import custom_sites, networks, rows
 from provisioner.emulator.sites.settings import FEATURE
-from provisioner.emulator.store import components as component_rows
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import components, portals
 
 if TYPE_CHECKING:
     from provisioner.emulator.schema.wsdl import Value
@@ -39,7 +37,7 @@ class CustomSites(StoredKind):
     name = "CustomSite"
     directory = "sites"
     suffix = "site"
-    prefix = site_rows.PREFIX
+    prefix = rows.PREFIX
     noun = "site"
     section = "Sites"
     pattern = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -95,7 +93,7 @@ def _checked(org: Org, values: Value, row: Row | None) -> Value:
     if kind not in {_OF_NETWORKS, "Visualforce"}:
         # the pages of Site.com are SiteDotCom (Metadata guide [V]); code and text: guess
         raise refused(f"A CustomSite can't be of the type {kind}", "siteType")
-    if row is None and not site_rows.is_free(org, values["fullName"]):
+    if row is None and not rows.is_free(org, values["fullName"]):
         raise refused(f"The name {values['fullName']} is taken", "fullName")  # guess
     named = {
         element: _user(org, element, values[element])
@@ -103,7 +101,7 @@ def _checked(org: Org, values: Value, row: Row | None) -> Value:
         if values.get(element)
     }
     if "portal" in body and not any(
-        one.full_name == component_rows.encoded(body["portal"]) for one in portal_rows.rows(org)
+        one.full_name == components.encoded(body["portal"]) for one in portals.rows(org)
     ):  # wording of public deployment logs for other types [V]
         raise no_such("portal", "Portal", body["portal"])
     _check_path(org, body.get("urlPathPrefix", "").casefold(), before, row)
@@ -111,7 +109,7 @@ def _checked(org: Org, values: Value, row: Row | None) -> Value:
 
 
 def _check_path(org: Org, path: str, before: Value, row: Row | None) -> None:
-    for other in component_rows.rows(org, "CustomSite"):
+    for other in components.rows(org, "CustomSite"):
         held = json.loads(other.body).get("urlPathPrefix", "").casefold()
         if path and path == held and (row is None or other.id != row.id):
             raise refused("That URL is already in use. Please enter a unique one.", "urlPathPrefix")

@@ -15,9 +15,8 @@ from urllib.parse import unquote
 from provisioner.emulator.base.component_refusals import no_such
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata.types import bundle_files
-from provisioner.emulator.sites import page_rules
-from provisioner.emulator.sites import pages as site_pages
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.sites import page_rules, pages
+from provisioner.emulator.store import components
 from provisioner.emulator.store.components import Listed
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _MAIN: Final = "content.json"
 
 
 class DigitalExperiences:
-    """The kind `DigitalExperience`; see `components.Kind` for the promises.
+    """The kind `DigitalExperience`; see `registry.Kind` for the promises.
 
     By CRUD an item is its content.json, or the one file that is named (guess); a deployment and a
     retrieve have all of its files.
@@ -43,7 +42,7 @@ class DigitalExperiences:
     def list(self, org: Org) -> list[Listed]:
         return [
             Listed(row.id, f"{unquote(row.full_name)}.{item}", row.stamp)
-            for row in component_rows.rows(org, site_pages.WORKSPACE)
+            for row in components.rows(org, pages.WORKSPACE)
             for item in sorted({path.rpartition("/")[0] for path in _files(row)})
         ]
 
@@ -69,7 +68,7 @@ class DigitalExperiences:
         row, item = _found(org, values["fullName"])
         if row is None:
             space = values["fullName"].partition(".")[0]
-            raise no_such("fullName", site_pages.WORKSPACE, space)
+            raise no_such("fullName", pages.WORKSPACE, space)
         files = _files(row)
         given = values.get(bundle_files.FILES)
         if given is None:
@@ -88,7 +87,7 @@ class DigitalExperiences:
         if row is None or rest == files:
             raise no_such("fullName", self.name, full_name, fields=())
         space = unquote(row.full_name)
-        if site_pages.has_site(org, space):
+        if pages.has_site(org, space):
             page_rules.check_space(space, rest)
         _store(org, by, row, rest)
 
@@ -108,16 +107,16 @@ def _found(org: Org, full_name: str) -> tuple[Row | None, str]:
     match = _NAME.fullmatch(full_name)
     if match is None:
         return None, ""
-    return component_rows.by_name(org, site_pages.WORKSPACE, match["space"]), match["item"]
+    return components.by_name(org, pages.WORKSPACE, match["space"]), match["item"]
 
 
 def _files(row: Row) -> dict[str, bytes]:
-    return site_pages.decoded(json.loads(row.body)["files"])
+    return pages.decoded(json.loads(row.body)["files"])
 
 
 def _store(org: Org, by: str, row: Row, files: dict[str, bytes]) -> None:
     page_rules.check_content(files)
-    body: dict[str, Any] = json.loads(row.body) | {"files": site_pages.encoded(files)}
+    body: dict[str, Any] = json.loads(row.body) | {"files": pages.encoded(files)}
     name = unquote(row.full_name)
-    component_rows.change(org, site_pages.WORKSPACE, row.id, name, json.dumps(body), by)
+    components.change(org, pages.WORKSPACE, row.id, name, json.dumps(body), by)
     org.audit(by, "changedWorkspace", "Sites", f"Changed workspace {name}")  # words: guess

@@ -16,7 +16,7 @@ from provisioner.emulator.metadata.types.stored import StoredKind
 from provisioner.emulator.sites import networks, page_rules
 from provisioner.emulator.sites import pages as site_pages
 from provisioner.emulator.sites import rows as site_rows
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 from provisioner.emulator.store.components import Listed
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class DigitalExperienceBundles(StoredKind):
     pattern = re.compile(r"site/[A-Za-z]\w{0,79}", re.ASCII)
 
     def list(self, org: Org) -> list[Listed]:
-        rows = component_rows.rows(org, self.name)
+        rows = components.rows(org, self.name)
         return [Listed(row.id, unquote(row.full_name), row.stamp) for row in rows]
 
     def read(self, org: Org, full_name: str) -> Value | None:
@@ -85,7 +85,7 @@ class DigitalExperienceConfigs(StoredKind):
         name, space = values["fullName"], values["space"]
         if row is None and not site_rows.is_free(org, name):
             raise refused(f"The name {name} is taken", "fullName")  # guess
-        held = component_rows.by_name(org, site_pages.WORKSPACE, space)
+        held = components.by_name(org, site_pages.WORKSPACE, space)
         files = {} if held is None else site_pages.decoded(json.loads(held.body)["files"])
         page_rules.check_space(space, files)
         path = (values["site"].get("urlPathPrefix") or "").casefold()

@@ -10,7 +10,7 @@ from lxml import etree
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.schema.standard_layouts import STANDARD_LAYOUTS
 from provisioner.emulator.schema.wsdl import NAMESPACE, Value, wsdl
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 from provisioner.emulator.store.components import Listed
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ _KEY_PREFIX: Final = "00h"
 def rows(org: Org) -> list[Row]:
     """All layouts by full name, those of a new org made on the first call."""
     _ensure(org)
-    return component_rows.rows(org, "Layout")
+    return components.rows(org, "Layout")
 
 
 def find(org: Org, full_name: str) -> Row | None:
     """The layout of that full name."""
     _ensure(org)
-    return component_rows.by_name(org, "Layout", full_name)
+    return components.by_name(org, "Layout", full_name)
 
 
 class Layouts:
-    """The kind `Layout`; see `components.Kind` for the promises."""
+    """The kind `Layout`; see `registry.Kind` for the promises."""
 
     name = "Layout"
     directory = "layouts"
@@ -63,12 +63,12 @@ class Layouts:
             raise _refused("DUPLICATE_DEVELOPER_NAME", f"Layout already exists: {full_name}")
         body = _checked(org, values)
         id_ = org.new_id(_KEY_PREFIX)
-        component_rows.add(org, self.name, id_, full_name, body, by)
+        components.add(org, self.name, id_, full_name, body, by)
         org.audit(by, "createdlayout", "Page Layouts", f"Created layout {unquote(full_name)}")
 
     def update(self, org: Org, values: Value, by: str) -> None:
         row = self._existing(org, values["fullName"])
-        component_rows.change(org, self.name, row.id, row.full_name, _checked(org, values), by)
+        components.change(org, self.name, row.id, row.full_name, _checked(org, values), by)
         display = f"Changed page layout {_label(row.full_name)}"
         org.audit(by, "changedlayout", "Page Layouts", display)
 
@@ -78,7 +78,7 @@ class Layouts:
         if sum(_sobject(other.full_name) == sobject for other in rows(org)) == 1:
             # platform reference 5: refused [V], code and text guess
             raise _refused("DELETE_FAILED", f"Cannot delete the last layout of {sobject}")
-        component_rows.remove(org, self.name, row.id)
+        components.remove(org, self.name, row.id)
         display = f"Deleted page layout {_label(row.full_name)}"
         org.audit(by, "deletedlayout", "Page Layouts", display)
 
@@ -89,7 +89,7 @@ class Layouts:
         taken = find(org, new)
         if taken is not None and taken.id != row.id:
             raise _refused("DUPLICATE_DEVELOPER_NAME", f"Layout already exists: {new}")
-        component_rows.change(org, self.name, row.id, new, row.body, by)
+        components.change(org, self.name, row.id, new, row.body, by)
         display = f"Renamed page layout {_label(row.full_name)} to {_label(new)}"
         org.audit(by, "renamedlayout", "Page Layouts", display)
 
@@ -121,7 +121,7 @@ def make_first(org: Org, sobject: str, label: str, by: str) -> None:
     }
     full_name = f"{sobject}-{label} Layout"
     body = _to_xml({"layoutSections": [section]})
-    component_rows.add(org, "Layout", org.new_id(_KEY_PREFIX), full_name, body, by)
+    components.add(org, "Layout", org.new_id(_KEY_PREFIX), full_name, body, by)
 
 
 def take_off(org: Org, sobject: str, field: str) -> None:
@@ -142,22 +142,22 @@ def take_off(org: Org, sobject: str, field: str) -> None:
         if found:
             text = etree.tostring(root, encoding="unicode")
             by = row.stamp.modified_by
-            component_rows.change(org, "Layout", row.id, row.full_name, text, by)
+            components.change(org, "Layout", row.id, row.full_name, text, by)
 
 
 def _ensure(org: Org) -> None:
     """Gives an org its standard layouts when the first one is asked for."""
-    if component_rows.rows(org, "Layout"):
+    if components.rows(org, "Layout"):
         return
     with org.transaction():
-        if component_rows.rows(org, "Layout"):
+        if components.rows(org, "Layout"):
             return  # another client asked at the same time
         (organization,) = org.select("Organization")
         by = organization["CreatedById"]
         for layout in STANDARD_LAYOUTS:
             id_ = org.new_id(_KEY_PREFIX)
             body = _to_xml(layout.values(id_))
-            component_rows.add(org, "Layout", id_, layout.full_name, body, by)
+            components.add(org, "Layout", id_, layout.full_name, body, by)
 
 
 def _checked(org: Org, values: Value) -> str:

@@ -1,4 +1,4 @@
-"""The metadata type `Network`; see `components.Kind` for the promises."""
+"""The metadata type `Network`; see `registry.Kind` for the promises."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from provisioner.emulator.sites import (
     network_fields,
     networks,
     page_rules,
+    rows,
     templates,
 )
 from provisioner.emulator.sites import (
     pages as site_pages,
 )
-from provisioner.emulator.sites import (
-    rows as site_rows,
-)
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,9 +98,9 @@ class Networks(Listing):
         networks.keep_details(org, row.id, current["Name"], body, by)
         rules.update_network(org, by, current, changed)
         archived = body.get("siteArchiveStatus") == networks.ARCHIVED
-        half = component_rows.by_name(org, networks.CUSTOM_SITE, body["site"])
+        half = components.by_name(org, networks.CUSTOM_SITE, body["site"])
         assert half is not None, "a Network has its CustomSite"
-        site_rows.archive(org, by, half.id, on=archived)
+        rows.archive(org, by, half.id, on=archived)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
         """Refused: a site is never deleted (page one, 4 [V]); code and text: guess."""
@@ -116,7 +114,7 @@ class Networks(Listing):
         rules.update_network(org, by, current, _checked(org, {"Name": unquote(new)}, current))
 
     def _check_site(self, org: Org, name: str, before: str | None) -> None:
-        row = component_rows.by_name(org, networks.CUSTOM_SITE, name)
+        row = components.by_name(org, networks.CUSTOM_SITE, name)
         if row is None:  # wording as in coral-cloud issue 80 for PicassoSite [I]
             raise no_such("Site", "CustomSite", name, fields=("site",))
         taken = networks.of_custom_site(org, row.full_name)
@@ -235,9 +233,7 @@ def _profile_id(org: Org, written: str | None) -> str | None:
 
 def _member_profile(org: Org, written: str, element: str = "profile") -> str:
     name = unquote(written)
-    found = org.find("Profile", FullName=component_rows.encoded(name)) or org.find(
-        "Profile", Name=name
-    )
+    found = org.find("Profile", FullName=components.encoded(name)) or org.find("Profile", Name=name)
     if not found:  # wording of public deployment logs for other types [V]
         raise no_such(element, "Profile", written)
     return found[0]

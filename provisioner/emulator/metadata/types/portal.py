@@ -11,15 +11,13 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from provisioner.emulator.access import object_rights as access
-from provisioner.emulator.access import permissions
+from provisioner.emulator.access import object_rights, permissions
 from provisioner.emulator.base.component_refusals import no_such
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata.types import profile as profiles_metadata
 from provisioner.emulator.metadata.types.stored import Listing
 from provisioner.emulator.schema.wsdl import Value, wsdl
-from provisioner.emulator.store import components as component_rows
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import components, portals
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.components import Row
@@ -42,7 +40,7 @@ _BOOLEANS: Final = (
 
 
 class Portals(Listing):
-    """The kind `Portal`; see `components.Kind` for the promises."""
+    """The kind `Portal`; see `registry.Kind` for the promises."""
 
     name = "Portal"
     directory = "portals"
@@ -54,7 +52,7 @@ class Portals(Listing):
     def create(self, org: Org, values: Value, by: str) -> None:
         """Makes a portal. Whether a live org lets the API do so is not verified (12.2 [U])."""
         full_name = values["fullName"]
-        if component_rows.by_name(org, self.name, full_name) is not None:
+        if components.by_name(org, self.name, full_name) is not None:
             raise _taken(full_name)
         body = _checked(org, values)
         if body["type"] != "CustomerSuccess":
@@ -63,8 +61,8 @@ class Portals(Listing):
                 "INVALID_TYPE", f"Cannot use: {body['type']} portal in this organization", ("type",)
             )
         id_ = org.new_id(_KEY_PREFIX)
-        component_rows.add(org, self.name, id_, full_name, json.dumps(body), by)
-        portal_rows.audit(org, by, f"Created Customer Portal {unquote(full_name)}")
+        components.add(org, self.name, id_, full_name, json.dumps(body), by)
+        portals.audit(org, by, f"Created Customer Portal {unquote(full_name)}")
 
     def update(self, org: Org, values: Value, by: str) -> None:
         """Replaces a portal's values: an element left out becomes empty.
@@ -77,21 +75,21 @@ class Portals(Listing):
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
         row = self.existing(org, full_name)
-        if portal_rows.profiles(org, row.id):
+        if portals.profiles(org, row.id):
             # the reference only says that delete exists (1.2); when it is refused is a guess
             raise SalesforceError(
                 "DEPENDENCY_EXISTS", f"Cannot delete portal {full_name}: profiles are assigned", ()
             )
-        component_rows.remove(org, self.name, row.id)
-        portal_rows.audit(org, by, f"Deleted Customer Portal {unquote(row.full_name)}")
+        components.remove(org, self.name, row.id)
+        portals.audit(org, by, f"Deleted Customer Portal {unquote(row.full_name)}")
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
         row = self.existing(org, old)
-        taken = component_rows.by_name(org, self.name, new)
+        taken = components.by_name(org, self.name, new)
         if taken is not None and taken.id != row.id:
             raise _taken(new)
-        component_rows.change(org, self.name, row.id, new, row.body, by)
-        portal_rows.audit(
+        components.change(org, self.name, row.id, new, row.body, by)
+        portals.audit(
             org, by, f"Changed name of Customer Portal from {unquote(old)} to {unquote(new)}"
         )
 
@@ -101,18 +99,18 @@ def save(org: Org, row: Row, name: str, values: Value, by: str) -> None:
 
     Raises SalesforceError; the type of a portal is what it was made with.
     """
-    taken = component_rows.by_name(org, "Portal", name)
+    taken = components.by_name(org, "Portal", name)
     if taken is not None and taken.id != row.id:
         raise _taken(name)
     body = _checked(org, values)
-    if body["type"] != portal_rows.stored(row)["type"]:
+    if body["type"] != portals.stored(row)["type"]:
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
             "Cannot change the type of a portal",
             ("type",),  # guess
         )
-    component_rows.change(org, "Portal", row.id, name, json.dumps(body), by)
-    portal_rows.audit(org, by, f"Changed Customer Portal {name}")
+    components.change(org, "Portal", row.id, name, json.dumps(body), by)
+    portals.audit(org, by, f"Changed Customer Portal {name}")
 
 
 def make_default(org: Org, by: str) -> None:
@@ -121,7 +119,7 @@ def make_default(org: Org, by: str) -> None:
     Admin and sender are the current user (platform reference 1.1 [V]); the rest is what public
     retrievals of untouched portals show [V], where `emailSenderName` is the username.
     """
-    if component_rows.by_name(org, "Portal", DEFAULT_NAME) is not None:
+    if components.by_name(org, "Portal", DEFAULT_NAME) is not None:
         return
     user = org.get("User", by)
     assert user is not None, "a session without its user"
@@ -138,8 +136,8 @@ def make_default(org: Org, by: str) -> None:
         "type": "CustomerSuccess",
     }
     id_ = org.new_id(_KEY_PREFIX)
-    component_rows.add(org, "Portal", id_, DEFAULT_NAME, json.dumps(body), by)
-    portal_rows.audit(org, by, f"Created Customer Portal {DEFAULT_NAME}")
+    components.add(org, "Portal", id_, DEFAULT_NAME, json.dumps(body), by)
+    portals.audit(org, by, f"Created Customer Portal {DEFAULT_NAME}")
 
 
 def may_administer(org: Org, user: dict[str, Any]) -> bool:
@@ -149,7 +147,7 @@ def may_administer(org: Org, user: dict[str, Any]) -> bool:
     1.2 [V].
     """
     manages = permissions.has(org, user["Id"], "ManageCssUsers")
-    return manages and access.may(org, user["Id"], "Contact", "Edit")
+    return manages and object_rights.may(org, user["Id"], "Contact", "Edit")
 
 
 def find_user(org: Org, written: str) -> dict[str, Any] | None:
@@ -249,7 +247,7 @@ def _default_profile(org: Org, written: str) -> str:
 
 def shown(org: Org, row: Row) -> Value:
     """A portal's values as the metadata has them, its name apart."""
-    values = portal_rows.stored(row)
+    values = portals.stored(row)
     admin = org.get("User", values.pop("adminId", ""))
     if admin is not None:
         values["admin"] = admin["Username"]

@@ -13,21 +13,15 @@ from urllib.parse import unquote
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata.types import (
-    layout as layouts,
-)
-from provisioner.emulator.metadata.types import (
-    profile_defaults as profile_base,
-)
-from provisioner.emulator.metadata.types import (
-    profile_limits as profile_rules,
-)
-from provisioner.emulator.metadata.types import (
+    layout,
+    profile_defaults,
+    profile_limits,
     profile_permissions,
 )
 from provisioner.emulator.metadata.types.profile_limits import no_such, refused
-from provisioner.emulator.rules import profiles as rules
-from provisioner.emulator.settings import profile_login_limits as login_limits
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.rules import profiles
+from provisioner.emulator.settings import profile_login_limits
+from provisioner.emulator.store import components
 from provisioner.emulator.store.components import Listed, Stamp
 
 if TYPE_CHECKING:
@@ -63,7 +57,7 @@ _KEPT: Final = {
 
 
 class Profiles:
-    """The kind `Profile`; see `components.Kind` for the promises."""
+    """The kind `Profile`; see `registry.Kind` for the promises."""
 
     name = "Profile"
     directory = "profiles"
@@ -93,13 +87,13 @@ class Profiles:
             "Description": values.get("description"),
             "UserLicenseId": license_["Id"],
         }
-        standard = profile_base.standard_profile(org, key)
-        id_ = rules.create(org, by, fields | profile_base.user_permissions(standard) | flags)
+        standard = profile_defaults.standard_profile(org, key)
+        id_ = profiles.create(org, by, fields | profile_defaults.user_permissions(standard) | flags)
         row = org.get("Profile", id_)
         assert row is not None, "just inserted"
         if standard is not None:
             told = {entry["object"].lower() for entry in values.get("objectPermissions", [])}
-            profile_base.copy(org, standard, id_, by, but=told)
+            profile_defaults.copy(org, standard, id_, by, but=told)
         _merge(org, row, values, key, by)
 
     def update(self, org: Org, values: Value, by: str) -> None:
@@ -119,15 +113,15 @@ class Profiles:
         if "description" in values:
             changes["Description"] = values["description"]
         _merge(org, row, values, key, by)
-        rules.update(org, by, row, changes)
+        profiles.update(org, by, row, changes)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
         row = self._existing(org, full_name)
-        rules.delete(org, by, row)
-        component_rows.remove(org, self.name, row["Id"])
+        profiles.delete(org, by, row)
+        components.remove(org, self.name, row["Id"])
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
-        rules.update(org, by, self._existing(org, old), {"Name": unquote(new)})
+        profiles.update(org, by, self._existing(org, old), {"Name": unquote(new)})
 
     def _existing(self, org: Org, full_name: str) -> dict[str, Any]:
         row = _by_full_name(org, full_name)
@@ -154,11 +148,11 @@ def find(org: Org, written: str) -> dict[str, Any] | None:
 
 def is_customer_profile(org: Org, profile: dict[str, Any]) -> bool:
     """Whether the profile's licence is one for customers."""
-    return profile_rules.is_customer_license(_license_row(org, profile)["LicenseDefinitionKey"])
+    return profile_limits.is_customer_license(_license_row(org, profile)["LicenseDefinitionKey"])
 
 
 def _by_full_name(org: Org, name: str) -> dict[str, Any] | None:
-    found = org.select("Profile", FullName=component_rows.encoded(unquote(name)))
+    found = org.select("Profile", FullName=components.encoded(unquote(name)))
     return found[0] if found else None
 
 
@@ -216,22 +210,22 @@ def _merge_kept(org: Org, row: dict[str, Any], values: Value, by: str) -> None:
     after = json.dumps(kept)
     if after == before:
         return
-    if component_rows.by_id(org, "Profile", row["Id"]) is None:
-        component_rows.add(org, "Profile", row["Id"], row["Id"], after, by)
+    if components.by_id(org, "Profile", row["Id"]) is None:
+        components.add(org, "Profile", row["Id"], row["Id"], after, by)
     else:
-        component_rows.change(org, "Profile", row["Id"], row["Id"], after, by)
+        components.change(org, "Profile", row["Id"], row["Id"], after, by)
 
 
 def _check_names(org: Org, values: Value) -> None:
-    login_limits.check(values)
+    profile_login_limits.check(values)
     for entry in values.get("applicationVisibilities", []):
         if entry["application"] not in _APPLICATIONS:
             raise no_such("application", "CustomApplication", entry["application"])
     for entry in values.get("tabVisibilities", []):
-        if entry["tab"] not in profile_rules.TABS:
+        if entry["tab"] not in profile_limits.TABS:
             raise no_such("tab", "CustomTab", entry["tab"])
     for entry in values.get("layoutAssignments", []):
-        if layouts.find(org, entry["layout"]) is None:
+        if layout.find(org, entry["layout"]) is None:
             raise no_such("layout", "Layout", entry["layout"])
         if "recordType" in entry:
             raise no_such("recordType", "RecordType", entry["recordType"])
@@ -249,18 +243,18 @@ def _merged(old: Any, new: Any, key: str | None) -> Any:
 def _layout_assignments(org: Org, assigned: dict[str, Value]) -> list[Value]:
     """One layout for each object, as retrievals have it: the assigned one or the first."""
     chosen: dict[str, Value] = {}
-    for row in layouts.rows(org):
+    for row in layout.rows(org):
         chosen.setdefault(row.full_name.partition("-")[0], {"layout": row.full_name})
     chosen |= {
         sobject: entry
         for sobject, entry in assigned.items()
-        if layouts.find(org, entry["layout"]) is not None
+        if layout.find(org, entry["layout"]) is not None
     }
     return [chosen[sobject] for sobject in sorted(chosen)]
 
 
 def _kept(org: Org, row: dict[str, Any]) -> dict[str, Any]:
-    stored = component_rows.by_id(org, "Profile", row["Id"])
+    stored = components.by_id(org, "Profile", row["Id"])
     found: dict[str, Any] = {} if stored is None else json.loads(stored.body)
     return found
 
@@ -286,7 +280,7 @@ def _license_name(org: Org, profile: dict[str, Any]) -> str:
 def _stamp(row: dict[str, Any]) -> Stamp:
     return Stamp(
         row["CreatedById"],
-        component_rows.xsd_date(row["CreatedDate"]),
+        components.xsd_date(row["CreatedDate"]),
         row["LastModifiedById"],
-        component_rows.xsd_date(row["LastModifiedDate"]),
+        components.xsd_date(row["LastModifiedDate"]),
     )

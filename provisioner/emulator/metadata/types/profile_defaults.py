@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.metadata.types.profile_limits import OBJECT_PERMISSIONS
 from provisioner.emulator.schema import licenses
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
@@ -66,15 +66,15 @@ def copy(org: Org, standard: dict[str, Any], id_: str, by: str, *, but: set[str]
         org.insert(
             "FieldPermissions", {"ParentId": target} | {name: row[name] for name in names}, by=by
         )
-    kept = component_rows.by_id(org, "Profile", standard["Id"])
+    kept = components.by_id(org, "Profile", standard["Id"])
     if kept is not None and json.loads(kept.body):
-        component_rows.add(org, "Profile", id_, id_, kept.body, by)
+        components.add(org, "Profile", id_, id_, kept.body, by)
 
 
 def _open_fields(org: Org, sobject_name: str) -> list[tuple[str, bool]]:
     """The standard fields of an object, which standard profiles have open, and which for writing.
 
-    That it is all of them: a guess of `rules.access`, where a standard profile has no rows.
+    That it is all of them: a guess of `object_rights`, where a standard profile has no rows.
     """
     sobject = org.catalog().get(sobject_name)
     assert sobject is not None, "permissions are of objects there are"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.access import owned_sets
-from provisioner.emulator.metadata.types import profile_limits as profile_rules
+from provisioner.emulator.metadata.types import profile_limits
 from provisioner.emulator.metadata.types.profile_limits import OBJECT_PERMISSIONS, refused
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def user_permissions(org: Org, entries: list[Value], license_key: str) -> dict[s
     flags: dict[str, bool] = {}
     for entry in entries:
         name, enabled = entry["name"], entry["enabled"]
-        profile_rules.check_user_permission(name, enabled=enabled, license_key=license_key, org=org)
+        profile_limits.check_user_permission(
+            name, enabled=enabled, license_key=license_key, org=org
+        )
         flags[f"Permissions{name}"] = enabled
     return flags
 
@@ -53,7 +55,7 @@ def merge_object_permissions(
     held = object_permissions(org, row["Id"])
     changed: set[str] = set()
     for entry in entries:
-        sobject = profile_rules.check_object(org, entry["object"])
+        sobject = profile_limits.check_object(org, entry["object"])
         if entry.get("viewAllFields"):
             raise refused(
                 f"The user license doesn't allow the permission: View All Fields {sobject}"
@@ -66,7 +68,7 @@ def merge_object_permissions(
             raise refused("Permissions of a standard profile can't be changed")  # guess
         held[sobject] = _with_all(held.get(sobject, {}) | named)
         changed.add(sobject)
-    profile_rules.check_object_permissions(held, changed, license_key)
+    profile_limits.check_object_permissions(held, changed, license_key)
     parent = owned_sets.of(org, row["Id"])
     for sobject in sorted(changed):
         flags = {OBJECT_PERMISSIONS[name][0]: on for name, on in held[sobject].items()}
@@ -87,7 +89,7 @@ def _with_all(permissions: Value) -> dict[str, bool]:
 def merge_field_permissions(org: Org, row: dict[str, Any], entries: list[Value], by: str) -> None:
     parent = owned_sets.of(org, row["Id"])
     for entry in entries:
-        sobject, field = profile_rules.check_field(org, entry["field"])
+        sobject, field = profile_limits.check_field(org, entry["field"])
         editable = entry["editable"]
         flags = {
             "PermissionsEdit": editable,

@@ -1,7 +1,7 @@
 """The metadata types this org knows: a registry, and what every kind promises.
 
 Each lives in a module of its own. A type that is missing here is
-refused by `metadata` even when the WSDL has it.
+refused by `endpoint` even when the WSDL has it.
 """
 
 from __future__ import annotations

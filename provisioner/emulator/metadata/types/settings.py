@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.settings import my_domain, security
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 from provisioner.emulator.store.components import Listed, Stamp
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Settings:
 
     def listed(self, org: Org) -> Listed:
         """The block as one line of `listMetadata`; settings have no id."""
-        row = component_rows.by_name(org, self.name, self.full_name)
+        row = components.by_name(org, self.name, self.full_name)
         return Listed("", self.full_name, first_stamp(org) if row is None else row.stamp)
 
     def _turn(self, org: Org, element: str, switch: Switch, by: str, *, on: bool) -> None:
@@ -104,25 +104,25 @@ class Settings:
             )
         if switch.feature == "CustomerPortal":
             # platform reference 1.1: unlike the browser, without a first portal [I]
-            seed.enable_customer_portal(org, by)
+            first_day.enable_customer_portal(org, by)
         else:
-            seed.enable_digital_experiences(org, by)
+            first_day.enable_digital_experiences(org, by)
         org.audit(by, "orgsetting", "Company Settings", f"Enabled {switch.label}")
 
     def _held(self, org: Org) -> Value:
         return self.defaults | self._stored(org)
 
     def _stored(self, org: Org) -> Value:
-        row = component_rows.by_name(org, self.name, self.full_name)
+        row = components.by_name(org, self.name, self.full_name)
         found: Value = {} if row is None else json.loads(row.body)
         return found
 
     def _store(self, org: Org, values: Value, by: str) -> None:
         body = json.dumps(values)
-        if component_rows.by_name(org, self.name, self.full_name) is None:
-            component_rows.add(org, self.name, self.full_name, self.full_name, body, by)
+        if components.by_name(org, self.name, self.full_name) is None:
+            components.add(org, self.name, self.full_name, self.full_name, body, by)
         else:
-            component_rows.change(org, self.name, self.full_name, self.full_name, body, by)
+            components.change(org, self.name, self.full_name, self.full_name, body, by)
 
     def _unmovable(self, what: str) -> SalesforceError:
         # guess
@@ -199,5 +199,5 @@ SETTINGS: Final = (
 def first_stamp(org: Org) -> Stamp:
     """The stamp of what has been there since the org was made."""
     (organization,) = org.select("Organization")
-    by, date = organization["CreatedById"], component_rows.xsd_date(organization["CreatedDate"])
+    by, date = organization["CreatedById"], components.xsd_date(organization["CreatedDate"])
     return Stamp(by, date, by, date)

@@ -1,6 +1,6 @@
 """The metadata type `SharingSet`: which records users get by their account or contact.
 
-What it grants is enforced by `rules.grants`.
+What it grants is enforced by `access.sharing_sets`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from provisioner.emulator.access import permissions
-from provisioner.emulator.base.component_refusals import no_such
-from provisioner.emulator.base.component_refusals import refused as _refused
+from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata.types.stored import StoredKind
 from provisioner.emulator.rules.profiles import license_of
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.schema.wsdl import Value
@@ -44,7 +43,7 @@ _LICENSES: Final = frozenset(
 
 
 class SharingSets(StoredKind):
-    """The kind `SharingSet`; see `components.Kind` for the promises."""
+    """The kind `SharingSet`; see `registry.Kind` for the promises."""
 
     name = "SharingSet"
     directory = "sharingSets"
@@ -90,7 +89,7 @@ def _checked(org: Org, values: Value) -> Value:
 
 def _check_mapping(org: Org, mapping: Value) -> None:
     if mapping["accessLevel"] not in _LEVELS:
-        raise _refused(f"Invalid access level: {mapping['accessLevel']}", "accessLevel")
+        raise refused(f"Invalid access level: {mapping['accessLevel']}", "accessLevel")
     named = mapping["object"]
     sobject = org.catalog().get(named)
     custom = named.endswith("__c")
@@ -100,24 +99,22 @@ def _check_mapping(org: Org, mapping: Value) -> None:
     lookup = mapping["objectField"]
     field = sobject.field(lookup) or sobject.relationship(lookup)
     if lookup != "Id" and not (field and {"Account", "Contact"} & set(field.references)):
-        raise _refused(
+        raise refused(
             f"{lookup} is no lookup of {sobject.name} to an account or contact", "objectField"
         )
     found = _USER_FIELD.fullmatch(mapping["userField"])
     parent = org.catalog().get(found["object"] or "") if found else None
     known = parent and (parent.field(found["field"]) or parent.relationship(found["field"]))  # type: ignore[index]
     if found is None or (not found["plain"] and not known):
-        raise _refused(f"Invalid user field: {mapping['userField']}", "userField")
+        raise refused(f"Invalid user field: {mapping['userField']}", "userField")
 
 
 def _profile(org: Org, written: str) -> str:
     """The id of a profile that may be in a sharing set (3.6: its licence [V])."""
     name = unquote(written)
-    found = org.find("Profile", FullName=component_rows.encoded(name)) or org.find(
-        "Profile", Name=name
-    )
+    found = org.find("Profile", FullName=components.encoded(name)) or org.find("Profile", Name=name)
     if not found:  # wording of public deployment logs for other types [V]
         raise no_such("profiles", "Profile", written)
     if license_of(org, found[0]).key not in _LICENSES:
-        raise _refused(f"The license of {written} can't use sharing sets", "profiles")
+        raise refused(f"The license of {written} can't use sharing sets", "profiles")
     return found[0]

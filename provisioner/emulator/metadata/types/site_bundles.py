@@ -1,6 +1,6 @@
 """The metadata types ExperienceBundle and SiteDotCom: the pages of a site, as text and as a whole.
 
-For Aura sites and the former LWR ones; those of enhanced LWR sites are `digital_experiences`.
+For Aura sites and the former LWR ones; those of enhanced LWR sites are `digital_experience_bundle`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.metadata.types import bundle_files
-from provisioner.emulator.sites import networks, page_rules
+from provisioner.emulator.sites import networks, page_rules, rows
 from provisioner.emulator.sites import pages as site_pages
-from provisioner.emulator.sites import rows as site_rows
 from provisioner.emulator.sites.settings import setting
 from provisioner.emulator.store.components import Listed
 
@@ -61,7 +60,7 @@ class _PagesKind:
     def create(self, org: Org, values: Value, by: str) -> None:
         """Makes the pages of a site, or refuses those that can not be."""
         name = values["fullName"]
-        if not site_rows.is_free(org, name):
+        if not rows.is_free(org, name):
             raise refused(f"The name {name} is taken", "fullName")  # guess
         label, framework, path, files = self._checked(org, values)
         site_pages.add(org, by, name, label, framework, path, files)
@@ -112,7 +111,7 @@ class _PagesKind:
 
 
 class ExperienceBundles(_PagesKind):
-    """The kind `ExperienceBundle`; see `components.Kind` for the promises."""
+    """The kind `ExperienceBundle`; see `registry.Kind` for the promises."""
 
     name = bundle_files.EXPERIENCE
     directory = "experiences"
@@ -160,7 +159,7 @@ class ExperienceBundles(_PagesKind):
 
 
 class SiteDotComs(_PagesKind):
-    """The kind `SiteDotCom`; see `components.Kind` for the promises.
+    """The kind `SiteDotCom`; see `registry.Kind` for the promises.
 
     Its file is one of Salesforce's own making; this org's is a zip of the pages (guess).
     """

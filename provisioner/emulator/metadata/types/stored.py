@@ -1,6 +1,6 @@
-"""A metadata type whose components are rows of `component_rows`: what such types have in common.
+"""A metadata type whose components are rows of `store.components`: what such types have in common.
 
-A kind says what its values must be and what is kept of them; see `components.Kind` for the
+A kind says what its values must be and what is kept of them; see `registry.Kind` for the
 promises of the calls.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from provisioner.emulator.base.component_refusals import no_such, refused
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 from provisioner.emulator.store.components import Listed
 
 if TYPE_CHECKING:
@@ -31,16 +31,16 @@ class Listing:
     suffix: ClassVar[str]
 
     def list(self, org: Org) -> list[Listed]:
-        rows = component_rows.rows(org, self.name)
+        rows = components.rows(org, self.name)
         return [Listed(row.id, row.full_name, row.stamp) for row in rows]
 
     def read(self, org: Org, full_name: str) -> Value | None:
-        row = component_rows.by_name(org, self.name, full_name)
+        row = components.by_name(org, self.name, full_name)
         return None if row is None else {"fullName": row.full_name} | self._shown(org, row)
 
     def existing(self, org: Org, full_name: str) -> Row:
         """The component of that name; raises INVALID_CROSS_REFERENCE_KEY."""
-        row = component_rows.by_name(org, self.name, full_name)
+        row = components.by_name(org, self.name, full_name)
         if row is None:
             # wording as certinia/apex-mdapi issue 86 has it for list views [V]
             raise no_such("fullName", self.name, full_name, fields=())
@@ -70,7 +70,7 @@ class StoredKind(Listing):
         name = values["fullName"]
         if not self.pattern.fullmatch(name):
             raise refused(f"{name} is not a valid name of a {self.noun}", "fullName")
-        if component_rows.by_name(org, self.name, name) is not None:
+        if components.by_name(org, self.name, name) is not None:
             raise SalesforceError(  # guess
                 "DUPLICATE_VALUE",
                 f"A {self.noun} with the name {name} already exists",
@@ -99,7 +99,7 @@ class StoredKind(Listing):
         self._may_write(org, by)
         row = self.existing(org, old)
         self._check_free(org, row)
-        taken = component_rows.by_name(org, self.name, new)
+        taken = components.by_name(org, self.name, new)
         if not self.pattern.fullmatch(new) or (taken is not None and taken.id != row.id):
             raise refused(f"{new} is not a valid name of a {self.noun}, or taken", "fullName")
         self._replace(org, by, row, new, json.loads(row.body))
@@ -115,13 +115,13 @@ class StoredKind(Listing):
         """Refuses to remove or rename what something else needs."""
 
     def _insert(self, org: Org, by: str, name: str, body: Value) -> None:
-        component_rows.add(org, self.name, org.new_id(self.prefix), name, json.dumps(body), by)
+        components.add(org, self.name, org.new_id(self.prefix), name, json.dumps(body), by)
 
     def _replace(self, org: Org, by: str, row: Row, name: str, body: Value) -> None:
-        component_rows.change(org, self.name, row.id, name, json.dumps(body), by)
+        components.change(org, self.name, row.id, name, json.dumps(body), by)
 
     def _remove(self, org: Org, _by: str, row: Row) -> None:
-        component_rows.remove(org, self.name, row.id)
+        components.remove(org, self.name, row.id)
 
     def _audit(self, org: Org, by: str, done: str, name: str) -> None:
         action = f"{done.lower()}{self.noun.title().replace(' ', '')}"

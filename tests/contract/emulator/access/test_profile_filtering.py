@@ -3,7 +3,7 @@
 import pytest
 
 from provisioner.emulator.access import owned_sets
-from provisioner.emulator.metadata.types import settings as settings_metadata
+from provisioner.emulator.metadata.types import settings
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def seen(rest, headers):
 
 
 def switch(local, admin, *, on):
-    (block,) = [one for one in settings_metadata.SETTINGS if one.name == "UserManagementSettings"]
+    (block,) = [one for one in settings.SETTINGS if one.name == "UserManagementSettings"]
     block.update(local, {"fullName": "UserManagement", "enableProfileFiltering": on}, admin)
 
 

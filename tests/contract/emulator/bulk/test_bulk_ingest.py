@@ -9,9 +9,8 @@ import requests
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.app import create_app
-from provisioner.emulator.bulk import v2 as bulk
-from provisioner.emulator.bulk import v2_run as bulk_run
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.bulk import v2, v2_run
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter
 
@@ -369,21 +368,21 @@ def test_another_process_goes_on_with_a_job(bulk2, rest, local, monkeypatch):
     id_ = bulk2.create()
     bulk2.upload(id_, "Name\n" + "".join(f"A{i}\n" for i in range(450)))
     bulk2.close(id_)
-    once = bulk_run._chunk
+    once = v2_run._chunk
 
     def dies(*args):
-        monkeypatch.setattr(bulk_run, "_chunk", fails)
+        monkeypatch.setattr(v2_run, "_chunk", fails)
         return once(*args)
 
     def fails(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bulk_run, "_chunk", dies)
-    job = bulk_run.bulk_jobs.get(local, id_, "V2Ingest")
+    monkeypatch.setattr(v2_run, "_chunk", dies)
+    job = v2_run.jobs.get(local, id_, "V2Ingest")
     with pytest.raises(KeyboardInterrupt):
-        bulk_run.ingested(local, job)
-    monkeypatch.setattr(bulk_run, "_chunk", once)
-    half = bulk_run.bulk_jobs.get(local, id_, "V2Ingest")
+        v2_run.ingested(local, job)
+    monkeypatch.setattr(v2_run, "_chunk", once)
+    half = v2_run.jobs.get(local, id_, "V2Ingest")
     assert (half.state, half.processed) == ("InProgress", 200)
     info = rest("GET", f"/jobs/ingest/{id_}")[1]
     assert (info["state"], info["numberRecordsProcessed"]) == ("JobComplete", 450)
@@ -411,7 +410,7 @@ def test_in_two_parts_with_the_data(bulk2, rest):
 
 def test_all_jobs_are_listed(bulk2, rest, monkeypatch):
     made = [bulk2.create() for _ in range(3)]
-    monkeypatch.setattr(bulk, "_LIST_PAGE", 2)
+    monkeypatch.setattr(v2, "_LIST_PAGE", 2)
     status, body = rest("GET", "/jobs/ingest")
     assert (status, body["done"]) == (200, False)
     assert [job["id"] for job in body["records"]] == made[:2]
@@ -459,7 +458,7 @@ def test_requests_of_the_wrong_kind(bulk2, rest):
 
 
 def test_data_beyond_the_limit(bulk2, monkeypatch):
-    monkeypatch.setattr(bulk, "_MOST_BYTES", 10)
+    monkeypatch.setattr(v2, "_MOST_BYTES", 10)
     refused = bulk2.upload(bulk2.create(), "Name\nAcme Corporation\n")
     assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "CLIENTINPUTERROR")
 
@@ -467,7 +466,7 @@ def test_data_beyond_the_limit(bulk2, monkeypatch):
 def test_clients_that_ask_at_once_do_not_do_the_work_twice(tmp_path):
     org = open_org(tmp_path / "org.sqlite3")
     app = create_app(org)
-    token = org.start_session(seed.admin_id(org)).token
+    token = org.start_session(first_day.admin_id(org)).token
 
     def client():
         session = requests.Session()
@@ -491,8 +490,8 @@ def test_clients_that_ask_at_once_do_not_do_the_work_twice(tmp_path):
 
 
 def test_a_long_job_is_in_progress_until_it_is_done(bulk2, rest, monkeypatch):
-    monkeypatch.setattr(bulk_run, "_ASKED", 0)  # one chunk for each call
-    monkeypatch.setattr(bulk_run, "_ASIDE", 0)
+    monkeypatch.setattr(v2_run, "_ASKED", 0)  # one chunk for each call
+    monkeypatch.setattr(v2_run, "_ASIDE", 0)
     id_ = bulk2.create()
     bulk2.upload(id_, "Name\n" + "".join(f"{n}\n" for n in range(500)))
     bulk2.close(id_)

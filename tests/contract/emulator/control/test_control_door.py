@@ -7,7 +7,7 @@ import requests
 
 from provisioner.emulator.app import create_app
 from provisioner.emulator.control import endpoint as control
-from provisioner.emulator.control import middleware as watched
+from provisioner.emulator.control import middleware
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter
 
@@ -206,8 +206,8 @@ def test_the_door_tells_what_the_org_covers(door):
 
 
 def test_the_log_forgets_the_oldest_when_it_is_full(monkeypatch):
-    monkeypatch.setattr(watched, "_LONGEST_LOG", 20)
-    known = watched.State("token")
+    monkeypatch.setattr(middleware, "_LONGEST_LOG", 20)
+    known = middleware.State("token")
     for _ in range(25):
         known.note("GET", "/", "", 200, 0.0)
     assert [entry.seq for entry in known.log] == list(range(7, 26))

@@ -11,7 +11,7 @@ from simple_salesforce.exceptions import SalesforceExpiredSession, SalesforceRef
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.control import endpoint as control
 from provisioner.emulator.http import refusals
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 
 URL = "http://127.0.0.1:8787"
 SOAP = (
@@ -415,7 +415,7 @@ def test_simple_salesforce_meets_faults(served, arm_served, local, admin):
     session = requests.Session()
     # simple-salesforce writes https:// into every URL
     session.mount("https://", _Plain())
-    token = seed.admin_id(local) and local.start_session(admin).token
+    token = first_day.admin_id(local) and local.start_session(admin).token
     with session:
         client = Salesforce(instance_url=served, session_id=token, session=session)
         for kind, error in (

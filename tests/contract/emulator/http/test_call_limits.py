@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 
 CONCURRENT = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
@@ -31,7 +31,7 @@ def url(org, serve):
 
 
 def test_five_long_calls_at_once_are_all_there_can_be(org, url, control):
-    token = org.start_session(seed.admin_id(org)).token
+    token = org.start_session(first_day.admin_id(org)).token
     headers = {"Authorization": f"Bearer {token}"}
     limits = f"{url}/services/data/v62.0/limits"
     slow = {"kind": "slow", "path": "/sobjects", "milliseconds": 2000}

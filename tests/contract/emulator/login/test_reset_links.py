@@ -9,7 +9,7 @@ from lxml import html
 from provisioner.emulator.app import create_app
 from provisioner.emulator.login import passwords
 from provisioner.emulator.metadata.types import portal as portals
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 from provisioner.emulator.store import portals as portal_rows
 
 ANN = "ann@acme.example"
@@ -122,7 +122,7 @@ def test_a_customers_link_leads_into_the_portal(rest, local, admin, client, pers
     assert "check your username" in client.get(link(local)).text
     assert local.select("LoginHistory", UserId=jane)[-1]["Status"] == "Invalid profile association"
     portals.make_default(local, admin)
-    portal = component_rows.by_name(local, "Portal", portals.DEFAULT_NAME)
+    portal = components.by_name(local, "Portal", portals.DEFAULT_NAME)
     portal_rows.set_profiles(local, portal.id, {profile}, admin)
     assert choose(client, link(local), "chosen12x").location == "/home/home.jsp"
     home = html.fromstring(client.get("/home/home.jsp").text)

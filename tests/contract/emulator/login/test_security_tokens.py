@@ -10,7 +10,7 @@ from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from provisioner.emulator.app import create_app
 from provisioner.emulator.login import passwords
 from provisioner.emulator.metadata.types import portal as portals
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 from provisioner.emulator.store import portals as portal_rows
 
 from ..partner_client import URL, call, configure, fault, header, wsdl_client
@@ -184,7 +184,7 @@ def test_people_whose_profile_has_ranges_need_no_token(anonymous, local, secret,
 
 def test_customers_need_no_token(local, admin, rest, person, profiles, untrusted):
     portals.make_default(local, admin)
-    portal = component_rows.by_name(local, "Portal", portals.DEFAULT_NAME)
+    portal = components.by_name(local, "Portal", portals.DEFAULT_NAME)
     profile = profiles["Customer Portal Manager Custom"]
     portal_rows.set_profiles(local, portal.id, {profile}, admin)
     jane = rest.create("User", **person, ProfileId=profile)

@@ -11,7 +11,7 @@ from zeep.exceptions import Fault
 
 from provisioner.emulator.app import create_app
 from provisioner.emulator.http.context import EXTENSION
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter
 
@@ -50,7 +50,7 @@ def sf(connection):
     app, client = connection
     org = open_org(":memory:")
     app.extensions[EXTENSION] = org
-    token = org.start_session(seed.admin_id(org)).token
+    token = org.start_session(first_day.admin_id(org)).token
     client.session_id = client.mdapi._session_id = token
     client.headers["Authorization"] = f"Bearer {token}"
     client.mdapi._session_header = client.mdapi._client.get_element("ns0:SessionHeader")(

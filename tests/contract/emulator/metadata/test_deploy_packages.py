@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from lxml import etree
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.metadata import deploy
 from provisioner.emulator.schema.wsdl import NAMESPACE
@@ -401,7 +401,7 @@ def test_a_deployment_survives_a_restart(tmp_path):
         org = open_org(tmp_path / "org")
         if not (tmp_path / "id").exists():
             data = zipped(INVOICE).read()
-            (tmp_path / "id").write_text(deploy.start(org, seed.admin_id(org), data, {}).id)
+            (tmp_path / "id").write_text(deploy.start(org, first_day.admin_id(org), data, {}).id)
         status = deploy.check(org, (tmp_path / "id").read_text()).status
         org.close()
     assert status == "InProgress"

@@ -12,9 +12,9 @@ from lxml import etree
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import portals
 
 META = "{http://soap.sforce.com/2006/04/metadata}"
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -45,7 +45,7 @@ class Api:
 
     def __init__(self, org, schema):
         self.client = create_app(org).test_client()
-        self.token = org.start_session(seed.admin_id(org)).token
+        self.token = org.start_session(first_day.admin_id(org)).token
         self.schema = schema
 
     def post(self, body, *, version="62.0", headers=""):
@@ -111,7 +111,7 @@ def api(org, schema):
 
 @pytest.fixture
 def portal_on(org):
-    seed.enable_customer_portal(org, seed.admin_id(org))
+    first_day.enable_customer_portal(org, first_day.admin_id(org))
 
 
 def update(kind, inner):
@@ -233,7 +233,9 @@ def test_a_retired_version_is_a_fault(api):
 
 def test_somebody_without_the_permission_may_not_use_the_api(api, org):
     profile = org.select("Profile", Name="Standard User")[0]["Id"]
-    owned_sets.update_user(org, seed.admin_id(org), {"ProfileId": profile}, by=seed.admin_id(org))
+    owned_sets.update_user(
+        org, first_day.admin_id(org), {"ProfileId": profile}, by=first_day.admin_id(org)
+    )
     assert api.fault(READ.format("OrgSettings"))[0] == "sf:INSUFFICIENT_ACCESS"
 
 
@@ -260,7 +262,7 @@ def test_enabling_by_settings_makes_no_portal_and_is_a_one_way_door(api, org):
     assert api.saved(update("OrgSettings", ENABLE.format("true"))) == [[]]
     assert org.feature("CustomerPortal")
     assert api.read("OrgSettings", "Org")["enableCustomerSuccessPortal"] == "true"
-    assert portal_rows.rows(org) == []
+    assert portals.rows(org) == []
     assert org.select("Profile", FullName="HighVolumePortal")
     ((error,),) = api.saved(update("OrgSettings", ENABLE.format("false")))
     assert error == (
@@ -419,7 +421,7 @@ def test_a_portal_that_breaks_a_rule_is_refused_by_itself(api, inner, error):
     ],
 )
 def test_an_administrator_needs_the_permission_and_must_be_active(api, org, change, code):
-    by = seed.admin_id(org)
+    by = first_day.admin_id(org)
     standard = org.select("Profile", Name="Standard User")[0]["Id"]
     user = {"LastName": "Other", "Username": "other@acme.example", "ProfileId": standard}
     user |= {"Email": "o@acme.example", "Alias": "o", "IsActive": bool(change)}
@@ -433,7 +435,7 @@ def test_an_administrator_needs_the_permission_and_must_be_active(api, org, chan
 @pytest.mark.usefixtures("portal_on")
 def test_a_permission_set_makes_a_portal_administrator(api, org):
     """Browserforce's own test assigns one (platform reference 1.2 [V])."""
-    by = seed.admin_id(org)
+    by = first_day.admin_id(org)
     standard = org.select("Profile", Name="Standard User")[0]["Id"]
     user = {"LastName": "Other", "Username": "other@acme.example", "ProfileId": standard}
     other = owned_sets.insert_user(org, user | {"Email": "o@acme.example", "Alias": "o"}, by=by)
@@ -482,11 +484,11 @@ def test_a_portal_is_renamed_and_deleted_while_nobody_uses_it(api, org):
         "<deleteMetadata><type>Portal</type><fullNames>Better %28Acme%29</fullNames>"
         "</deleteMetadata>"
     )
-    (row,) = portal_rows.rows(org)
-    by = seed.admin_id(org)
-    portal_rows.set_profiles(org, row.id, {org.select("Profile")[0]["Id"]}, by)
+    (row,) = portals.rows(org)
+    by = first_day.admin_id(org)
+    portals.set_profiles(org, row.id, {org.select("Profile")[0]["Id"]}, by)
     assert api.saved(delete)[0][0][0] == "DEPENDENCY_EXISTS"
-    portal_rows.set_profiles(org, row.id, set(), by)
+    portals.set_profiles(org, row.id, set(), by)
     assert api.saved(delete) == [[]]
 
 
@@ -540,9 +542,9 @@ def test_describe_leaves_out_what_the_org_does_not_have(api, org):
 
     always = ["CustomObject", "CustomSite", "Layout", "Profile", "Settings"]
     assert names() == always
-    seed.enable_customer_portal(org, seed.admin_id(org))
+    first_day.enable_customer_portal(org, first_day.admin_id(org))
     assert names() == sorted([*always, "Portal", "SharingSet"])
-    seed.enable_digital_experiences(org, seed.admin_id(org))
+    first_day.enable_digital_experiences(org, first_day.admin_id(org))
     pages = ["DigitalExperienceBundle", "DigitalExperienceConfig", "ExperienceBundle", "SiteDotCom"]
     assert names() == sorted([*always, *pages, "Network", "Portal", "SharingSet"])
 
@@ -550,7 +552,7 @@ def test_describe_leaves_out_what_the_org_does_not_have(api, org):
 @pytest.mark.usefixtures("portal_on")
 def test_each_change_is_in_the_audit_trail_and_admins_are_known(api, org):
     api.saved(create("Portal", ACME.format("<admin>Portal Admin</admin>")))
-    assert portal_rows.admins(org) == {seed.admin_id(org)}
+    assert portals.admins(org) == {first_day.admin_id(org)}
     assert "Created Customer Portal Acme" in {
         row["Display"] for row in org.select("SetupAuditTrail")
     }

@@ -11,7 +11,7 @@ from zeep.exceptions import Fault
 
 from provisioner.emulator.app import create_app
 from provisioner.emulator.http.context import EXTENSION
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter
 
@@ -45,7 +45,7 @@ def org():
 @pytest.fixture
 def mdapi(connection, org):
     connection.app.extensions[EXTENSION] = org
-    token = org.start_session(seed.admin_id(org)).token
+    token = org.start_session(first_day.admin_id(org)).token
     connection.mdapi._session_header = connection.mdapi._client.get_element("ns0:SessionHeader")(
         sessionId=token
     )
@@ -54,7 +54,7 @@ def mdapi(connection, org):
 
 @pytest.fixture
 def portal_on(org):
-    seed.enable_customer_portal(org, seed.admin_id(org))
+    first_day.enable_customer_portal(org, first_day.admin_id(org))
 
 
 def test_settings_are_read_and_written(mdapi, org):

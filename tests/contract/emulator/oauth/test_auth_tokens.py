@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.login import passwords
-from provisioner.emulator.oauth import keys as oauth_keys
+from provisioner.emulator.oauth import keys
 
 TOKEN = "http://127.0.0.1:8787/services/oauth2/token"
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -35,7 +35,7 @@ def assertion(local, key=None, **claims):
         "aud": "https://login.salesforce.com",
         "exp": int(time.time()) + 120,
     } | claims
-    return jwt.encode(claims, key or oauth_keys.private_key(local), algorithm="RS256")
+    return jwt.encode(claims, key or keys.private_key(local), algorithm="RS256")
 
 
 def test_client_credentials(anonymous, app, local):
@@ -118,7 +118,7 @@ def test_an_assertion_signed_by_another_key(anonymous, local):
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    oauth_keys.private_key(local)
+    keys.private_key(local)
     assert ask(anonymous, grant_type=JWT, assertion=assertion(local, key=other))[1] == {
         "error": "invalid_grant", "error_description": "invalid assertion",
     }  # fmt: skip

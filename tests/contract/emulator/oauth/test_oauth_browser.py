@@ -271,8 +271,7 @@ def test_a_device_is_told_that_nobody_wants_it(browser, key, people):
 
 def test_who_approved_may_be_acted_for_by_a_signed_assertion(local, admin, browser, approved, key):
     """An earlier approval with a refresh token lets the JWT flow in (platform reference 7)."""
-    from provisioner.emulator.oauth import codes as oauth_codes
-    from provisioner.emulator.oauth import keys as oauth_keys
+    from provisioner.emulator.oauth import codes, keys
 
     (profile,) = local.find("Profile", Name="Standard User")
     user = owned_sets.insert_user(
@@ -288,7 +287,7 @@ def test_who_approved_may_be_acted_for_by_a_signed_assertion(local, admin, brows
             "aud": "https://login.salesforce.com",
             "exp": int(local.now().timestamp()) + 60,
         }
-        assertion = jwt.encode(claims, oauth_keys.private_key(local), algorithm="RS256")
+        assertion = jwt.encode(claims, keys.private_key(local), algorithm="RS256")
         form = {
             "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
             "assertion": assertion,
@@ -296,7 +295,7 @@ def test_who_approved_may_be_acted_for_by_a_signed_assertion(local, admin, brows
         return browser.session.post(TOKEN, data=form).json()
 
     assert asked()["error_description"] == "user hasn't approved this consumer"
-    oauth_codes.approve(local, user, "api refresh_token")
+    codes.approve(local, user, "api refresh_token")
     assert asked()["id"].endswith(user)
 
 

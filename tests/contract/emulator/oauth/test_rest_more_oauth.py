@@ -11,7 +11,7 @@ import pytest
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.login import passwords
-from provisioner.emulator.oauth import keys as oauth_keys
+from provisioner.emulator.oauth import keys
 
 HERE = "http://127.0.0.1:8787/services/oauth2"
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -65,7 +65,7 @@ def test_revoking_an_access_token_leaves_the_refresh_token(ask, granted):
 def test_an_assertion_may_ask_for_one_too(ask, local):
     claims = {"iss": local.setting("consumer key"), "sub": ADMIN,
               "aud": "https://login.salesforce.com", "exp": int(time.time()) + 60}  # fmt: skip
-    signed = jwt.encode(claims, oauth_keys.private_key(local), algorithm="RS256")
+    signed = jwt.encode(claims, keys.private_key(local), algorithm="RS256")
     status, body = ask("token", grant_type=JWT, assertion=signed, scope="offline_access")
     assert status == 200
     assert body["refresh_token"].startswith("5Aep")

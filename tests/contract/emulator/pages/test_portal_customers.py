@@ -12,14 +12,13 @@ from lxml import html
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.app import create_app
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.login import mails, passwords
-from provisioner.emulator.metadata.types import portal as portals
+from provisioner.emulator.metadata.types import portal
 from provisioner.emulator.metadata.types.registry import kind
 from provisioner.emulator.settings import security
-from provisioner.emulator.store import components as component_rows
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.store import components, portals
 
 JANE = "jane@acme.example"
 PASSWORD = "correct4horse"
@@ -30,16 +29,16 @@ WEDNESDAY = datetime(2026, 5, 6, 17, 30, tzinfo=UTC)  # half past ten in Los Ang
 @pytest.fixture
 def org():
     org = open_org(":memory:")
-    by = seed.admin_id(org)
-    seed.enable_customer_portal(org, by)
-    portals.make_default(org, by)
+    by = first_day.admin_id(org)
+    first_day.enable_customer_portal(org, by)
+    portal.make_default(org, by)
     yield org
     org.close()
 
 
 @pytest.fixture
 def admin(org):
-    return seed.admin_id(org)
+    return first_day.admin_id(org)
 
 
 @pytest.fixture
@@ -53,8 +52,8 @@ def profile(org, admin):
     org.insert(
         "ObjectPermissions", {"ParentId": owned["Id"], "SobjectType": "Case"} | rights, by=admin
     )
-    (row,) = portal_rows.rows(org)
-    portal_rows.set_profiles(org, row.id, {id_}, admin)
+    (row,) = portals.rows(org)
+    portals.set_profiles(org, row.id, {id_}, admin)
     return id_
 
 
@@ -83,7 +82,7 @@ def client(org):
 
 def url(org):
     (organization,) = org.select("Organization")
-    (row,) = portal_rows.rows(org)
+    (row,) = portals.rows(org)
     return mails.login_url("", organization["Id"], row.id)
 
 
@@ -305,10 +304,10 @@ def test_nobody_learns_who_has_a_login(client, org, jane, who):
 
 @pytest.fixture
 def registering(org, admin, profile):
-    (row,) = portal_rows.rows(org)
-    values = portals.shown(org, row)
+    (row,) = portals.rows(org)
+    values = portal.shown(org, row)
     values |= {"isSelfRegistrationActivated": True, "selfRegUserDefaultProfile": "Acme User"}
-    portals.save(org, row, "Customer Portal", values, admin)
+    portal.save(org, row, "Customer Portal", values, admin)
 
 
 @pytest.mark.usefixtures("registering")
@@ -383,16 +382,16 @@ def test_a_passing_password_is_changed_before_any_page(client, org, jane):
 def test_logging_out_leads_back_to_the_login(client, org, admin, jane):
     log_in(client, org)
     assert client.get("/secur/logout_portal.jsp").location == url(org)
-    (row,) = portal_rows.rows(org)
-    values = portals.shown(org, row) | {"logoutUrl": "https://www.acme.example/bye"}
-    portals.save(org, row, "Customer Portal", values, admin)
+    (row,) = portals.rows(org)
+    values = portal.shown(org, row) | {"logoutUrl": "https://www.acme.example/bye"}
+    portal.save(org, row, "Customer Portal", values, admin)
     log_in(client, org)
     assert client.get("/secur/logout_portal.jsp").location == "https://www.acme.example/bye"
 
 
 def test_limits_survive_in_the_component(org, admin, profile):
     limit(org, admin, profile, loginHours={"mondayStart": "600", "mondayEnd": "660"})
-    body = json.loads(component_rows.by_id(org, "Profile", profile).body)
+    body = json.loads(components.by_id(org, "Profile", profile).body)
     assert body["loginHours"] == {"mondayStart": "600", "mondayEnd": "660"}
     shown = kind(org, "Profile").read(org, "Acme User")
     assert shown["loginHours"] == body["loginHours"]

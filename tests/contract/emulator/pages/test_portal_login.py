@@ -7,11 +7,11 @@ from lxml import html
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.login import mails, passwords
-from provisioner.emulator.metadata.types import portal as portals
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.metadata.types import portal
+from provisioner.emulator.store import portals
 
 JANE = "jane@acme.example"
 PASSWORD = "correct4horse"
@@ -28,9 +28,9 @@ NOT_ASSOCIATED = (
 @pytest.fixture
 def org():
     org = open_org(":memory:")
-    by = seed.admin_id(org)
-    seed.enable_customer_portal(org, by)
-    portals.make_default(org, by)
+    by = first_day.admin_id(org)
+    first_day.enable_customer_portal(org, by)
+    portal.make_default(org, by)
     yield org
     org.close()
 
@@ -38,7 +38,7 @@ def org():
 @pytest.fixture
 def jane(org):
     """A portal user whose profile is a member of the portal."""
-    by = seed.admin_id(org)
+    by = first_day.admin_id(org)
     (profile,) = org.select("Profile", FullName="HighVolumePortal")
     account = org.insert("Account", {"Name": "Acme"}, by=by)
     contact = org.insert("Contact", {"LastName": "Doe", "AccountId": account}, by=by)
@@ -47,8 +47,8 @@ def jane(org):
     user_id = owned_sets.insert_user(org, user, by=by)
     org.insert("UserLogin", {"UserId": user_id}, by=by)
     passwords.keep(org, user_id, PASSWORD, expired=False)
-    (row,) = portal_rows.rows(org)
-    portal_rows.set_profiles(org, row.id, {profile["Id"]}, by)
+    (row,) = portals.rows(org)
+    portals.set_profiles(org, row.id, {profile["Id"]}, by)
     return user_id
 
 
@@ -59,7 +59,7 @@ def client(org):
 
 def url(org):
     (organization,) = org.select("Organization")
-    (row,) = portal_rows.rows(org)
+    (row,) = portals.rows(org)
     return mails.login_url("", organization["Id"], row.id)
 
 
@@ -111,14 +111,14 @@ def frozen(org, user_id):
 
 
 def portal_off(org, user_id):
-    (row,) = portal_rows.rows(org)
-    values = portals.shown(org, row) | {"active": False}
-    portals.save(org, row, "Customer Portal", values, seed.admin_id(org))
+    (row,) = portals.rows(org)
+    values = portal.shown(org, row) | {"active": False}
+    portal.save(org, row, "Customer Portal", values, first_day.admin_id(org))
 
 
 def not_a_member(org, user_id):
-    (row,) = portal_rows.rows(org)
-    portal_rows.set_profiles(org, row.id, set(), seed.admin_id(org))
+    (row,) = portals.rows(org)
+    portals.set_profiles(org, row.id, set(), first_day.admin_id(org))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.metadata.types.registry import kind
 from provisioner.emulator.pages import portal_tabs
 
@@ -83,7 +83,7 @@ def test_the_objects_are_reached_by_clicking(browser, invoice, portal_on):
 def test_there_is_no_box_without_a_portal(local, admin, rest, browser, invoice):
     assert browser.page(f"{invoice}/e").xpath(f"//input[@id='{BOX}']") == []
     browser.save(f"{invoice}/e", **{BOX: "1"})
-    seed.enable_customer_portal(local, admin)
+    first_day.enable_customer_portal(local, admin)
     assert browser.page(f"{invoice}/e").get_element_by_id(BOX).checked is False
 
 

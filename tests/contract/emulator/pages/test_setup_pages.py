@@ -7,10 +7,10 @@ from lxml import html
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.app import create_app
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
-from provisioner.emulator.metadata.types import portal as portals
-from provisioner.emulator.store import portals as portal_rows
+from provisioner.emulator.metadata.types import portal
+from provisioner.emulator.store import portals
 
 SETTINGS = "/_ui/core/portal/CustomerSuccessPortalSetup/e"
 LIST = "/_ui/core/portal/CustomerSuccessPortalSetup/d"
@@ -65,7 +65,7 @@ def errors(reply):
 @pytest.fixture
 def browser(org):
     browser = Browser(org)
-    browser.enter(org.start_session(seed.admin_id(org)).token)
+    browser.enter(org.start_session(first_day.admin_id(org)).token)
     return browser
 
 
@@ -101,7 +101,7 @@ def test_logging_in_by_hand_leads_where_one_wanted_to_go(org):
 
 def test_the_front_door_sets_the_cookie_and_goes_on(org):
     browser = Browser(org)
-    reply = browser.enter(org.start_session(seed.admin_id(org)).token)
+    reply = browser.enter(org.start_session(first_day.admin_id(org)).token)
     assert reply.location == "/setup/forcecomHomepage.apexp"
     assert "HttpOnly" in reply.headers["Set-Cookie"]
 
@@ -109,7 +109,7 @@ def test_the_front_door_sets_the_cookie_and_goes_on(org):
 def test_the_front_door_refuses_a_wrong_session_and_leads_to_no_other_site(org):
     browser = Browser(org)
     assert browser.enter("nonsense").location.startswith("/?ec=302")
-    token = org.start_session(seed.admin_id(org)).token
+    token = org.start_session(first_day.admin_id(org)).token
     for target in ("https://evil.example/", "//evil.example", "/\\evil.example"):
         reply = browser.client.post("/secur/frontdoor.jsp", data={"sid": token, "retURL": target})
         assert reply.location.startswith("/")
@@ -128,8 +128,8 @@ def test_enabling_makes_the_portal_of_the_current_user(browser, org):
     assert reply.location == "/ui/setup/portal/RoleConversionWizardSplashPage"
     browser.page(reply.location)
     assert browser.page(SETTINGS).get_element_by_id("penabled").checked is True
-    (row,) = portal_rows.rows(org)
-    assert portals.shown(org, row) == {
+    (row,) = portals.rows(org)
+    assert portal.shown(org, row) == {
         "active": True,
         "admin": "portal.admin@acme.example",
         "description": "Customer Portal",
@@ -153,7 +153,7 @@ def test_enabling_is_a_one_way_door(browser, org):
     ]
     assert org.feature("CustomerPortal")
     assert browser.save(SETTINGS).location == LIST
-    assert len(portal_rows.rows(org)) == 1
+    assert len(portals.rows(org)) == 1
 
 
 def test_a_form_without_its_token_is_not_taken(browser, org):
@@ -168,21 +168,23 @@ def test_a_token_is_of_one_session_and_one_page(browser, org):
     token = browser.page(SETTINGS).xpath('//input[@name="_CONFIRMATIONTOKEN"]')[0].value
     browser.save(SETTINGS, penabled="1")
     other_page = browser.save("/060/e", Name="X", _CONFIRMATIONTOKEN=token)
-    browser.enter(org.start_session(seed.admin_id(org)).token)
+    browser.enter(org.start_session(first_day.admin_id(org)).token)
     other_session = browser.save(SETTINGS, _CONFIRMATIONTOKEN=token)
     assert errors(other_page) == errors(other_session) == ["Your request can't be confirmed"]
 
 
 def test_somebody_without_the_permission_sees_a_refusal(browser, org):
     profile = org.select("Profile", Name="Standard User")[0]["Id"]
-    owned_sets.update_user(org, seed.admin_id(org), {"ProfileId": profile}, by=seed.admin_id(org))
+    owned_sets.update_user(
+        org, first_day.admin_id(org), {"ProfileId": profile}, by=first_day.admin_id(org)
+    )
     assert errors(browser.client.get(SETTINGS)) == ["Insufficient Privileges"]
 
 
 @pytest.mark.usefixtures("portal_on")
 def test_a_portal_user_sees_no_setup(org):
     browser = Browser(org)
-    browser.enter(org.start_session(seed.admin_id(org), "Portal").token)
+    browser.enter(org.start_session(first_day.admin_id(org), "Portal").token)
     assert browser.client.get(SETTINGS).location.startswith("/?ec=302")
 
 
@@ -208,8 +210,8 @@ def test_a_portal_is_edited_by_the_fields_that_browserforce_knows(browser, org):
         SelfRegUserDefaultRole=value(roles, "User"),
     )
     assert reply.location == LIST
-    (row,) = portal_rows.rows(org)
-    values = portals.shown(org, row)
+    (row,) = portals.rows(org)
+    values = portal.shown(org, row)
     assert (row.full_name, values["description"], values["isSelfRegistrationActivated"]) == (
         "Acme Portal",
         "Hello",
@@ -239,13 +241,13 @@ def test_a_portal_is_edited_by_the_fields_that_browserforce_knows(browser, org):
     ],
 )
 def test_a_form_that_breaks_a_rule_comes_back_with_the_reason(browser, org, changes, error):
-    (before,) = portal_rows.rows(org)
+    (before,) = portals.rows(org)
     reply = browser.save(f"/{the_portal(browser)}/e", **changes)
     assert errors(reply) == [error]
     (name,) = changes
     (field,) = html.fromstring(reply.text).xpath(f'//*[@id="{name}"]')
     assert (field.get("value") or "") == changes[name]
-    assert portal_rows.rows(org) == [before]
+    assert portals.rows(org) == [before]
 
 
 @pytest.mark.usefixtures("portal_on")
@@ -253,7 +255,7 @@ def test_an_administrator_without_the_permission_is_refused(browser, org):
     standard = org.select("Profile", Name="Standard User")[0]["Id"]
     user = {"FirstName": "Sam", "LastName": "Plain", "Username": "sam@acme.example"}
     owned_sets.insert_user(
-        org, user | {"ProfileId": standard, "IsActive": True}, by=seed.admin_id(org)
+        org, user | {"ProfileId": standard, "IsActive": True}, by=first_day.admin_id(org)
     )
     assert errors(browser.save(f"/{the_portal(browser)}/e", Admin="Sam Plain")) == [
         "Error: This user has insufficient permissions to be a portal administrator"
@@ -265,7 +267,7 @@ def test_a_second_portal_is_made_by_the_button_new(browser, org):
     (new,) = browser.page(LIST).xpath('//a[text()="New"]/@href')
     address = {"EmailSenderAddress": "a@b.co", "EmailSenderName": "A"}
     assert browser.save(new, Name="Second", **address).location == LIST
-    assert [row.full_name for row in portal_rows.rows(org)] == ["Customer Portal", "Second"]
+    assert [row.full_name for row in portals.rows(org)] == ["Customer Portal", "Second"]
     assert errors(browser.save(new, Name="Second", **address)) == [
         "Error: A portal with the name Second already exists"
     ]
@@ -304,12 +306,12 @@ def test_membership_has_one_box_for_each_customer_profile(browser, org):
 @pytest.mark.usefixtures("portal_on")
 def test_membership_becomes_what_is_ticked(browser, org):
     path = MEMBERS.format(the_portal(browser))
-    (row,) = portal_rows.rows(org)
+    (row,) = portals.rows(org)
     ids = [box.get("id") for box in browser.page(path).xpath('//td[@class="dataCell"]//input')]
     browser.save(path, **{ids[0]: "1", ids[3]: "1"})
-    assert {one[:15] for one in portal_rows.profiles(org, row.id)} == {ids[0], ids[3]}
+    assert {one[:15] for one in portals.profiles(org, row.id)} == {ids[0], ids[3]}
     browser.save(f"{path}&{ids[0]}=0&{ids[1]}=1")
-    assert {one[:15] for one in portal_rows.profiles(org, row.id)} == {ids[1], ids[3]}
+    assert {one[:15] for one in portals.profiles(org, row.id)} == {ids[1], ids[3]}
     assert "Changed the profiles assigned to a Customer Portal" in {
         entry["Display"] for entry in org.select("SetupAuditTrail")
     }

@@ -8,7 +8,7 @@ from lxml import etree
 
 from provisioner.emulator.app import create_app
 from provisioner.emulator.login import passwords
-from provisioner.emulator.oauth import keys as oauth_keys
+from provisioner.emulator.oauth import keys
 
 from ..partner_client import SOAP, URL, fault, schema
 
@@ -136,7 +136,7 @@ def test_an_assertion_for_a_site_names_the_site(rest, local, help_site, audience
         "iss": local.setting("consumer key"), "sub": ADMIN, "aud": audience,
         "exp": int(time.time()) + 120,
     }  # fmt: skip
-    assertion = jwt.encode(claims, oauth_keys.private_key(local), algorithm="RS256")
+    assertion = jwt.encode(claims, keys.private_key(local), algorithm="RS256")
     form = {"grant_type": JWT, "assertion": assertion}
     answer = rest.session.post(f"{SITE}/services/oauth2/token", data=form)
     assert answer.status_code == status

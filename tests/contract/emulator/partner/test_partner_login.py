@@ -9,7 +9,7 @@ from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 from provisioner.emulator.login import passwords
 from provisioner.emulator.metadata.types import portal as portals
-from provisioner.emulator.store import components as component_rows
+from provisioner.emulator.store import components
 from provisioner.emulator.store import portals as portal_rows
 
 from ..partner_client import URL, call, fault, header, schema, wsdl_client
@@ -114,7 +114,7 @@ def test_who_may_not_be_in(anonymous, local, admin, secret, change, status):
 @pytest.fixture
 def portal(local, admin, portal_on):
     portals.make_default(local, admin)
-    return component_rows.by_name(local, "Portal", portals.DEFAULT_NAME)
+    return components.by_name(local, "Portal", portals.DEFAULT_NAME)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_profile_outside_the_portal(anonymous, local, portal, jane):
 def test_a_closed_portal(anonymous, local, admin, portal, jane):
     portal_rows.set_profiles(local, portal.id, {jane["ProfileId"]}, admin)
     body = portal_rows.stored(portal) | {"active": False}
-    component_rows.change(local, "Portal", portal.id, portal.full_name, json.dumps(body), admin)
+    components.change(local, "Portal", portal.id, portal.full_name, json.dumps(body), admin)
     there = scope(local.select("Organization")[0]["Id"], portal.id)
     found = fault(login(anonymous, jane["Username"], "secret99", scope=there))
     assert found[1:3] == ("LoginFault", "INACTIVE_PORTAL")

@@ -8,7 +8,7 @@ import pytest
 import zeep.exceptions
 from lxml import etree
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.rules import recycle_bin
 
 from ..partner_client import call, fault, header, wsdl_client
@@ -206,7 +206,7 @@ def test_retrieve_and_what_changed(soap, local, admin):
 
 def test_whether_people_are_accounts_is_told(soap, local):
     assert soap("getUserInfo").orgHasPersonAccounts is False
-    seed.enable_person_accounts(local)
+    first_day.enable_person_accounts(local)
     assert soap("getUserInfo").orgHasPersonAccounts is True
     assert "PersonEmail" in {field.name for field in soap("describeSObject", "Account").fields}
 

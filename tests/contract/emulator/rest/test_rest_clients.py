@@ -75,14 +75,14 @@ def test_describe_limits_and_password_through_simple_salesforce(sf, admin):
 def test_logging_in_with_simple_salesforce(anonymous, local, tmp_path):
     """It logs in at salesforce.com only, so that host is the local org here."""
     from provisioner.emulator.app import create_app
-    from provisioner.emulator.oauth import keys as oauth_keys
+    from provisioner.emulator.oauth import keys
     from provisioner.emulator.server import InProcessAdapter
 
     session = anonymous.session
     session.mount("https://login.salesforce.com", InProcessAdapter(create_app(local)))
     session.mount("https://acme.my.salesforce.com", InProcessAdapter(create_app(local)))
     key = tmp_path / "key.pem"
-    key.write_text(oauth_keys.private_key(local))
+    key.write_text(keys.private_key(local))
     consumer = local.setting("consumer key")
     by_jwt = Salesforce(
         username="portal.admin@acme.example", consumer_key=consumer, privatekey_file=str(key),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from provisioner.emulator.metadata.types import registry as components
+from provisioner.emulator.metadata.types import registry
 
 URL = "http://127.0.0.1:8787"
 
@@ -86,7 +86,7 @@ def test_pages_with_two_long_texts_are_short(rest, local, admin):
     for name in ("First__c", "Second__c"):
         values = {"label": name, "type": "LongTextArea", "length": 5000, "visibleLines": 3}
         with local.transaction():
-            kind = components.kind(local, "CustomField")
+            kind = registry.kind(local, "CustomField")
             kind.create(local, {"fullName": f"Account.{name}"} | values, admin)
     for n in range(201):
         local.insert("Account", {"Name": f"{n}"}, by=admin)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.rules.person_accounts import MOST_OWNED
 
 from ..conftest import URL
@@ -10,7 +10,7 @@ from ..conftest import URL
 
 @pytest.fixture
 def people_on(local):
-    seed.enable_person_accounts(local)
+    first_day.enable_person_accounts(local)
 
 
 @pytest.fixture

@@ -136,11 +136,11 @@ def test_object_permissions_of_a_profile(rest, license_id):
 @pytest.fixture
 def runner(rest, local, person, profiles):
     """A second administrator, who runs the portal."""
-    from provisioner.emulator.metadata.types import portal as portals
+    from provisioner.emulator.metadata.types import portal
 
     staff = {name: value for name, value in person.items() if name != "ContactId"}
     id_ = rest.create("User", **staff, ProfileId=profiles["System Administrator"])
-    portals.make_default(local, id_)
+    portal.make_default(local, id_)
     return id_
 
 

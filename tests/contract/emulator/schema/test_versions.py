@@ -2,8 +2,7 @@
 
 import pytest
 
-from provisioner.emulator.schema import objects as describe
-from provisioner.emulator.schema import versions
+from provisioner.emulator.schema import objects, versions
 
 HIGH_VOLUME = "High Volume Customer Portal"
 MANAGER = "Customer Portal Manager Custom"
@@ -141,7 +140,7 @@ def test_there_are_power_users_since_57(rest):
 
 def test_every_change_of_the_tables_begins_an_era():
     told = set()
-    for sobject in describe.tables().values():
+    for sobject in objects.tables().values():
         told |= {sobject.since, sobject.createable_since}
         for field in sobject.fields.values():
             told |= {field.updateable_since, field.unfilterable_since}

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.lifecycle.first_day import open_org
-from provisioner.emulator.soql import run as query
-from provisioner.emulator.soql import scope as soql_sql
+from provisioner.emulator.soql import run, scope
 
 NESTED = (
     "Semi join sub-selects are only allowed at the top level WHERE expressions and not in"
@@ -142,8 +141,8 @@ def test_long_conditions(rest, rows):
     for condition in (chain, "Subject IN (" + ",".join(f"'{i}'" for i in range(12000)) + ",'a')"):
         soql = f"SELECT Id FROM Case WHERE {condition}"
         known = rows_org(rest).catalog()
-        context = soql_sql.Context(rows_org(rest), known, url, "005000000000000AAA")
-        assert query.run(context, soql)["totalSize"] == condition.endswith(",'a')")
+        context = scope.Context(rows_org(rest), known, url, "005000000000000AAA")
+        assert run.run(context, soql)["totalSize"] == condition.endswith(",'a')")
 
 
 def rows_org(rest):
@@ -218,9 +217,9 @@ def rows_org(rest):
     ],
 )  # fmt: skip
 def test_refusals(local, admin, soql, code, message):
-    context = soql_sql.Context(local, local.catalog(), "/x", admin)
+    context = scope.Context(local, local.catalog(), "/x", admin)
     with pytest.raises(SalesforceError) as caught:
-        query.run(context, soql)
+        run.run(context, soql)
     assert (caught.value.code, caught.value.message.rpartition("\n")[2]) == (code, message)
 
 
@@ -244,7 +243,7 @@ _GOOD = st.sampled_from(
 def context():
     org = open_org(":memory:")
     (admin,) = org.find("User")[:1]
-    yield soql_sql.Context(org, org.catalog(), "/services/data/v62.0", admin)
+    yield scope.Context(org, org.catalog(), "/services/data/v62.0", admin)
     org.close()
 
 
@@ -263,7 +262,7 @@ def context():
 )
 def test_no_text_breaks_it(context, text):
     with contextlib.suppress(SalesforceError):
-        assert query.run(context, text).keys() >= {"totalSize", "done", "records"}
+        assert run.run(context, text).keys() >= {"totalSize", "done", "records"}
 
 
 # -- letters beyond ASCII ----------------------------------------------------------------------

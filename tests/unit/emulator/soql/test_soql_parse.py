@@ -5,13 +5,12 @@ from datetime import date
 import pytest
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.soql import dates as soql_dates
-from provisioner.emulator.soql import parse as soql
+from provisioner.emulator.soql import dates, parse
 from provisioner.emulator.soql.tree import Compare, Ref, Selected, Value
 
 
 def test_a_query():
-    query = soql.parse("select Id, Account.Name from Contact where LastName = 'O\\'Neil' limit 3")
+    query = parse.parse("select Id, Account.Name from Contact where LastName = 'O\\'Neil' limit 3")
     assert query.selected == (
         Selected(Ref(("Id",), 7)),
         Selected(Ref(("Account", "Name"), 11)),
@@ -22,12 +21,12 @@ def test_a_query():
 
 @pytest.mark.parametrize("name", ["Group", "Order", "Account"])
 def test_objects_named_like_keywords(name):
-    assert soql.parse(f"SELECT Id FROM {name} ORDER BY Id").source == name
+    assert parse.parse(f"SELECT Id FROM {name} ORDER BY Id").source == name
 
 
 def test_a_list_of_thousands_is_read_whole():
     names = ",".join(f"'user{i}@acme.example'" for i in range(2000))
-    query = soql.parse(f"SELECT Id FROM User WHERE Username IN ({names})")
+    query = parse.parse(f"SELECT Id FROM User WHERE Username IN ({names})")
     assert len(query.where.values) == 2000
 
 
@@ -37,7 +36,7 @@ def test_long_queries_are_shown_to_whole_words():
         " From Account "
     )
     with pytest.raises(SalesforceError) as caught:
-        soql.parse(text)
+        parse.parse(text)
     assert caught.value.message == (
         "\nLastModifiedById, LastModifiedDate, From Account \n"
         "                                    ^\nERROR at Row:1:Column:88\nunexpected token: 'From'"
@@ -46,7 +45,7 @@ def test_long_queries_are_shown_to_whole_words():
 
 def test_a_query_may_have_100_000_characters():
     with pytest.raises(SalesforceError, match="100000"):
-        soql.parse("SELECT Id FROM Account" + " " * 100_000)
+        parse.parse("SELECT Id FROM Account" + " " * 100_000)
 
 
 TODAY = date(2026, 5, 20)  # a Wednesday
@@ -72,9 +71,9 @@ TODAY = date(2026, 5, 20)  # a Wednesday
     ],
 )
 def test_date_words(word, first, after):
-    assert soql_dates.days(word, TODAY) == (date(*first), date(*after))
+    assert dates.days(word, TODAY) == (date(*first), date(*after))
 
 
 def test_days_begin_at_midnight_of_the_user():
-    midnight = soql_dates.midnight(TODAY, "America/Los_Angeles")
+    midnight = dates.midnight(TODAY, "America/Los_Angeles")
     assert midnight.isoformat() == "2026-05-20T07:00:00+00:00"

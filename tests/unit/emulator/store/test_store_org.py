@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.base import ids
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 
 
@@ -21,7 +21,7 @@ def org():
 
 @pytest.fixture
 def admin(org):
-    return seed.admin_id(org)
+    return first_day.admin_id(org)
 
 
 def test_the_first_day(org, admin):
@@ -53,7 +53,7 @@ def test_two_orgs_differ_in_their_secrets_only(org):
 
 def test_enabling_the_portal_makes_its_profiles_once(org, admin):
     for _ in range(2):
-        seed.enable_customer_portal(org, admin)
+        first_day.enable_customer_portal(org, admin)
     names = [row["Name"] for row in org.select("Profile") if row["UserType"] != "Standard"]
     assert names == [
         "Chatter Free User",
@@ -156,9 +156,9 @@ def test_a_file_is_kept_and_seen_by_others(tmp_path):
     first = open_org(tmp_path / "org.sqlite3")
     second = open_org(tmp_path / "org.sqlite3")
     try:
-        admin = seed.admin_id(first)
+        admin = first_day.admin_id(first)
         first.insert("Account", {"Name": "A"}, by=admin)
-        seed.enable_customer_portal(first, admin)
+        first_day.enable_customer_portal(first, admin)
         first.add_custom_field("Account", "X__c | string 10 | X | cun")
         assert [row["Name"] for row in second.select("Account")] == ["A"]
         assert second.feature("CustomerPortal")
@@ -172,7 +172,7 @@ def test_a_file_is_kept_and_seen_by_others(tmp_path):
 def test_threads_share_an_org(tmp_path):
     for path in (":memory:", tmp_path / "org.sqlite3"):
         org = open_org(path)
-        admin = seed.admin_id(org)
+        admin = first_day.admin_id(org)
 
         def work(org=org, admin=admin):
             for _ in range(5):
@@ -213,7 +213,7 @@ def test_processes_share_a_file(tmp_path):
 def test_a_reset_org_is_new(org, admin):
     org.insert("Account", {"Name": "A"}, by=admin)
     org.mail("a@acme.example", "Hello", "...")
-    seed.enable_customer_portal(org, admin)
+    first_day.enable_customer_portal(org, admin)
     password = org.setting("admin password")
     org.reset()
     assert org.select("Account") == []

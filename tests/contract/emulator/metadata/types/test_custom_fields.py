@@ -5,7 +5,7 @@ import pytest
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.base.timestamps import parse_timestamp
 from provisioner.emulator.lifecycle.first_day import admin_id, open_org
-from provisioner.emulator.metadata.types import registry as components
+from provisioner.emulator.metadata.types import registry
 
 VALUES = {
     "valueSetDefinition": {
@@ -29,7 +29,7 @@ def make(local, admin):
 
     def make(kind, full_name, **values):
         with local.transaction(), local.attempt():
-            components.kind(local, kind).create(local, {"fullName": full_name} | values, admin)
+            registry.kind(local, kind).create(local, {"fullName": full_name} | values, admin)
 
     return make
 
@@ -38,7 +38,7 @@ def make(local, admin):
 def change(local, admin):
     def change(kind, full_name, **values):
         with local.transaction(), local.attempt():
-            components.kind(local, kind).update(local, {"fullName": full_name} | values, admin)
+            registry.kind(local, kind).update(local, {"fullName": full_name} | values, admin)
 
     return change
 
@@ -47,7 +47,7 @@ def change(local, admin):
 def remove(local, admin):
     def remove(kind, full_name):
         with local.transaction(), local.attempt():
-            components.kind(local, kind).delete(local, full_name, admin)
+            registry.kind(local, kind).delete(local, full_name, admin)
 
     return remove
 
@@ -191,7 +191,7 @@ def test_a_new_object_is_everywhere(invoice, rest, local, admin):
     ]  # fmt: skip
     id_ = rest.create("Invoice__c")
     assert rest.rows("SELECT Id, Name, Owner.Name FROM Invoice__c")[0]["Name"] == id_
-    layouts = [one.full_name for one in components.folder(local, "Layout").list(local)]
+    layouts = [one.full_name for one in registry.folder(local, "Layout").list(local)]
     assert "Invoice__c-Invoice Layout" in layouts
     soql = "SELECT COUNT() FROM ObjectPermissions WHERE SobjectType = 'Invoice__c'"
     assert rest.query(soql)["totalSize"] == 1
@@ -275,7 +275,7 @@ def test_a_lookup_lets_go_as_it_says(make, invoice, rest, constraint, status, le
 
 def test_a_field_that_is_deleted_is_gone_everywhere(make, remove, rest, local, admin):
     make("CustomField", "Contact.Key__c", label="Key", type="Text", length=20, externalId=True)
-    layout = components.kind(local, "Layout").read(local, "Contact-Contact Layout")
+    layout = registry.kind(local, "Layout").read(local, "Contact-Contact Layout")
     column = layout["layoutSections"][0]["layoutColumns"][0]
     column["layoutItems"].append({"behavior": "Edit", "field": "Key__c"})
     profile = {
@@ -283,16 +283,14 @@ def test_a_field_that_is_deleted_is_gone_everywhere(make, remove, rest, local, a
         "fieldPermissions": [{"editable": True, "field": "Contact.Key__c", "readable": True}],
     }
     with local.transaction():
-        components.kind(local, "Layout").update(local, layout, admin)
-        components.kind(local, "Profile").update(local, profile, admin)
+        registry.kind(local, "Layout").update(local, layout, admin)
+        registry.kind(local, "Profile").update(local, profile, admin)
     rest.create("Contact", LastName="Doe", Key__c="k")
     remove("CustomField", "Contact.Key__c")
     assert field_of(rest, "Contact", "Key__c") is None
     assert rest("GET", "/query", params={"q": "SELECT Key__c FROM Contact"})[0] == 400
     assert rest("GET", "/sobjects/Contact/Key__c/k")[0] == 404
-    assert "Key__c" not in str(
-        components.kind(local, "Layout").read(local, "Contact-Contact Layout")
-    )
+    assert "Key__c" not in str(registry.kind(local, "Layout").read(local, "Contact-Contact Layout"))
     assert rest.query("SELECT COUNT() FROM FieldPermissions")["totalSize"] == 0
     make("CustomField", "Contact.Key__c", label="Key", type="Text", length=20)
     assert rest.rows("SELECT Key__c FROM Contact") == [{"Key__c": None}]
@@ -304,7 +302,7 @@ def test_an_object_that_is_deleted_is_gone_everywhere(line, remove, rest, local)
     remove("CustomObject", "Line__c")
     remove("CustomObject", "Invoice__c")
     assert rest("GET", "/sobjects/Invoice__c")[0] == 404
-    assert components.folder(local, "CustomField").list(local) == []
+    assert registry.folder(local, "CustomField").list(local) == []
     children = local.catalog().children("Account")
     assert "Invoice__c" not in {child.name for child, _ in children}
 
@@ -367,7 +365,7 @@ def test_an_object_that_can_not_be_is_refused(make, rest, name, values, refusal)
 
 
 def test_a_detail_is_controlled_by_its_parent(line, local, change):
-    read = components.kind(local, "CustomObject").read(local, "Line__c")
+    read = registry.kind(local, "CustomObject").read(local, "Line__c")
     assert read["sharingModel"] == "ControlledByParent"
     values = {name: value for name, value in read.items() if name != "fullName"}
     change("CustomObject", "Line__c", **values)
@@ -392,7 +390,7 @@ def test_custom_things_survive_a_restart(tmp_path):
     org = open_org(tmp_path / "org")
     with org.transaction():
         values = {"fullName": "Account.X__c", "label": "X", "type": "Date"}
-        components.kind(org, "CustomField").create(org, values, admin_id(org))
+        registry.kind(org, "CustomField").create(org, values, admin_id(org))
     org.close()
     org = open_org(tmp_path / "org")
     assert org.catalog().get("Account").field("x__c").type == "date"

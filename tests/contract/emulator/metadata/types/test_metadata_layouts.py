@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.metadata.types.layout import Layouts
 
@@ -24,7 +24,7 @@ def org():
 
 @pytest.fixture
 def by(org):
-    return seed.admin_id(org)
+    return first_day.admin_id(org)
 
 
 def section(layout, label):
@@ -78,7 +78,7 @@ def test_the_self_registration_field_is_known_only_with_the_portal_on(org, by):
     assert refusal(layouts.update, org, changed, by) == (
         "In field: field - no CustomField named Contact.CanAllowPortalSelfReg found"
     )
-    seed.enable_customer_portal(org, by)
+    first_day.enable_customer_portal(org, by)
     layouts.update(org, changed, by)
     assert layouts.read(org, CONTACT) == changed
 

@@ -6,11 +6,11 @@ import pytest
 
 from provisioner.emulator.access import owned_sets
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.lifecycle import first_day as seed
+from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
-from provisioner.emulator.metadata.types import portal as portals
+from provisioner.emulator.metadata.types import portal
 from provisioner.emulator.metadata.types.profile import Profiles
-from provisioner.emulator.rules import save as rules
+from provisioner.emulator.rules import save
 
 profiles = Profiles()
 LICENSE = "High Volume Customer Portal"
@@ -19,14 +19,14 @@ LICENSE = "High Volume Customer Portal"
 @pytest.fixture
 def org():
     org = open_org(":memory:")
-    seed.enable_customer_portal(org, seed.admin_id(org))
+    first_day.enable_customer_portal(org, first_day.admin_id(org))
     yield org
     org.close()
 
 
 @pytest.fixture
 def by(org):
-    return seed.admin_id(org)
+    return first_day.admin_id(org)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_what_is_written_as_a_record_shows_in_the_component(org, acme, by):
     sobject = org.catalog().get("Profile")
     (row,) = org.select("Profile", Name=acme)
     changes = {"Name": "Acme (New)", "Description": "D", "PermissionsRunReports": True}
-    rules.update(org, by, sobject, row["Id"], changes)
+    save.update(org, by, sobject, row["Id"], changes)
     read = profiles.read(org, "Acme %28New%29")
     assert (read["description"], read["userPermissions"]) == (
         "D",
@@ -323,7 +323,7 @@ def test_a_portal_administrator_keeps_the_permission(org, by):
     profiles.create(org, staff | everything, by)
     (profile,) = org.select("Profile", Name="Staff")
     owned_sets.update_user(org, by, {"ProfileId": profile["Id"]}, by=by)
-    portals.make_default(org, by)
+    portal.make_default(org, by)
     values = {"fullName": "Staff"} | permission("ManageCssUsers", enabled=False)
     assert refusal(profiles.update, org, values, by) == (
         "FIELD_INTEGRITY_EXCEPTION",
