@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +117,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
         found = Environment(environment or DEFAULT_ENVIRONMENT, Local())
         return Loaded(folder, found, problems=by_cause(problems), texts=texts)
     filled = [_filled(d, found, problems) for d in documents]
-    known = schemas()
-    validator = schema.Validator(known, "spec.schema.json")
+    validator = schema.validator("spec.schema.json")
     unfilled = {d.values[path] for d in filled for path in d.unfilled}
     by_row = {span for d in filled for span in roster.by_row(d)}
     checked = [p for document in filled for p in schema.check(document, validator)]
@@ -129,7 +125,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
     problems += [p for p in checked if p.span not in unfilled | by_row]
     names = template.scopes(found.vars, found.env)
     identity = spec.identity(filled)
-    rows = rosters.read(filled, root, texts, tuple(problems), known, names, identity)
+    rows = rosters.read(filled, root, texts, tuple(problems), names, identity)
     complete = len(documents) == len(paths)
     declared = spec.specs(filled, rows.specs, flawed=rows.flawed, complete=complete)
     problems += [*rows.problems, *(p for p in declared.problems if p.span not in unfilled)]
@@ -137,7 +133,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
     problems += [p for p in watched_users.check(filled, specs) if p.span not in unfilled]
     problems += _unmaskable(folder, found, specs)
     problems += _readable_secrets(found, specs, watched)
-    ignored = _ignores(folder, root, specs, known, texts, problems)
+    ignored = _ignores(folder, root, specs, texts, problems)
     if secrets and passwords and not any(p.severity is Severity.ERROR for p in problems):
         try:
             specs = environments.with_secrets(specs, os.environ, _secret_reader(root))
@@ -155,18 +151,6 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
         ignores=ignored,
         rosters=roster.scopes(filled, specs),
     )
-
-
-@functools.cache
-def schemas() -> Mapping[str, Mapping[str, Any]]:
-    """The JSON Schemas by file name: those of the wheel, or of the checkout it runs from."""
-    shipped = resources.files("provisioner") / "schemas"
-    folder = shipped if shipped.is_dir() else Path(__file__).parents[2] / "schemas"
-    return {
-        entry.name: json.loads(entry.read_text("utf-8"))
-        for entry in folder.iterdir()
-        if entry.name.endswith(".schema.json")
-    }
 
 
 def secret(given: Mapping[str, str], span: Span, folder: Path) -> Secret:
@@ -197,7 +181,6 @@ def _ignores(
     folder: Path,
     root: Path,
     specs: Iterable[Spec],
-    known: Mapping[str, Mapping[str, Any]],
     texts: dict[str, str],
     problems: list[Diagnostic],
 ) -> tuple[Ignore, ...]:
@@ -206,7 +189,7 @@ def _ignores(
     if not path.exists() or (document := _document(path, root, texts, problems)) is None:
         return ()
     entries: tuple[Ignore, ...] = ()
-    wrong = schema.check(document, schema.Validator(known, "drift-ignore.schema.json"))
+    wrong = schema.check(document, schema.validator("drift-ignore.schema.json"))
     if not wrong:
         today = datetime.now(UTC).date()
         entries, wrong = ignores.read(document, (s.address for s in specs), today)
@@ -285,7 +268,7 @@ def _environment(
     problems += wrong
     # An environment names the process environment only: it is where `vars` come from.
     document = _filled(document, Environment(path.stem, Local(), env=env), problems)
-    checked = schema.check(document, schema.Validator(schemas(), "environment.schema.json"))
+    checked = schema.check(document, schema.validator("environment.schema.json"))
     unfilled = {document.values[p] for p in document.unfilled}
     problems += [p for p in checked if p.span not in unfilled]
     if len(problems) > before:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,11 +12,9 @@ from provisioner.spec import declarations as spec
 from provisioner.spec import document as source
 from provisioner.spec import schema
 
-ROOT = Path(__file__).parents[2]
-SCHEMAS = {p.name: json.loads(p.read_text("utf-8")) for p in (ROOT / "schemas").glob("*.json")}
-SPEC = schema.Validator(SCHEMAS, "spec.schema.json")
+SPEC = schema.validator("spec.schema.json")
 
-KINDS = [SCHEMAS[f"{kind}.schema.json"] for kind in spec.SECTIONS.values()]
+KINDS = [schema.schemas()[f"{kind}.schema.json"] for kind in spec.SECTIONS.values()]
 FIELDS = sorted(
     {name for kind in KINDS for name in kind["properties"]}
     | {"find", "env", "X__c", "x__c", "nonsense", "Case", "column"}

@@ -28,7 +28,6 @@ from provisioner.spec.roster.templates import (
     filler,
     type_help,
 )
-from provisioner.spec.scalar_rules import Schemas, rule
 
 PARTS = ("account", "contact", "user")
 """What a row becomes, in the order in which one is made of the other."""
@@ -43,7 +42,6 @@ _COUNTED = 1_000_000
 """So many characters are given by the rows before they are counted with all others."""
 
 _KEY = re.compile(r"\S(.*\S)?")
-_SCALARS = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,6 @@ def fill(
     roster: Roster,
     lines: Iterable[str],
     file: str,
-    schemas: Schemas,
     names: template.Names,
     identity: Mapping[str, str],
 ) -> Filled:
@@ -170,7 +167,7 @@ def fill(
     `lines` are those of `file`, with their line breaks; they are read one at a time. `names`
     are what templates can name besides `row`.
     """
-    return _Filling(roster, file, schemas, names, identity.get("Account")).run(lines)
+    return _Filling(roster, file, names, identity.get("Account")).run(lines)
 
 
 class _Filling:
@@ -180,13 +177,11 @@ class _Filling:
         self,
         roster: Roster,
         file: str,
-        schemas: Schemas,
         names: template.Names,
         external: str | None,
     ) -> None:
         self._roster = roster
         self._file = file
-        self._schemas = schemas
         self._names = names
         self._account_keys = (*((external,) if external else ()), "AccountNumber", "Name")
         self._header: list[str] = []
@@ -197,7 +192,6 @@ class _Filling:
         self._specs: list[Spec] = []
         self._keys: dict[str, int] = {}
         self._accounts: dict[str, Spec] = {}
-        self._validator: schema.Validator | None = None
 
     def run(self, lines: Iterable[str]) -> Filled:
         rows = table.rows(lines, self._file, self._roster.delimiter)
@@ -248,7 +242,7 @@ class _Filling:
         self._header = [cell.strip("\ufeff").strip() for cell in header.cells]
         self._check_header(header)
         key = self._roster.data["key"]
-        self._key = self._leaf(("key",), key, "reference.schema.json", ())
+        self._key = self._leaf(("key",), key)
         self._parts = [
             part for kind in PARTS if (part := self._part(kind, self._roster.data.get(kind)))
         ]
@@ -298,14 +292,10 @@ class _Filling:
         implied = _IMPLIED.get(kind)
         if implied and self._roster.data.get(implied) and not _gives(data, implied):
             part.implied, part.data = implied, {implied: None, **data}
-        file = f"{kind}.schema.json"
         for path in below:
             if (*at, *path) in self._roster.document.by_row:
-                part.leaves.append(self._leaf((kind, *path), _inside(data, path), file, path))
+                part.leaves.append(self._leaf((kind, *path), _inside(data, path)))
         part.identity = self._identity(kind, data)
-        removed = any(leaf.path == ("remove",) for leaf in part.leaves)
-        required = self._schemas[file]["then"]["required"]
-        part.complete = not removed or set(required) <= data.keys()
         return part
 
     def _identity(self, kind: str, data: Mapping[str, Any]) -> str | None:
@@ -321,7 +311,7 @@ class _Filling:
             self._problem(Diagnostic("two-values", what, self._roster.at(kind, given), help=help_))
         return field
 
-    def _leaf(self, at: Path, text: str, file: str, path: Path) -> Leaf:
+    def _leaf(self, at: Path, text: str) -> Leaf:
         """Compile one template; what can not be mended by any row is told here, once."""
         document, full = self._roster.document, ("rosters", self._roster.name, *at)
         columns = self._columns
@@ -342,7 +332,7 @@ class _Filling:
             problems = []
         self._problems += [source.in_template(document, full, problem) for problem in problems]
         used = tuple(columns[name] for name in named if name in columns)
-        return Leaf(path, give, used, rule(self._schemas, file, path) if path else _any)
+        return Leaf(at[1:], give, used, _truths(str(at[0]), at[1:]))
 
     def _other_delimiter(self) -> Diagnostic | None:
         """A header that is one column because it has another delimiter."""
@@ -377,20 +367,22 @@ class _Filling:
         made: dict[str, str] = {}
         for part in self._parts:
             values = self._values(part, number, cells)
-            if values is None:
-                continue
-            data = part.filled(values, key)
-            if part.implied:
-                data[part.implied] = made.get(part.implied)
-            name = f"{self._roster.name}:{key}"
-            if part.kind == "account":
-                name = f"{self._roster.name}:{self._account_key(data)}"
-            spec = self._spec(part, number, name, data)
-            made[part.kind] = name
-            if part.kind == "account" and self._is_known(spec):
-                continue
-            if self._obeys(part, spec, values):
-                self._specs.append(spec)
+            if values is not None:
+                data = part.filled(values, key, made)
+                made[part.kind] = self._declare(part, number, key, data, values)
+
+    def _declare(
+        self, part: Part, number: int, key: str, data: Mapping[str, Any], values: Sequence[Any]
+    ) -> str:
+        """Add the resource that a part of a row declares; its key in the spec."""
+        name = f"{self._roster.name}:{key}"
+        if part.kind == "account":
+            name = f"{self._roster.name}:{self._account_key(data)}"
+        spec = self._spec(part, number, name, data)
+        known = part.kind == "account" and self._is_known(spec)
+        if not known and self._is_valid(part, spec, values):
+            self._specs.append(spec)
+        return name
 
     def _writable(self, row: table.Row) -> bool:
         """Whether all characters of a row can be stored; the first that cannot be is reported."""
@@ -474,10 +466,8 @@ class _Filling:
                     self._too_long(leaf, number, (part.kind, *leaf.path))
                 elif not value.strip():
                     value = None
-                elif value in TRUTH_VALUES and not leaf.rule(value):
-                    # A field that is no text: a boolean takes what exports write for one.
-                    truth = TRUTH_VALUES[value]
-                    value = truth if leaf.rule(truth) else value
+                elif value in leaf.truths:
+                    value = leaf.truths[value]
             values.append(value)
         self._templates += len(values)
         return None if failed else values
@@ -523,27 +513,20 @@ class _Filling:
 
     # ------------------------------------------------------------ the schema
 
-    def _obeys(self, part: Part, spec: Spec, values: Sequence[Any]) -> bool:
-        """Whether the resource is what the schema asks; what it has against it is told."""
-        if (part.complete or "remove" in spec.data) and self._follows(part, spec, values):
+    def _is_valid(self, part: Part, spec: Spec, values: Sequence[Any]) -> bool:
+        """Whether the schema accepts the resource; every violation is reported."""
+        if schema.validator(f"{part.kind}.schema.json").is_valid(spec.data):
             return True
         if len(self._problems) >= _SHOWN:
             self._untold += 1
             return False
-        if self._validator is None:
-            self._validator = schema.Validator(self._schemas, "spec.schema.json")
         data = {f"{part.kind}s": {spec.address.name: spec.data}}
         given = {leaf.path: value for leaf, value in zip(part.leaves, values, strict=True)}
-        found = schema.check(RowDocument(self._file, data, spec, given), self._validator)
+        document = RowDocument(self._file, data, spec, given)
+        found = schema.check(document, schema.validator("spec.schema.json"))
         for problem in found:
             self._problem(self._of_row(part, spec, problem, given))
         return not found
-
-    def _follows(self, part: Part, spec: Spec, values: Sequence[Any]) -> bool:
-        for leaf, value in zip(part.leaves, values, strict=True):
-            if not (type(value) in _SCALARS and leaf.rule(value)) and leaf.path[0] in spec.data:
-                return False
-        return True
 
     def _of_row(
         self, part: Part, spec: Spec, problem: Diagnostic, given: Mapping[Path, Any]
@@ -561,8 +544,22 @@ class _Filling:
         return replace(problem, help=help_, notes=notes, cause=self._cause(at))
 
 
-def _any(_: Any) -> bool:
-    return True
+def _truths(kind: str, path: Path) -> Mapping[str, bool]:
+    """The texts that stand for a boolean at a path of a resource, where no text is accepted."""
+    if not path:
+        return {}
+
+    def is_valid(value: Any) -> bool:
+        for step in reversed(path):
+            value = {step: value} if isinstance(step, str) else [value]
+        return validator.is_valid({"remove": True, **value})
+
+    validator = schema.validator(f"{kind}.schema.json")
+    return {
+        text: truth
+        for text, truth in TRUTH_VALUES.items()
+        if is_valid(truth) and not is_valid(text)
+    }
 
 
 def _gives(data: Mapping[str, Any], reference: str) -> bool:

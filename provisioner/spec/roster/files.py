@@ -17,7 +17,6 @@ from provisioner.spec.document import Document
 from provisioner.spec.positions import Texts
 from provisioner.spec.roster import expand as roster
 from provisioner.spec.roster.expand import Roster
-from provisioner.spec.scalar_rules import Schemas
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 # Line breaks to an editor's eye and to YAML, but not to CSV.
@@ -42,7 +41,6 @@ def read(
     root: Path,
     texts: Mapping[str, str],
     problems: Sequence[Diagnostic],
-    schemas: Schemas,
     names: template.Names,
     identity: Mapping[str, str],
 ) -> Rows:
@@ -67,7 +65,7 @@ def read(
                 found.append(Diagnostic("duplicate-key", what, here, help=help_, notes=(note,)))
                 continue
             path = os.path.normpath(Path(document.file).parent / declared.file)
-            filled = _filled(declared, path, root, schemas, names, identity)
+            filled = _filled(declared, path, root, names, identity)
             specs += filled.specs
             found += filled.problems
             if not filled.problems:
@@ -82,7 +80,6 @@ def _filled(
     declared: Roster,
     path: str,
     root: Path,
-    schemas: Schemas,
     names: template.Names,
     identity: Mapping[str, str],
 ) -> roster.Filled:
@@ -90,7 +87,7 @@ def _filled(
         encoding = _encoding(path, root, declared.encoding)
         with files.open_text(path, root, encoding=encoding) as lines:
             read_ = _decoded(lines, path, root, encoding)
-            return roster.fill(declared, read_, path, schemas, names, identity)
+            return roster.fill(declared, read_, path, names, identity)
     except OSError as error:
         near = _near(path) if error.errno == errno.ENOENT else []
         what = f"`{path}` cannot be read: {error.strerror}"

@@ -11,7 +11,6 @@ from provisioner.model.masking import Masked
 from provisioner.model.resource import Spec
 from provisioner.spec import template
 from provisioner.spec.roster import csv_reader as table
-from provisioner.spec.scalar_rules import Rule
 from provisioner.spec.yaml_reader import Path
 
 MOST_PARTS = 100
@@ -29,12 +28,15 @@ Fill = Callable[[Sequence[str]], Any]
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One template of a part: what it gives for a row, of which columns, by what rule."""
+    """One template of a part: where its value goes, how it is filled in, and from which columns.
+
+    `truths` are the texts that stand for a boolean, if the schema wants one there.
+    """
 
     path: Path
     give: Fill
     columns: tuple[int, ...]
-    rule: Rule
+    truths: Mapping[str, bool]
 
 
 @dataclass(slots=True)
@@ -42,22 +44,29 @@ class Part:
     """The account, contact or user of a roster: constant values, and templates among them.
 
     `implied` is the reference that it has to the part before it, `identity` the field that has the
-    key of the row. `complete` says that it has
-    what the schema requires, whether or not a row asks for its removal.
+    key of the row.
     """
 
     kind: str
     data: Mapping[str, Any]
     implied: str | None = None
     identity: str | None = None
-    complete: bool = True
     leaves: list[Leaf] = field(default_factory=list)
     columns: dict[Path, int] = field(default_factory=dict)
     spans: Mapping[Path, Span] = field(default_factory=dict)
 
-    def filled(self, values: Sequence[Any], key: str) -> dict[str, Any]:
-        """The part of the row with this key, the values of its templates in their places."""
+    def filled(
+        self, values: Sequence[Any], key: str, declared: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """The part of the row with this key, the values of its templates in their places.
+
+        `declared` are the keys of what the parts before it declared, by kind.
+        """
         data = dict(self.data)
+        if self.implied and self.implied in declared:
+            data[self.implied] = declared[self.implied]
+        elif self.implied:
+            del data[self.implied]  # the row has a problem there, which is reported
         if self.identity:
             data[self.identity] = key
         for leaf, value in zip(self.leaves, values, strict=True):

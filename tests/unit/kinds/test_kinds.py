@@ -12,8 +12,8 @@ from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.settings import FULL_NAMES
 from provisioner.spec.declarations import SECTIONS
-from provisioner.spec.load import schemas
 from provisioner.spec.policy import Policy
+from provisioner.spec.schema import schemas
 
 ROOT = Path(__file__).parents[3]
 SCHEMAS = schemas()

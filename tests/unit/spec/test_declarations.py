@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from provisioner.spec import document as source
 from provisioner.spec import schema
 
 ROOT = Path(__file__).parents[3]
-SCHEMAS = {p.name: json.loads(p.read_text("utf-8")) for p in (ROOT / "schemas").glob("*.json")}
 
 
 def specs(*texts):
@@ -51,7 +49,7 @@ def test_the_walk_through_is_right():
     documents = [
         source.render(source.parse(f.read_text("utf-8"), f.name), variables, {}) for f in files
     ]
-    validator = schema.Validator(SCHEMAS, "spec.schema.json")
+    validator = schema.validator("spec.schema.json")
     assert [p for d in documents for p in schema.check(d, validator)] == []
     found = spec.specs(documents)
     assert found.problems == ()
@@ -70,7 +68,7 @@ def test_the_walk_through_is_right():
 def test_the_environments_of_the_walk_through_are_right(name):
     file = ROOT / "specs" / "acme" / "environments" / f"{name}.yaml"
     document = source.render(source.parse(file.read_text("utf-8"), file.name), {}, {})
-    assert schema.check(document, schema.Validator(SCHEMAS, "environment.schema.json")) == ()
+    assert schema.check(document, schema.validator("environment.schema.json")) == ()
 
 
 def test_the_same_key_in_two_files_names_both_places():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +11,7 @@ from provisioner.spec import document as source
 from provisioner.spec import schema
 from provisioner.spec.roster import expand as roster
 
-ROOT = Path(__file__).parents[3]
-SCHEMAS = {p.name: json.loads(p.read_text("utf-8")) for p in (ROOT / "schemas").glob("*.json")}
-SPEC = schema.Validator(SCHEMAS, "spec.schema.json")
+SPEC = schema.validator("spec.schema.json")
 VARS = {"suffix": "portal", "many": [1]}
 
 PEOPLE = """\
@@ -48,7 +44,7 @@ def filled(text, yaml=PEOPLE, identity=None):
     (declared,) = roster.declared(document, [])
     lines = io.StringIO(text, newline="")
     names = {"vars": VARS, "env": {}}
-    return roster.fill(declared, lines, "c.csv", SCHEMAS, names, identity or {})
+    return roster.fill(declared, lines, "c.csv", names, identity or {})
 
 
 def said(text, yaml=PEOPLE):

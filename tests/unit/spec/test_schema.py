@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from provisioner.model.diagnostics import Diagnostic, Span
+from provisioner.model.masking import Masked
 from provisioner.spec import document as source
 from provisioner.spec import schema
 
-ROOT = Path(__file__).parents[3]
-SCHEMAS = {p.name: json.loads(p.read_text("utf-8")) for p in (ROOT / "schemas").glob("*.json")}
-SPEC = schema.Validator(SCHEMAS, "spec.schema.json")
-ENVIRONMENT = schema.Validator(SCHEMAS, "environment.schema.json")
-SECTIONS = tuple(SCHEMAS["spec.schema.json"]["properties"])
+SPEC = schema.validator("spec.schema.json")
+ENVIRONMENT = schema.validator("environment.schema.json")
+SECTIONS = tuple(schema.schemas()["spec.schema.json"]["properties"])
 
 
 def check(text, validator=SPEC, **variables):
@@ -357,3 +353,30 @@ JWT = "org: {login: jwt, consumer_key: k, username: u@x.io, private_key: {env: K
 )
 def test_what_is_wrong_with_an_environment(text, expected):
     assert problems(text, ENVIRONMENT) == [expected]
+
+
+# ---------------------------------------------------------------- the fast check
+
+VALUES = [
+    *[None, True, False, 0, 7, -1, 1.5, "", " ", "a", "A", "true", "7", "NO", "{{ x }}"],
+    *["jane@acme.example", "jane acme", "2024-01-31", "001000000000001", "001000000000001AAA"],
+    *["x" * n for n in (8, 9, 40, 41, 80, 81, 255, 256, 1300, 40_000)],
+    *["P", "D", "Worker", "en_US", "UTF-8", "Europe/Berlin"],
+    *[[], ["a"], ["a", "a"], {}, {"find": {"Name": "A"}}, {"find": {"Name": None}}],
+]
+
+
+@pytest.mark.parametrize("kind", ["account", "contact", "user"])
+def test_the_fast_check_agrees_with_jsonschema(kind):
+    validator = schema.validator(f"{kind}.schema.json")
+    names = [*schema.schemas()[f"{kind}.schema.json"]["properties"], "Own__c", "Nonsense"]
+    every = [{"remove": True, name: value} for name in names for value in VALUES]
+    disagree = [data for data in every if validator.is_valid(data) == any(validator.errors(data))]
+    assert disagree == []
+    assert 100 < sum(map(validator.is_valid, every)) < len(every) - 100
+
+
+def test_the_fast_check_reads_a_masked_value_as_text():
+    validator = schema.validator("contact.schema.json")
+    assert validator.is_valid({"LastName": Masked("Doe"), "Own__c": {"find": {"A": Masked("1")}}})
+    assert not validator.is_valid({"LastName": Masked("Doe"), "CanAllowPortalSelfReg": Masked("1")})
