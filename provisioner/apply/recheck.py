@@ -97,23 +97,25 @@ def again(
 
     `lists` asks for the names, Ids and last changes of components too.
     """
-    others = reading.desired.get
+    desired_of = reading.desired.get
     by_kind = {kind: [a for a in addresses if a.kind == kind.name] for kind in KINDS}
     wanted = {kind: [reading.desired[a] for a in mine] for kind, mine in by_kind.items() if mine}
     shared: list[Query[object]] = []
     if lists and (types := sorted(_LISTED[k.name] for k in wanted if k.name in _LISTED)):
         shared = [ListMetadata(tuple(types)), PROFILES]
-    first = {kind.name: kind.first(mine) for kind, mine in wanted.items()}
+    first = {kind.name: kind.initial_queries(mine) for kind, mine in wanted.items()}
     facts = ask(first, shared, replace(reading.facts, answers={}), org)
-    second = {kind.name: kind.second(mine, facts, others) for kind, mine in wanted.items()}
+    second = {
+        kind.name: kind.followup_queries(mine, facts, desired_of) for kind, mine in wanted.items()
+    }
     facts = ask(second, (), facts, org)
     found: dict[Address, tuple[Resource, Resource | None]] = {}
     for kind, mine in wanted.items():
-        live = {r.address: r for r in kind.live(mine, facts, ids, others).resources}
+        live = {r.address: r for r in kind.read_live(mine, facts, ids, desired_of).resources}
         for resource in mine:
             now = live.get(resource.address)
             # What is not there is compared with nothing.
-            wanted_now = kind.settled(resource, facts, ids, others) if now else resource
+            wanted_now = kind.resolve(resource, facts, ids, desired_of) if now else resource
             found[resource.address] = wanted_now, now
     return found
 

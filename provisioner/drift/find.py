@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from provisioner.drift import report as drifting
 from provisioner.drift.report import Drift
-from provisioner.kinds.org_facts import Facts, users_called
+from provisioner.kinds.org_facts import OrgFacts, user_by_username
 from provisioner.model.operations import (
     CountActive,
     ListMetadata,
@@ -36,7 +36,7 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     reading, steps = planned.reading, planned.plan.steps
     running = RunningUsername()
     username = (facts.shared[running] if facts.asked(running) else org.read(running)) or ""
-    who = users_called(username) if username and steps else None
+    who = user_by_username(username) if username and steps else None
     trail = drifting.audit_trail(steps, username)
     people = drifting.portal_users(reading)
     gone = {q.sobject.lower(): q for q in drifting.recycled(steps)}
@@ -58,7 +58,7 @@ def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
     return replace(planned, plan=counted), Drift(authors, unmanaged, shares, unlisted + unread)
 
 
-def _with_portals(facts: Facts, org: Org) -> tuple[Facts, tuple[str, ...]]:
+def _with_portals(facts: OrgFacts, org: Org) -> tuple[OrgFacts, tuple[str, ...]]:
     """The facts with all portals and profiles, and in words what could not be read of them."""
     types = tuple(type_ for type_ in ("Portal", "Profile") if not facts.lists(type_))
     if not types:

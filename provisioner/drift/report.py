@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from provisioner.kinds.org_facts import PROFILES_OF_SITES, PROFILES_OF_THE_PORTAL, Profile
+from provisioner.kinds.org_facts import PROFILES_OF_SITES, PROFILES_OF_THE_PORTAL, OrgProfile
 from provisioner.kinds.portal import MEMBERS
 from provisioner.model.canonical import canonical
 from provisioner.model.change import Action
@@ -253,7 +253,7 @@ def unmanaged(
     return tuple(found), tuple(shares)
 
 
-def _profiles(reading: Reading) -> list[Profile]:
+def _profiles(reading: Reading) -> list[OrgProfile]:
     # Chatter's own people come in by another door.
     return [p for p in reading.facts.profiles if p.is_portal and p.user_type != "CsnOnly"]
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import ClassVar, Protocol
 
 from provisioner.kinds.matching import Match
-from provisioner.kinds.org_facts import INTERNAL_USERS, Facts
+from provisioner.kinds.org_facts import INTERNAL_USERS, OrgFacts
 from provisioner.model.change import Change
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.operations import Call, Query, Row
@@ -37,16 +37,16 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The live resources of one kind, the rung each was known by, and what stood in the way."""
+class LiveResources:
+    """The live resources of one kind, how each was matched, and the problems."""
 
     resources: tuple[Resource, ...] = ()
-    rungs: Mapping[Address, str] = field(default_factory=dict)
+    matched_by: Mapping[Address, str] = field(default_factory=dict)
     problems: tuple[Diagnostic, ...] = ()
 
 
-Questions = Mapping[str, Query[object] | Mapping[str, Query[object]] | None]
-"""What a kind asks an org, by name. `Facts.answers` holds the answers under the same names.
+NamedQueries = Mapping[str, Query[object] | Mapping[str, Query[object]] | None]
+"""What a kind asks an org, by name. `OrgFacts.answers` holds the answers under the same names.
 
 Several queries under one name are answered by their own keys. `None` is a question that this
 org cannot be asked; its answer is `None`. A query that has nothing to look for (a `Select`
@@ -66,37 +66,47 @@ class Kind(Protocol):
     def desired(self, spec: Spec, declared: Declared) -> Resource:
         """The resource a spec asks for. References are `Ref`s and `Lookup`s still."""
 
-    def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
+    def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
         """The sObjects whose describe is needed to read and compare these."""
 
-    def first(self, wanted: Sequence[Resource]) -> Questions:
+    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         """What can be asked knowing only the specs."""
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+    def followup_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+    ) -> NamedQueries:
         """What can be asked once the first answers are there."""
 
-    def third(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> Questions:
+    def final_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
+    ) -> NamedQueries:
         """What must be asked once the second answers are there; nothing in most plans.
 
         `ids` are those of the kinds that are matched before this one.
         """
 
-    def live(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
-    ) -> Found:
+    def read_live(
+        self,
+        wanted: Sequence[Resource],
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
+    ) -> LiveResources:
         """What the org holds of these; `ids` are those of the kinds matched before this one."""
 
-    def settled(
-        self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
+    def resolve(
+        self,
+        resource: Resource,
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
     ) -> Resource:
         """The resource as it is compared: references resolved, defaults filled in."""
 
-    def lookups(self, resource: Resource, facts: Facts) -> Iterable[Lookup]:
+    def lookups(self, resource: Resource, facts: OrgFacts) -> Iterable[Lookup]:
         """The records that a resource uses and that are to be looked up."""
 
-    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         """The calls that make the change, in order."""
 
 
@@ -105,8 +115,8 @@ def candidates(*, unknown: bool) -> Query[Sequence[Row]] | None:
     return INTERNAL_USERS if unknown else None
 
 
-Others = Callable[[Address], Resource | None]
+FindDesired = Callable[[Address], Resource | None]
 
 
 def matched(found: Mapping[Address, Match]) -> Mapping[Address, str]:
-    return {address: match.rung for address, match in found.items()}
+    return {address: match.matched_by for address, match in found.items()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from provisioner.kinds.base import Others, Questions
-from provisioner.kinds.matching import Row, Rung
-from provisioner.kinds.org_facts import Facts
+from provisioner.kinds.base import FindDesired, NamedQueries
+from provisioner.kinds.matching import Matcher, Row
+from provisioner.kinds.org_facts import OrgFacts
 from provisioner.kinds.record import RecordKind, Reference
 from provisioner.model.canonical import canonical
 from provisioner.model.operations import Select
@@ -33,10 +33,12 @@ class ContactKind(RecordKind):
         Reference("reports_to", "ReportsToId", "contact", "Contact", "Name"),
     )
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+    def followup_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+    ) -> NamedQueries:
         removed = self.conditions([r for r in wanted if r.remove], facts)
         return {
-            **super().second(wanted, facts, others),
+            **super().followup_queries(wanted, facts, desired_of),
             # Salesforce does not delete a contact that has a portal user.
             "users_of_removed": replace(
                 _USERS, any_of=tuple((f"Contact.{key}", values) for key, values in removed)
@@ -44,29 +46,31 @@ class ContactKind(RecordKind):
         }
 
     def conditions(
-        self, wanted: Sequence[Resource], facts: Facts
+        self, wanted: Sequence[Resource], facts: OrgFacts
     ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        linked = {facts.linked[r.address] for r in wanted if r.address in facts.linked}
+        linked = {
+            facts.linked_contacts[r.address] for r in wanted if r.address in facts.linked_contacts
+        }
         by_id = (("Id", tuple(sorted(linked))),) if linked else ()
         return (*super().conditions(wanted, facts), *by_id)
 
-    def third(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> Questions:
+    def final_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
+    ) -> NamedQueries:
         """The contacts of declared users whose key was changed, and those similar to new ones."""
         rows = facts.answers[self.name]["rows"]
         known = {row["Id"] for row in rows}
         linked = {
-            facts.linked[r.address]
+            facts.linked_contacts[r.address]
             for r in wanted
-            if r.address in facts.linked and facts.linked[r.address] not in known
+            if r.address in facts.linked_contacts and facts.linked_contacts[r.address] not in known
         }
         new = [r for r in self._unmatched(wanted, rows, facts, ids) if not r.remove]
         names = tuple(sorted({name for r in new if (name := full_name(r.written))}))
         emails = {str(r.written["Email"]).strip() for r in new if r.written.get("Email")}
         by_email = tuple(sorted(emails)) if names else ()
         return {
-            **super().third(wanted, facts, ids),
+            **super().final_queries(wanted, facts, ids),
             "similar": replace(
                 self.select(wanted, facts), any_of=(("Id", tuple(sorted(linked))), ("Name", names))
             ),
@@ -75,7 +79,7 @@ class ContactKind(RecordKind):
             ),
         }
 
-    def rows(self, facts: Facts) -> tuple[Row, ...]:
+    def rows(self, facts: OrgFacts) -> tuple[Row, ...]:
         # Only a plan asks for similar contacts; the executor reads what the plan knows.
         answers = facts.answers[self.name]
         both = (*answers["rows"], *answers.get("similar", ()))
@@ -85,31 +89,37 @@ class ContactKind(RecordKind):
         self,
         wanted: Sequence[Resource],
         rows: Sequence[Row],
-        facts: Facts,
+        facts: OrgFacts,
         ids: Mapping[Address, str],
     ) -> Sequence[Resource]:
-        """Those that no row is, in an account that the org has: others resemble nobody there."""
+        """The contacts that match no row and whose account the org has."""
         left = [
             r
             for r in wanted
-            if r.address not in facts.linked and account_of(r, facts, ids) is not None
+            if r.address not in facts.linked_contacts and account_of(r, facts, ids) is not None
         ]
-        for rung in self.ladder(facts, ids):
+        for matcher in self.matchers(facts, ids):
             if left:
-                keys = {rung.found(row) for row in rows}
-                left = [r for r in left if (key := rung.wanted(r)) is None or key not in keys]
+                keys = {matcher.key_of_row(row) for row in rows}
+                left = [
+                    r
+                    for r in left
+                    if (key := matcher.key_of_resource(r)) is None or key not in keys
+                ]
         return left
 
-    def ladder(self, facts: Facts, ids: Mapping[Address, str]) -> tuple[Rung, ...]:
+    def matchers(self, facts: OrgFacts, ids: Mapping[Address, str]) -> tuple[Matcher, ...]:
         """An external id, then the contact's user, then its email within the account.
 
         Families and shared inboxes repeat an email across accounts. A former email is written
         for one contact, so it may also be that of a contact in another account: it has moved.
         """
-        *external, email, former = super().ladder(facts, ids)
+        *external, email, former = super().matchers(facts, ids)
         return (
             *external,
-            Rung("its user", lambda r: facts.linked.get(r.address), lambda row: row["Id"]),
+            Matcher(
+                "its user", lambda r: facts.linked_contacts.get(r.address), lambda row: row["Id"]
+            ),
             _within_account(email, facts, ids),
             _anywhere(email),
             _within_account(former, facts, ids),
@@ -120,7 +130,7 @@ class ContactKind(RecordKind):
 _USERS = Select("User", ("Id", "ContactId", "IsActive", "Username"))
 
 
-def users_by_contact(facts: Facts) -> Mapping[str, Row]:
+def users_by_contact(facts: OrgFacts) -> Mapping[str, Row]:
     """The portal user of each contact, as far as they were read, by the contact's Id."""
     contacts = facts.answers["contact"]
     rows = [*contacts["users_of_removed"], *contacts["users_of_similar"]]
@@ -135,7 +145,7 @@ def full_name(fields: Mapping[str, Value]) -> str:
     return " ".join(p.strip() for p in parts if isinstance(p, str) and p.strip())
 
 
-def account_of(contact: Resource, facts: Facts, ids: Mapping[Address, str]) -> str | None:
+def account_of(contact: Resource, facts: OrgFacts, ids: Mapping[Address, str]) -> str | None:
     """The Id of the account that a spec gives a contact; `None` if the org does not have it."""
     match contact.written.get("AccountId"):
         case Ref(to):
@@ -146,21 +156,21 @@ def account_of(contact: Resource, facts: Facts, ids: Mapping[Address, str]) -> s
             return str(canonical(written, "reference")) if written else None
 
 
-def _within_account(rung: Rung, facts: Facts, ids: Mapping[Address, str]) -> Rung:
-    def wanted(resource: Resource) -> Hashable | None:
+def _within_account(matcher: Matcher, facts: OrgFacts, ids: Mapping[Address, str]) -> Matcher:
+    def key_of_resource(resource: Resource) -> Hashable | None:
         account = account_of(resource, facts, ids)
-        email = rung.wanted(resource)
+        email = matcher.key_of_resource(resource)
         return None if account is None or email is None else (account, email)
 
-    def found(row: Row) -> Hashable | None:
-        email = rung.found(row)
+    def key_of_row(row: Row) -> Hashable | None:
+        email = matcher.key_of_row(row)
         return None if email is None else (row.get("AccountId"), email)
 
-    return Rung(f"{rung.name} within its account", wanted, found)
+    return Matcher(f"{matcher.name} within its account", key_of_resource, key_of_row)
 
 
-def _anywhere(rung: Rung) -> Rung:
-    def wanted(resource: Resource) -> Hashable | None:
-        return None if "AccountId" in resource.written else rung.wanted(resource)
+def _anywhere(matcher: Matcher) -> Matcher:
+    def key_of_resource(resource: Resource) -> Hashable | None:
+        return None if "AccountId" in resource.written else matcher.key_of_resource(resource)
 
-    return Rung(rung.name, wanted, rung.found)
+    return Matcher(matcher.name, key_of_resource, matcher.key_of_row)

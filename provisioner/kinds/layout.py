@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioner.kinds.base import Declared, Questions, Removal
+from provisioner.kinds.base import Declared, NamedQueries, Removal
 from provisioner.kinds.layout_xml import placements
 from provisioner.kinds.metadata import CLONE, MetadataKind
 from provisioner.model.change import Change
@@ -21,7 +21,7 @@ class LayoutKind(MetadataKind):
     type = "Layout"
     lists = frozenset({"Layout"})
 
-    def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
+    def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
         owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
         for field, place in (spec.data.get("fields") or {}).items():
             path = ("fields", field)
@@ -35,13 +35,13 @@ class LayoutKind(MetadataKind):
         settings = declared.resolve("settings", "OrgSettings")
         return frozenset(a for a in (source, settings) if a)
 
-    def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
+    def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
         return frozenset(sobject(r) for r in wanted)
 
-    def first(self, wanted: Sequence[Resource]) -> Questions:
+    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         sources = {str(r.written[CLONE]) for r in wanted if CLONE in r.written}
         read = ReadMetadata(self.type, tuple(sorted(sources)))
-        return {**super().first(wanted), "sources": read}
+        return {**super().initial_queries(wanted), "sources": read}
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         found: dict[str, Value] = {}

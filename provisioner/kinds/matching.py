@@ -1,4 +1,4 @@
-"""The matching ladder: pair what is wanted with what was found, never by a guess."""
+"""Match resources of a spec with records of the org, best key first, never by a guess."""
 
 from __future__ import annotations
 
@@ -13,58 +13,58 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """One way to know a record: `key` is the form in which two values are the same.
+class Matcher:
+    """One key that identifies a record: a resource and a row match if their keys are equal.
 
-    `key` gives `None` where a row has nothing to be known by.
+    A key is `None` if the resource or the row has no value for it; `None` matches nothing.
     """
 
     name: str
-    wanted: Callable[[Resource], Hashable | None]
-    found: Callable[[Row], Hashable | None]
+    key_of_resource: Callable[[Resource], Hashable | None]
+    key_of_row: Callable[[Row], Hashable | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The row that is a resource, and the rung that says so."""
+    """The row that matches a resource, and the name of the matcher that matched it."""
 
     row: Row
-    rung: str
+    matched_by: str
 
 
 def pair(
-    wanted: Sequence[Resource], rows: Iterable[Row], ladder: Sequence[Rung]
+    desired: Sequence[Resource], rows: Iterable[Row], matchers: Sequence[Matcher]
 ) -> tuple[Mapping[Address, Match], tuple[Diagnostic, ...]]:
-    """The row of each resource that has one, by the first rung that finds any.
+    """Return the row of each resource that has one, by the first matcher that matches any.
 
-    The ladder is climbed rung by rung for all resources together, so that a row known by
-    a better rung is never taken for another resource by a worse one. Two candidates, or
-    two resources for one row, are a diagnostic at the resource, and nothing is paired.
+    Each matcher is used for all resources before the next one, so a worse key never takes a row
+    that a better key matches with another resource. If a resource matches two rows, or two
+    resources match one row, the result is a diagnostic at the resource, and no match.
     """
-    left = {row["Id"]: row for row in rows}
-    open_ = {r.address: r for r in wanted}
+    unmatched_rows = {row["Id"]: row for row in rows}
+    unmatched = {r.address: r for r in desired}
     matches: dict[Address, Match] = {}
     problems: list[Diagnostic] = []
-    for rung in ladder:
-        by_key = _index(left.values(), rung.found)
+    for matcher in matchers:
+        by_key = _index(unmatched_rows.values(), matcher.key_of_row)
         claims: dict[str, Address] = {}
-        for address, resource in list(open_.items()):
-            key = rung.wanted(resource)
+        for address, resource in list(unmatched.items()):
+            key = matcher.key_of_resource(resource)
             candidates = by_key.get(key, []) if key is not None else []
             if not candidates:
                 continue
-            del open_[address]
+            del unmatched[address]
             if len(candidates) > 1:
-                problems.append(_ambiguous(resource, rung, candidates))
+                problems.append(_ambiguous(resource, matcher, candidates))
                 continue
             (row,) = candidates
             if row["Id"] in claims:
                 problems.append(_claimed(resource, row, claims[row["Id"]]))
                 continue
             claims[row["Id"]] = address
-            matches[address] = Match(row, rung.name)
+            matches[address] = Match(row, matcher.name)
         for id_ in claims:
-            del left[id_]
+            del unmatched_rows[id_]
     return matches, tuple(problems)
 
 
@@ -78,11 +78,11 @@ def _index(
     return index
 
 
-def _ambiguous(resource: Resource, rung: Rung, candidates: Sequence[Row]) -> Diagnostic:
+def _ambiguous(resource: Resource, matcher: Matcher, candidates: Sequence[Row]) -> Diagnostic:
     oldest_first = by_age(candidates)
     return Diagnostic(
         "ambiguous-record",
-        f"{len(candidates)} records could be `{resource.address}`, by {rung.name}",
+        f"{len(candidates)} records could be `{resource.address}`, by {matcher.name}",
         resource.span(),
         help=sent_twice(f"the newest, {oldest_first[-1]['Id']}"),
         notes=tuple(map(described, oldest_first)),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from provisioner.kinds.base import Declared, Found, Others, Questions, Removal
-from provisioner.kinds.org_facts import Facts
+from provisioner.kinds.base import Declared, FindDesired, LiveResources, NamedQueries, Removal
+from provisioner.kinds.org_facts import OrgFacts
 from provisioner.model.change import Action, Change
 from provisioner.model.operations import (
     Call,
@@ -43,7 +43,7 @@ class MetadataKind:
     # ------------------------------------------------------------ from the spec
 
     def desired(self, spec: Spec, declared: Declared) -> Resource:
-        owned = self.owned(spec)
+        owned = self.managed_fields(spec)
         written = {name: value for name, (value, _) in owned.items()}
         spans = {"": spec.span, **{name: spec.at(*path) for name, (_, path) in owned.items()}}
         if CLONE in spec.data:
@@ -64,7 +64,7 @@ class MetadataKind:
             defaults=frozenset({CLONE} & written.keys()),
         )
 
-    def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
+    def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
         """The fields that a spec's block owns by flat name, with their path in the block."""
         return {name: (v, (name,)) for name, v in spec.data.items() if name not in _OURS}
 
@@ -74,40 +74,46 @@ class MetadataKind:
 
     # ------------------------------------------------------------ reading
 
-    def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
+    def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
         return frozenset()
 
-    def first(self, wanted: Sequence[Resource]) -> Questions:
+    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         names = {n for r in wanted for n in (r.address.name, r.was) if n}
         return {"components": ReadMetadata(self.type, tuple(sorted(names)))}
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+    def followup_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+    ) -> NamedQueries:
         return {}
 
-    def third(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> Questions:
+    def final_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
+    ) -> NamedQueries:
         return {}
 
-    def live(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
-    ) -> Found:
+    def read_live(
+        self,
+        wanted: Sequence[Resource],
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
+    ) -> LiveResources:
         components = self.components(wanted, facts)
         resources: list[Resource] = []
-        rungs: dict[Address, str] = {}
+        matched_by: dict[Address, str] = {}
         for resource in wanted:
             known = ((resource.address.name, "full name"), (resource.was or "", "former name"))
-            for name, rung in known:
+            for name, how in known:
                 if (found := components.get(name.casefold())) is None:
                     continue
                 full_name, xml = found
                 resources.append(self._live(resource, name, full_name, self.values(xml), facts))
-                rungs[resource.address] = rung
+                matched_by[resource.address] = how
                 break
-        return Found(tuple(resources), rungs)
+        return LiveResources(tuple(resources), matched_by)
 
     def components(
-        self, wanted: Sequence[Resource], facts: Facts
+        self, wanted: Sequence[Resource], facts: OrgFacts
     ) -> Mapping[str, tuple[str, bytes]]:
         """What was read, by the name a spec may use, in lower case: full name and XML."""
         found = facts.answers[self.name]["components"]
@@ -117,11 +123,11 @@ class MetadataKind:
         """The fields of a component by flat name."""
         raise NotImplementedError
 
-    def more(self, full_name: str, facts: Facts) -> Mapping[str, Value]:
+    def extra_fields(self, full_name: str, facts: OrgFacts) -> Mapping[str, Value]:
         """Fields that the component's XML does not hold."""
         return {}
 
-    def canonical(self, name: str, value: Value, facts: Facts) -> Value:
+    def canonical(self, name: str, value: Value, facts: OrgFacts) -> Value:
         """A field as it is compared: text trimmed, the empty one null."""
         if isinstance(value, str):
             return value.strip().replace("\r\n", "\n") or None
@@ -133,11 +139,11 @@ class MetadataKind:
         name: str,
         full_name: str,
         values: Mapping[str, Value],
-        facts: Facts,
+        facts: OrgFacts,
     ) -> Resource:
-        said = {**values, **self.more(full_name, facts), NAME: name, COMPONENT: full_name}
+        said = {**values, **self.extra_fields(full_name, facts), NAME: name, COMPONENT: full_name}
         # What the component does not say reads as the nothing that the spec compares with.
-        silent = {n: self.silent(v) for n, v in resource.fields.items() if n not in said}
+        silent = {n: self.absent_value(v) for n, v in resource.fields.items() if n not in said}
         listed = facts.component(self.type, full_name) if self.type in self.lists else None
         if listed:
             said["LastModifiedDate"] = listed.modified
@@ -146,7 +152,7 @@ class MetadataKind:
         fields = {n: self.canonical(n, value, facts) for n, value in written.items()}
         return Resource(resource.address, fields, id=listed.id if listed else None, written=written)
 
-    def silent(self, wanted: Value) -> Value:
+    def absent_value(self, wanted: Value) -> Value:
         """What an absent element means, by the value that is wanted of it."""
         if isinstance(wanted, tuple):
             return ()
@@ -154,8 +160,12 @@ class MetadataKind:
 
     # ------------------------------------------------------------ comparing
 
-    def settled(
-        self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
+    def resolve(
+        self,
+        resource: Resource,
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
     ) -> Resource:
         written = dict(resource.written)
         if resource.was is not None:
@@ -163,12 +173,12 @@ class MetadataKind:
         fields = {name: self.canonical(name, value, facts) for name, value in written.items()}
         return replace(resource, fields=fields, written=written)
 
-    def lookups(self, resource: Resource, facts: Facts) -> Iterable[Lookup]:
+    def lookups(self, resource: Resource, facts: OrgFacts) -> Iterable[Lookup]:
         return (v for v in resource.written.values() if isinstance(v, Lookup) and v.sobject)
 
     # ------------------------------------------------------------ writing
 
-    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         match change.action:
             case Action.CREATE:
                 return self.creating(change, facts)
@@ -179,13 +189,13 @@ class MetadataKind:
             case Action.DEACTIVATE:
                 raise AssertionError("a component is deleted, or stays")
 
-    def creating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def creating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         name, source = change.address.name, change.after.written.get(CLONE)
         if source is None:
             return (CreateMetadata(self.type, name, self.edits(change)),)
         return (CloneMetadata(self.type, str(source), name, self.edits(change)),)
 
-    def updating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def updating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         renamed, edits = change.field(NAME), self.edits(change)
         calls: list[Call] = []
         name = full_name(change)

@@ -55,7 +55,7 @@ FIRST_PORTAL = "Customer Portal"
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class PendingProfile:
     """A profile that comes with the Customer Portal, or with Digital Experiences.
 
     It comes only if its licence has seats. (1.1, 3.5, 4.2)
@@ -68,39 +68,41 @@ class Awaited:
 
 
 PROFILES_OF_THE_PORTAL = (
-    Awaited(
+    PendingProfile(
         "High Volume Customer Portal",
         "HighVolumePortal",
         "High Volume Customer Portal",
         "CspLitePortal",
     ),
-    Awaited(
+    PendingProfile(
         "High Volume Customer Portal User",
         "High Volume Customer Portal User",
         "High Volume Customer Portal",
         "CspLitePortal",
     ),
     # Two profiles, one name. (4.2)
-    Awaited("Authenticated Website", "PlatformPortal", "Authenticated Website", "CspLitePortal"),
-    Awaited(
+    PendingProfile(
+        "Authenticated Website", "PlatformPortal", "Authenticated Website", "CspLitePortal"
+    ),
+    PendingProfile(
         "Authenticated Website", "AuthenticatedWebsite", "Authenticated Website", "CspLitePortal"
     ),
-    Awaited(
+    PendingProfile(
         "Customer Portal User", "Customer Portal User", "Customer Portal User", "CustomerSuccess"
     ),
-    Awaited(
+    PendingProfile(
         "Customer Portal Manager",
         "Customer Portal Manager",
         "Customer Portal Manager",
         "PowerCustomerSuccess",
     ),
-    Awaited(
+    PendingProfile(
         "Customer Portal Manager Custom",
         "Customer Portal Manager Custom",
         "Customer Portal Manager Custom",
         "PowerCustomerSuccess",
     ),
-    Awaited(
+    PendingProfile(
         "Customer Portal Manager Standard",
         "Customer Portal Manager Standard",
         "Customer Portal Manager Standard",
@@ -112,7 +114,7 @@ PROFILES_OF_THE_PORTAL = (
 # A licence of sites that is disabled may get its first seats with Digital Experiences, as in a
 # Developer org. (3.5)
 PROFILES_OF_SITES = tuple(
-    Awaited(name, name, licence, user_type)
+    PendingProfile(name, name, licence, user_type)
     for name, licence, user_type in (
         ("Customer Community User", "Customer Community", "CspLitePortal"),
         ("Customer Community Login User", "Customer Community Login", "CspLitePortal"),
@@ -152,7 +154,7 @@ INTERNAL_USERS = Newest(
 )
 
 
-def users_called(username: str) -> Select:
+def user_by_username(username: str) -> Select:
     """The query for a user, with what checks of the running user need."""
     return Select("User", _OF_USER, (("Username", (username,)),))
 
@@ -201,7 +203,7 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class OrgProfile:
     """A profile under both of its names: `name` in records, `full_name` in metadata."""
 
     id: str
@@ -216,11 +218,11 @@ class Profile:
 
 
 Answers = Mapping[str, Any]
-"""The answers to one kind's questions, by the names of `kinds.base.Questions`."""
+"""The answers to one kind's questions, by the names of `kinds.base.NamedQueries`."""
 
 
 @dataclass(frozen=True)
-class Facts:
+class OrgFacts:
     """What was read from an org: `shared` by query, the rest by kind and name in `answers`.
 
     Looking up an answer that was never asked for raises KeyError: it is a mistake in this
@@ -234,12 +236,12 @@ class Facts:
 
     shared: QueryAnswers
     answers: Mapping[str, Answers] = field(default_factory=dict)
-    enabling: Address | None = None
-    enabling_sites: Address | None = None
+    enabling_step: Address | None = None
+    sites_enabling_step: Address | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     lookups: Mapping[Lookup, tuple[Row, ...]] = field(default_factory=dict)
-    counted: Mapping[str, int] = field(default_factory=dict)
-    linked: Mapping[Address, str] = field(default_factory=dict)
+    active_user_counts: Mapping[str, int] = field(default_factory=dict)
+    linked_contacts: Mapping[Address, str] = field(default_factory=dict)
 
     def asked(self, query: Query[object]) -> bool:
         """Whether this shared query was sent."""
@@ -292,12 +294,12 @@ class Facts:
         }
 
     @cached_property
-    def profiles(self) -> tuple[Profile, ...]:
+    def profiles(self) -> tuple[OrgProfile, ...]:
         """Every profile; the `full_name` is the name where no kind needed the full names."""
         listed = self._components.get("Profile", {})
         full_names = {c.id: c.full_name for c in listed.values()}
         return tuple(
-            Profile(
+            OrgProfile(
                 text(row, "Id"),
                 text(row, "Name"),
                 full_names.get(text(row, "Id"), text(row, "Name")),
@@ -307,20 +309,20 @@ class Facts:
             for row in self.shared[PROFILES]
         )
 
-    def profiles_named(self, name: str) -> tuple[Profile, ...]:
+    def profiles_named(self, name: str) -> tuple[OrgProfile, ...]:
         """The profiles that have this name, by either of the two names, case apart."""
         wanted = name.casefold()
         return self._by_name.get(wanted) or self._by_full_name.get(wanted, ())
 
     @cached_property
-    def _by_name(self) -> Mapping[str, tuple[Profile, ...]]:
+    def _by_name(self) -> Mapping[str, tuple[OrgProfile, ...]]:
         return _grouped((p.name, p) for p in self.profiles)
 
     @cached_property
-    def _by_full_name(self) -> Mapping[str, tuple[Profile, ...]]:
+    def _by_full_name(self) -> Mapping[str, tuple[OrgProfile, ...]]:
         return _grouped((p.full_name, p) for p in self.profiles)
 
-    def called(self, profile: Profile) -> str:
+    def unambiguous_name(self, profile: OrgProfile) -> str:
         """What a spec may call this profile and mean no other."""
         shared = len(self._by_name[profile.name.casefold()]) > 1
         return profile.full_name if shared else profile.name
@@ -390,21 +392,21 @@ class Facts:
     def active_users(self, names: Iterable[str]) -> int:
         """How many active users have one of these profiles."""
         ids = {p.id for name in names for p in self.profiles_named(name)}
-        return sum(self.counted[id_] for id_ in ids)
+        return sum(self.active_user_counts[id_] for id_ in ids)
 
-    def awaited_field(self, sobject: str, name: str) -> bool:
+    def is_pending_field(self, sobject: str, name: str) -> bool:
         """Whether enabling the portal, which this plan does, brings the field."""
-        return bool(self.enabling) and name in FIELDS_OF_THE_PORTAL.get(sobject, ())
+        return bool(self.enabling_step) and name in FIELDS_OF_THE_PORTAL.get(sobject, ())
 
-    def awaited(self, name: str) -> Awaited | None:
+    def pending_profile(self, name: str) -> PendingProfile | None:
         """The profile of that name, given either, which enabling will bring and is not there."""
-        return next(iter(self._all_awaited(name)), None)
+        return next(iter(self._pending_profiles(name)), None)
 
-    def bringing(self, profile: Awaited) -> Address | None:
+    def enabling_step_of(self, profile: PendingProfile) -> Address | None:
         """The settings resource whose change brings an awaited profile."""
-        return self.enabling_sites if profile in PROFILES_OF_SITES else self.enabling
+        return self.sites_enabling_step if profile in PROFILES_OF_SITES else self.enabling_step
 
-    def _all_awaited(self, name: str) -> tuple[Awaited, ...]:
+    def _pending_profiles(self, name: str) -> tuple[PendingProfile, ...]:
         if self.profiles_named(name):
             return ()
         wanted = name.casefold()
@@ -412,24 +414,24 @@ class Facts:
         return exact or tuple(p for p in self._coming if p.full_name.casefold() == wanted)
 
     @cached_property
-    def _coming(self) -> tuple[Awaited, ...]:
+    def _coming(self) -> tuple[PendingProfile, ...]:
         """The profiles that enabling brings, whether they are there already or not."""
-        coming = [p for p in PROFILES_OF_THE_PORTAL if self.enabling and self.licence_of(p)]
-        if self.enabling_sites:
+        coming = [p for p in PROFILES_OF_THE_PORTAL if self.enabling_step and self.licence_of(p)]
+        if self.sites_enabling_step:
             names = {li.name for li in self.licences.values() if li.total or not li.active}
             coming += [p for p in PROFILES_OF_SITES if p.licence in names]
         return tuple(coming)
 
-    def lacking(self, name: str) -> str | None:
+    def licence_without_seats(self, name: str) -> str | None:
         """The licence without seats, for which enabling will not bring the profile of that name."""
-        coming: tuple[Awaited, ...] = PROFILES_OF_THE_PORTAL if self.enabling else ()
-        coming += PROFILES_OF_SITES if self.enabling_sites else ()
+        coming: tuple[PendingProfile, ...] = PROFILES_OF_THE_PORTAL if self.enabling_step else ()
+        coming += PROFILES_OF_SITES if self.sites_enabling_step else ()
         known = {n.casefold(): p.licence for p in coming for n in (p.name, p.full_name)}
-        return None if self.meant(name) else known.get(name.casefold())
+        return None if self.full_names_of(name) else known.get(name.casefold())
 
-    def meant(self, name: str) -> tuple[str, ...]:
+    def full_names_of(self, name: str) -> tuple[str, ...]:
         """The full names of the profiles, there or awaited, that this name may mean."""
-        found = self.profiles_named(name) or self._all_awaited(name)
+        found = self.profiles_named(name) or self._pending_profiles(name)
         return tuple(sorted(p.full_name for p in found))
 
     def namesakes(self, name: str) -> tuple[str, ...]:
@@ -438,19 +440,19 @@ class Facts:
         Empty for a profile that is alone with its name, and for none. Only the Metadata API tells
         namesakes apart: a lookup and the setup pages know the `Name` alone. (4.2)
         """
-        found = self.profiles_named(name) or self._all_awaited(name)
-        shared = {full for p in found for full in self.meant(p.name)}
+        found = self.profiles_named(name) or self._pending_profiles(name)
+        shared = {full for p in found for full in self.full_names_of(p.name)}
         return tuple(sorted(shared)) if len(shared) > 1 else ()
 
-    def licence_of(self, profile: Awaited) -> Licence | None:
+    def licence_of(self, profile: PendingProfile) -> Licence | None:
         """The licence that an awaited profile will have; `None` if it has no seats now."""
         named = (li for li in self.licences.values() if li.name == profile.licence)
         return next((li for li in named if li.active and li.total), None)
 
 
-def _grouped(named: Iterable[tuple[str, Profile]]) -> Mapping[str, tuple[Profile, ...]]:
+def _grouped(named: Iterable[tuple[str, OrgProfile]]) -> Mapping[str, tuple[OrgProfile, ...]]:
     """The profiles by these names, case apart."""
-    groups: dict[str, list[Profile]] = {}
+    groups: dict[str, list[OrgProfile]] = {}
     for name, profile in named:
         groups.setdefault(name.casefold(), []).append(profile)
     return {name: tuple(profiles) for name, profiles in groups.items()}

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from provisioner.kinds.base import Declared, Others, Questions, candidates
+from provisioner.kinds.base import Declared, FindDesired, NamedQueries, candidates
 from provisioner.kinds.metadata import MetadataKind
-from provisioner.kinds.org_facts import FIRST_PORTAL, Facts
+from provisioner.kinds.org_facts import FIRST_PORTAL, OrgFacts
 from provisioner.kinds.xml import flat
 from provisioner.model.change import Change
 from provisioner.model.operations import (
@@ -46,8 +46,8 @@ class PortalKind(MetadataKind):
         first = spec.address.name.strip().casefold() == FIRST_PORTAL.casefold()
         return replace(resource, copied=resource.copied or first)
 
-    def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
-        owned = dict(super().owned(spec))
+    def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
+        owned = dict(super().managed_fields(spec))
         if MEMBERS in owned:
             names, path = owned[MEMBERS]
             owned[MEMBERS] = (tuple(sorted(_names(names))), path)
@@ -59,7 +59,9 @@ class PortalKind(MetadataKind):
         settings = declared.resolve("settings", "OrgSettings")
         return frozenset(a for a in (*profiles, settings) if a)
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+    def followup_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+    ) -> NamedQueries:
         read = facts.answers[self.name]["components"]
         names = (
             n
@@ -73,9 +75,9 @@ class PortalKind(MetadataKind):
             **_about_admins(wanted, facts),
         }
 
-    def third(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> Questions:
+    def final_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
+    ) -> NamedQueries:
         named = (str(r.written["admin"]) for r in wanted if r.written.get("admin"))
         unknown = any(not admins(name, facts) for name in named)
         return {"candidates": candidates(unknown=unknown)}
@@ -83,14 +85,14 @@ class PortalKind(MetadataKind):
     def values(self, component: bytes) -> Mapping[str, Value]:
         return flat(component)
 
-    def more(self, full_name: str, facts: Facts) -> Mapping[str, Value]:
+    def extra_fields(self, full_name: str, facts: OrgFacts) -> Mapping[str, Value]:
         listed = facts.component(self.type, full_name)
         members = facts.answers[self.name]["members"]
         if listed is None or listed.id not in members:
             return {}
         return {MEMBERS: tuple(sorted(m.name for m in members[listed.id] if m.member))}
 
-    def canonical(self, name: str, value: Value, facts: Facts) -> Value:
+    def canonical(self, name: str, value: Value, facts: OrgFacts) -> Value:
         # A profile may be written by either of its names. (platform reference 4.2)
         if name == MEMBERS and isinstance(value, tuple):
             return tuple(sorted({_profile(n, facts) for n in value}))
@@ -106,7 +108,7 @@ class PortalKind(MetadataKind):
             return value.strip().casefold()
         return super().canonical(name, value, facts)
 
-    def creating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def creating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         if not adopts(change.after, facts):
             return (*super().creating(change, facts), *_members(change, facts))
         name = change.address.name
@@ -117,14 +119,14 @@ class PortalKind(MetadataKind):
             *_members(change, facts),
         )
 
-    def updating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def updating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         return (*super().updating(change, facts), *_members(change, facts))
 
     def edits(self, change: Change) -> Mapping[str, Value]:
         return {n: v for n, v in super().edits(change).items() if n != MEMBERS}
 
 
-def admins(name: str, facts: Facts) -> tuple[Mapping[str, Any], ...]:
+def admins(name: str, facts: OrgFacts) -> tuple[Mapping[str, Any], ...]:
     """The users that have this full name or username, which the spec gives as an admin."""
     wanted = name.strip().casefold()
     return tuple(
@@ -134,7 +136,7 @@ def admins(name: str, facts: Facts) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def may_be_admin(user: Mapping[str, Any], facts: Facts) -> bool | None:
+def may_be_admin(user: Mapping[str, Any], facts: OrgFacts) -> bool | None:
     """Whether one of `admins` may manage customer users; `None` where the org does not tell."""
     granted = facts.answers["portal"]["granted"]
     if granted is None:
@@ -143,7 +145,7 @@ def may_be_admin(user: Mapping[str, Any], facts: Facts) -> bool | None:
     return any(row[f"PermissionSet.{ADMIN_PERMISSION}"] for row in mine)
 
 
-def _about_admins(portals: Sequence[Resource], facts: Facts) -> Questions:
+def _about_admins(portals: Sequence[Resource], facts: OrgFacts) -> NamedQueries:
     names = {str(r.written["admin"]).strip() for r in portals if r.written.get("admin")}
     called = tuple(sorted(names))
     # The permission is part of an org only once it has a portal.
@@ -169,12 +171,12 @@ def _is_switched(portal: Resource, component: bytes | None) -> bool:
     return component is not None and wanted not in (None, flat(component).get("active") is True)
 
 
-def adopts(portal: Resource, facts: Facts) -> bool:
+def adopts(portal: Resource, facts: OrgFacts) -> bool:
     """Whether this is the portal that enabling, which this plan does, will make."""
-    return facts.enabling is not None and FIRST_PORTAL in (portal.address.name, portal.was)
+    return facts.enabling_step is not None and FIRST_PORTAL in (portal.address.name, portal.was)
 
 
-def _members(change: Change, facts: Facts) -> tuple[Call, ...]:
+def _members(change: Change, facts: OrgFacts) -> tuple[Call, ...]:
     field = change.field(MEMBERS)
     if field is None:
         return ()
@@ -183,11 +185,11 @@ def _members(change: Change, facts: Facts) -> tuple[Call, ...]:
     return (SetMembership(change.address.name, tuple(names)),)
 
 
-def _listed_name(name: str, facts: Facts) -> str:
+def _listed_name(name: str, facts: OrgFacts) -> str:
     found = facts.profiles_named(name)
     if found:
         return found[0].name
-    awaited = facts.awaited(name)
+    awaited = facts.pending_profile(name)
     return awaited.name if awaited else name
 
 
@@ -195,5 +197,5 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(str(n) for n in value) if isinstance(value, list | tuple) else ()
 
 
-def _profile(name: str, facts: Facts) -> str:
+def _profile(name: str, facts: OrgFacts) -> str:
     return _listed_name(name.strip(), facts).casefold()

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
-from provisioner.kinds.base import Declared, Found, Others, Questions
+from provisioner.kinds.base import Declared, FindDesired, LiveResources, NamedQueries
 from provisioner.kinds.metadata import CLONE, NAME, MetadataKind, full_name
-from provisioner.kinds.org_facts import Facts
-from provisioner.kinds.org_facts import Profile as OrgProfile
+from provisioner.kinds.org_facts import OrgFacts, OrgProfile
 from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS, values
 from provisioner.model.change import Action, Change
 from provisioner.model.operations import (
@@ -37,9 +36,9 @@ class ProfileKind(MetadataKind):
     type = "Profile"
     lists = frozenset({"Profile"})
 
-    def owned(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
+    def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
         owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
-        for name, (value, path) in super().owned(spec).items():
+        for name, (value, path) in super().managed_fields(spec).items():
             if isinstance(value, Mapping):
                 for key, entry in value.items():
                     owned[f"{name}.{key}"] = (_entry(name, entry), (name, key))
@@ -58,10 +57,12 @@ class ProfileKind(MetadataKind):
 
     # A profile is asked for by its Metadata name, which only the org knows.
 
-    def first(self, wanted: Sequence[Resource]) -> Questions:
+    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         return {}
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+    def followup_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+    ) -> NamedQueries:
         removed = {p.id for p in _profiles([r for r in wanted if r.remove], facts)}
         return {
             "components": ReadMetadata(
@@ -74,7 +75,7 @@ class ProfileKind(MetadataKind):
         }
 
     def components(
-        self, wanted: Sequence[Resource], facts: Facts
+        self, wanted: Sequence[Resource], facts: OrgFacts
     ) -> Mapping[str, tuple[str, bytes]]:
         read = facts.answers[self.name]["components"]
         return {
@@ -84,10 +85,14 @@ class ProfileKind(MetadataKind):
             if profile.full_name in read
         }
 
-    def live(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
-    ) -> Found:
-        found = super().live(wanted, facts, ids, others)
+    def read_live(
+        self,
+        wanted: Sequence[Resource],
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
+    ) -> LiveResources:
+        found = super().read_live(wanted, facts, ids, desired_of)
         by_name = {p.full_name: p.id for p in facts.profiles}
         # Lists of components tell an Id too, but the record's own is the one to refer to.
         resources = (replace(r, id=by_name[str(r.written["fullName"])]) for r in found.resources)
@@ -96,7 +101,7 @@ class ProfileKind(MetadataKind):
     def values(self, component: bytes) -> Mapping[str, Value]:
         return values(component)
 
-    def creating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def creating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         name, source = encoded(change.address.name), change.after.written.get(CLONE)
         edits = self.edits(change)
         if source is None:
@@ -105,7 +110,7 @@ class ProfileKind(MetadataKind):
         owned = {n: v for n, v in edits.items() if n != LICENCE}
         return (CloneMetadata(self.type, source_name(str(source), facts), name, owned),)
 
-    def updating(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def updating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         renamed, edits = change.field(NAME), self.edits(change)
         calls: list[Call] = []
         name = full_name(change)
@@ -116,18 +121,18 @@ class ProfileKind(MetadataKind):
             calls.append(EditMetadata(self.type, name, edits))
         return tuple(calls)
 
-    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         if change.action is Action.DELETE:
             return (DeleteRecord(self.type, _id(change)),)
         return super().calls(change, facts)
 
 
-def source_name(name: str, facts: Facts) -> str:
+def source_name(name: str, facts: OrgFacts) -> str:
     """The Metadata name of the profile to copy: the org's, or that of one still to come."""
     found = facts.profiles_named(name)
     if found:
         return found[0].full_name
-    awaited = facts.awaited(name)
+    awaited = facts.pending_profile(name)
     return awaited.full_name if awaited else encoded(name)
 
 
@@ -151,7 +156,7 @@ def _names(wanted: Sequence[Resource]) -> tuple[str, ...]:
     return tuple(n for r in wanted for n in (r.address.name, r.was) if n)
 
 
-def _profiles(wanted: Sequence[Resource], facts: Facts) -> Iterator[OrgProfile]:
+def _profiles(wanted: Sequence[Resource], facts: OrgFacts) -> Iterator[OrgProfile]:
     return (p for n in _names(wanted) for p in facts.profiles_named(n))
 
 

@@ -47,7 +47,7 @@ def values(component: bytes) -> Mapping[str, Value]:
 
 
 def edit(root: etree._Element, edits: Mapping[str, Value]) -> None:
-    """Set the entries that `edits` names; the others stay."""
+    """Set the entries that `edits` names; the other entries are not changed."""
     for name, value in edits.items():
         section, _, key = name.partition(".")
         match section:

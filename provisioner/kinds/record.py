@@ -9,15 +9,15 @@ from typing import Any, ClassVar
 
 from provisioner.kinds.base import (
     Declared,
-    Found,
-    Others,
-    Questions,
+    FindDesired,
+    LiveResources,
+    NamedQueries,
     Removal,
     candidates,
     matched,
 )
-from provisioner.kinds.matching import Row, Rung, pair
-from provisioner.kinds.org_facts import UPDATE_ONLY, Facts, FieldInfo
+from provisioner.kinds.matching import Matcher, Row, pair
+from provisioner.kinds.org_facts import UPDATE_ONLY, FieldInfo, OrgFacts
 from provisioner.model.canonical import TRUTH_VALUES, canonical
 from provisioner.model.change import Action, Change
 from provisioner.model.operations import (
@@ -60,7 +60,7 @@ _OURS = frozenset({"was", "remove", "on_create", "follow_contact"})
 class RecordKind:
     """A record kind says its sObject, its references and its natural keys, best first.
 
-    Its answers have `rows`: every record that one of the resources may be, others among them.
+    Its answers have `rows`: every record that one of the resources may be, desired_of among them.
     """
 
     name: ClassVar[str]
@@ -113,51 +113,57 @@ class RecordKind:
 
     # ------------------------------------------------------------ reading
 
-    def describes(self, wanted: Sequence[Resource]) -> frozenset[str]:
+    def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
         return frozenset({self.sobject} if wanted else ())
 
-    def first(self, wanted: Sequence[Resource]) -> Questions:
+    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         return {}
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+    def followup_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+    ) -> NamedQueries:
         return {"rows": self.select(wanted, facts)}
 
-    def third(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str]
-    ) -> Questions:
+    def final_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
+    ) -> NamedQueries:
         users = (n for r in wanted for n in self.lookups(r, facts) if n.sobject == "User")
         unknown = any(not facts.lookups[lookup] for lookup in users)
         return {"candidates": candidates(unknown=unknown)}
 
-    def rows(self, facts: Facts) -> tuple[Row, ...]:
+    def rows(self, facts: OrgFacts) -> tuple[Row, ...]:
         """Every record of the kind that was read."""
         return tuple(facts.answers[self.name]["rows"])
 
     def conditions(
-        self, wanted: Sequence[Resource], facts: Facts
+        self, wanted: Sequence[Resource], facts: OrgFacts
     ) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The values of every key field: a row with any of them may be one of `wanted`."""
         keys = (*self._external(facts), *self.natural)
         return tuple((key, _values(wanted, key, was=key == self.natural[-1])) for key in keys)
 
-    def live(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
-    ) -> Found:
+    def read_live(
+        self,
+        wanted: Sequence[Resource],
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
+    ) -> LiveResources:
         rows = self.rows(facts)
-        matches, problems = pair(wanted, rows, self.ladder(facts, ids))
+        matches, problems = pair(wanted, rows, self.matchers(facts, ids))
         info = facts.describe(self.sobject) or {}
         resources = tuple(
             self._live(address, match.row, info) for address, match in matches.items()
         )
-        return Found(resources, matched(matches), problems)
+        return LiveResources(resources, matched(matches), problems)
 
-    def ladder(self, facts: Facts, ids: Mapping[Address, str]) -> tuple[Rung, ...]:
-        """The rungs of this kind, best first; the last knows a record by its former name."""
+    def matchers(self, facts: OrgFacts, ids: Mapping[Address, str]) -> tuple[Matcher, ...]:
+        """The matchers of this kind, best first; the last one uses the former name."""
         keys = (*self._external(facts), *self.natural)
-        rungs = tuple(self.rung(key, facts) for key in keys)
-        return (*rungs, self.rung(self.natural[-1], facts, former=True))
+        current = tuple(self.matcher(key, facts) for key in keys)
+        return (*current, self.matcher(self.natural[-1], facts, former=True))
 
-    def rung(self, key: str, facts: Facts, *, former: bool = False) -> Rung:
+    def matcher(self, key: str, facts: OrgFacts, *, former: bool = False) -> Matcher:
         """Known by one field: its value is the same when it compares as its type does."""
         info = facts.describe(self.sobject) or {}
         type_ = _comparable(info[key].type if key in info else "string")
@@ -166,31 +172,33 @@ class RecordKind:
             value = resource.was if former else resource.written.get(key)
             return None if value is None else canonical(value, type_)
 
-        return Rung(
+        return Matcher(
             f"former {key}" if former else key, wanted, lambda row: canonical(row.get(key), type_)
         )
 
-    def select(self, wanted: Sequence[Resource], facts: Facts) -> Select:
+    def select(self, wanted: Sequence[Resource], facts: OrgFacts) -> Select:
         info = facts.describe(self.sobject) or {}
         named = {n for r in wanted for n in r.fields if n in info}
         fields = {*named, *self.natural, *self.always, *self._external(facts), *_WHO} - {"Id"}
         known = sorted(f for f in fields if f.partition(".")[0] in info or "." in f)
         return Select(self.sobject, ("Id", *known), self.conditions(wanted, facts))
 
-    def _external(self, facts: Facts) -> tuple[str, ...]:
+    def _external(self, facts: OrgFacts) -> tuple[str, ...]:
         field = facts.identity.get(self.sobject)
         return (field,) if field and field in (facts.describe(self.sobject) or {}) else ()
 
     def _live(self, address: Address, row: Row, info: Mapping[str, FieldInfo]) -> Resource:
-        return self.found(Resource(address, _Canonical(row, info), id=row["Id"], written=row))
+        return self.augment_live(
+            Resource(address, _Canonical(row, info), id=row["Id"], written=row)
+        )
 
-    def found(self, live: Resource) -> Resource:
+    def augment_live(self, live: Resource) -> Resource:
         """A live record, with what the kind reads between its fields."""
         return live
 
     # ------------------------------------------------------------ comparing
 
-    def lookups(self, resource: Resource, facts: Facts) -> Iterable[Lookup]:
+    def lookups(self, resource: Resource, facts: OrgFacts) -> Iterable[Lookup]:
         for name, value in resource.written.items():
             if type(value) is Lookup:
                 info = facts.describe(self.sobject) or {}
@@ -198,8 +206,12 @@ class RecordKind:
                 if target.sobject:
                     yield target
 
-    def settled(
-        self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
+    def resolve(
+        self,
+        resource: Resource,
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
     ) -> Resource:
         info = facts.describe(self.sobject) or {}
         written: Mapping[str, Value] = resource.written
@@ -215,8 +227,10 @@ class RecordKind:
 
     # ------------------------------------------------------------ writing
 
-    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
-        sent = {f.name: _sent(change.after, f.name) for f in change.fields if self.sends(f.name)}
+    def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
+        sent = {
+            f.name: _sent(change.after, f.name) for f in change.fields if self.is_api_field(f.name)
+        }
         match change.action:
             case Action.CREATE:
                 return self.creating(change, sent, facts)
@@ -227,11 +241,13 @@ class RecordKind:
             case Action.DELETE:
                 return (DeleteRecord(self.sobject, _id(change)),)
 
-    def sends(self, name: str) -> bool:
+    def is_api_field(self, name: str) -> bool:
         """Whether a compared field is a field of the record."""
         return True
 
-    def creating(self, change: Change, sent: Mapping[str, Value], facts: Facts) -> tuple[Call, ...]:
+    def creating(
+        self, change: Change, sent: Mapping[str, Value], facts: OrgFacts
+    ) -> tuple[Call, ...]:
         """One create, then an update with what can only be updated.
 
         With an external id it is an upsert, which creates nothing twice however often it is sent.
@@ -323,7 +339,7 @@ def _values(wanted: Sequence[Resource], key: str, *, was: bool) -> tuple[str, ..
     given = [r.written.get(key) for r in wanted]
     if was:
         given += [r.was for r in wanted]
-    # Only text can be a key: a lookup is no part of any ladder.
+    # Only text can be a key: a lookup is never a key.
     return tuple(sorted({str(v).strip() for v in given if isinstance(v, str | int) and str(v)}))
 
 
@@ -332,7 +348,7 @@ def _comparable(type_: str) -> str:
     return "email" if type_ in ("string", "email", "phone", "url", "textarea") else type_
 
 
-def targeted(value: Lookup, info: FieldInfo | None, facts: Facts) -> Lookup:
+def targeted(value: Lookup, info: FieldInfo | None, facts: OrgFacts) -> Lookup:
     """A `{find: ...}` on a plain field looks in the sObject that the field refers to.
 
     A profile that is still to come is looked up by its name in records, whichever of its
@@ -340,7 +356,7 @@ def targeted(value: Lookup, info: FieldInfo | None, facts: Facts) -> Lookup:
     """
     if not value.sobject and info and info.reference_to:
         return replace(value, sobject=info.reference_to[0])
-    awaited = facts.awaited(str(value.where[0][1])) if value.sobject == "Profile" else None
+    awaited = facts.pending_profile(str(value.where[0][1])) if value.sobject == "Profile" else None
     return replace(value, where=(("Name", awaited.name),)) if awaited else value
 
 
@@ -352,7 +368,7 @@ def _truth(value: Value, info: FieldInfo | None) -> Value:
 
 
 def _canonical(
-    value: Value, info: FieldInfo | None, facts: Facts, ids: Mapping[Address, str]
+    value: Value, info: FieldInfo | None, facts: OrgFacts, ids: Mapping[Address, str]
 ) -> Value:
     if isinstance(value, Ref):
         return ids.get(value.to, value)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from provisioner.kinds.base import Found, Others, Questions, Removal
+from provisioner.kinds.base import FindDesired, LiveResources, NamedQueries, Removal
 from provisioner.kinds.metadata import MetadataKind
-from provisioner.kinds.org_facts import Facts
+from provisioner.kinds.org_facts import OrgFacts
 from provisioner.kinds.xml import flat
 from provisioner.model.change import Action, Change
 from provisioner.model.operations import Call, EditMetadata, EnableCustomerPortal, ReadMetadata
@@ -28,13 +28,17 @@ class SettingsKind(MetadataKind):
     removal = Removal.NEVER
     type = "Settings"
 
-    def first(self, wanted: Sequence[Resource]) -> Questions:
+    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         types = [r.address.name for r in wanted]
         return {"components": {type_: ReadMetadata(type_, (FULL_NAMES[type_],)) for type_ in types}}
 
-    def live(
-        self, wanted: Sequence[Resource], facts: Facts, ids: Mapping[Address, str], others: Others
-    ) -> Found:
+    def read_live(
+        self,
+        wanted: Sequence[Resource],
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
+    ) -> LiveResources:
         components = facts.answers[self.name]["components"]
         found = [(r, components[r.address.name].values()) for r in wanted]
         # Settings always are: one that was never saved reads as nothing set.
@@ -48,12 +52,12 @@ class SettingsKind(MetadataKind):
             )
             for r, xml in found
         )
-        return Found(resources, {r.address: "full name" for r in wanted})
+        return LiveResources(resources, {r.address: "full name" for r in wanted})
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         return flat(component)
 
-    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         assert change.action is Action.UPDATE, "settings are neither created nor removed"
         name = change.address.name
         edits = {f.name: f.after for f in change.fields if f.name != PORTAL_SWITCH}
@@ -67,6 +71,6 @@ class SettingsKind(MetadataKind):
         return tuple(calls)
 
 
-def portal_is_on(facts: Facts) -> bool:
+def portal_is_on(facts: OrgFacts) -> bool:
     """Whether the Customer Portal is on. An absent element means false. (platform reference 1.1)"""
     return facts.switches is not None and flat(facts.switches).get(PORTAL_SWITCH) is True

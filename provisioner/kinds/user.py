@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from provisioner.kinds.base import Declared, Others, Questions, Removal
-from provisioner.kinds.org_facts import Facts
+from provisioner.kinds.base import Declared, FindDesired, NamedQueries, Removal
+from provisioner.kinds.org_facts import OrgFacts
 from provisioner.kinds.record import RecordKind, Reference, with_fields
 from provisioner.model.change import Action, Change
 from provisioner.model.operations import Call, ResetPassword, SetPassword, UpdateRecord
@@ -58,7 +58,7 @@ class UserKind(RecordKind):
         password = spec.data.get("on_create", {}).get("password")
         more: dict[str, Value] = {}
         if spec.data.get(FOLLOW) is True:
-            # Until the contact is known: see `settled`.
+            # Until the contact is known: see `resolve`.
             more[FOLLOW] = True
         if password is not None:
             more[PASSWORD] = password if isinstance(password, Secret) else MAILED
@@ -73,19 +73,25 @@ class UserKind(RecordKind):
             found = {**{name: (FOLLOW, name) for name in FOLLOWED}, **found}
         return {**found, PASSWORD: ("on_create", "password")} if "on_create" in names else found
 
-    def second(self, wanted: Sequence[Resource], facts: Facts, others: Others) -> Questions:
+    def followup_queries(
+        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+    ) -> NamedQueries:
         # Also every user of the contacts, whatever its name: a contact has at most one.
-        select, emails = self.select(wanted, facts), _emails(wanted, others)
+        select, emails = self.select(wanted, facts), _emails(wanted, desired_of)
         return {"rows": replace(select, any_of=(*select.any_of, ("Contact.Email", emails)))}
 
-    def settled(
-        self, resource: Resource, facts: Facts, ids: Mapping[Address, str], others: Others
+    def resolve(
+        self,
+        resource: Resource,
+        facts: OrgFacts,
+        ids: Mapping[Address, str],
+        desired_of: FindDesired,
     ) -> Resource:
         contact = resource.written.get("ContactId")
-        person = others(contact.to) if isinstance(contact, Ref) else None
+        person = desired_of(contact.to) if isinstance(contact, Ref) else None
         if FOLLOW in resource.written:
             resource = _following(resource, person)
-        given = super().settled(resource, facts, ids, others)
+        given = super().resolve(resource, facts, ids, desired_of)
         fields, written = given.fields, given.written
         defaults: Mapping[str, Value] = {}
         # Only a new user is given what the spec leaves open.
@@ -100,7 +106,7 @@ class UserKind(RecordKind):
             fields = {**fields, PASSWORD: True}
         return with_fields(given, fields, written, frozenset(defaults))
 
-    def found(self, live: Resource) -> Resource:
+    def augment_live(self, live: Resource) -> Resource:
         # A reset that was lost between creating the user and mailing the password shows:
         # the date is null until a password was set or reset.
         row = live.written
@@ -108,10 +114,10 @@ class UserKind(RecordKind):
         fields, written = _HAD if had else _NEVER
         return with_fields(live, _Beside(live.fields, fields), _Beside(row, written))
 
-    def sends(self, name: str) -> bool:
+    def is_api_field(self, name: str) -> bool:
         return name != PASSWORD
 
-    def calls(self, change: Change, facts: Facts) -> tuple[Call, ...]:
+    def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         calls = super().calls(change, facts)
         if change.action is Action.UPDATE:
             calls = tuple(part for call in calls for part in _apart(call))
@@ -194,14 +200,14 @@ def _password(change: Change) -> tuple[Call, ...]:
             return (ResetPassword(user),)
 
 
-def _emails(wanted: Sequence[Resource], others: Others) -> tuple[str, ...]:
+def _emails(wanted: Sequence[Resource], desired_of: FindDesired) -> tuple[str, ...]:
     contacts = (r.written.get("ContactId") for r in wanted)
-    people = (others(c.to) for c in contacts if isinstance(c, Ref))
+    people = (desired_of(c.to) for c in contacts if isinstance(c, Ref))
     emails = (p.written.get("Email") for p in people if p)
     return tuple(sorted({e.strip() for e in emails if isinstance(e, str)}))
 
 
-def _defaults(user: Resource, person: Resource | None, facts: Facts) -> Mapping[str, Value]:
+def _defaults(user: Resource, person: Resource | None, facts: OrgFacts) -> Mapping[str, Value]:
     """What Salesforce requires of a new user, where neither spec nor org say it.
 
     The same spec gives the same values on every run: they come from the username, the

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from provisioner.kinds.metadata import COMPONENT
-from provisioner.kinds.org_facts import Facts
+from provisioner.kinds.org_facts import OrgFacts
 from provisioner.kinds.portal import MEMBERS
 from provisioner.model.change import Action, Change
 from provisioner.model.resource import Address, LiveState, Lookup, Ref, Resource, Value
@@ -37,7 +37,7 @@ class Admission:
         self,
         desired: Mapping[Address, Resource],
         live: LiveState,
-        facts: Facts | None,
+        facts: OrgFacts | None,
         changes: Mapping[Address, Change],
         others: Iterable[Entrance],
     ) -> None:
@@ -75,7 +75,7 @@ class Admission:
                 return frozenset(n.casefold() for n in (to.name, was) if n)
             case Lookup():
                 name = str(profile.where[0][1])
-                awaited = self._facts.awaited(name) if self._facts else None
+                awaited = self._facts.pending_profile(name) if self._facts else None
                 both = (awaited.name, awaited.full_name) if awaited else ()
                 return frozenset(n.casefold() for n in (name, *both))
             case str():

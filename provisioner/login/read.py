@@ -18,7 +18,7 @@ from provisioner.kinds.org_facts import (
     PROFILES,
     ROLE_USER_TYPES,
     SWITCHES,
-    Facts,
+    OrgFacts,
 )
 from provisioner.kinds.settings import portal_is_on
 from provisioner.kinds.xml import flat
@@ -88,7 +88,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     """
     selected = Select("User", _USER, (("Username", (username,)),))
     first = (selected, LICENCES, PROFILES, ORGANIZATION, _LISTED)
-    facts = Facts(org.read_all(first))
+    facts = OrgFacts(org.read_all(first))
     rows = facts.shared[selected]
     row = rows[0] if rows else None
     profile = _profile_name(facts, row)
@@ -97,7 +97,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     if chosen is None or not (chosen.active and profile in (chosen.members or ())):
         # Only where no portal takes the user: a site costs two calls more.
         chosen = _chosen((*portals, *_sites(org, row, profile, target)), target, profile)
-    on = bool(facts.components("Portal")) or portal_is_on(Facts(org.read_all([SWITCHES])))
+    on = bool(facts.components("Portal")) or portal_is_on(OrgFacts(org.read_all([SWITCHES])))
     names = tuple(sorted(facts.components("Portal")))
     if row is None:
         return LoginFacts(
@@ -124,7 +124,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
 def portals(org: Org) -> tuple[Portal, ...]:
     """Every portal of the org with its login page, by name; members are not read."""
     first = (ORGANIZATION, _LISTED)
-    facts = Facts(org.read_all(first))
+    facts = OrgFacts(org.read_all(first))
     return _portals(org, facts, Target(), members=False)
 
 
@@ -146,7 +146,9 @@ class _Details:
     ranges: tuple[Range, ...]
 
 
-def _portals(org: Org, facts: Facts, target: Target, *, members: bool = True) -> tuple[Portal, ...]:
+def _portals(
+    org: Org, facts: OrgFacts, target: Target, *, members: bool = True
+) -> tuple[Portal, ...]:
     listed = facts.components("Portal")
     wanted = {
         name: component
@@ -190,14 +192,14 @@ def _sites(org: Org, row: Row | None, profile: str | None, target: Target) -> tu
     )
 
 
-def _members(org: Org, facts: Facts, portal_id: str) -> frozenset[str] | None:
+def _members(org: Org, facts: OrgFacts, portal_id: str) -> frozenset[str] | None:
     """The portal's profiles, called as the user's is: its page has namesakes under one name."""
     try:
         found = org.read(ReadMembership(portal_id))
     except (AuthenticationFailed, Refused):
         # The page is for web sessions only: an API session may know nothing of it.
         return None
-    called = {p.id: facts.called(p) for p in facts.profiles}
+    called = {p.id: facts.unambiguous_name(p) for p in facts.profiles}
     return frozenset(called.get(one.profile_id, one.name) for one in found if one.member)
 
 
@@ -212,14 +214,16 @@ def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> P
     return min(portals, key=rank, default=None)
 
 
-def _profile_name(facts: Facts, row: Row | None) -> str | None:
+def _profile_name(facts: OrgFacts, row: Row | None) -> str | None:
     found = (
-        facts.called(p) for p in facts.profiles if row is not None and p.id == row["ProfileId"]
+        facts.unambiguous_name(p)
+        for p in facts.profiles
+        if row is not None and p.id == row["ProfileId"]
     )
     return next(found, None)
 
 
-def _details(org: Org, facts: Facts, row: Row) -> _Details:
+def _details(org: Org, facts: OrgFacts, row: Row) -> _Details:
     id_ = str(row["Id"])
     login = _asked(
         org, Select("UserLogin", ("IsFrozen", "IsPasswordLocked"), (("UserId", (id_,)),))
@@ -283,7 +287,7 @@ def _now(org: Org, zone: str) -> datetime | None:
         return None
 
 
-def _user(facts: Facts, row: Row, details: _Details) -> User:
+def _user(facts: OrgFacts, row: Row, details: _Details) -> User:
     profile = next((p for p in facts.profiles if p.id == row["ProfileId"]), None)
     licence = facts.licences.get(profile.licence_id) if profile else None
     user_type = optional_text(row, "UserType")
@@ -293,7 +297,7 @@ def _user(facts: Facts, row: Row, details: _Details) -> User:
         frozen=details.frozen,
         locked=details.locked,
         password=_password(row, details),
-        profile=facts.called(profile) if profile else "",
+        profile=facts.unambiguous_name(profile) if profile else "",
         is_portal=None if user_type is None else user_type in PORTAL_USER_TYPES - {"CsnOnly"},
         has_roles=user_type in ROLE_USER_TYPES,
         licence=Seats(licence.name, licence.active, licence.total, licence.used)

@@ -43,14 +43,14 @@ class Note:
 class Step:
     """One change and the calls that make it. Runs after every step in `needs`.
 
-    `rung` says by what the record was known.
+    `matched_by` names the field by which the record was matched.
     """
 
     change: Change
     calls: tuple[Call, ...]
     needs: frozenset[Address]
     notes: tuple[Note, ...] = ()
-    rung: str | None = None
+    matched_by: str | None = None
 
     @property
     def address(self) -> Address:
@@ -66,7 +66,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Seats:
+class SeatUsage:
     """A licence that a plan touches: seats in all, used now, and used after the plan."""
 
     licence: str
@@ -76,12 +76,12 @@ class Seats:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A resource that the org has: its Id there, and the rung that it was known by."""
+class MatchedResource:
+    """A resource that the org has: its Id there, and the field by which it was matched."""
 
     address: Address
     id: str
-    rung: str
+    matched_by: str
 
 
 class EmailCause(Enum):
@@ -153,8 +153,8 @@ class Plan:
     org: OrgInfo
     steps: tuple[Step, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
-    seats: tuple[Seats, ...] = ()
-    known: tuple[Known, ...] = ()
+    seats: tuple[SeatUsage, ...] = ()
+    known: tuple[MatchedResource, ...] = ()
     managed: int = 0
     reads: int = 0
     left_out: tuple[tuple[Address, Address], ...] = ()

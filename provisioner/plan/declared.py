@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.kinds.base import Kind
-from provisioner.kinds.org_facts import Facts
+from provisioner.kinds.org_facts import OrgFacts
 from provisioner.kinds.record import RecordKind, targeted, with_fields
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.resource import Address, Lookup, Ref, Resource, Value
@@ -25,7 +25,7 @@ class Match:
     declared: tuple[Resource, ...]
 
 
-def matches(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) -> tuple[Match, ...]:
+def matches(by_kind: Mapping[Kind, Sequence[Resource]], facts: OrgFacts) -> tuple[Match, ...]:
     """Every lookup that resources of the spec match; those to be removed match none."""
     spec = _Declared(by_kind)
     found: dict[Lookup, tuple[Resource, ...]] = {}
@@ -61,7 +61,7 @@ def resolved(resources: Iterable[Resource], found: Iterable[Match]) -> list[Reso
 
 
 def ambiguous(
-    found: Iterable[Match], facts: Facts, ids: Mapping[Address, str]
+    found: Iterable[Match], facts: OrgFacts, ids: Mapping[Address, str]
 ) -> Iterator[Diagnostic]:
     """The lookups that match more than one resource, those of the spec and of the org together."""
     for match in found:

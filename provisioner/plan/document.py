@@ -37,7 +37,7 @@ def plan(todo: Plan, *, spec: str, environment: str, report: str = "plan") -> di
         },
         "steps": [_step(number, step) for number, step in enumerate(todo.steps, 1)],
         "known": [
-            {"address": str(k.address), "id": k.id or None, "matched_by": k.rung}
+            {"address": str(k.address), "id": k.id or None, "matched_by": k.matched_by}
             for k in todo.known
         ],
         "left_out": [
@@ -140,7 +140,7 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "address": str(step.address),
         "action": step.action.name.lower(),
         "id": step.change.before.id if step.change.before else None,
-        "matched_by": step.rung,
+        "matched_by": step.matched_by,
         "irreversible": any(n.kind is NoteKind.IRREVERSIBLE for n in step.notes),
         **place(step.span),
         "fields": [_field(f) for f in step.change.fields],

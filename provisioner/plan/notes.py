@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.kinds.metadata import NAME
-from provisioner.kinds.org_facts import FIRST_PORTAL, Facts
+from provisioner.kinds.org_facts import FIRST_PORTAL, OrgFacts
 from provisioner.kinds.portal import MEMBERS, adopts
 from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH
 from provisioner.kinds.user import EMAIL, FOLLOWED, MAILED, PASSWORD, confirms_email
 from provisioner.model.change import Action, Change
 from provisioner.model.plan import Note, NoteKind
 from provisioner.model.resource import Value
-from provisioner.plan.preflight.context import Situation
+from provisioner.plan.preflight.context import PlanContext
 
 
-def notes(change: Change, situation: Situation) -> tuple[Note, ...]:
+def notes(change: Change, context: PlanContext) -> tuple[Note, ...]:
     """The notes of one change, the gravest first."""
     match change.address.kind:
         case "settings":
             return tuple(_settings(change))
         case "portal":
-            return tuple(_portal(change, situation))
+            return tuple(_portal(change, context))
         case "profile":
             return tuple(_profile(change))
         case "user":
             return tuple(_user(change))
         case "contact":
-            return (*_contact(change, situation), *_record(change))
+            return (*_contact(change, context), *_record(change))
         case _:
             return tuple(_record(change))
 
@@ -50,15 +50,15 @@ def _settings(change: Change) -> Iterator[Note]:
         yield Note(NoteKind.REMARK, text)
 
 
-def _portal(change: Change, situation: Situation) -> Iterator[Note]:
+def _portal(change: Change, context: PlanContext) -> Iterator[Note]:
     if change.action is Action.DELETE:
         yield Note(NoteKind.IRREVERSIBLE, "the portal and its settings are gone for good")
-    if change.action is Action.CREATE and adopts(change.after, situation.facts):
+    if change.action is Action.CREATE and adopts(change.after, context.facts):
         text = f"takes over `{FIRST_PORTAL}`, which enabling makes"
         yield Note(NoteKind.REMARK, text)
     if change.before is None:
         return
-    facts, members = situation.facts, _names(change.before.written.get(MEMBERS))
+    facts, members = context.facts, _names(change.before.written.get(MEMBERS))
     active = change.field("active")
     if active and active.after is False:
         people = facts.active_users(members)
@@ -78,7 +78,7 @@ def _portal(change: Change, situation: Situation) -> Iterator[Note]:
                 yield Note(kind, f"the profile `{name}`: {_count(people)}", people)
 
 
-def to_count(change: Change, facts: Facts) -> tuple[str, ...]:
+def to_count(change: Change, facts: OrgFacts) -> tuple[str, ...]:
     """The profiles whose people the notes of a change are about, by Id.
 
     They are counted only for a plan that touches their login: they may be many.
@@ -126,13 +126,13 @@ def _user(change: Change) -> Iterator[Note]:
         yield Note(NoteKind.EMAIL, text, people=1)
 
 
-def _contact(change: Change, situation: Situation) -> Iterator[Note]:
+def _contact(change: Change, context: PlanContext) -> Iterator[Note]:
     """The user of a changed contact that keeps what it has: Salesforce does not change both."""
-    user = situation.user_of(change.address)
-    if user is None or user.address not in situation.live or user.remove:
+    user = context.user_of(change.address)
+    if user is None or user.address not in context.live or user.remove:
         return
     words = {EMAIL: "e-mail", "FirstName": "first name", "LastName": "last name"}
-    live = situation.live[user.address]
+    live = context.live[user.address]
     kept = [
         f"the {words[name]} `{value}`" if (value := live.shown(name)) else f"no {words[name]}"
         for name in FOLLOWED

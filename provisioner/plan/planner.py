@@ -12,13 +12,13 @@ from provisioner.login.admission import Admission, Entrance, linked
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import DiagnosticError, Severity, by_cause
 from provisioner.model.ignore import Ignore
-from provisioner.model.plan import EmailCause, Known, OrgInfo, Plan, Step, order
+from provisioner.model.plan import EmailCause, MatchedResource, OrgInfo, Plan, Step, order
 from provisioner.model.resource import Address, LiveState, Resource
 from provisioner.plan import batches, emails
 from provisioner.plan import preflight as guards
 from provisioner.plan.diff import diff
 from provisioner.plan.notes import notes, to_count
-from provisioner.plan.preflight.context import Situation
+from provisioner.plan.preflight.context import PlanContext
 from provisioner.plan.preflight.logins import all_described, logins
 from provisioner.plan.preflight.users import seats
 from provisioner.plan.read import Reading
@@ -66,14 +66,16 @@ def make_plan(
         decided = _decide(reading, changes, others, selection, referrers, no_email=no_email)
     changes, chosen = dict(decided.changes), decided.chosen
     profiles = tuple(sorted({p for c in changes.values() for p in to_count(c, reading.facts)}))
-    facts = replace(reading.facts, counted=count(profiles)) if profiles else reading.facts
-    situation = Situation(reading.desired, reading.live, facts, changes)
-    used, no_seats = seats(situation)
-    problems = [*reading.problems, *guards.problems(situation), *no_seats]
+    facts = (
+        replace(reading.facts, active_user_counts=count(profiles)) if profiles else reading.facts
+    )
+    context = PlanContext(reading.desired, reading.live, facts, changes)
+    used, no_seats = seats(context)
+    problems = [*reading.problems, *guards.problems(context), *no_seats]
     if not any(p.severity is Severity.ERROR for p in problems):
         # Who could log in after a plan that is not applied is no question.
-        problems += logins(situation)
-        problems += emails.problems(decided.waiting, login_problems=all_described(situation))
+        problems += logins(context)
+        problems += emails.problems(decided.waiting, login_problems=all_described(context))
     if chosen:
         problems = [*chosen.problems(problems, reading.desired)]
     try:
@@ -87,12 +89,14 @@ def make_plan(
             change,
             BY_NAME[change.address.kind].calls(change, reading.facts) if not refused else (),
             needs,
-            notes(change, situation),
-            reading.rungs.get(change.address),
+            notes(change, context),
+            reading.matched_by.get(change.address),
         )
         for change, needs in ordered
     )
-    known = tuple(Known(a, str(r.id or ""), reading.rungs[a]) for a, r in reading.live.items())
+    known = tuple(
+        MatchedResource(a, str(r.id or ""), reading.matched_by[a]) for a, r in reading.live.items()
+    )
     managed = len(chosen.selected if chosen else reading.desired)
     left_out = tuple(sorted(chosen.left_out.items())) if chosen else ()
     writes = batches.estimate(steps)
@@ -137,7 +141,7 @@ def _decide(
     if chosen:
         changes = chosen.of(changes)
     admission = Admission(desired, live, facts, changes, others)
-    rights = cache(Situation(desired, live, facts, changes).rights)
+    rights = cache(PlanContext(desired, live, facts, changes).rights)
     changes, waiting = emails.hold(changes, admission, rights, no_email=no_email)
     return _Decided(changes, chosen, waiting)
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from provisioner.kinds.metadata import CLONE
-from provisioner.kinds.org_facts import PROFILES_OF_THE_PORTAL, Facts
+from provisioner.kinds.org_facts import PROFILES_OF_THE_PORTAL, OrgFacts
 from provisioner.kinds.portal import MEMBERS, SELF_REGISTRATION_PROFILE
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import Diagnostic, Span, did_you_mean
@@ -47,7 +47,7 @@ class Refusal:
     help: str
 
 
-def refusals(plan: Plan, policy: Policy, facts: Facts) -> tuple[Refusal, ...]:
+def refusals(plan: Plan, policy: Policy, facts: OrgFacts) -> tuple[Refusal, ...]:
     """Every rule that the plan breaks, whenever it is applied."""
     return (
         *_empty(plan, policy),
@@ -60,7 +60,7 @@ def refusals(plan: Plan, policy: Policy, facts: Facts) -> tuple[Refusal, ...]:
 
 
 def unknown_profiles(
-    policy: Policy, places: Mapping[str, Span], declared: Iterable[Address], facts: Facts
+    policy: Policy, places: Mapping[str, Span], declared: Iterable[Address], facts: OrgFacts
 ) -> Iterator[Diagnostic]:
     """The forbidden profiles that neither the spec nor the org has: a slip forbids nothing.
 
@@ -215,7 +215,7 @@ def _named(step: Step, pattern: str) -> Iterator[str]:
                 break
 
 
-def _profiles(plan: Plan, policy: Policy, facts: Facts) -> Iterator[Refusal]:
+def _profiles(plan: Plan, policy: Policy, facts: OrgFacts) -> Iterator[Refusal]:
     for name in policy.forbidden_profiles:
         known = {n.casefold() for p in facts.profiles_named(name) for n in (p.name, p.full_name)}
         known.add(name.casefold())
@@ -234,7 +234,7 @@ def _profiles(plan: Plan, policy: Policy, facts: Facts) -> Iterator[Refusal]:
             )
 
 
-def _given(change: Change, facts: Facts) -> Iterator[str]:
+def _given(change: Change, facts: OrgFacts) -> Iterator[str]:
     """The profiles that a change gives to somebody: also as the copy of one."""
     for field in change.fields:
         if field.name == "ProfileId":
@@ -247,7 +247,7 @@ def _given(change: Change, facts: Facts) -> Iterator[str]:
             yield from set(field.after) - set(before)
 
 
-def _profile(value: Value, facts: Facts) -> Iterator[str]:
+def _profile(value: Value, facts: OrgFacts) -> Iterator[str]:
     match value:
         case Ref(to):
             yield to.name

@@ -8,16 +8,16 @@ from functools import cached_property
 from typing import Any
 
 from provisioner.kinds import BY_NAME, IN_MATCHING_ORDER, KINDS
-from provisioner.kinds.base import Kind, Questions
+from provisioner.kinds.base import Kind, NamedQueries
 from provisioner.kinds.org_facts import (
     LICENCES,
     ORGANIZATION,
     PERMISSIONS,
     PROFILES,
     SWITCHES,
-    Facts,
+    OrgFacts,
     rights_of,
-    users_called,
+    user_by_username,
 )
 from provisioner.kinds.record import with_fields
 from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH, portal_is_on
@@ -63,8 +63,8 @@ class Reading:
 
     desired: DesiredState
     live: LiveState
-    facts: Facts
-    rungs: Mapping[Address, str]
+    facts: OrgFacts
+    matched_by: Mapping[Address, str]
     problems: tuple[Diagnostic, ...]
 
 
@@ -78,19 +78,21 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
     for resource in wanted:
         by_name.setdefault(resource.address.kind, []).append(resource)
     by_kind = {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
-    first = {kind.name: kind.first(mine) for kind, mine in by_kind.items()}
-    facts = ask(first, _shared(by_kind), Facts(QueryAnswers(), identity=identity), org)
+    first = {kind.name: kind.initial_queries(mine) for kind, mine in by_kind.items()}
+    facts = ask(first, _shared(by_kind), OrgFacts(QueryAnswers(), identity=identity), org)
     facts = replace(
         facts,
-        enabling=_enabling(by_kind, facts),
-        enabling_sites=_enabling_sites(by_kind, facts),
+        enabling_step=_enabling(by_kind, facts),
+        sites_enabling_step=_enabling_sites(by_kind, facts),
     )
     lookups = _lookups(wanted, facts)
     facts = ask({}, _to_describe(lookups, facts), facts, org)
     matches = declared.matches(by_kind, facts)
     by_kind = {kind: declared.resolved(mine, matches) for kind, mine in by_kind.items()}
-    others = {r.address: r for mine in by_kind.values() for r in mine}.get
-    second = {kind.name: kind.second(mine, facts, others) for kind, mine in by_kind.items()}
+    desired_of = {r.address: r for mine in by_kind.values() for r in mine}.get
+    second = {
+        kind.name: kind.followup_queries(mine, facts, desired_of) for kind, mine in by_kind.items()
+    }
     searches = _lookup_queries(lookup for lookup in lookups if not facts.unknown_names(lookup))
     second["running user"] = _about_the_running_user(facts)
     facts = ask(second, searches, facts, org)
@@ -98,36 +100,41 @@ def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> R
 
     ids: dict[Address, str] = {}
     live: list[Resource] = []
-    rungs: dict[Address, str] = {}
+    matched_by: dict[Address, str] = {}
     problems: list[Diagnostic] = []
     for kind in (kind for kind in IN_MATCHING_ORDER if kind in by_kind):
         mine = by_kind[kind]
-        if third := kind.third(mine, facts, ids):
+        if third := kind.final_queries(mine, facts, ids):
             facts = ask({kind.name: third}, (), facts, org)
-        found = kind.live(mine, facts, ids, others)
+        found = kind.read_live(mine, facts, ids, desired_of)
         if kind.name == "user":
             # A `{find: ...}` says by its values which contact it is, and not by the user.
             finds = {m.resource.address for m in matches if m.field == "ContactId"}
             named = (user for user in mine if user.address not in finds)
-            facts = replace(facts, linked=_linked(named, found.resources))
+            facts = replace(facts, linked_contacts=_linked(named, found.resources))
         live += found.resources
         ids |= {r.address: r.id for r in found.resources if r.id}
-        rungs |= found.rungs
+        matched_by |= found.matched_by
         problems += found.problems
     problems += declared.ambiguous(matches, facts, ids)
-    desired = (kind.settled(r, facts, ids, others) for kind, mine in by_kind.items() for r in mine)
+    desired = (
+        kind.resolve(r, facts, ids, desired_of) for kind, mine in by_kind.items() for r in mine
+    )
     return Reading(
         DesiredState(desired),
         LiveState(_readable(live, ids, facts)),
         facts,
-        rungs,
+        matched_by,
         tuple(problems),
     )
 
 
 def ask(
-    questions: Mapping[str, Questions], shared: Iterable[Query[object]], facts: Facts, org: Org
-) -> Facts:
+    questions: Mapping[str, NamedQueries],
+    shared: Iterable[Query[object]],
+    facts: OrgFacts,
+    org: Org,
+) -> OrgFacts:
     """The facts with the answers to one phase of every kind's questions, and to `shared`.
 
     All of them are read together, each query once. Raises OrgError.
@@ -148,7 +155,7 @@ def ask(
     )
 
 
-def _queries(questions: Questions) -> Iterator[Query[object]]:
+def _queries(questions: NamedQueries) -> Iterator[Query[object]]:
     for question in questions.values():
         if isinstance(question, Mapping):
             yield from question.values()
@@ -156,7 +163,7 @@ def _queries(questions: Questions) -> Iterator[Query[object]]:
             yield question
 
 
-def _answered(questions: Questions, answers: QueryAnswers) -> Iterator[tuple[str, Any]]:
+def _answered(questions: NamedQueries, answers: QueryAnswers) -> Iterator[tuple[str, Any]]:
     for name, question in questions.items():
         match question:
             case None:
@@ -180,7 +187,7 @@ def _linked(users: Iterable[Resource], live: Iterable[Resource]) -> Mapping[Addr
 
 def _shared(by_kind: Mapping[Kind, Sequence[Resource]]) -> list[Query[object]]:
     """What is asked once for all kinds."""
-    describes = {s for kind, mine in by_kind.items() for s in kind.describes(mine)}
+    describes = {s for kind, mine in by_kind.items() for s in kind.described_objects(mine)}
     named = {kind.name for kind in by_kind}
     if named - {"account", "contact"}:
         describes |= {"PermissionSet", "PermissionSetAssignment"}
@@ -198,21 +205,21 @@ def _shared(by_kind: Mapping[Kind, Sequence[Resource]]) -> list[Query[object]]:
     return queries
 
 
-def _about_the_running_user(facts: Facts) -> Questions:
+def _about_the_running_user(facts: OrgFacts) -> NamedQueries:
     """Who that is, and what it may do where a step may need more than access to records."""
     username = facts.shared[RunningUsername()]
     if not username:
         return {"user": None, "rights": None}
     needed = (Describe("PermissionSet"), Describe("PermissionSetAssignment"))
     if not all(facts.asked(query) and facts.shared[query] for query in needed):
-        return {"user": users_called(username), "rights": None}
+        return {"user": user_by_username(username), "rights": None}
     # Some permissions are part of an org only once it has their feature.
     known = facts.describe("PermissionSet") or {}
     names = [name for name in PERMISSIONS if f"Permissions{name}" in known]
     return {"user": None, "rights": rights_of(username, names)}
 
 
-def _enabling(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) -> Address | None:
+def _enabling(by_kind: Mapping[Kind, Sequence[Resource]], facts: OrgFacts) -> Address | None:
     """The settings resource, when it asks for the portal and the org has it off."""
     settings = (r for mine in by_kind.values() for r in mine if r.address == _PORTAL_SETTINGS)
     wanted = next(settings, None)
@@ -221,7 +228,7 @@ def _enabling(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) -> Addre
     return None if portal_is_on(facts) else wanted.address
 
 
-def _enabling_sites(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) -> Address | None:
+def _enabling_sites(by_kind: Mapping[Kind, Sequence[Resource]], facts: OrgFacts) -> Address | None:
     """The settings resource, if it asks for Digital Experiences and the org has them off."""
     settings = (r for mine in by_kind.values() for r in mine if r.address == _SITES_SETTINGS)
     wanted = next(settings, None)
@@ -232,7 +239,7 @@ def _enabling_sites(by_kind: Mapping[Kind, Sequence[Resource]], facts: Facts) ->
     return None if on else wanted.address
 
 
-def _lookups(wanted: Iterable[Resource], facts: Facts) -> tuple[Lookup, ...]:
+def _lookups(wanted: Iterable[Resource], facts: OrgFacts) -> tuple[Lookup, ...]:
     """Every lookup of the specs, those of plain fields with the object they look in."""
     found: set[Lookup] = set()
     for resource in wanted:
@@ -240,7 +247,7 @@ def _lookups(wanted: Iterable[Resource], facts: Facts) -> tuple[Lookup, ...]:
     return tuple(sorted(found))
 
 
-def _to_describe(lookups: Iterable[Lookup], facts: Facts) -> list[Query[object]]:
+def _to_describe(lookups: Iterable[Lookup], facts: OrgFacts) -> list[Query[object]]:
     """The objects whose field names a `{find: ...}` gives and that are not known yet."""
     named = {
         found.sobject
@@ -272,7 +279,7 @@ def _lookup_query(sobject: str, key: str, fields: set[str], values: set[str]) ->
 
 
 def _found(
-    lookups: Iterable[Lookup], asked: Iterable[Query[object]], facts: Facts
+    lookups: Iterable[Lookup], asked: Iterable[Query[object]], facts: OrgFacts
 ) -> Mapping[Lookup, tuple[Row, ...]]:
     """The rows that each lookup means, found by their key field in one pass over the answers."""
     rows: dict[tuple[str, str, str], list[Row]] = {}
@@ -285,7 +292,7 @@ def _found(
 
 
 def _meant(
-    lookup: Lookup, rows: Mapping[tuple[str, str, str], list[Row]], facts: Facts
+    lookup: Lookup, rows: Mapping[tuple[str, str, str], list[Row]], facts: OrgFacts
 ) -> tuple[Row, ...]:
     key, value = lookup.where[0]
     if lookup.sobject == "Profile":
@@ -296,7 +303,7 @@ def _meant(
 
 
 def _readable(
-    live: Sequence[Resource], ids: Mapping[Address, str], facts: Facts
+    live: Sequence[Resource], ids: Mapping[Address, str], facts: OrgFacts
 ) -> Iterable[Resource]:
     """The same live resources, with the Ids that the specs have a name for shown by it."""
     names = _Names(live, ids, facts)
@@ -307,7 +314,9 @@ def _readable(
 class _Names:
     """What people call an Id. Collected when the first one is shown: most plans show few."""
 
-    def __init__(self, live: Sequence[Resource], ids: Mapping[Address, str], facts: Facts) -> None:
+    def __init__(
+        self, live: Sequence[Resource], ids: Mapping[Address, str], facts: OrgFacts
+    ) -> None:
         self._live = live
         self._ids = ids
         self._facts = facts
@@ -319,7 +328,7 @@ class _Names:
     @cached_property
     def _all(self) -> Mapping[Value, Value]:
         facts = self._facts
-        names: dict[Value, Value] = {p.id: facts.called(p) for p in facts.profiles}
+        names: dict[Value, Value] = {p.id: facts.unambiguous_name(p) for p in facts.profiles}
         lookups = self._facts.lookups.items()
         names |= {rows[0]["Id"]: lookup for lookup, rows in lookups if len(rows) == 1}
         names |= {id_: Ref(address) for address, id_ in self._ids.items()}

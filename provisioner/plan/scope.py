@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from provisioner.kinds.org_facts import FIELDS_OF_THE_PORTAL, Facts
+from provisioner.kinds.org_facts import FIELDS_OF_THE_PORTAL, OrgFacts
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.ignore import Ignore, Ignored
@@ -42,7 +42,7 @@ def parts(
     desired: DesiredState,
     changes: Mapping[Address, Change],
     referrers: Callable[[Resource], frozenset[Address]],
-    facts: Facts,
+    facts: OrgFacts,
 ) -> Parts:
     """What a selection comes to: the targets and all they need, without the excluded.
 
@@ -56,7 +56,7 @@ def parts(
             return referrers(change.before) & changes.keys() - {address}
         wanted = desired[address]
         needed = (prerequisites(change) if change else wanted.refs()) & desired.keys()
-        return needed | set(_awaited_of(wanted, facts))
+        return needed | set(_enabling_steps_of(wanted, facts))
 
     selected = set(selection.targeted(desired))
     waiting = list(selected)
@@ -66,7 +66,9 @@ def parts(
         waiting += new
     excluded = selection.excluded(desired)
     selected -= excluded
-    left_out = _without(excluded, selected, changes, needs, {facts.enabling, facts.enabling_sites})
+    left_out = _without(
+        excluded, selected, changes, needs, {facts.enabling_step, facts.sites_enabling_step}
+    )
     return Parts(frozenset(selected - left_out.keys()), left_out)
 
 
@@ -130,13 +132,13 @@ def _without(
     return left_out
 
 
-def _awaited_of(resource: Resource, facts: Facts) -> Iterator[Address]:
+def _enabling_steps_of(resource: Resource, facts: OrgFacts) -> Iterator[Address]:
     """The settings whose change brings what the resource uses, without naming them."""
     of_the_portal = FIELDS_OF_THE_PORTAL.get(_SOBJECTS.get(resource.address.kind, ""), frozenset())
-    if facts.enabling and of_the_portal & resource.written.keys():
-        yield facts.enabling
+    if facts.enabling_step and of_the_portal & resource.written.keys():
+        yield facts.enabling_step
     for value in resource.written.values():
         if isinstance(value, Lookup) and value.sobject == "Profile":
-            awaited = facts.awaited(str(value.where[0][1]))
-            if awaited and (bringing := facts.bringing(awaited)):
+            awaited = facts.pending_profile(str(value.where[0][1]))
+            if awaited and (bringing := facts.enabling_step_of(awaited)):
                 yield bringing

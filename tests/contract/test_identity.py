@@ -189,7 +189,7 @@ def test_an_email_changed_by_hand_is_drift_or_a_warning(org, declared):
     planned, _ = finding.drift(org.load(START), org.org)
     (step,) = planned.plan.steps
     if declared:
-        assert (step.action.value, str(step.address), step.rung) == (
+        assert (step.action.value, str(step.address), step.matched_by) == (
             "~",
             "contact/jane",
             "its user",

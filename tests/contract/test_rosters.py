@@ -158,7 +158,7 @@ def test_rows_are_resources_like_any_other(spec, tmp_path):
         assert [(f.name, f.before, f.after, str(f.span)) for f in step.change.fields] == [
             ("LastName", "Ångström", "Øre", "s/customers.csv:2:12")
         ]
-        assert step.rung == "Email within its account"
+        assert step.matched_by == "Email within its account"
 
 
 def test_a_refusal_of_salesforce_names_the_cell(spec, tmp_path):

@@ -16,7 +16,7 @@ from provisioner.model.canonical import canonical, long_id
 from provisioner.model.change import Action
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Severity, Span
 from provisioner.model.operations import CreateRecord, UpdateRecord
-from provisioner.model.plan import Note, NoteKind, OrgInfo, Plan, Seats, Step, order
+from provisioner.model.plan import Note, NoteKind, OrgInfo, Plan, SeatUsage, Step, order
 from provisioner.model.resource import (
     Address,
     DesiredState,
@@ -223,13 +223,13 @@ def plans(draw):
             st.sampled_from([(), (CreateRecord("A", fields),), (UpdateRecord("A", "001", fields),)])
         )
         notes = tuple(draw(st.lists(NOTES, max_size=2)))
-        rung = draw(st.sampled_from([None, "Name"]))
-        steps.append(Step(change, calls, frozenset(), notes, rung))
+        matched_by = draw(st.sampled_from([None, "Name"]))
+        steps.append(Step(change, calls, frozenset(), notes, matched_by))
     return Plan(
         OrgInfo("00DLo0000000001MAA", draw(st.text(max_size=5)), "https://acme.example"),
         tuple(steps),
         tuple(draw(st.lists(PROBLEMS, max_size=2))),
-        tuple(draw(st.lists(st.just(Seats("Licence", 9, 1, 2)), max_size=1))),
+        tuple(draw(st.lists(st.just(SeatUsage("Licence", 9, 1, 2)), max_size=1))),
         managed=len(wanted),
         reads=draw(st.integers(0, 9)),
     )

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.plan.preflight import identity, layouts, permissions, records, setup, users
-from provisioner.plan.preflight.context import Situation
+from provisioner.plan.preflight.context import PlanContext
 
-GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
+GUARDS: tuple[Callable[[PlanContext], Iterable[Diagnostic]], ...] = (
     setup.switching_off,
     setup.removals,
     setup.portals,
@@ -34,6 +34,6 @@ GUARDS: tuple[Callable[[Situation], Iterable[Diagnostic]], ...] = (
 )
 
 
-def problems(situation: Situation) -> tuple[Diagnostic, ...]:
+def problems(context: PlanContext) -> tuple[Diagnostic, ...]:
     """What every guard says."""
-    return tuple(d for guard in GUARDS for d in guard(situation))
+    return tuple(d for guard in GUARDS for d in guard(context))

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from provisioner.kinds.metadata import CLONE
-from provisioner.kinds.org_facts import PORTAL_USER_TYPES, Facts, Licence
+from provisioner.kinds.org_facts import PORTAL_USER_TYPES, Licence, OrgFacts
 from provisioner.kinds.profile import LICENCE
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import closest
@@ -40,12 +40,12 @@ class Rights:
 
 
 @dataclass(frozen=True)
-class Situation:
+class PlanContext:
     """Both states, what was read, and what would change."""
 
     desired: DesiredState
     live: LiveState
-    facts: Facts
+    facts: OrgFacts
     changes: Mapping[Address, Change]
 
     def of_kind(self, *kinds: str) -> Iterator[Resource]:
@@ -89,7 +89,7 @@ class Situation:
                 wanted = self.desired.get(to)
                 return self.rights_of(wanted) if wanted else None
             case Lookup():
-                awaited = self.facts.awaited(str(profile.where[0][1]))
+                awaited = self.facts.pending_profile(str(profile.where[0][1]))
                 if awaited is None:
                     return None
                 licence = self.facts.licence_of(awaited)
@@ -131,25 +131,25 @@ class Situation:
         return Rights(profile.address.name, found.licence, found.user_type) if found else None
 
 
-def my_profile(situation: Situation) -> str:
+def my_profile(context: PlanContext) -> str:
     """The profile of the running user, by its name where the org tells it."""
-    me = situation.facts.running_user
+    me = context.facts.running_user
     return f"the profile `{me['Profile.Name']}`" if me else "the profile of the running user"
 
 
 def nearest_user(
-    situation: Situation, kind: str, name: str, otherwise: str | None = None
+    context: PlanContext, kind: str, name: str, otherwise: str | None = None
 ) -> str | None:
     """A help that offers the user whose username or full name is nearest to an unknown one."""
-    people = situation.facts.answers[kind]["candidates"] or ()
+    people = context.facts.answers[kind]["candidates"] or ()
     by_name = {str(row[n]): str(row["Username"]) for row in people for n in ("Name", "Username")}
     near = closest(name, by_name)
     return f"did you mean `{by_name[near]}`?" if near else otherwise
 
 
-def without_seats(profile: str, facts: Facts) -> str | None:
+def without_seats(profile: str, facts: OrgFacts) -> str | None:
     """The remedy for a profile that enabling would bring if its licence had seats."""
-    licence = facts.lacking(profile)
+    licence = facts.licence_without_seats(profile)
     return licence and (
         f"the org has no seats of the licence `{licence}`, without which `{profile}` does not "
         "come: buy seats, or use a profile of another licence"

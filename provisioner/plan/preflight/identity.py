@@ -13,26 +13,26 @@ from provisioner.kinds.record import RecordKind
 from provisioner.kinds.settings import PORTAL_SWITCH
 from provisioner.model.diagnostics import Diagnostic, Severity
 from provisioner.model.resource import Address, Ref, Resource, Value
-from provisioner.plan.preflight.context import Situation
+from provisioner.plan.preflight.context import PlanContext
 
 REPEATED = "repeated-record"
 
 
-def similar_contacts(situation: Situation) -> Iterator[Diagnostic]:
+def similar_contacts(context: PlanContext) -> Iterator[Diagnostic]:
     """A contact that an existing record resembles, which no spec declares.
 
     A new contact of the same name is an error if the existing one has a portal user, since
     that person would exist twice.
     """
-    matched = {r.id for a, r in situation.live.items() if a.kind == "contact"}
-    contacts = tuple(situation.of_kind("contact"))
+    matched = {r.id for a, r in context.live.items() if a.kind == "contact"}
+    contacts = tuple(context.of_kind("contact"))
     kind = BY_NAME["contact"]
     assert isinstance(kind, RecordKind)
-    read = kind.rows(situation.facts) if contacts else ()
+    read = kind.rows(context.facts) if contacts else ()
     rows = [row for row in read if row["Id"] not in matched]
     if not rows:
         return
-    users = users_by_contact(situation.facts)
+    users = users_by_contact(context.facts)
     by_name: dict[tuple[Value, str], list[Row]] = {}
     by_email: dict[str, list[Row]] = {}
     for row in rows:
@@ -41,12 +41,12 @@ def similar_contacts(situation: Situation) -> Iterator[Diagnostic]:
             by_email.setdefault(email, []).append(row)
     for contact in contacts:
         same_email = by_email.get(_plain(contact.written.get("Email")), [])
-        if situation.created(contact):
+        if context.created(contact):
             account, name = contact.fields.get("AccountId"), _plain(full_name(contact.written))
             namesakes = by_name.get((account, name), [])
             yield from _new(contact, namesakes, same_email, users)
-        elif situation.changed(contact, "Email"):
-            account = situation.value(contact, "AccountId")
+        elif context.changed(contact, "Email"):
+            account = context.value(contact, "AccountId")
             for row in same_email:
                 if row.get("AccountId") == account:
                     yield Diagnostic(
@@ -58,15 +58,15 @@ def similar_contacts(situation: Situation) -> Iterator[Diagnostic]:
                     )
 
 
-def repeated_contacts(situation: Situation) -> Iterator[Diagnostic]:
+def repeated_contacts(context: PlanContext) -> Iterator[Diagnostic]:
     """A second contact with the name, email and account of one that its user identifies.
 
     Without the user it would be ambiguous which of the two is meant.
     """
-    live = {a: r for a, r in situation.live.items() if a.kind == "contact" and r.id}
+    live = {a: r for a, r in context.live.items() if a.kind == "contact" and r.id}
     kind = BY_NAME["contact"]
     assert isinstance(kind, RecordKind)
-    rows = kind.rows(situation.facts) if live else ()
+    rows = kind.rows(context.facts) if live else ()
     by_id = {row["Id"]: row for row in rows}
     matched = {resource.id for resource in live.values()}
     same: dict[tuple[object, ...], list[Row]] = {}
@@ -76,7 +76,7 @@ def repeated_contacts(situation: Situation) -> Iterator[Diagnostic]:
     for address, found in live.items():
         mine = by_id.get(found.id)
         others = [r for r in same.get(_who(mine), ()) if r["Id"] not in matched] if mine else []
-        wanted = situation.desired.get(address)
+        wanted = context.desired.get(address)
         if not (mine and others and wanted and not wanted.remove):
             continue
         yield Diagnostic(
@@ -94,20 +94,20 @@ def _who(row: Row) -> tuple[object, ...]:
     return row.get("AccountId"), _plain(row.get("Name")), _plain(row.get("Email"))
 
 
-def contacts_of_users(situation: Situation) -> Iterator[Diagnostic]:
+def contacts_of_users(context: PlanContext) -> Iterator[Diagnostic]:
     """A contact that only its user's `Username` identifies, and that looks like another person."""
-    for user in situation.of_kind("user"):
+    for user in context.of_kind("user"):
         to = user.written.get("ContactId")
-        contact = situation.desired.get(to.to) if isinstance(to, Ref) else None
-        live = situation.live.get(contact.address) if contact else None
+        contact = context.desired.get(to.to) if isinstance(to, Ref) else None
+        live = context.live.get(contact.address) if contact else None
         if contact is None or live is None or contact.remove:
             continue
-        if situation.facts.linked.get(contact.address) != live.id:
+        if context.facts.linked_contacts.get(contact.address) != live.id:
             continue
         row = live.written
-        if not situation.changed(contact, "Email") or _same_person(contact, row):
+        if not context.changed(contact, "Email") or _same_person(contact, row):
             continue
-        moves = situation.changed(contact, "AccountId")
+        moves = context.changed(contact, "AccountId")
         yield Diagnostic(
             "another-person",
             f"`{user.shown('Username')}` is the user of {_described(row)}, "
@@ -118,14 +118,14 @@ def contacts_of_users(situation: Situation) -> Iterator[Diagnostic]:
         )
 
 
-def unneeded_former_names(situation: Situation) -> Iterator[Diagnostic]:
+def unneeded_former_names(context: PlanContext) -> Iterator[Diagnostic]:
     """A `was:` whose rename has been applied."""
-    for address, wanted in situation.desired.items():
-        if wanted.was is None or wanted.remove or address not in situation.live:
+    for address, wanted in context.desired.items():
+        if wanted.was is None or wanted.remove or address not in context.live:
             continue
         kind = BY_NAME[address.kind]
         keys = (kind.natural[-1], "AccountId") if isinstance(kind, RecordKind) else (NAME,)
-        if situation.changed(wanted, *keys) or _brought_by_enabling(situation, wanted):
+        if context.changed(wanted, *keys) or _brought_by_enabling(context, wanted):
             continue
         yield Diagnostic(
             "unneeded-was",
@@ -137,9 +137,9 @@ def unneeded_former_names(situation: Situation) -> Iterator[Diagnostic]:
         )
 
 
-def _brought_by_enabling(situation: Situation, wanted: Resource) -> bool:
+def _brought_by_enabling(context: PlanContext, wanted: Resource) -> bool:
     """Whether every new org will have the former name, since the spec enables the portal."""
-    settings = situation.desired.get(Address("settings", "OrgSettings"))
+    settings = context.desired.get(Address("settings", "OrgSettings"))
     enables = settings is not None and settings.fields.get(PORTAL_SWITCH) is True
     return enables and wanted.address.kind == "portal" and wanted.was == FIRST_PORTAL
 

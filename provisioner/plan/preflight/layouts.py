@@ -10,54 +10,54 @@ from provisioner.kinds.layout_xml import sections
 from provisioner.kinds.metadata import CLONE, COMPONENT
 from provisioner.model.diagnostics import Diagnostic, did_you_mean
 from provisioner.model.resource import Address, Resource
-from provisioner.plan.preflight.context import Situation
+from provisioner.plan.preflight.context import PlanContext
 from provisioner.plan.preflight.records import unknown_field
 
 
-def layouts(situation: Situation) -> Iterator[Diagnostic]:
+def layouts(context: PlanContext) -> Iterator[Diagnostic]:
     """Layouts: they exist, have the sections that are named, and their object the fields. (5)"""
-    for layout in situation.of_kind("layout"):
+    for layout in context.of_kind("layout"):
         name = str(layout.written.get(CLONE, layout.address.name))
-        source = _layout(situation, name)
-        live = situation.live.get(layout.address)
-        component = _layout(situation, str(live.written[COMPONENT])) if live else source
+        source = _layout(context, name)
+        live = context.live.get(layout.address)
+        component = _layout(context, str(live.written[COMPONENT])) if live else source
         # The source is checked even if the layout exists: the next org may not have it yet.
-        known = source is not None or Address("layout", name) in situation.desired
+        known = source is not None or Address("layout", name) in context.desired
         if component is None or (CLONE in layout.written and not known):
             yield Diagnostic(
                 "unknown-layout",
                 f"the org has no layout `{name}`",
                 layout.span(CLONE if CLONE in layout.written else ""),
-                help=did_you_mean(name, situation.facts.components("Layout")),
+                help=did_you_mean(name, context.facts.components("Layout")),
             )
         if component is None:
             continue
-        yield from _layout_fields(situation, layout)
-        yield from _layout_places(situation, layout, sections(component))
+        yield from _layout_fields(context, layout)
+        yield from _layout_places(context, layout, sections(component))
 
 
-def _layout(situation: Situation, name: str) -> bytes | None:
+def _layout(context: PlanContext, name: str) -> bytes | None:
     """The XML of a layout that was read, as itself or as the source of a clone."""
-    answers = situation.facts.answers["layout"]
+    answers = context.facts.answers["layout"]
     read: dict[str, bytes] = {**answers["components"], **answers["sources"]}
     return next((xml for n, xml in read.items() if n.casefold() == name.casefold()), None)
 
 
-def _layout_fields(situation: Situation, layout: Resource) -> Iterator[Diagnostic]:
+def _layout_fields(context: PlanContext, layout: Resource) -> Iterator[Diagnostic]:
     object_name = sobject(layout)
-    info = situation.facts.describe(object_name)
+    info = context.facts.describe(object_name)
     for name in layout.written:
         field = name.partition(".")[0]
         if "." in name or info is None or name == CLONE or layout.written[name] is None:
             continue
-        if field not in info and not situation.facts.awaited_field(object_name, field):
-            yield unknown_field(situation, layout, object_name, field, info)
+        if field not in info and not context.facts.is_pending_field(object_name, field):
+            yield unknown_field(context, layout, object_name, field, info)
 
 
 def _layout_places(
-    situation: Situation, layout: Resource, columns: Mapping[str, tuple[int, ...]]
+    context: PlanContext, layout: Resource, columns: Mapping[str, tuple[int, ...]]
 ) -> Iterator[Diagnostic]:
-    live = situation.live.get(layout.address)
+    live = context.live.get(layout.address)
     taken: dict[tuple[str, int, int], str] = {}
     for name, value in layout.written.items():
         field, _, part = name.partition(".")

@@ -14,7 +14,7 @@ from provisioner.login.findings import Finding
 from provisioner.login.login_facts import LoginFacts, Password, Person, Portal, User
 from provisioner.model.diagnostics import Diagnostic, Severity, Span
 from provisioner.model.resource import Resource, Value
-from provisioner.plan.preflight.context import Rights, Situation
+from provisioner.plan.preflight.context import PlanContext, Rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +26,29 @@ class _State:
     rights: Rights
 
 
-def logins(situation: Situation) -> Iterator[Diagnostic]:
+def logins(context: PlanContext) -> Iterator[Diagnostic]:
     """A warning for each cause, at the line that mends it, with those whom it keeps out.
 
     People whom the spec itself makes inactive are meant to stay out. What a plan does not read
     (freezing, lock-outs, portals that no spec names) is not guessed at.
     """
-    portals = _portals(situation)
+    portals = _portals(context)
     rights: dict[Value, Rights | None] = {}
     alike: dict[_State, list[Resource]] = {}
-    for user in situation.of_kind("user"):
+    for user in context.of_kind("user"):
         if user.fields.get("IsActive") is False:
             continue
-        profile = situation.value(user, "ProfileId")
+        profile = context.value(user, "ProfileId")
         if profile not in rights:
-            rights[profile] = situation.rights(profile)
+            rights[profile] = context.rights(profile)
         held = rights[profile]
         if held is not None and held.is_portal:
             state = _State(
-                situation.value(user, "IsActive") is not False, _password(situation, user), held
+                context.value(user, "IsActive") is not False, _password(context, user), held
             )
             alike.setdefault(state, []).append(user)
     kept_out: dict[tuple[Cause, str], tuple[Finding, Span | None, list[Resource]]] = {}
-    declared = {p.address.name: p for p in situation.of_kind("portal")}
+    declared = {p.address.name: p for p in context.of_kind("portal")}
     for state, users in alike.items():
         best = _best(state.rights.name, portals or ())
         portal = declared[best.name] if best else None
@@ -69,9 +69,9 @@ def logins(situation: Situation) -> Iterator[Diagnostic]:
         )
 
 
-def all_described(situation: Situation) -> bool:
+def all_described(context: PlanContext) -> bool:
     """Whether the specs describe every portal of the org, with the profiles that it admits."""
-    portals = _portals(situation)
+    portals = _portals(context)
     return portals is not None and all(portal.members is not None for portal in portals)
 
 
@@ -108,15 +108,15 @@ def _best(profile: str, portals: tuple[Portal, ...]) -> Portal | None:
     return min(portals, key=rank, default=None)
 
 
-def _portals(situation: Situation) -> tuple[Portal, ...] | None:
+def _portals(context: PlanContext) -> tuple[Portal, ...] | None:
     """The portals as they will be; `None` where the org has others, which are not read."""
-    wanted = tuple(situation.of_kind("portal"))
-    facts = situation.facts
+    wanted = tuple(context.of_kind("portal"))
+    facts = context.facts
     if not wanted:
         return None
     named = {str(n).casefold() for p in wanted for n in (p.address.name, p.was) if n}
     others = {name.casefold() for name in facts.components("Portal")} - named
-    if facts.enabling is not None:
+    if facts.enabling_step is not None:
         others |= {FIRST_PORTAL.casefold()} - named
     if others:
         return None
@@ -124,17 +124,17 @@ def _portals(situation: Situation) -> tuple[Portal, ...] | None:
         Portal(
             p.address.name,
             "",
-            situation.value(p, "active") is not False,
+            context.value(p, "active") is not False,
             frozenset(_names(p.fields[MEMBERS])) if MEMBERS in p.fields else None,
         )
         for p in wanted
     )
 
 
-def _password(situation: Situation, user: Resource) -> Password:
+def _password(context: PlanContext, user: Resource) -> Password:
     if PASSWORD in user.fields:
         return Password.GIVEN
-    live = situation.live.get(user.address)
+    live = context.live.get(user.address)
     if live is None or live.fields.get(PASSWORD) is False:
         return Password.NEVER_GIVEN
     return Password.GIVEN

@@ -11,7 +11,7 @@ from provisioner.kinds.user import PASSWORD
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import Diagnostic, Severity
 from provisioner.model.resource import Address
-from provisioner.plan.preflight.context import Situation, my_profile
+from provisioner.plan.preflight.context import PlanContext, my_profile
 
 MISSING = "missing-permission"
 _NAMED = 3
@@ -35,47 +35,47 @@ _RIGHTS: Mapping[Action, tuple[str, str]] = {
 }
 
 
-def permissions(situation: Situation) -> Iterator[Diagnostic]:
+def permissions(context: PlanContext) -> Iterator[Diagnostic]:
     """A permission that the plan needs and the running user lacks, with the steps that need it.
 
     A warning, as another user may apply the plan; `apply` does not begin with it.
     Nothing is said of a permission that the org does not tell of.
     """
     lacking: dict[str, list[Address]] = {}
-    for address, change in situation.changes.items():
-        for permission in _lacking(situation, change):
+    for address, change in context.changes.items():
+        for permission in _lacking(context, change):
             lacking.setdefault(permission, []).append(address)
     for permission, steps in lacking.items():
-        yield _missing(situation, permission, steps)
+        yield _missing(context, permission, steps)
 
 
-def _lacking(situation: Situation, change: Change) -> Iterator[str]:
+def _lacking(context: PlanContext, change: Change) -> Iterator[str]:
     kind = BY_NAME[change.address.kind]
     if isinstance(kind, RecordKind) and kind.sobject != "User":
         right, deed = _RIGHTS[change.action]
-        if not situation.facts.may(kind.sobject, right):
+        if not context.facts.may(kind.sobject, right):
             yield f"to {deed} records of {kind.sobject}"
         return
-    for any_of in _needed(situation, change):
-        held = situation.facts.permissions
+    for any_of in _needed(context, change):
+        held = context.facts.permissions
         known = [name for name in any_of if name in held]
         if known and not any(held[name] for name in known):
             yield " or ".join(f"`{PERMISSIONS[name]}`" for name in known)
 
 
-def _needed(situation: Situation, change: Change) -> Iterator[tuple[str, ...]]:
+def _needed(context: PlanContext, change: Change) -> Iterator[tuple[str, ...]]:
     """What the calls of a change need: of each of these, any one."""
     if change.address.kind != "user":
         yield _SETUP[change.address.kind]
         return
-    me = situation.facts.running_user
+    me = context.facts.running_user
     if me and change.before and change.before.id == me["Id"]:
         return  # everyone may edit themselves, to some extent
     if PASSWORD in change.names():
         yield _PASSWORDS
     if change.names() == {PASSWORD}:
         return
-    rights = situation.rights(situation.value(change.after, "ProfileId"))
+    rights = context.rights(context.value(change.after, "ProfileId"))
     if rights is None or rights.is_portal is None:
         return
     if not rights.is_portal:
@@ -86,20 +86,20 @@ def _needed(situation: Situation, change: Change) -> Iterator[tuple[str, ...]]:
         yield ("ManageCssUsers",)
 
 
-def _missing(situation: Situation, permission: str, steps: list[Address]) -> Diagnostic:
-    me = situation.facts.running_user
+def _missing(context: PlanContext, permission: str, steps: list[Address]) -> Diagnostic:
+    me = context.facts.running_user
     named = ", ".join(f"`{address}`" for address in steps[:_NAMED])
     more = len(steps) - _NAMED
     named += f" and {more:,} more steps" if more > 0 else ""
     needs = "needs" if len(steps) == 1 else "need"
     user = f"`{me['Username']}`" if me else "the running user"
-    spans = (situation.changes[address].after.span() for address in steps)
+    spans = (context.changes[address].after.span() for address in steps)
     places = sorted({span for span in spans if span})
     return Diagnostic(
         MISSING,
         f"{user} has no permission {permission}, which {named} {needs}",
         places[0] if places else None,
-        help=f"grant it to {my_profile(situation)}, or to {user} by a permission set",
+        help=f"grant it to {my_profile(context)}, or to {user} by a permission set",
         also=tuple(places[1:]),
         severity=Severity.WARNING,
     )

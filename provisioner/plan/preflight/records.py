@@ -12,7 +12,7 @@ from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import Diagnostic, Span, closest, did_you_mean
 from provisioner.model.resource import Lookup, Resource, Value
 from provisioner.plan.preflight.context import (
-    Situation,
+    PlanContext,
     by_full_name,
     my_profile,
     nearest_user,
@@ -23,23 +23,23 @@ from provisioner.spec.roster.templates import comparison
 _RECORDS = ("account", "contact", "user")
 
 
-def unknown_fields(situation: Situation) -> Iterator[Diagnostic]:
+def unknown_fields(context: PlanContext) -> Iterator[Diagnostic]:
     """A field that the org's describe does not have."""
-    for resource in situation.of_kind(*_RECORDS):
+    for resource in context.of_kind(*_RECORDS):
         sobject = _sobject(resource)
-        info = situation.facts.describe(sobject)
+        info = context.facts.describe(sobject)
         if info is None:
             continue
         for name in resource.written:
             if name in info or name in resource.defaults or name == PASSWORD:
                 continue
-            if situation.facts.awaited_field(sobject, name):
+            if context.facts.is_pending_field(sobject, name):
                 continue
-            yield unknown_field(situation, resource, sobject, name, info)
+            yield unknown_field(context, resource, sobject, name, info)
 
 
 def unknown_field(
-    situation: Situation,
+    context: PlanContext,
     resource: Resource,
     sobject: str,
     name: str,
@@ -48,7 +48,7 @@ def unknown_field(
     """The org has no such field, at the place where the spec names it."""
     near = closest(name, info)
     remedy = (
-        f"if the field exists, grant {my_profile(situation)} field-level security for it; if it "
+        f"if the field exists, grant {my_profile(context)} field-level security for it; if it "
         "does not, create it in Setup, since this tool does not create fields"
     )
     return Diagnostic(
@@ -59,12 +59,12 @@ def unknown_field(
     )
 
 
-def fields_that_can_not_be_set(situation: Situation) -> Iterator[Diagnostic]:
+def fields_that_can_not_be_set(context: PlanContext) -> Iterator[Diagnostic]:
     """A changed field that Salesforce does not let be written, or not with this value."""
-    for resource in situation.of_kind(*_RECORDS):
-        change = situation.changes.get(resource.address)
-        info = situation.facts.describe(_sobject(resource)) or {}
-        if change is None or not _may_write(situation, resource, change):
+    for resource in context.of_kind(*_RECORDS):
+        change = context.changes.get(resource.address)
+        info = context.facts.describe(_sobject(resource)) or {}
+        if change is None or not _may_write(context, resource, change):
             continue  # reported once, as an object
         for field in change.fields:
             known = info.get(field.name)
@@ -76,18 +76,18 @@ def fields_that_can_not_be_set(situation: Situation) -> Iterator[Diagnostic]:
                     f"`{known.name}` can not be {_deed(change)}: Salesforce, or your profile, "
                     "does not let you write it",
                     field.span,
-                    help=f"leave the field out, or make it editable for {my_profile(situation)}",
+                    help=f"leave the field out, or make it editable for {my_profile(context)}",
                 )
             else:
                 yield from _bad_value(known, field.after, field.span)
 
 
-def missing_fields(situation: Situation) -> Iterator[Diagnostic]:
+def missing_fields(context: PlanContext) -> Iterator[Diagnostic]:
     """A new record without a field that the org requires."""
-    for resource in situation.of_kind(*_RECORDS):
-        if not situation.created(resource):
+    for resource in context.of_kind(*_RECORDS):
+        if not context.created(resource):
             continue
-        info = situation.facts.describe(_sobject(resource)) or {}
+        info = context.facts.describe(_sobject(resource)) or {}
         missing = sorted(
             f.name
             for f in info.values()
@@ -102,23 +102,23 @@ def missing_fields(situation: Situation) -> Iterator[Diagnostic]:
             )
 
 
-def references(situation: Situation) -> Iterator[Diagnostic]:
+def references(context: PlanContext) -> Iterator[Diagnostic]:
     """A lookup that finds nothing, or more than one record."""
     nearest: dict[Lookup, str | None] = {}
-    for resource in situation.of_kind(*_RECORDS):
+    for resource in context.of_kind(*_RECORDS):
         for name, value in resource.written.items():
             if not isinstance(value, Lookup):
                 continue
-            rows = situation.facts.lookups[value] if value.sobject else ()
-            unknown = situation.facts.unknown_names(value)
+            rows = context.facts.lookups[value] if value.sobject else ()
+            unknown = context.facts.unknown_names(value)
             for field in unknown:
                 yield Diagnostic(
                     "unknown-field",
                     f"the org has no field `{field}` on {value.sobject} to find a record by",
                     resource.span(name),
-                    help=did_you_mean(field, situation.facts.describe(value.sobject) or ()),
+                    help=did_you_mean(field, context.facts.describe(value.sobject) or ()),
                 )
-            if shared := _namesakes(situation, value, rows):
+            if shared := _namesakes(context, value, rows):
                 yield Diagnostic(
                     "ambiguous-reference",
                     f"`{name}` could be any of {len(shared)} profiles: {value}",
@@ -135,9 +135,9 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
                     help="use `{find: {...}}` with a field that only one of them has",
                     notes=tuple(sorted(f"{r['Id']}  {r.get('Name') or ''}" for r in rows)),
                 )
-            elif not rows and not unknown and not _awaited(situation, value):
+            elif not rows and not unknown and not _is_pending(context, value):
                 if value not in nearest:
-                    nearest[value] = _nearest(situation, resource, value)
+                    nearest[value] = _nearest(context, resource, value)
                 article = "an" if value.sobject == "Account" else "a"
                 yield Diagnostic(
                     "unknown-reference",
@@ -147,10 +147,10 @@ def references(situation: Situation) -> Iterator[Diagnostic]:
                 )
 
 
-def unidentified(situation: Situation) -> Iterator[Diagnostic]:
+def unidentified(context: PlanContext) -> Iterator[Diagnostic]:
     """A contact that nothing would tell from another, so that it would be made again."""
-    external = situation.facts.identity.get("Contact")
-    for contact in situation.of_kind("contact"):
+    external = context.facts.identity.get("Contact")
+    for contact in context.of_kind("contact"):
         if not contact.written.get("Email") and not (external and contact.written.get(external)):
             yield Diagnostic(
                 "no-identity",
@@ -172,9 +172,9 @@ def _writeable(info: FieldInfo, change: Change | None) -> bool:
     return info.updateable or (creating and info.createable)
 
 
-def _may_write(situation: Situation, resource: Resource, change: Change) -> bool:
+def _may_write(context: PlanContext, resource: Resource, change: Change) -> bool:
     right = "createable" if change.action is Action.CREATE else "updateable"
-    return situation.facts.may(_sobject(resource), right)
+    return context.facts.may(_sobject(resource), right)
 
 
 def _deed(change: Change | None) -> str:
@@ -213,28 +213,28 @@ def _bad_value(info: FieldInfo, value: Value, span: Span | None) -> Iterator[Dia
             )
 
 
-def _namesakes(situation: Situation, lookup: Lookup, rows: Sequence[object]) -> tuple[str, ...]:
+def _namesakes(context: PlanContext, lookup: Lookup, rows: Sequence[object]) -> tuple[str, ...]:
     """The profiles that a lookup may mean, if they are several: there, or awaited."""
     if lookup.sobject != "Profile" or len(rows) == 1:
         return ()
-    return situation.facts.namesakes(str(lookup.where[0][1]))
+    return context.facts.namesakes(str(lookup.where[0][1]))
 
 
-def _awaited(situation: Situation, lookup: Lookup) -> bool:
+def _is_pending(context: PlanContext, lookup: Lookup) -> bool:
     name = str(lookup.where[0][1])
-    return lookup.sobject == "Profile" and situation.facts.awaited(name) is not None
+    return lookup.sobject == "Profile" and context.facts.pending_profile(name) is not None
 
 
-def _nearest(situation: Situation, resource: Resource, lookup: Lookup) -> str | None:
+def _nearest(context: PlanContext, resource: Resource, lookup: Lookup) -> str | None:
     if lookup.sobject == "User":
-        return nearest_user(situation, resource.address.kind, str(lookup.where[0][1]))
+        return nearest_user(context, resource.address.kind, str(lookup.where[0][1]))
     if lookup.sobject != "Profile":
         section = {"Account": "accounts", "Contact": "contacts"}.get(lookup.sobject)
         declare = f"declare it under `{section}:`, or " if section else ""
         return f"{declare}find it by other fields: `{{find: {{FIELD: value}}}}`"
-    if help_ := without_seats(str(lookup.where[0][1]), situation.facts):
+    if help_ := without_seats(str(lookup.where[0][1]), context.facts):
         return help_
-    names = sorted(p.name for p in situation.facts.profiles)
+    names = sorted(p.name for p in context.facts.profiles)
     return did_you_mean(str(lookup.where[0][1]), names, f"profiles: {', '.join(names)}")
 
 

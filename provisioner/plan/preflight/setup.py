@@ -19,7 +19,12 @@ from provisioner.kinds.profile import LICENCE
 from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH, portal_is_on
 from provisioner.model.diagnostics import Diagnostic, Severity, did_you_mean
 from provisioner.model.resource import Address, Resource
-from provisioner.plan.preflight.context import Situation, by_full_name, nearest_user, without_seats
+from provisioner.plan.preflight.context import (
+    PlanContext,
+    by_full_name,
+    nearest_user,
+    without_seats,
+)
 
 _ONE_WAY = {
     PORTAL_SWITCH: "the Customer Portal",
@@ -27,10 +32,10 @@ _ONE_WAY = {
 }
 
 
-def switching_off(situation: Situation) -> Iterator[Diagnostic]:
+def switching_off(context: PlanContext) -> Iterator[Diagnostic]:
     """The Customer Portal and Digital Experiences can not be switched off again. (1.1, 1.4)"""
-    for settings in situation.of_kind("settings"):
-        change = situation.changes.get(settings.address)
+    for settings in context.of_kind("settings"):
+        change = context.changes.get(settings.address)
         for field in change.fields if change else ():
             if field.name in _ONE_WAY and field.after is not True:
                 yield Diagnostic(
@@ -43,10 +48,10 @@ def switching_off(situation: Situation) -> Iterator[Diagnostic]:
                 )
 
 
-def removals(situation: Situation) -> Iterator[Diagnostic]:
+def removals(context: PlanContext) -> Iterator[Diagnostic]:
     """What a spec asks to remove and Salesforce, or this tool, does not. (page one 1, 12)"""
-    for resource in situation.desired.values():
-        change = situation.changes.get(resource.address)
+    for resource in context.desired.values():
+        change = context.changes.get(resource.address)
         if not resource.remove or change is None:
             continue
         if BY_NAME[resource.address.kind].removal is Removal.NEVER:
@@ -57,30 +62,30 @@ def removals(situation: Situation) -> Iterator[Diagnostic]:
                 help="leave it out of the spec: what is left out is not managed",
             )
         if resource.address.kind == "profile":
-            yield from _profile_in_use(situation, situation.live[resource.address], resource)
+            yield from _profile_in_use(context, context.live[resource.address], resource)
 
 
-def portals(situation: Situation) -> Iterator[Diagnostic]:
+def portals(context: PlanContext) -> Iterator[Diagnostic]:
     """Portals: the feature, the elements a new one needs, its profiles, its admin. (1.2)"""
-    for portal in situation.of_kind("portal"):
-        created, adopted = situation.created(portal), adopts(portal, situation.facts)
+    for portal in context.of_kind("portal"):
+        created, adopted = context.created(portal), adopts(portal, context.facts)
         if created and not adopted:
-            yield from _new_portal(situation, portal)
-        yield from _admin(situation, portal)
+            yield from _new_portal(context, portal)
+        yield from _admin(context, portal)
         for name in (MEMBERS, SELF_REGISTRATION_PROFILE):
-            yield from _portal_profiles(situation, portal, name)
+            yield from _portal_profiles(context, portal, name)
 
 
-def profiles(situation: Situation) -> Iterator[Diagnostic]:
+def profiles(context: PlanContext) -> Iterator[Diagnostic]:
     """Profiles: what a new one starts from, and the licence, which never changes. (4.1)"""
-    for profile in situation.of_kind("profile"):
-        yield from _ambiguous_profile(situation, profile)
+    for profile in context.of_kind("profile"):
+        yield from _ambiguous_profile(context, profile)
         source, licence = profile.written.get(CLONE), profile.written.get(LICENCE)
-        if not situation.created(profile):
-            if source is not None and not _is_known(situation, str(source)):
-                yield _unknown_profile(situation, profile, CLONE, str(source))
-            if situation.changed(profile, LICENCE):
-                live = situation.live[profile.address].written.get(LICENCE)
+        if not context.created(profile):
+            if source is not None and not _is_known(context, str(source)):
+                yield _unknown_profile(context, profile, CLONE, str(source))
+            if context.changed(profile, LICENCE):
+                live = context.live[profile.address].written.get(LICENCE)
                 yield Diagnostic(
                     "licence-is-fixed",
                     f"a profile keeps its licence for ever: this one has `{live}`",
@@ -88,7 +93,7 @@ def profiles(situation: Situation) -> Iterator[Diagnostic]:
                     help="make a new profile with the other licence, and move its users there",
                 )
             continue
-        rights = situation.rights_of(profile)
+        rights = context.rights_of(profile)
         if source is None and licence is None:
             yield Diagnostic(
                 "profile-from-nothing",
@@ -97,9 +102,9 @@ def profiles(situation: Situation) -> Iterator[Diagnostic]:
                 help="add `clone_of:` or `userLicense:`",
             )
         elif rights is None and source is not None:
-            yield _unknown_profile(situation, profile, CLONE, str(source))
+            yield _unknown_profile(context, profile, CLONE, str(source))
         elif rights is None:
-            yield _unknown_licence(situation, profile, str(licence))
+            yield _unknown_licence(context, profile, str(licence))
         elif rights.licence and licence and rights.licence.name != licence:
             yield Diagnostic(
                 "licence-of-clone",
@@ -109,13 +114,13 @@ def profiles(situation: Situation) -> Iterator[Diagnostic]:
             )
 
 
-def _is_known(situation: Situation, profile: str) -> bool:
+def _is_known(context: PlanContext, profile: str) -> bool:
     """Whether the spec declares the profile, or the org has it, or will have it."""
-    declared = Address("profile", profile) in situation.desired
-    return declared or bool(situation.facts.meant(profile))
+    declared = Address("profile", profile) in context.desired
+    return declared or bool(context.facts.full_names_of(profile))
 
 
-def _new_portal(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
+def _new_portal(context: PlanContext, portal: Resource) -> Iterator[Diagnostic]:
     missing = [n for n in REQUIRED if portal.written.get(n) is None]
     if missing:
         yield Diagnostic(
@@ -124,13 +129,13 @@ def _new_portal(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
             portal.span(),
             help="give the missing elements, or name the portal to adopt with `was:`",
         )
-    if situation.facts.enabling is None and not portal_is_on(situation.facts):
+    if context.facts.enabling_step is None and not portal_is_on(context.facts):
         yield Diagnostic(
             "portal-is-off",
             "the Customer Portal is off in this org, so there can be no portals",
             portal.span(),
             help="this org has sites instead: declare no portal for it"
-            if situation.facts.has_site_users
+            if context.facts.has_site_users
             else "add `enableCustomerSuccessPortal: true` under `settings:`, `OrgSettings:`",
         )
     elif portal.written.get("type") == "CustomerSuccess":
@@ -143,12 +148,12 @@ def _new_portal(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
         )
 
 
-def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
+def _admin(context: PlanContext, portal: Resource) -> Iterator[Diagnostic]:
     """A portal's admin needs `Manage Customer Users`, by profile or permission set. (1.2)"""
     admin = portal.written.get("admin")
-    if not isinstance(admin, str) or not situation.changed(portal, "admin"):
+    if not isinstance(admin, str) or not context.changed(portal, "admin"):
         return
-    rows = admins(admin, situation.facts)
+    rows = admins(admin, context.facts)
     if len(rows) != 1:
         yield Diagnostic(
             "ambiguous-admin" if rows else "unknown-admin",
@@ -156,7 +161,7 @@ def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
             portal.span("admin"),
             help="write the user's username"
             if rows
-            else nearest_user(situation, "portal", admin, "write a user's full name or username"),
+            else nearest_user(context, "portal", admin, "write a user's full name or username"),
             notes=tuple(sorted(r["Username"] for r in rows)),
         )
     elif not rows[0]["IsActive"]:
@@ -166,7 +171,7 @@ def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
             portal.span("admin"),
             help="name an active user, or activate this one first",
         )
-    elif may_be_admin(rows[0], situation.facts) is False:
+    elif may_be_admin(rows[0], context.facts) is False:
         yield Diagnostic(
             "admin-without-permission",
             f"`{admin}` may not manage customer users, which a portal's admin must",
@@ -175,16 +180,16 @@ def _admin(situation: Situation, portal: Resource) -> Iterator[Diagnostic]:
         )
 
 
-def _ambiguous_profile(situation: Situation, profile: Resource) -> Iterator[Diagnostic]:
+def _ambiguous_profile(context: PlanContext, profile: Resource) -> Iterator[Diagnostic]:
     """A profile, or the one it copies, named by a `Name` that several have. (4.2)"""
     for name, written in ((None, profile.address.name), (CLONE, profile.written.get(CLONE))):
         if not isinstance(written, str):
             continue
-        if name and situation.desired.get(Address("profile", written)):
+        if name and context.desired.get(Address("profile", written)):
             continue  # said of that one
-        if not name and not situation.facts.profiles_named(written):
+        if not name and not context.facts.profiles_named(written):
             continue  # a new one
-        if len(meant := situation.facts.meant(written)) > 1:
+        if len(meant := context.facts.full_names_of(written)) > 1:
             yield Diagnostic(
                 "ambiguous-reference",
                 f"{len(meant)} profiles have the name `{written}`",
@@ -194,10 +199,10 @@ def _ambiguous_profile(situation: Situation, profile: Resource) -> Iterator[Diag
 
 
 def _namesakes(
-    situation: Situation, portal: Resource, name: str, profile: str
+    context: PlanContext, portal: Resource, name: str, profile: str
 ) -> Iterator[Diagnostic]:
-    if shared := situation.facts.namesakes(profile):
-        meant = situation.facts.meant(profile)
+    if shared := context.facts.namesakes(profile):
+        meant = context.facts.full_names_of(profile)
         yield Diagnostic(
             "ambiguous-reference",
             f"{len(shared)} profiles have the name of `{profile}`, and a portal tells its "
@@ -209,27 +214,27 @@ def _namesakes(
         )
 
 
-def _portal_profiles(situation: Situation, portal: Resource, name: str) -> Iterator[Diagnostic]:
+def _portal_profiles(context: PlanContext, portal: Resource, name: str) -> Iterator[Diagnostic]:
     value = portal.written.get(name)
     given = value if isinstance(value, tuple) else (value,)
     for profile in given:
         # Whether it changed is not known of what can not be told apart.
-        if isinstance(profile, str) and Address("profile", profile) not in situation.desired:
-            yield from _namesakes(situation, portal, name, profile)
-    if not situation.changed(portal, name):
+        if isinstance(profile, str) and Address("profile", profile) not in context.desired:
+            yield from _namesakes(context, portal, name, profile)
+    if not context.changed(portal, name):
         return
     for profile in given:
         if not isinstance(profile, str):
             continue
-        declared = situation.desired.get(Address("profile", profile))
+        declared = context.desired.get(Address("profile", profile))
         if declared and not declared.remove:
-            rights = situation.rights_of(declared)
+            rights = context.rights_of(declared)
         else:
-            named = situation.facts.profiles_named(profile)
-            if not named and situation.facts.awaited(profile) is None:
-                yield _unknown_profile(situation, portal, name, profile)
+            named = context.facts.profiles_named(profile)
+            if not named and context.facts.pending_profile(profile) is None:
+                yield _unknown_profile(context, portal, name, profile)
                 continue
-            rights = situation.rights(named[0].id) if named else None
+            rights = context.rights(named[0].id) if named else None
         if rights and rights.is_portal is False:
             yield Diagnostic(
                 "licence-does-not-fit",
@@ -240,12 +245,12 @@ def _portal_profiles(situation: Situation, portal: Resource, name: str) -> Itera
 
 
 def _profile_in_use(
-    situation: Situation, live: Resource, profile: Resource
+    context: PlanContext, live: Resource, profile: Resource
 ) -> Iterator[Diagnostic]:
-    users = situation.facts.answers["profile"]["users_of_removed"]
+    users = context.facts.answers["profile"]["users_of_removed"]
     leaving = {
         c.before.id
-        for a, c in situation.changes.items()
+        for a, c in context.changes.items()
         if a.kind == "user" and c.before and "ProfileId" in c.names()
     }
     left = [u for u in users if u["ProfileId"] == live.id and u["Id"] not in leaving]
@@ -261,19 +266,19 @@ def _profile_in_use(
 
 
 def _unknown_profile(
-    situation: Situation, resource: Resource, name: str, profile: str
+    context: PlanContext, resource: Resource, name: str, profile: str
 ) -> Diagnostic:
     return Diagnostic(
         "unknown-reference",
         f"neither the spec nor the org has a profile `{profile}`",
         resource.span(name),
-        help=without_seats(profile, situation.facts)
-        or did_you_mean(profile, [p.name for p in situation.facts.profiles]),
+        help=without_seats(profile, context.facts)
+        or did_you_mean(profile, [p.name for p in context.facts.profiles]),
     )
 
 
-def _unknown_licence(situation: Situation, profile: Resource, licence: str) -> Diagnostic:
-    named = [li for li in situation.facts.licences.values() if li.name == licence]
+def _unknown_licence(context: PlanContext, profile: Resource, licence: str) -> Diagnostic:
+    named = [li for li in context.facts.licences.values() if li.name == licence]
     if named:
         return Diagnostic(
             "licence-disabled",
@@ -281,7 +286,7 @@ def _unknown_licence(situation: Situation, profile: Resource, licence: str) -> D
             profile.span(LICENCE),
             help="use a licence that is, or have this one enabled",
         )
-    names = sorted({li.name for li in situation.facts.licences.values() if li.active})
+    names = sorted({li.name for li in context.facts.licences.values() if li.active})
     return Diagnostic(
         "unknown-licence",
         f"the org has no licence `{licence}`",

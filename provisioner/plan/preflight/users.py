@@ -9,20 +9,20 @@ from provisioner.kinds.contact import users_by_contact
 from provisioner.kinds.org_facts import ROLE_USER_TYPES
 from provisioner.model.change import Action
 from provisioner.model.diagnostics import Diagnostic
-from provisioner.model.plan import Seats
+from provisioner.model.plan import SeatUsage
 from provisioner.model.resource import Address, Lookup, Ref, Resource, Value
-from provisioner.plan.preflight.context import Situation
+from provisioner.plan.preflight.context import PlanContext
 
 
-def licence_fits(situation: Situation) -> Iterator[Diagnostic]:
+def licence_fits(context: PlanContext) -> Iterator[Diagnostic]:
     """A portal user needs a portal licence, an internal one must have none. (2.3)"""
-    for user in situation.of_kind("user"):
-        if not (situation.created(user) or situation.changed(user, "ProfileId", "ContactId")):
+    for user in context.of_kind("user"):
+        if not (context.created(user) or context.changed(user, "ProfileId", "ContactId")):
             continue
-        rights = situation.rights(situation.value(user, "ProfileId"))
+        rights = context.rights(context.value(user, "ProfileId"))
         if rights is None or rights.is_portal is None:
             continue
-        contact = situation.value(user, "ContactId")
+        contact = context.value(user, "ContactId")
         licence = f" (licence `{rights.licence.name}`)" if rights.licence else ""
         if contact is not None and not rights.is_portal:
             yield Diagnostic(
@@ -47,7 +47,7 @@ def licence_fits(situation: Situation) -> Iterator[Diagnostic]:
                 user.span("ProfileId"),
                 help="use a profile of another licence, or have the licence enabled",
             )
-        if situation.value(user, "PortalRole") and rights.user_type not in ROLE_USER_TYPES:
+        if context.value(user, "PortalRole") and rights.user_type not in ROLE_USER_TYPES:
             yield Diagnostic(
                 "licence-has-no-roles",
                 f"users of `{rights.name}`{licence} have no portal role",
@@ -56,47 +56,47 @@ def licence_fits(situation: Situation) -> Iterator[Diagnostic]:
             )
 
 
-def contact_and_account(situation: Situation) -> Iterator[Diagnostic]:
+def contact_and_account(context: PlanContext) -> Iterator[Diagnostic]:
     """A portal user's contact has an account, and that has an owner with a role. (1.7, 1.8)"""
-    for user in situation.of_kind("user"):
-        change = situation.changes.get(user.address)
+    for user in context.of_kind("user"):
+        change = context.changes.get(user.address)
         if change is None or not (change.action is Action.CREATE or "ContactId" in change.names()):
             continue
         if change.action is Action.UPDATE:
-            yield _fixed(situation, user)
+            yield _fixed(context, user)
             continue
         # As written: a reference leads to its contact, and an Id would have to be searched for.
         contact = user.written.get("ContactId")
         if contact is None:
             continue
-        if not _has_account(situation, contact):
+        if not _has_account(context, contact):
             yield Diagnostic(
                 "contact-without-account",
                 "the contact has no account, which a portal user needs",
-                _contact_span(situation, user, contact),
+                _contact_span(context, user, contact),
                 help="give the contact its `account`",
             )
-        owner = _owner_role(situation, contact)
+        owner = _owner_role(context, contact)
         if owner is not None and owner[1] is None:
             yield Diagnostic(
                 "owner-without-role",
                 f"`{owner[0]}`, who owns the account, has no role, and Salesforce makes no portal "
                 "user then",
-                _account_span(situation, contact) or user.span("ContactId"),
+                _account_span(context, contact) or user.span("ContactId"),
                 help="give the owner a role in Setup > Users, or set the account's `owner` to a "
                 "user who has one",
             )
 
 
-def one_user_for_a_contact(situation: Situation) -> Iterator[Diagnostic]:
+def one_user_for_a_contact(context: PlanContext) -> Iterator[Diagnostic]:
     """A contact has at most one portal user, an inactive one too. (1.8)"""
-    users = tuple(situation.of_kind("user"))
-    rows = situation.facts.answers["user"]["rows"] if users else ()
+    users = tuple(context.of_kind("user"))
+    rows = context.facts.answers["user"]["rows"] if users else ()
     holders = {row["ContactId"]: row for row in rows if row.get("ContactId")}
     for user in users:
         contact = user.fields.get("ContactId")
         holder = holders.get(contact) if isinstance(contact, str) else None
-        if holder is None or not situation.created(user):
+        if holder is None or not context.created(user):
             continue
         state = "" if holder.get("IsActive") else ", who is inactive"
         yield Diagnostic(
@@ -108,16 +108,16 @@ def one_user_for_a_contact(situation: Situation) -> Iterator[Diagnostic]:
         )
 
 
-def contacts_with_users(situation: Situation) -> Iterator[Diagnostic]:
+def contacts_with_users(context: PlanContext) -> Iterator[Diagnostic]:
     """A contact that has a portal user, active or not, is not deleted. (DELETE_FAILED)"""
     gone = [
         change.after
-        for address, change in situation.changes.items()
+        for address, change in context.changes.items()
         if address.kind == "contact" and change.action is Action.DELETE
     ]
-    holders = users_by_contact(situation.facts) if gone else {}
+    holders = users_by_contact(context.facts) if gone else {}
     for contact in gone:
-        user = holders.get(str(situation.live[contact.address].id))
+        user = holders.get(str(context.live[contact.address].id))
         if user:
             yield Diagnostic(
                 "contact-has-a-user",
@@ -128,31 +128,31 @@ def contacts_with_users(situation: Situation) -> Iterator[Diagnostic]:
             )
 
 
-def seats(situation: Situation) -> tuple[tuple[Seats, ...], tuple[Diagnostic, ...]]:
+def seats(context: PlanContext) -> tuple[tuple[SeatUsage, ...], tuple[Diagnostic, ...]]:
     """The seats of every licence the plan touches, and those that would run out. (1.9, 2.3)
 
     Only active users take a seat. (platform reference 12.11: assumed)
     """
     taken: dict[str, list[Resource]] = {}
     freed: dict[str, int] = {}
-    for address, change in situation.changes.items():
+    for address, change in context.changes.items():
         if address.kind != "user":
             continue
-        before, after = _licence_before(situation, address), _licence_after(situation, address)
+        before, after = _licence_before(context, address), _licence_after(context, address)
         if before == after:
             continue
         if after:
             taken.setdefault(after, []).append(change.after)
         if before:
             freed[before] = freed.get(before, 0) + 1
-    touched: list[Seats] = []
+    touched: list[SeatUsage] = []
     problems: list[Diagnostic] = []
-    for licence in situation.facts.licences.values():
+    for licence in context.facts.licences.values():
         users = taken.get(licence.id, [])
         if not users and licence.id not in freed:
             continue
         after_all = licence.used + len(users) - freed.get(licence.id, 0)
-        touched.append(Seats(licence.name, licence.total, licence.used, after_all))
+        touched.append(SeatUsage(licence.name, licence.total, licence.used, after_all))
         left = licence.left + freed.get(licence.id, 0)
         problems += [
             Diagnostic(
@@ -167,9 +167,9 @@ def seats(situation: Situation) -> tuple[tuple[Seats, ...], tuple[Diagnostic, ..
     return tuple(sorted(touched, key=lambda s: s.licence)), tuple(problems)
 
 
-def disabling(situation: Situation) -> Iterator[Diagnostic]:
+def disabling(context: PlanContext) -> Iterator[Diagnostic]:
     """`IsPortalEnabled: false` is for ever, and never what is meant. (1.6)"""
-    for user in situation.of_kind("user"):
+    for user in context.of_kind("user"):
         if user.fields.get("IsPortalEnabled") is False:
             yield Diagnostic(
                 "disabling-is-for-ever",
@@ -179,15 +179,15 @@ def disabling(situation: Situation) -> Iterator[Diagnostic]:
             )
 
 
-def _fixed(situation: Situation, user: Resource) -> Diagnostic:
+def _fixed(context: PlanContext, user: Resource) -> Diagnostic:
     """The contact of a user cannot be changed. (1.8)"""
-    live = situation.live[user.address]
+    live = context.live[user.address]
     username, id_ = user.shown("Username"), live.fields.get("ContactId")
     if id_ is None:
         message = f"`{username}` is an internal user, and cannot be given a contact"
         remedy = "choose another `Username`"
     else:
-        declared = (a for a, r in situation.live.items() if a.kind == "contact" and r.id == id_)
+        declared = (a for a, r in context.live.items() if a.kind == "contact" and r.id == id_)
         email = live.fields.get("Contact.Email")
         find = f"Email: {email}" if email else f"Id: {id_}"
         name = next((a.name for a in declared), f"{{find: {{{find}}}}}")
@@ -196,92 +196,92 @@ def _fixed(situation: Situation, user: Resource) -> Diagnostic:
     return Diagnostic("contact-is-fixed", message, user.span("ContactId"), help=remedy)
 
 
-def _has_account(situation: Situation, contact: Value) -> bool:
+def _has_account(context: PlanContext, contact: Value) -> bool:
     match contact:
         case Lookup():
-            row = situation.row(contact)
+            row = context.row(contact)
             return row is None or row.get("AccountId") is not None
         case _:
-            wanted = _contact(situation, contact)
-            return wanted is None or situation.value(wanted, "AccountId") is not None
+            wanted = _contact(context, contact)
+            return wanted is None or context.value(wanted, "AccountId") is not None
 
 
-def _owner_role(situation: Situation, contact: Value) -> tuple[str, str | None] | None:
+def _owner_role(context: PlanContext, contact: Value) -> tuple[str, str | None] | None:
     """The owner of a contact's account and the owner's role; `None` when that is not known."""
     if isinstance(contact, Lookup):
-        row = situation.row(contact)
+        row = context.row(contact)
         if row is None or row.get("AccountId") is None:
             return None
         return str(row.get("Account.Owner.Username")), row.get("Account.Owner.UserRoleId")
-    wanted = _contact(situation, contact)
+    wanted = _contact(context, contact)
     if wanted is None:
         return None
     account = wanted.written.get("AccountId")
     if isinstance(account, Ref):
-        return _owner_of(situation, situation.desired.get(account.to))
+        return _owner_of(context, context.desired.get(account.to))
     if isinstance(account, Lookup):
-        row = situation.row(account)
+        row = context.row(account)
         return (str(row["Owner.Username"]), row["Owner.UserRoleId"]) if row else None
-    live = situation.live.get(wanted.address)
+    live = context.live.get(wanted.address)
     if live is None or "AccountId" in wanted.written or live.fields.get("AccountId") is None:
         return None
     role = live.fields.get("Account.Owner.UserRoleId")
     return str(live.fields.get("Account.OwnerId")), None if role is None else str(role)
 
 
-def _owner_of(situation: Situation, account: Resource | None) -> tuple[str, str | None] | None:
+def _owner_of(context: PlanContext, account: Resource | None) -> tuple[str, str | None] | None:
     if account is None:
         return None
     owner = account.written.get("OwnerId")
     if isinstance(owner, Lookup):
-        row = situation.row(owner)
+        row = context.row(owner)
         return (str(row["Username"]), row["UserRoleId"]) if row else None
     if isinstance(owner, Ref):
-        user = situation.desired.get(owner.to)
-        role = situation.value(user, "UserRoleId") if user else None
+        user = context.desired.get(owner.to)
+        role = context.value(user, "UserRoleId") if user else None
         return (str(owner.to), str(role) if role else None) if user else None
-    live = situation.live.get(account.address)
+    live = context.live.get(account.address)
     if owner is not None:
         return None
     if live is None:
-        me = situation.facts.running_user
+        me = context.facts.running_user
         return (str(me["Username"]), me["UserRoleId"]) if me else None
     role = live.fields.get("Owner.UserRoleId")
     return str(live.fields.get("Owner.Username")), None if role is None else str(role)
 
 
-def _contact(situation: Situation, contact: Value) -> Resource | None:
-    return situation.desired.get(contact.to) if isinstance(contact, Ref) else None
+def _contact(context: PlanContext, contact: Value) -> Resource | None:
+    return context.desired.get(contact.to) if isinstance(contact, Ref) else None
 
 
-def _contact_span(situation: Situation, user: Resource, contact: Value) -> Any:
-    wanted = _contact(situation, contact)
+def _contact_span(context: PlanContext, user: Resource, contact: Value) -> Any:
+    wanted = _contact(context, contact)
     return wanted.span("AccountId") if wanted else user.span("ContactId")
 
 
-def _account_span(situation: Situation, contact: Value) -> Any:
-    wanted = _contact(situation, contact)
+def _account_span(context: PlanContext, contact: Value) -> Any:
+    wanted = _contact(context, contact)
     account = wanted.written.get("AccountId") if wanted else None
-    declared = situation.desired.get(account.to) if isinstance(account, Ref) else None
+    declared = context.desired.get(account.to) if isinstance(account, Ref) else None
     return declared.span("OwnerId") if declared else None
 
 
-def _licence_before(situation: Situation, address: Address) -> str | None:
-    live = situation.live.get(address)
+def _licence_before(context: PlanContext, address: Address) -> str | None:
+    live = context.live.get(address)
     if live is None or live.fields.get("IsActive") is False:
         return None
-    return _licence_id(situation, live.fields.get("ProfileId"))
+    return _licence_id(context, live.fields.get("ProfileId"))
 
 
-def _licence_after(situation: Situation, address: Address) -> str | None:
-    change = situation.changes[address]
+def _licence_after(context: PlanContext, address: Address) -> str | None:
+    change = context.changes[address]
     if change.action in (Action.DEACTIVATE, Action.DELETE):
         return None
-    if situation.value(change.after, "IsActive") is False:
+    if context.value(change.after, "IsActive") is False:
         return None
-    return _licence_id(situation, situation.value(change.after, "ProfileId"))
+    return _licence_id(context, context.value(change.after, "ProfileId"))
 
 
-def _licence_id(situation: Situation, profile: Value) -> str | None:
-    rights = situation.rights(profile)
+def _licence_id(context: PlanContext, profile: Value) -> str | None:
+    rights = context.rights(profile)
     return rights.licence.id if rights and rights.licence else None

@@ -3,7 +3,7 @@
 import pytest
 
 from provisioner.drift.report import Author, Me, Share, Unmanaged, audit_trail, authors, unmanaged
-from provisioner.kinds.org_facts import LICENCES, PROFILES, Facts
+from provisioner.kinds.org_facts import LICENCES, PROFILES, OrgFacts
 from provisioner.model.change import Action, Change, FieldChange
 from provisioner.model.operations import ListMetadata, Member, ReadMembership
 from provisioner.model.plan import Step
@@ -126,7 +126,7 @@ def reading(*live):
             "UserType": "CspLitePortal",
         },
     ]
-    facts = Facts({PROFILES: profiles, LICENCES: [], ListMetadata(("Portal", "Profile")): []})
+    facts = OrgFacts({PROFILES: profiles, LICENCES: [], ListMetadata(("Portal", "Profile")): []})
     wanted = DesiredState(Resource(r.address, {}) for r in live)
     return Reading(wanted, LiveState(live), facts, {}, ())
 

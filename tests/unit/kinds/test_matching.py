@@ -1,4 +1,4 @@
-from provisioner.kinds.matching import Rung, pair
+from provisioner.kinds.matching import Matcher, pair
 from provisioner.model.resource import Address, Resource
 
 
@@ -7,15 +7,15 @@ def account(name, **fields):
 
 
 def by(field):
-    return Rung(field, lambda r: r.written.get(field), lambda row: row.get(field))
+    return Matcher(field, lambda r: r.written.get(field), lambda row: row.get(field))
 
 
-LADDER = (by("AccountNumber"), by("Name"))
+MATCHERS = (by("AccountNumber"), by("Name"))
 
 
 def paired(wanted, rows):
-    matches, problems = pair(wanted, rows, LADDER)
-    return {str(a): (m.row["Id"], m.rung) for a, m in matches.items()}, [
+    matches, problems = pair(wanted, rows, MATCHERS)
+    return {str(a): (m.row["Id"], m.matched_by) for a, m in matches.items()}, [
         (p.code, p.notes) for p in problems
     ]
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from provisioner.kinds.org_facts import LICENCES, PROFILES, Facts
+from provisioner.kinds.org_facts import LICENCES, PROFILES, OrgFacts
 from provisioner.model.operations import Describe, ListMetadata
 from provisioner.model.resource import Lookup
 
 PROFILE = {"Id": "00e1", "Name": "Customers", "UserLicenseId": "1", "UserType": "CspLitePortal"}
-READ = Facts(
+READ = OrgFacts(
     {
         LICENCES: [],
         PROFILES: [PROFILE],
@@ -15,7 +15,7 @@ READ = Facts(
         Describe("Contact"): None,
     },
     {"portal": {"admins": [], "granted": None}},
-    counted={},
+    active_user_counts={},
 )
 
 

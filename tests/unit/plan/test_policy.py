@@ -6,16 +6,16 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from provisioner.kinds.org_facts import LICENCES, PROFILES, Facts
+from provisioner.kinds.org_facts import LICENCES, PROFILES, OrgFacts
 from provisioner.model.change import Action, Change, FieldChange
-from provisioner.model.plan import Note, NoteKind, OrgInfo, Plan, Seats, Step
+from provisioner.model.plan import Note, NoteKind, OrgInfo, Plan, SeatUsage, Step
 from provisioner.model.resource import Address, Lookup, Ref, Resource
 from provisioner.plan import policy
 from provisioner.spec import document as source
 from provisioner.spec import policy as bounds
 from provisioner.spec.policy import DAYS, Policy, RuleError, Window, with_rules
 
-FACTS = Facts(
+FACTS = OrgFacts(
     {
         PROFILES: [
             {"Id": "00e1", "Name": "System Administrator", "UserLicenseId": "1", "UserType": "Standard"},
@@ -116,7 +116,7 @@ def test_a_spec_without_resources_is_refused_unless_it_is_meant():
     ("least", "refused"), [(5, True), (4, False), ({"Gold": 5}, True), ({"Silver": 5}, False)]
 )
 def test_seats_are_left_free(least, refused):
-    made = plan(step(), seats=(Seats("Gold", 10, 5, 6),))
+    made = plan(step(), seats=(SeatUsage("Gold", 10, 5, 6),))
     found = refusals(made, min_licences_left=least)
     assert bool(found) == refused
     if found:
@@ -127,7 +127,7 @@ def test_seats_are_left_free(least, refused):
 
 
 def test_a_plan_that_takes_no_seat_does_not_answer_for_those_taken():
-    made = plan(step(), seats=(Seats("Gold", 10, 10, 9),))
+    made = plan(step(), seats=(SeatUsage("Gold", 10, 10, 9),))
     assert refusals(made, min_licences_left=5) == ()
 
 
