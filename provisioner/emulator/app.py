@@ -10,9 +10,8 @@ from werkzeug.exceptions import HTTPException
 from provisioner.emulator.bulk import v1 as bulk1
 from provisioner.emulator.http import (
     bodies,
-    concurrency,
+    middleware,
     refusals,
-    status_lines,
 )
 from provisioner.emulator.http.context import EXTENSION
 from provisioner.emulator.login import password_login
@@ -73,6 +72,6 @@ def create_app(org: Org, *, control: bool = False, control_token: str | None = N
         from provisioner.emulator.control import endpoint as door
 
         door.install(app, control_token)
-    counted = concurrency.Counted(org, app.wsgi_app)
-    app.wsgi_app = status_lines.Worded(counted)  # type: ignore[assignment, method-assign]
+    counted = middleware.Counted(org, app.wsgi_app)
+    app.wsgi_app = middleware.Worded(counted)  # type: ignore[assignment, method-assign]
     return app

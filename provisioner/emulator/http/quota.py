@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.http import concurrency
+from provisioner.emulator.http import middleware
 from provisioner.emulator.settings import editions
 
 if TYPE_CHECKING:
@@ -35,4 +35,4 @@ def check(org: Org, usage: Usage, environ: WSGIEnvironment) -> None:
     """Refuses one API call in excess: of those of the day, or of those that run now."""
     if usage.used > usage.most:
         raise exceeded()
-    concurrency.check(org, environ)
+    middleware.check(org, environ)

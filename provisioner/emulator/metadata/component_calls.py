@@ -13,7 +13,6 @@ from lxml import etree
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.http.soap_metadata import Fault
 from provisioner.emulator.metadata.types import registry
-from provisioner.emulator.schema import type_versions
 from provisioner.emulator.schema.wsdl import (
     NAMESPACE,
     Component,
@@ -22,6 +21,7 @@ from provisioner.emulator.schema.wsdl import (
     type_attribute,
     wsdl,
 )
+from provisioner.emulator.store.database import Rollback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,8 +202,8 @@ def _saved(
             for kind, component in parts:
                 results.append(_save_one(call, kind, component, save))
             if call.all_or_none and not all(result["success"] for result in results):
-                raise _RolledBack
-    except _RolledBack:
+                raise Rollback
+    except Rollback:
         results = [result if not result["success"] else _rolled_back(result) for result in results]
     return results
 
@@ -236,10 +236,6 @@ def _save_one(
     return {"fullName": full_name, "success": True} | extra
 
 
-class _RolledBack(Exception):  # noqa: N818 - leaves the transaction, never the module
-    pass
-
-
 def _rolled_back(result: Value) -> Value:
     # platform reference 8.2: the code; text: recorded of collections, amp-labs/connectors [V]
     problem = {
@@ -263,7 +259,7 @@ def _check_count(items: list[Any], type_name: str) -> None:
 
 def _kind(call: Call, type_name: str) -> registry.Kind:
     kind = registry.kind(call.org, type_name)
-    if kind is not None and not type_versions.knows(call.version, type_name):
+    if kind is not None and not registry.knows(call.version, type_name):
         # as a type that the version does not know, below [I]
         raise Fault("sf:INVALID_TYPE", f"INVALID_TYPE: Unknown type:{type_name}")
     if kind is None:

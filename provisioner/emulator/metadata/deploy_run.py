@@ -16,9 +16,9 @@ from provisioner.emulator.metadata.deploy_parts import ORDER
 from provisioner.emulator.metadata.package import MANIFEST, Problem
 from provisioner.emulator.metadata.types import bundle_files, registry
 from provisioner.emulator.metadata.types.profile import find
-from provisioner.emulator.schema import type_versions
 from provisioner.emulator.schema.wsdl import wsdl
 from provisioner.emulator.store import components
+from provisioner.emulator.store.database import Rollback
 
 if TYPE_CHECKING:
     from provisioner.emulator.metadata.deploy_parts import Part
@@ -65,10 +65,6 @@ class _Done:
 _FIRST_OF_SITES: Final = ORDER.index("CustomSite")
 
 
-class _Undo(Exception):  # noqa: N818 - leaves the savepoint, never this module
-    pass
-
-
 def run(org: Org, packages: list[Package], options: Options, by: str) -> Outcome:
     """Deploys the packages for the user `by`; see the module."""
     outcome: Outcome | None = None
@@ -78,8 +74,8 @@ def run(org: Org, packages: list[Package], options: Options, by: str) -> Outcome
             outcome = _outcome(org, packages, options, done, problems)
             # platform reference 4.5 [V], Metadata guide: a failed transaction leaves nothing
             if options.check_only or outcome.status == "Failed":
-                raise _Undo
-    except _Undo:
+                raise Rollback
+    except Rollback:
         pass
     assert outcome is not None, "set before anything is undone"
     return outcome
@@ -122,7 +118,7 @@ def _steps(
 
 def _is_known(package: Package, part: Part) -> bool:
     """Whether the version that the manifest is of has the type (Metadata guide, "version")."""
-    return type_versions.knows(package.manifest.version, part.type)
+    return registry.knows(package.manifest.version, part.type)
 
 
 def _save_all(org: Org, parts: list[Part], by: str) -> tuple[list[_Done], list[Problem]]:
@@ -154,8 +150,8 @@ def _save_sites(org: Org, parts: list[Part], by: str) -> tuple[list[_Done], list
                 found = _halves(org, [part for part in chosen if part.key in saved])
                 if not found:
                     return done, problems + list(refused.values())
-                raise _Undo
-        except _Undo:
+                raise Rollback
+        except Rollback:
             # a cause of its own is told, and not what is missing without the others
             causes = {(one.type, one.full_name.lower()): one for one in problems}
             lacks = "In field: "

@@ -21,6 +21,7 @@ from provisioner.emulator.rules import save as rules
 from provisioner.emulator.rules.fields import existing
 from provisioner.emulator.schema import objects
 from provisioner.emulator.schema.wsdl import wsdl
+from provisioner.emulator.store.database import Rollback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -196,14 +197,10 @@ def _all(call: Call, writes: Sequence[Callable[[], dict[str, Any]]]) -> list[dic
         with call.org.transaction():
             results = [_result(call.org, write) for write in writes]
             if header in {"true", "1"} and not all(result["success"] for result in results):
-                raise _Undo
-    except _Undo:
+                raise Rollback
+    except Rollback:
         results = [result if not result["success"] else _rolled_back() for result in results]
     return results
-
-
-class _Undo(Exception):  # noqa: N818 - leaves the transaction, never this module
-    pass
 
 
 def _result(org: Org, write: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from provisioner.emulator.http.call import Answer, Call
 from provisioner.emulator.rest import record as records
 from provisioner.emulator.rules import repeated_keys, save
 from provisioner.emulator.schema import objects
+from provisioner.emulator.store.database import Rollback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 _MOST_RECORDS: Final = 200
 _MOST_RUNS: Final = 10
 _UPSERT_SINCE: Final = 46  # platform reference 8.2 [V]
-
-
-class _Undo(Exception):  # noqa: N818 - leaves the transaction, never this module
-    pass
 
 
 def answer(call: Call, names: tuple[str, ...]) -> Answer:
@@ -164,8 +161,8 @@ def _all(call: Call, writes: list[_Write], *, all_or_none: bool) -> Answer:
         with call.org.transaction(), call.org.attempt():
             results = [_result(write) for _, write in writes]
             if all_or_none and not all(result["success"] for result in results):
-                raise _Undo
-    except _Undo:
+                raise Rollback
+    except Rollback:
         results = [_rolled_back(result) for result in results]
     return Answer(200, results)
 

@@ -13,6 +13,7 @@ from provisioner.emulator.http.call import Answer, Call
 from provisioner.emulator.rest import collections
 from provisioner.emulator.schema import objects
 from provisioner.emulator.schema.versions import NEWEST, OLDEST
+from provisioner.emulator.store.database import Rollback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,10 +48,6 @@ def answer(call: Call, rest: tuple[str, ...], answer_to: Callable[[Call], Answer
 
 
 # -- calls in a call ---------------------------------------------------------------------------
-
-
-class _Undo(Exception):  # noqa: N818 - leaves the transaction, never this module
-    pass
 
 
 def _composite(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
@@ -126,8 +123,8 @@ def together(
         with call.org.transaction():
             done = _run(call, requests, answer_to, together=True)
             if any(map(_failed, done)):
-                raise _Undo
-    except _Undo:
+                raise Rollback
+    except Rollback:
         return [_undone(one) for one in done], False
     return done, True
 

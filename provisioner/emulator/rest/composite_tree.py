@@ -10,6 +10,7 @@ from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
 from provisioner.emulator.rules import save
 from provisioner.emulator.schema import objects
+from provisioner.emulator.store.database import Rollback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 _MOST_RECORDS: Final = 200
 _MOST_TYPES: Final = 5
 _DEEPEST: Final = 5
-
-
-class _Undo(Exception):  # noqa: N818 - leaves the transaction, never this module
-    pass
 
 
 class _Refused(Exception):  # noqa: N818 - leaves the tree, never this module
@@ -75,8 +72,8 @@ def answer(call: Call, name: str) -> Answer:
             for tree in trees:
                 _save(call, tree, results, failed)
             if failed:
-                raise _Undo
-    except _Undo:
+                raise Rollback
+    except Rollback:
         return Answer(400, {"hasErrors": True, "results": failed})
     return Answer(201, {"hasErrors": False, "results": results})
 

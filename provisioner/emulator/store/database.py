@@ -22,6 +22,10 @@ _KEEP_COUNT: Final = "INSERT OR REPLACE INTO sequence VALUES (?, ?)"
 _HARMLESS: Final = ("SELECT", "SAVEPOINT", "RELEASE")  # what changes nothing that was read
 
 
+class Rollback(Exception):  # noqa: N818 - undoes a block, and is caught around it
+    """Raised to leave a transaction or an attempt whose writes are to be undone."""
+
+
 class _Mine(threading.local):
     """What a thread has while its transaction lasts: the connection, what was read and counted."""
 

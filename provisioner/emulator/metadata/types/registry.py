@@ -165,3 +165,19 @@ def _available(org: Org) -> tuple[_Component, ...]:
     return tuple(
         one for one in _COMPONENTS if one.name not in _NEEDS or on.intersection(_NEEDS[one.name])
     )
+
+
+_SINCE: Final = {  # platform reference 1.4, 1.5 [V]; Metadata guide
+    "CommunitiesSettings": 47,
+    "DigitalExperience": 56,
+    "DigitalExperienceBundle": 56,
+    "DigitalExperienceConfig": 56,
+    "ExperienceBundle": 46,
+    "ExperienceBundleSettings": 46,
+    "SiteDotCom": 30,
+}
+
+
+def knows(version: float, type_name: str) -> bool:
+    """Whether a version of the API has a type."""
+    return version >= _SINCE.get(type_name, 0)

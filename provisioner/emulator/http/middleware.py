@@ -1,10 +1,11 @@
-"""How many API requests run for long at once, of which Salesforce takes only so many."""
+"""What wraps the whole app: the count of requests that run for long, and status lines."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.settings import editions
@@ -55,3 +56,24 @@ def check(org: Org, environ: WSGIEnvironment) -> None:
             "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
             status=403,
         )
+
+
+# "Server Error": platform reference 2.4 [V], as Jetty words it, whose pages real orgs send (2.4
+# [V]); the others are Jetty's, too [I].
+_LINES: Final = {str(one.value): f"{one.value} {one.phrase}" for one in HTTPStatus} | {
+    "414": "414 URI Too Long",
+    "500": "500 Server Error",
+}
+
+
+class Worded:
+    """The app with those reasons in place of Flask's, which are in capitals."""
+
+    def __init__(self, inner: WSGIApplication) -> None:
+        self._inner = inner
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start(_LINES.get(line[:3], line), headers, *more)
+
+        return self._inner(environ, started)
