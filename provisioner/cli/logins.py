@@ -27,7 +27,7 @@ from provisioner.spec.load import Loaded
 from provisioner.spec.verify import Canary, objects_of
 
 if TYPE_CHECKING:
-    from provisioner.login.findings import Trace
+    from provisioner.login.check_results import Trace
     from provisioner.login.read import Target
     from provisioner.login.verify import Credentials
     from provisioner.org.client import Org

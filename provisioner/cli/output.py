@@ -15,7 +15,7 @@ from provisioner.cli.formats import ENDINGS
 from provisioner.cli.version import version
 from provisioner.model.diagnostics import Diagnostic, Severity
 from provisioner.model.events import Message
-from provisioner.model.gc_pause import held
+from provisioner.model.gc_pause import gc_paused
 from provisioner.model.masking import MaskedData, mask, masked_data
 from provisioner.plan.document import problem
 from provisioner.render import diagnostics, encoding
@@ -76,7 +76,7 @@ def view(
     return masked_data(shown)
 
 
-@held()
+@gc_paused()
 def document(
     report: str,
     plan: Plan,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from provisioner.login import portal_checks as of_portal
 from provisioner.login import user_checks as of_user
-from provisioner.login.findings import Finding, Trace
+from provisioner.login.check_results import CheckResult, Trace
 from provisioner.login.login_facts import LoginFacts
 
 
@@ -15,7 +15,7 @@ def trace(facts: LoginFacts, error: str | None = None) -> Trace:
     return Trace(facts, tuple(f for check in CHECKS for f in check(facts)), error)
 
 
-CHECKS: tuple[Callable[[LoginFacts], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[LoginFacts], Iterator[CheckResult]], ...] = (
     of_user.user,
     of_user.active,
     of_user.frozen,

@@ -12,7 +12,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 _DAY_MINUTES = 24 * 60
 
 
-class Password(Enum):
+class PasswordState(Enum):
     """What is known of a user's password."""
 
     GIVEN = "given"
@@ -22,7 +22,7 @@ class Password(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seats:
+class LicenceState:
     """The licence of a profile: whether it is in force, and its seats."""
 
     name: str
@@ -99,11 +99,11 @@ class User:
     active: bool
     frozen: bool | None
     locked: bool | None
-    password: Password
+    password: PasswordState
     profile: str
     is_portal: bool | None
     has_roles: bool
-    licence: Seats | None
+    licence: LicenceState | None
     person: Person
     role: str | None = None
     user_type: str | None = None

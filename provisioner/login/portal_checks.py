@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.login.causes import STATUS, SUCCESS, Cause, explained, remedy
-from provisioner.login.findings import Certainty, Finding, Verdict
+from provisioner.login.check_results import Certainty, CheckResult, CheckStatus
 from provisioner.login.login_facts import DAYS, LoginFacts, Portal, User
 
 _ATTEMPTS_SHOWN = 3
 
 
-def portal(facts: LoginFacts) -> Iterator[Finding]:
+def portal(facts: LoginFacts) -> Iterator[CheckResult]:
     """There is a portal, and it is open. (1.2)"""
     if facts.portal is not None:
         yield _open(facts.portal)
     elif not facts.portal_on:
-        yield Finding(
+        yield CheckResult(
             Cause.ENABLED,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             "the Customer Portal is off in this org",
             remedy="create a site, and make the profile a member of it: "
             "Setup > Digital Experiences > All Sites"
@@ -27,36 +27,36 @@ def portal(facts: LoginFacts) -> Iterator[Finding]:
         )
     else:
         known = ", ".join(f"`{name}`" for name in facts.portals)
-        yield Finding(
+        yield CheckResult(
             Cause.PORTAL,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             "there is no portal to log in to" if not known else f"the portals are {known}",
             remedy="declare one under `portals:`" if not known else "name one with `--portal`",
         )
 
 
-def _open(portal: Portal) -> Finding:
+def _open(portal: Portal) -> CheckResult:
     name = portal.name
     if portal.active:
         found = f"`{name}` is {'live' if portal.is_site else 'active'}"
-        return Finding(Cause.OPEN, Verdict.HOLDS, found)
+        return CheckResult(Cause.OPEN, CheckStatus.HOLDS, found)
     if portal.is_site:
-        return Finding(
+        return CheckResult(
             Cause.OPEN,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             f"the site `{name}` is not live",
             remedy="activate it: Workspaces > Administration > Settings > Activate",
             of_site=True,
         )
-    return Finding(
+    return CheckResult(
         Cause.OPEN,
-        Verdict.FAILS,
+        CheckStatus.FAILS,
         f"the portal `{name}` is not active",
         remedy=f"set `active: true` in `portals.{name}`",
     )
 
 
-def member(facts: LoginFacts) -> Iterator[Finding]:
+def member(facts: LoginFacts) -> Iterator[CheckResult]:
     """The profile is one of the portal's: the cause of the famous error. (1.3, 6.5)"""
     user, portal = facts.user, facts.portal
     if user is None or portal is None or (user.is_portal is False and not portal.is_site):
@@ -66,27 +66,29 @@ def member(facts: LoginFacts) -> Iterator[Finding]:
     elif portal.members is None:
         yield _inferred_member(facts, user, portal)
     elif user.profile.casefold() in {name.casefold() for name in portal.members}:
-        yield Finding(
-            Cause.MEMBER, Verdict.HOLDS, f"`{user.profile}` is one of `{portal.name}`'s profiles"
+        yield CheckResult(
+            Cause.MEMBER,
+            CheckStatus.HOLDS,
+            f"`{user.profile}` is one of `{portal.name}`'s profiles",
         )
     else:
-        yield Finding(
+        yield CheckResult(
             Cause.MEMBER,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             f"the profile `{user.profile}` is not one of the profiles of `{portal.name}`",
             remedy=f"add `{user.profile}` to `portals.{portal.name}.profiles`",
         )
 
 
-def _site_member(user: User, portal: Portal) -> Finding:
+def _site_member(user: User, portal: Portal) -> CheckResult:
     if portal.members is None:
         found = "the org does not show the site's members to this login"
-        return Finding(Cause.MEMBER, Verdict.UNKNOWN, found)
+        return CheckResult(Cause.MEMBER, CheckStatus.UNKNOWN, found)
     if user.profile in portal.members:
-        return Finding(Cause.MEMBER, Verdict.HOLDS, f"a member of `{portal.name}`")
-    return Finding(
+        return CheckResult(Cause.MEMBER, CheckStatus.HOLDS, f"a member of `{portal.name}`")
+    return CheckResult(
         Cause.MEMBER,
-        Verdict.FAILS,
+        CheckStatus.FAILS,
         f"neither the profile `{user.profile}` nor a permission set of the user is a member of the"
         f" site `{portal.name}`",
         remedy="add the profile: Workspaces > Administration > Members",
@@ -94,36 +96,36 @@ def _site_member(user: User, portal: Portal) -> Finding:
     )
 
 
-def _inferred_member(facts: LoginFacts, user: User, portal: Portal) -> Finding:
+def _inferred_member(facts: LoginFacts, user: User, portal: Portal) -> CheckResult:
     """What the last attempt tells, where the portal's setup page cannot be read."""
     last = facts.attempts[0].status if facts.attempts else None
     if last == STATUS[Cause.MEMBER]:
-        return Finding(
+        return CheckResult(
             Cause.MEMBER,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             f"the profile `{user.profile}` was not one of the portal's at the last attempt",
             Certainty.INFERRED,
             remedy=f"add `{user.profile}` to `portals.{portal.name}.profiles`",
         )
     if last == SUCCESS:
         found = f"`{user.profile}` came in at the last attempt"
-        return Finding(Cause.MEMBER, Verdict.HOLDS, found, Certainty.INFERRED)
+        return CheckResult(Cause.MEMBER, CheckStatus.HOLDS, found, Certainty.INFERRED)
     found = "the org does not show the portal's profiles to this login"
-    return Finding(Cause.MEMBER, Verdict.UNKNOWN, found)
+    return CheckResult(Cause.MEMBER, CheckStatus.UNKNOWN, found)
 
 
-def hours(facts: LoginFacts) -> Iterator[Finding]:
+def hours(facts: LoginFacts) -> Iterator[CheckResult]:
     """The org's clock stands within the login hours of the profile."""
     user = facts.user
     if user is None:
         return
     if not facts.hours:
-        yield Finding(Cause.HOURS, Verdict.HOLDS, "the profile sets none")
+        yield CheckResult(Cause.HOURS, CheckStatus.HOLDS, "the profile sets none")
         return
     remedy = f"widen them: Setup > Profiles > {user.profile} > Login Hours"
     if facts.now is None:
-        yield Finding(
-            Cause.HOURS, Verdict.UNKNOWN, "the profile sets some, and the time is not known"
+        yield CheckResult(
+            Cause.HOURS, CheckStatus.UNKNOWN, "the profile sets some, and the time is not known"
         )
         return
     minute = facts.now.hour * 60 + facts.now.minute
@@ -132,11 +134,11 @@ def hours(facts: LoginFacts) -> Iterator[Finding]:
     when = f"it is {day} {_clock(minute)} ({facts.zone})"
     hours = f"{_clock(start)} to {_clock(end)}" if start != end else "closed"
     if start <= minute < end:
-        yield Finding(Cause.HOURS, Verdict.HOLDS, f"{day} {hours}; {when}")
+        yield CheckResult(Cause.HOURS, CheckStatus.HOLDS, f"{day} {hours}; {when}")
     else:
-        yield Finding(
+        yield CheckResult(
             Cause.HOURS,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             f"the profile's login hours on {day} are {hours}, and {when}"
             if start != end
             else f"the profile lets nobody in on {day}",
@@ -144,45 +146,45 @@ def hours(facts: LoginFacts) -> Iterator[Finding]:
         )
 
 
-def address(facts: LoginFacts) -> Iterator[Finding]:
+def address(facts: LoginFacts) -> Iterator[CheckResult]:
     """The login comes from one of the profile's address ranges."""
     user = facts.user
     if user is None:
         return
     if not facts.ranges:
-        yield Finding(Cause.ADDRESS, Verdict.HOLDS, "the profile sets none")
+        yield CheckResult(Cause.ADDRESS, CheckStatus.HOLDS, "the profile sets none")
         return
     listed = ", ".join(map(str, facts.ranges))
     if facts.address is None:
-        yield Finding(
+        yield CheckResult(
             Cause.ADDRESS,
-            Verdict.UNKNOWN,
+            CheckStatus.UNKNOWN,
             f"only from {listed}",
             remedy="say where the user logs in from with `--ip`",
         )
     elif any(one.holds(facts.address) for one in facts.ranges):
-        yield Finding(Cause.ADDRESS, Verdict.HOLDS, f"{facts.address} is in {listed}")
+        yield CheckResult(Cause.ADDRESS, CheckStatus.HOLDS, f"{facts.address} is in {listed}")
     else:
-        yield Finding(
+        yield CheckResult(
             Cause.ADDRESS,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             f"{facts.address} is outside the profile's login IP ranges, {listed}",
             remedy=f"widen them: Setup > Profiles > {user.profile} > Login IP Ranges",
         )
 
 
-def url(facts: LoginFacts) -> Iterator[Finding]:
+def url(facts: LoginFacts) -> Iterator[CheckResult]:
     """Where the login page is."""
     if facts.portal is not None and facts.portal.url:
-        yield Finding(Cause.URL, Verdict.HOLDS, facts.portal.url)
+        yield CheckResult(Cause.URL, CheckStatus.HOLDS, facts.portal.url)
 
 
-def history(facts: LoginFacts) -> Iterator[Finding]:
+def history(facts: LoginFacts) -> Iterator[CheckResult]:
     """What the last attempts came to, in words. (6.5)"""
     if facts.user is None:
         return
     if not facts.attempts:
-        yield Finding(Cause.HISTORY, Verdict.HOLDS, "none: nobody tried with this username")
+        yield CheckResult(Cause.HISTORY, CheckStatus.HOLDS, "none: nobody tried with this username")
         return
     said = "; ".join(
         f"{one.at[:16].replace('T', ' ')} UTC from {one.address or 'somewhere'}:"
@@ -190,8 +192,8 @@ def history(facts: LoginFacts) -> Iterator[Finding]:
         for one in facts.attempts[:_ATTEMPTS_SHOWN]
     )
     last = facts.attempts[0].status
-    verdict = Verdict.HOLDS if last == SUCCESS else Verdict.NOTE
-    yield Finding(Cause.HISTORY, verdict, said, remedy=remedy(last))
+    verdict = CheckStatus.HOLDS if last == SUCCESS else CheckStatus.NOTE
+    yield CheckResult(Cause.HISTORY, verdict, said, remedy=remedy(last))
 
 
 def _clock(minutes: int) -> str:

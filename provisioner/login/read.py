@@ -24,13 +24,13 @@ from provisioner.kinds.settings import portal_is_on
 from provisioner.kinds.xml import flat
 from provisioner.login.login_facts import (
     Attempt,
+    LicenceState,
     LoginFacts,
     Owner,
-    Password,
+    PasswordState,
     Person,
     Portal,
     Range,
-    Seats,
     User,
 )
 from provisioner.model.operations import (
@@ -300,7 +300,7 @@ def _user(facts: OrgFacts, row: Row, details: _Details) -> User:
         profile=facts.unambiguous_name(profile) if profile else "",
         is_portal=None if user_type is None else user_type in PORTAL_USER_TYPES - {"CsnOnly"},
         has_roles=user_type in ROLE_USER_TYPES,
-        licence=Seats(licence.name, licence.active, licence.total, licence.used)
+        licence=LicenceState(licence.name, licence.active, licence.total, licence.used)
         if licence
         else None,
         person=_person(row),
@@ -309,13 +309,13 @@ def _user(facts: OrgFacts, row: Row, details: _Details) -> User:
     )
 
 
-def _password(row: Row, details: _Details) -> Password:
+def _password(row: Row, details: _Details) -> PasswordState:
     # The date is null until a password was set or reset, as `kinds.user` relies on, too.
     if not row["LastPasswordChangeDate"] and not row["LastLoginDate"]:
-        return Password.NEVER_GIVEN
+        return PasswordState.NEVER_GIVEN
     if details.expired is None:
-        return Password.UNKNOWN
-    return Password.TEMPORARY if details.expired else Password.GIVEN
+        return PasswordState.UNKNOWN
+    return PasswordState.TEMPORARY if details.expired else PasswordState.GIVEN
 
 
 def _person(row: Row) -> Person:

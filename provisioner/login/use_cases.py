@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provisioner.login import read as explaining
+from provisioner.login.check_results import Trace
 from provisioner.login.checks import trace
-from provisioner.login.findings import Trace
 from provisioner.login.read import Target
 from provisioner.login.verify import Credentials, Stage, StageResult, Verified, verify
 from provisioner.model.operations import Describe, ResetPassword, Select, UpdateRecord, text

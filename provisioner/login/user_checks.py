@@ -5,91 +5,91 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.login.causes import Cause
-from provisioner.login.findings import Certainty, Finding, Verdict
-from provisioner.login.login_facts import LoginFacts, Password
+from provisioner.login.check_results import Certainty, CheckResult, CheckStatus
+from provisioner.login.login_facts import LoginFacts, PasswordState
 
 
-def user(facts: LoginFacts) -> Iterator[Finding]:
+def user(facts: LoginFacts) -> Iterator[CheckResult]:
     """There is a user of that name."""
     if facts.user is None:
-        yield Finding(
+        yield CheckResult(
             Cause.USER,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             f"there is no user `{facts.username}`",
             remedy="check the spelling; declare it under `users:` and apply, or let the contact"
             " register itself",
         )
     else:
-        yield Finding(Cause.USER, Verdict.HOLDS, f"`{facts.user.username}` is a user")
+        yield CheckResult(Cause.USER, CheckStatus.HOLDS, f"`{facts.user.username}` is a user")
 
 
-def active(facts: LoginFacts) -> Iterator[Finding]:
+def active(facts: LoginFacts) -> Iterator[CheckResult]:
     """The user is active."""
     if (user := facts.user) is None:
         return
     if user.active:
-        yield Finding(Cause.ACTIVE, Verdict.HOLDS, "active")
+        yield CheckResult(Cause.ACTIVE, CheckStatus.HOLDS, "active")
         return
-    yield Finding(
-        Cause.ACTIVE, Verdict.FAILS, "the user is inactive", remedy="set `IsActive: true`"
+    yield CheckResult(
+        Cause.ACTIVE, CheckStatus.FAILS, "the user is inactive", remedy="set `IsActive: true`"
     )
 
 
-def frozen(facts: LoginFacts) -> Iterator[Finding]:
+def frozen(facts: LoginFacts) -> Iterator[CheckResult]:
     """Nobody froze the user; silent where that is not told."""
     if (user := facts.user) is None or user.frozen is None:
         return
     if not user.frozen:
-        yield Finding(Cause.FROZEN, Verdict.HOLDS, "not frozen")
+        yield CheckResult(Cause.FROZEN, CheckStatus.HOLDS, "not frozen")
         return
-    yield Finding(
+    yield CheckResult(
         Cause.FROZEN,
-        Verdict.FAILS,
+        CheckStatus.FAILS,
         "the user is frozen",
         remedy="unfreeze it: Setup > Users > Unfreeze",
     )
 
 
-def locked(facts: LoginFacts) -> Iterator[Finding]:
+def locked(facts: LoginFacts) -> Iterator[CheckResult]:
     """No wrong passwords locked the user out; silent where that is not told."""
     if (user := facts.user) is None or user.locked is None:
         return
     if not user.locked:
-        yield Finding(Cause.LOCKED, Verdict.HOLDS, "not locked out")
+        yield CheckResult(Cause.LOCKED, CheckStatus.HOLDS, "not locked out")
         return
-    yield Finding(
+    yield CheckResult(
         Cause.LOCKED,
-        Verdict.FAILS,
+        CheckStatus.FAILS,
         "the user is locked out after too many wrong passwords",
         remedy=f"`provisioner password reset --unlock {user.username}`, or wait for its end",
     )
 
 
-def password(facts: LoginFacts) -> Iterator[Finding]:
+def password(facts: LoginFacts) -> Iterator[CheckResult]:
     """There is a password, and it needs no change. (platform reference 6.1)"""
     if (user := facts.user) is None:
         return
     match user.password:
-        case Password.NEVER_GIVEN:
-            yield Finding(
+        case PasswordState.NEVER_GIVEN:
+            yield CheckResult(
                 Cause.PASSWORD,
-                Verdict.FAILS,
+                CheckStatus.FAILS,
                 "the user was never given a password",
                 remedy=f"`provisioner password reset {user.username}` mails one",
             )
-        case Password.TEMPORARY:
-            yield Finding(
+        case PasswordState.TEMPORARY:
+            yield CheckResult(
                 Cause.PASSWORD,
-                Verdict.NOTE,
+                CheckStatus.NOTE,
                 "temporary or expired: the next login asks for a new one",
             )
-        case Password.GIVEN:
-            yield Finding(Cause.PASSWORD, Verdict.HOLDS, "set, and not expired")
-        case Password.UNKNOWN:
-            yield Finding(Cause.PASSWORD, Verdict.UNKNOWN, "whether it is set is not told")
+        case PasswordState.GIVEN:
+            yield CheckResult(Cause.PASSWORD, CheckStatus.HOLDS, "set, and not expired")
+        case PasswordState.UNKNOWN:
+            yield CheckResult(Cause.PASSWORD, CheckStatus.UNKNOWN, "whether it is set is not told")
 
 
-def licence(facts: LoginFacts) -> Iterator[Finding]:
+def licence(facts: LoginFacts) -> Iterator[CheckResult]:
     """The licence is in force; an inactive user finds a seat free. (3.5)"""
     user = facts.user
     if user is None or user.licence is None:
@@ -97,26 +97,26 @@ def licence(facts: LoginFacts) -> Iterator[Finding]:
     seats = user.licence
     found = f"`{seats.name}`: {seats.used} of {seats.total} seats used"
     if not seats.active:
-        yield Finding(
+        yield CheckResult(
             Cause.LICENCE,
-            Verdict.NOTE,
+            CheckStatus.NOTE,
             f"the licence `{seats.name}` is disabled in this org",
             Certainty.GUESS,
             remedy="use a profile of another licence",
         )
     elif not user.active and seats.used >= seats.total:
-        yield Finding(
+        yield CheckResult(
             Cause.LICENCE,
-            Verdict.FAILS,
+            CheckStatus.FAILS,
             f"no seat of `{seats.name}` is free to activate the user: {seats.used} of"
             f" {seats.total} are used",
             remedy="free a seat by deactivating another user, or buy more",
         )
     else:
-        yield Finding(Cause.LICENCE, Verdict.HOLDS, found)
+        yield CheckResult(Cause.LICENCE, CheckStatus.HOLDS, found)
 
 
-def profile(facts: LoginFacts) -> Iterator[Finding]:
+def profile(facts: LoginFacts) -> Iterator[CheckResult]:
     """The profile is one for portals. (3.5)"""
     user = facts.user
     if user is None or user.is_portal is None:
@@ -124,22 +124,22 @@ def profile(facts: LoginFacts) -> Iterator[Finding]:
     licence = f" (licence `{user.licence.name}`)" if user.licence else ""
     if facts.portal is not None and facts.portal.is_site:
         found = f"`{user.profile}`{licence}: a site takes whoever is a member"
-        yield Finding(Cause.PROFILE, Verdict.HOLDS, found)
+        yield CheckResult(Cause.PROFILE, CheckStatus.HOLDS, found)
         return
     if user.is_portal:
-        yield Finding(
-            Cause.PROFILE, Verdict.HOLDS, f"`{user.profile}`{licence} is for portal users"
+        yield CheckResult(
+            Cause.PROFILE, CheckStatus.HOLDS, f"`{user.profile}`{licence} is for portal users"
         )
         return
-    yield Finding(
+    yield CheckResult(
         Cause.PROFILE,
-        Verdict.FAILS,
+        CheckStatus.FAILS,
         f"the profile `{user.profile}`{licence} is for people of the company, not for portals",
         remedy="log in at the org's own page; a customer needs a user of its own, with a contact",
     )
 
 
-def person(facts: LoginFacts) -> Iterator[Finding]:
+def person(facts: LoginFacts) -> Iterator[CheckResult]:
     """Contact, account and owner: they make a user possible, and keep out nobody who is one."""
     user = facts.user
     if user is None or not user.is_portal:
@@ -147,40 +147,40 @@ def person(facts: LoginFacts) -> Iterator[Finding]:
     person = user.person
     if person.contact is None or person.account is None:
         missing = "contact" if person.contact is None else "account"
-        yield Finding(
+        yield CheckResult(
             Cause.PERSON,
-            Verdict.NOTE,
+            CheckStatus.NOTE,
             f"the user has no {missing}: there is little that it will see",
             remedy=f"give the {'user' if missing == 'contact' else 'contact'} its {missing}",
         )
         return
     owner, found = person.owner, f"contact `{person.contact}` of `{person.account}`"
     if owner is None:
-        yield Finding(Cause.PERSON, Verdict.HOLDS, found)
+        yield CheckResult(Cause.PERSON, CheckStatus.HOLDS, found)
     elif not owner.has_role or not owner.active:
         lacks = "has no role" if not owner.has_role else "is inactive"
-        yield Finding(
+        yield CheckResult(
             Cause.PERSON,
-            Verdict.NOTE,
+            CheckStatus.NOTE,
             f"{found}, whose owner `{owner.username}` {lacks}: no more users can be made there",
             remedy="give the account an active `owner` with a role",
         )
     else:
-        yield Finding(Cause.PERSON, Verdict.HOLDS, f"{found}, owned by `{owner.username}`")
+        yield CheckResult(Cause.PERSON, CheckStatus.HOLDS, f"{found}, owned by `{owner.username}`")
 
 
-def role(facts: LoginFacts) -> Iterator[Finding]:
+def role(facts: LoginFacts) -> Iterator[CheckResult]:
     """A licence with roles has given one. (3.4)"""
     user = facts.user
     if user is None or user.user_type is None:
         return
     if user.has_roles and user.role is None:
-        yield Finding(
+        yield CheckResult(
             Cause.ROLE,
-            Verdict.NOTE,
+            CheckStatus.NOTE,
             f"{user.user_type}, without the role that its licence has",
             remedy="set `PortalRole: Worker`",
         )
     else:
         role = f", role `{user.role}`" if user.role else ", no role"
-        yield Finding(Cause.ROLE, Verdict.HOLDS, f"{user.user_type}{role}")
+        yield CheckResult(Cause.ROLE, CheckStatus.HOLDS, f"{user.user_type}{role}")

@@ -39,7 +39,7 @@ class ClientCredentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Password:
+class UsernamePassword:
     """OAuth 2.0 username-password; the security token, if any, is appended to the password."""
 
     login_url: str
@@ -56,4 +56,4 @@ class SfCli:
     target_org: str
 
 
-Login = Local | AccessToken | Jwt | ClientCredentials | Password | SfCli
+Login = Local | AccessToken | Jwt | ClientCredentials | UsernamePassword | SfCli

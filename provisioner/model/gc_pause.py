@@ -14,7 +14,7 @@ _MANY = 20_000
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Collect nothing within; what is much and was kept is passed over from then on."""
     enabled = gc.isenabled()
     gc.disable()

@@ -24,8 +24,8 @@ from provisioner.model.credentials import (
     Jwt,
     Local,
     Login,
-    Password,
     SfCli,
+    UsernamePassword,
 )
 from provisioner.model.resource import Secret
 from provisioner.org import shapes
@@ -68,7 +68,7 @@ def _log_in(login: Login, session: requests.Session | None, run: Run) -> tuple[s
             )
         case ClientCredentials():
             return _client_credentials(login, session)
-        case Password():
+        case UsernamePassword():
             return _password(login, session)
         case SfCli(target_org):
             return _from_cli(target_org, run)
@@ -112,7 +112,7 @@ def _client_credentials(
     return _token(login.login_url, fields, session)
 
 
-def _password(login: Password, session: requests.Session | None) -> tuple[str, Secret]:
+def _password(login: UsernamePassword, session: requests.Session | None) -> tuple[str, Secret]:
     fields = {
         "grant_type": "password",
         "client_id": login.consumer_key,

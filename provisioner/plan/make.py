@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from provisioner.kinds import BY_NAME
 from provisioner.kinds.base import Declared
 from provisioner.model.diagnostics import by_cause
-from provisioner.model.gc_pause import held
+from provisioner.model.gc_pause import gc_paused
 from provisioner.model.operations import CountActive
 from provisioner.model.plan import Plan
 from provisioner.model.resource import Resource
@@ -35,7 +35,7 @@ def resources(loaded: Loaded) -> tuple[Resource, ...]:
     return tuple(BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
 
 
-@held()
+@gc_paused()
 def plan(loaded: Loaded, org: Org) -> Planned:
     """Read the org and compare; the plan has the problems of the spec too. Raises OrgError."""
     before = org.api_calls

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from provisioner.login.causes import Cause
-from provisioner.login.findings import Certainty, Finding, Trace, Verdict
+from provisioner.login.check_results import Certainty, CheckResult, CheckStatus, Trace
 from provisioner.model.diagnostics import Span
 from provisioner.render.terminal import Line, Part
 
 _MARKS: Mapping[str, Part] = {
-    Verdict.HOLDS.value: ("ok  ", "green"),
-    Verdict.FAILS.value: ("FAIL", "bold red"),
-    Verdict.NOTE.value: ("note", "yellow"),
-    Verdict.UNKNOWN.value: ("?   ", "yellow"),
+    CheckStatus.HOLDS.value: ("ok  ", "green"),
+    CheckStatus.FAILS.value: ("FAIL", "bold red"),
+    CheckStatus.NOTE.value: ("note", "yellow"),
+    CheckStatus.UNKNOWN.value: ("?   ", "yellow"),
 }
 Places = Mapping[Cause, Span]
 
@@ -79,7 +79,7 @@ def verified_text(logins: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         where = f" at {login['portal']}" if login["portal"] else ""
         yield Line((f"{login['username']}{where}", "bold"))
         for stage in login["stages"]:
-            mark = _MARKS[Verdict.HOLDS.value if stage["ok"] else Verdict.FAILS.value]
+            mark = _MARKS[CheckStatus.HOLDS.value if stage["ok"] else CheckStatus.FAILS.value]
             took = f"{stage['milliseconds']:>5} ms"
             said = f"  {stage['said']}" if stage["said"] else ""
             yield Line("  ", mark, f"  {stage['stage']:<18}{took}{said}")
@@ -99,7 +99,7 @@ def verified_text(logins: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
 _DECLARED = "apply the spec that declares it; `provisioner plan` says what stands in the way"
 
 
-def _finding(finding: Finding, span: Span | None, trace: Trace) -> dict[str, Any]:
+def _finding(finding: CheckResult, span: Span | None, trace: Trace) -> dict[str, Any]:
     declared = finding.cause is Cause.USER and finding.remedy and span
     remedy = _DECLARED if declared else finding.remedy
     data: dict[str, Any] = {
@@ -120,7 +120,7 @@ def _finding(finding: Finding, span: Span | None, trace: Trace) -> dict[str, Any
     return data
 
 
-def cause(finding: Finding, span: Span | None, trace: Trace) -> dict[str, Any]:
+def cause(finding: CheckResult, span: Span | None, trace: Trace) -> dict[str, Any]:
     """One cause of a failed login as plain data."""
     return _finding(finding, span, trace)
 

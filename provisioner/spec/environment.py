@@ -15,8 +15,8 @@ from provisioner.model.credentials import (
     Jwt,
     Local,
     Login,
-    Password,
     SfCli,
+    UsernamePassword,
 )
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span, in_order
 from provisioner.model.masking import SHORTEST, Masked, Opaque
@@ -252,7 +252,7 @@ def _login(org: Mapping[str, Any], secret: Callable[[str], Secret]) -> Login:
             return ClientCredentials(url, org["consumer_key"], secret("consumer_secret"))
         case "password":
             key, password = secret("consumer_secret"), secret("password")
-            return Password(url, org["consumer_key"], key, org["username"], password)
+            return UsernamePassword(url, org["consumer_key"], key, org["username"], password)
         case "sf_cli":
             return SfCli(org["target_org"])
         case other:

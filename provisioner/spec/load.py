@@ -14,7 +14,7 @@ from typing import Any
 from provisioner.model import masking
 from provisioner.model.credentials import Local
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Severity, Span, by_cause
-from provisioner.model.gc_pause import held
+from provisioner.model.gc_pause import gc_paused
 from provisioner.model.ignore import Ignore
 from provisioner.model.masking import Opaque
 from provisioner.model.resource import Secret, Spec
@@ -95,7 +95,7 @@ def find(argument: str | None) -> Path:
             raise NoSpecError("there are several specs here", f"name one of {names}")
 
 
-@held()
+@gc_paused()
 @template.limited()
 def load(folder: Path, environment: str | None, *, secrets: bool, passwords: bool = True) -> Loaded:
     """Read, fill and check every file of a spec; problems are collected, not raised.

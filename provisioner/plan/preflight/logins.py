@@ -9,9 +9,9 @@ from provisioner.kinds.org_facts import FIRST_PORTAL, ROLE_USER_TYPES
 from provisioner.kinds.portal import MEMBERS
 from provisioner.kinds.user import PASSWORD
 from provisioner.login.causes import Cause
+from provisioner.login.check_results import CheckResult
 from provisioner.login.checks import trace
-from provisioner.login.findings import Finding
-from provisioner.login.login_facts import LoginFacts, Password, Person, Portal, User
+from provisioner.login.login_facts import LoginFacts, PasswordState, Person, Portal, User
 from provisioner.model.diagnostics import Diagnostic, Severity, Span
 from provisioner.model.resource import Resource, Value
 from provisioner.plan.preflight.context import PlanContext, Rights
@@ -22,7 +22,7 @@ class _State:
     """All that a plan knows of a user's login; people who are alike are checked once."""
 
     active: bool
-    password: Password
+    password: PasswordState
     rights: Rights
 
 
@@ -47,14 +47,14 @@ def logins(context: PlanContext) -> Iterator[Diagnostic]:
                 context.value(user, "IsActive") is not False, _password(context, user), held
             )
             alike.setdefault(state, []).append(user)
-    kept_out: dict[tuple[Cause, str], tuple[Finding, Span | None, list[Resource]]] = {}
+    kept_out: dict[tuple[Cause, str], tuple[CheckResult, Span | None, list[Resource]]] = {}
     declared = {p.address.name: p for p in context.of_kind("portal")}
     for state, users in alike.items():
         best = _best(state.rights.name, portals or ())
         portal = declared[best.name] if best else None
         for finding in _causes(state, best):
             key = finding.cause, finding.found
-            known: tuple[Finding, Span | None, list[Resource]]
+            known: tuple[CheckResult, Span | None, list[Resource]]
             known = (finding, _span(finding, users[0], portal), [])
             kept_out.setdefault(key, known)[2].extend(users)
     for finding, span, users in kept_out.values():
@@ -75,13 +75,13 @@ def all_described(context: PlanContext) -> bool:
     return portals is not None and all(portal.members is not None for portal in portals)
 
 
-def _remedy(finding: Finding) -> str | None:
+def _remedy(finding: CheckResult) -> str | None:
     if finding.cause is Cause.PASSWORD:
         return "give the user `on_create: {password: email}`, or {env: NAME} in place of `email`"
     return finding.remedy
 
 
-def _causes(state: _State, portal: Portal | None) -> tuple[Finding, ...]:
+def _causes(state: _State, portal: Portal | None) -> tuple[CheckResult, ...]:
     user = User(
         username="USER",
         active=state.active,
@@ -131,16 +131,16 @@ def _portals(context: PlanContext) -> tuple[Portal, ...] | None:
     )
 
 
-def _password(context: PlanContext, user: Resource) -> Password:
+def _password(context: PlanContext, user: Resource) -> PasswordState:
     if PASSWORD in user.fields:
-        return Password.GIVEN
+        return PasswordState.GIVEN
     live = context.live.get(user.address)
     if live is None or live.fields.get(PASSWORD) is False:
-        return Password.NEVER_GIVEN
-    return Password.GIVEN
+        return PasswordState.NEVER_GIVEN
+    return PasswordState.GIVEN
 
 
-def _span(finding: Finding, user: Resource, portal: Resource | None) -> Span | None:
+def _span(finding: CheckResult, user: Resource, portal: Resource | None) -> Span | None:
     match finding.cause:
         case Cause.OPEN | Cause.MEMBER if portal is not None:
             return portal.span("active" if finding.cause is Cause.OPEN else MEMBERS)

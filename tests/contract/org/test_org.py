@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.emulator.server import Server
 from provisioner.kinds import layout_xml, profile_xml, xml
-from provisioner.model.credentials import AccessToken, ClientCredentials, Jwt, Password
+from provisioner.model.credentials import AccessToken, ClientCredentials, Jwt, UsernamePassword
 from provisioner.model.operations import (
     CloneMetadata,
     CreateMetadata,
@@ -294,7 +294,7 @@ def test_each_flow_leads_to_the_same_org(credentials, session, org):
     for login in (
         Jwt(url, key, credentials.username, private_key, url),
         ClientCredentials(url, key, secret),
-        Password(url, key, secret, credentials.username, Secret(credentials.password)),
+        UsernamePassword(url, key, secret, credentials.username, Secret(credentials.password)),
     ):
         found = connect(login, session=session)
         assert found.instance_url == org.instance_url

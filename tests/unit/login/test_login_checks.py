@@ -6,17 +6,17 @@ from datetime import datetime
 import pytest
 
 from provisioner.login.causes import STATUS, Cause, explained, of_error, of_status
+from provisioner.login.check_results import Certainty, CheckStatus
 from provisioner.login.checks import trace
-from provisioner.login.findings import Certainty, Verdict
 from provisioner.login.login_facts import (
     Attempt,
+    LicenceState,
     LoginFacts,
     Owner,
-    Password,
+    PasswordState,
     Person,
     Portal,
     Range,
-    Seats,
     User,
 )
 
@@ -26,11 +26,11 @@ JANE = User(
     active=True,
     frozen=False,
     locked=False,
-    password=Password.GIVEN,
+    password=PasswordState.GIVEN,
     profile="Acme User",
     is_portal=True,
     has_roles=False,
-    licence=Seats("High Volume Customer Portal", active=True, total=100, used=1),
+    licence=LicenceState("High Volume Customer Portal", active=True, total=100, used=1),
     person=Person("Jane Doe", "Acme", Owner("boss@acme.example", active=True, has_role=True)),
     user_type="CspLitePortal",
 )
@@ -54,7 +54,7 @@ def finding(facts, cause):
 def test_nothing_in_the_way():
     found = trace(FACTS)
     assert found.answer == "jane@acme.example can log in to `Acme`"
-    assert {f.verdict for f in found.findings} == {Verdict.HOLDS}
+    assert {f.verdict for f in found.findings} == {CheckStatus.HOLDS}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_nothing_in_the_way():
         (with_user(active=False), Cause.ACTIVE),
         (with_user(frozen=True), Cause.FROZEN),
         (with_user(locked=True), Cause.LOCKED),
-        (with_user(password=Password.NEVER_GIVEN), Cause.PASSWORD),
+        (with_user(password=PasswordState.NEVER_GIVEN), Cause.PASSWORD),
         (with_user(is_portal=False), Cause.PROFILE),
         (replace(FACTS, portal_on=False, portal=None), Cause.ENABLED),
         (replace(FACTS, portal=None), Cause.PORTAL),
@@ -85,17 +85,17 @@ def test_each_cause_alone_is_the_answer(facts, cause):
 @pytest.mark.parametrize(
     ("facts", "cause"),
     [
-        (with_user(password=Password.TEMPORARY), Cause.PASSWORD),
+        (with_user(password=PasswordState.TEMPORARY), Cause.PASSWORD),
         (with_user(person=Person(None, None, None)), Cause.PERSON),
         (with_user(person=Person("J", "A", Owner("b", active=True, has_role=False))), Cause.PERSON),
         (with_user(has_roles=True), Cause.ROLE),
-        (with_user(licence=Seats("X", active=False, total=0, used=0)), Cause.LICENCE),
+        (with_user(licence=LicenceState("X", active=False, total=0, used=0)), Cause.LICENCE),
         (replace(FACTS, attempts=(Attempt("", "User is frozen", "", ""),)), Cause.HISTORY),
     ],
 )
 def test_a_note_keeps_nobody_out(facts, cause):
     assert trace(facts).can_log_in
-    assert finding(facts, cause).verdict is Verdict.NOTE
+    assert finding(facts, cause).verdict is CheckStatus.NOTE
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_what_is_not_known_is_said():
 
 @pytest.mark.parametrize(
     ("status", "verdict"),
-    [("Invalid profile association", Verdict.FAILS), ("Success", Verdict.HOLDS)],
+    [("Invalid profile association", CheckStatus.FAILS), ("Success", CheckStatus.HOLDS)],
 )
 def test_membership_is_inferred_from_the_last_attempt(status, verdict):
     facts = replace(with_portal(members=None), attempts=(Attempt("", status, "", ""),))
@@ -136,10 +136,10 @@ def test_membership_is_inferred_from_the_last_attempt(status, verdict):
 @pytest.mark.parametrize(
     ("hours", "verdict"),
     [
-        ({"wednesdayStart": 720, "wednesdayEnd": 780}, Verdict.HOLDS),
-        ({"wednesdayStart": 660, "wednesdayEnd": 720}, Verdict.FAILS),
-        ({"thursdayStart": 0, "thursdayEnd": 0}, Verdict.HOLDS),
-        ({"wednesdayStart": 0, "wednesdayEnd": 0}, Verdict.FAILS),
+        ({"wednesdayStart": 720, "wednesdayEnd": 780}, CheckStatus.HOLDS),
+        ({"wednesdayStart": 660, "wednesdayEnd": 720}, CheckStatus.FAILS),
+        ({"thursdayStart": 0, "thursdayEnd": 0}, CheckStatus.HOLDS),
+        ({"wednesdayStart": 0, "wednesdayEnd": 0}, CheckStatus.FAILS),
     ],
 )
 def test_hours_begin_at_their_start_and_end_before_their_end(hours, verdict):
@@ -199,9 +199,9 @@ def test_statuses_of_no_check_are_translated_too():
 )
 def test_the_last_attempt_says_what_mends_it_where_no_check_does(status, words):
     found = finding(replace(FACTS, attempts=(Attempt("", status, "", ""),)), Cause.HISTORY)
-    assert (found.verdict, words in found.remedy) == (Verdict.NOTE, True)
+    assert (found.verdict, words in found.remedy) == (CheckStatus.NOTE, True)
 
 
 def test_an_attempt_that_a_check_is_about_has_its_remedy_there():
     found = finding(replace(FACTS, attempts=(Attempt("", "Restricted IP", "", ""),)), Cause.HISTORY)
-    assert (found.verdict, found.remedy) == (Verdict.NOTE, None)
+    assert (found.verdict, found.remedy) == (CheckStatus.NOTE, None)

@@ -13,7 +13,13 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from provisioner.model.credentials import AccessToken, ClientCredentials, Jwt, Password, SfCli
+from provisioner.model.credentials import (
+    AccessToken,
+    ClientCredentials,
+    Jwt,
+    SfCli,
+    UsernamePassword,
+)
 from provisioner.model.operations import Describe
 from provisioner.model.resource import Secret
 from provisioner.org.auth import connect
@@ -109,7 +115,7 @@ def test_client_credentials_are_only_for_a_my_domain(session, script, host):
 
 def test_a_password_login_sends_user_and_app(script, session):
     script.answers = [GRANTED]
-    login = Password(URL, "3MVG9", Secret("s3cret"), "ann@acme.example", Secret("pwTOKEN"))
+    login = UsernamePassword(URL, "3MVG9", Secret("s3cret"), "ann@acme.example", Secret("pwTOKEN"))
     connect(login, session=session)
     assert form(script) == {
         "grant_type": "password",

@@ -10,8 +10,8 @@ from provisioner.model.credentials import (
     ClientCredentials,
     Jwt,
     Local,
-    Password,
     SfCli,
+    UsernamePassword,
 )
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span
 from provisioner.model.resource import Address, Secret, Spec
@@ -83,7 +83,9 @@ def parse(text):
                 "{login: password, consumer_key: k, consumer_secret: {env: SECRET}, username: u,"
                 " password: {env: TOKEN}}"
             ),
-            Password("https://login.salesforce.com", "k", Secret("s3cret"), "u", Secret("t0ken")),
+            UsernamePassword(
+                "https://login.salesforce.com", "k", Secret("s3cret"), "u", Secret("t0ken")
+            ),
         ),
         ("{login: sf_cli, target_org: acme}", SfCli("acme")),
     ],

@@ -158,7 +158,7 @@ def test_every_standard_field_of_a_real_user_is_known():
         ("access_token", environment.AccessToken),
         ("jwt", environment.Jwt),
         ("client_credentials", environment.ClientCredentials),
-        ("password", environment.Password),
+        ("password", environment.UsernamePassword),
         ("sf_cli", environment.SfCli),
     ],
 )

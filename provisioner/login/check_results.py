@@ -9,7 +9,7 @@ from provisioner.login.causes import STATUS, STATUS_OF_SITE, Cause, of_error
 from provisioner.login.login_facts import LoginFacts
 
 
-class Verdict(Enum):
+class CheckStatus(Enum):
     """What a check found. A note does not keep anybody out."""
 
     HOLDS = "holds"
@@ -28,11 +28,11 @@ class Certainty(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One check: what was found, whether it holds, how sure that is, and what mends it."""
 
     cause: Cause
-    verdict: Verdict
+    verdict: CheckStatus
     found: str
     certainty: Certainty = Certainty.READ
     remedy: str | None = None
@@ -41,7 +41,7 @@ class Finding:
     @property
     def status(self) -> str | None:
         """What LoginHistory says of a login that fails for it."""
-        if self.verdict is not Verdict.FAILS:
+        if self.verdict is not CheckStatus.FAILS:
             return None
         return (STATUS_OF_SITE if self.of_site else STATUS).get(self.cause)
 
@@ -51,17 +51,17 @@ class Trace:
     """Every finding in order, and the answer that follows from them."""
 
     facts: LoginFacts
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
     error: str | None = None
 
     @property
-    def causes(self) -> tuple[Finding, ...]:
+    def causes(self) -> tuple[CheckResult, ...]:
         """What keeps the user out, the first to bite first."""
-        return tuple(f for f in self.findings if f.verdict is Verdict.FAILS)
+        return tuple(f for f in self.findings if f.verdict is CheckStatus.FAILS)
 
     @property
-    def unknown(self) -> tuple[Finding, ...]:
-        return tuple(f for f in self.findings if f.verdict is Verdict.UNKNOWN)
+    def unknown(self) -> tuple[CheckResult, ...]:
+        return tuple(f for f in self.findings if f.verdict is CheckStatus.UNKNOWN)
 
     @property
     def can_log_in(self) -> bool:
@@ -89,6 +89,6 @@ class Trace:
             return f"{name} can log in{where}{now}, as far as is known (not known: {listed})"
         return f"{name} can log in{where}{now}"
 
-    def _headline(self) -> Finding:
+    def _headline(self) -> CheckResult:
         """The cause that the error stands for, if there is one; else the first to bite."""
         return next((f for f in self.causes if f.cause in self.suspects), self.causes[0])
