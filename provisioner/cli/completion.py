@@ -73,12 +73,20 @@ def users(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     return sorted(a.partition("/")[2] for a in found if a.startswith("user/"))
 
 
+def topics(**_: Any) -> list[str]:
+    """The help topics, and the codes."""
+    from provisioner.cli import help as topics
+
+    return [*topics.ORDER, topics.CODES, *topics.load_codes()]
+
+
 _COMPLETERS = {
     "env": environments,
     "exclude": addresses,
     "plan": plans,
     "spec": specs_or_plans,
     "target": addresses,
+    "topic": topics,
     "user": users,
     "users": users,
 }

@@ -63,11 +63,8 @@ def _run(options: Namespace) -> int:
             from provisioner.cli.plan_files import show
 
             return show(options)
-        case "completion":
-            from provisioner.cli.completion import script
-
-            sys.stdout.write(script(options.shell))
-            return DONE
+        case "completion" | "help" | "schema":
+            return _explain_tool(options)
         case "journal":
             from provisioner.cli.journal import journal
 
@@ -99,3 +96,23 @@ def _run(options: Namespace) -> int:
                 "drift": comparing.drift,
             }
             return compare[name](options)
+
+
+def _explain_tool(options: Namespace) -> int:
+    """Run a command that prints something about the tool itself."""
+    match options.command:
+        case "help":
+            from provisioner.cli import help as topics
+
+            return topics.show(options.topic)
+        case "schema":
+            from provisioner.cli import schema
+
+            if options.write:
+                return schema.write_files(options.write)
+            return schema.show(options.kind, options.format)
+        case _:
+            from provisioner.cli.completion import script
+
+            sys.stdout.write(script(options.shell))
+            return DONE

@@ -95,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     _verify(_command(commands, "verify", "log in for real, as a customer does"))
     _password(_command(commands, "password", "mail new passwords, on purpose"))
     _org(_command(commands, "org", "run and look into the local org"))
+    _help(_command(commands, "help", "explain a topic, or the code of an error or warning"))
+    _schema(_command(commands, "schema", "print or write the schemas of specs and reports"))
     return parser
 
 
@@ -266,6 +268,42 @@ to have it in every new shell:
   bash  echo 'source <(provisioner completion bash)' >> ~/.bashrc
   zsh   echo 'source <(provisioner completion zsh)' >> ~/.zshrc     (after compinit)
   fish  provisioner completion fish > ~/.config/fish/completions/provisioner.fish"""
+
+
+def _help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "topic",
+        nargs="?",
+        metavar="TOPIC or CODE",
+        help="a topic, such as `rosters`, or a code, such as `unknown-field` (default: list the "
+        "topics)",
+    )
+    parser.epilog = """\
+examples:
+  provisioner help
+  provisioner help getting-started
+  provisioner help unknown-field"""
+
+
+def _schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "kind",
+        nargs="?",
+        metavar="KIND",
+        help="a kind, such as `contact`, or another schema (default: list the schemas)",
+    )
+    option_groups.formats(parser, "text", "json")
+    parser.add_argument(
+        "--write",
+        metavar="DIR",
+        help="write all schemas to this folder, and print the line with which an editor checks a "
+        "file",
+    )
+    parser.epilog = """\
+examples:
+  provisioner schema contact
+  provisioner schema spec --format json
+  provisioner schema --write schemas"""
 
 
 def _url(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from provisioner.cli import output
 from provisioner.cli.running import Ran
 from provisioner.cli.session import home
 from provisioner.cli.version import version
-from provisioner.model.gc_pause import held
+from provisioner.model.gc_pause import gc_paused
 from provisioner.model.masking import MaskedData
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def identity(planned: Planned, org: Org) -> str | None:
     return username or None
 
 
-@held()
+@gc_paused()
 def write(
     options: Namespace,
     shown: MaskedData,

@@ -42,29 +42,37 @@ def write(lines: Iterable[Line], stream: TextIO) -> None:
 
     Nothing is cut or wrapped in a pipe, so that every line can be searched.
     """
-    terminal, colour = stream.isatty(), has_colour(stream)
-    if not (terminal or colour):
+    if not (stream.isatty() or has_colour(stream)):
         stream.writelines(f"{line}\n" for line in lines)
         stream.flush()
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(
+    shown = console(stream)
+    for line in lines:
+        text = Text.assemble(*line.parts)
+        for part in _wrapped(text, shown) if text.cell_len > shown.width else (text,):
+            shown.print(part, markup=False, soft_wrap=True)
+    stream.flush()
+
+
+def console(stream: TextIO) -> Console:
+    """What prints with rich to the stream: in colour if `has_colour`, as wide as its terminal."""
+    from rich.console import Console
+    from rich.theme import Theme
+
+    colour = has_colour(stream)
+    return Console(
         file=stream,
         highlight=False,
-        width=_width(stream) if terminal else _ENDLESS,
+        width=_width(stream) if stream.isatty() else _ENDLESS,
         height=_HEIGHT,  # without it, rich takes no width where `TERM=dumb`
         color_system=_depth() if colour else None,
         force_terminal=colour,
         no_color=not colour,
         legacy_windows=False,
+        theme=Theme({"markdown.code": "cyan"}),
     )
-    for line in lines:
-        text = Text.assemble(*line.parts)
-        for part in _wrapped(text, console) if text.cell_len > console.width else (text,):
-            console.print(part, markup=False, soft_wrap=True)
-    stream.flush()
 
 
 def has_colour(stream: TextIO) -> bool:
