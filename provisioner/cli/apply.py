@@ -36,6 +36,7 @@ from provisioner.spec.load import Loaded
 if TYPE_CHECKING:
     from provisioner.apply.recovery import Finding
     from provisioner.org.client import Org
+    from provisioner.plan.document import PlanDocument
     from provisioner.plan.make import Planned
     from provisioner.plan.plan_file import SavedPlan
 
@@ -79,10 +80,11 @@ def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None
     if not guarding.right_org(planned, loaded, options):
         return REFUSED
     earlier = running.look_up(unfinished, planned, org, assume_settled=options.assume_settled)
-    shown = output.document("plan", planned.plan, loaded, "text")
+    shown = output.plan_document(planned.plan, loaded)
+    output.print_plan(shown, planned.plan, loaded, "text")
     if planned.plan.errors or guarding.lacks_permissions(planned):
         return WRONG
-    if saved is not None and not saving.within(saved, shown, loaded):
+    if saved is not None and not saving.within(saved, shown.document, loaded):
         return REFUSED
     if not guarding.may_apply(planned, loaded, options, org):
         return REFUSED
@@ -123,7 +125,7 @@ def _carry_out(
     planned: Planned,
     loaded: Loaded,
     org: Org,
-    shown: MaskedData,
+    shown: MaskedData[PlanDocument],
     earlier: Sequence[Finding],
 ) -> int:
     from provisioner.apply.lease import LeaseTaken

@@ -14,7 +14,7 @@ from provisioner.cli import policy_gate as guarding
 from provisioner.cli.exit_status import CHANGES, DONE, REFUSED, WRONG
 from provisioner.cli.session import online
 from provisioner.model.masking import masked_data
-from provisioner.render.validation import validation
+from provisioner.render.validation import validation_document
 from provisioner.spec.load import Loaded, find, load
 from provisioner.spec.selection import Selection
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def validate(options: Namespace) -> int:
     """Offline: every problem of every file."""
     loaded = load(find(options.spec), options.env, secrets=False)
-    report = validation(
+    report = validation_document(
         loaded.problems,
         spec=str(loaded.folder),
         environment=loaded.environment.name,
@@ -84,11 +84,11 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     if not guarding.right_org(planned, loaded, options):
         return REFUSED
     refused = guarding.refusals(planned, loaded, org)
-    more = guarding.shown(refused)
-    shown = output.document("plan", made, loaded, options.format, options.report, more)
+    shown = output.plan_document(made, loaded, refused)
+    output.print_plan(shown, made, loaded, options.format, options.report)
     if made.errors:
         return WRONG
-    saving_as = options.out, shown, loaded, options.valid_for
+    saving_as = options.out, shown.document, loaded, options.valid_for
     if options.out and not saving.save(*saving_as, refused=bool(refused), commit=options.commit):
         return WRONG
     if guarding.say(refused, loaded):
@@ -101,7 +101,6 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
 def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
     from provisioner.cli.adopting import adopt
     from provisioner.drift import find as finding
-    from provisioner.render.drift import parts
 
     planned, found = finding.drift(loaded, org)
     made = planned.plan
@@ -109,16 +108,17 @@ def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
         return REFUSED
     for unread in found.unread:
         output.talk(f"not told: {unread}")
-    more = parts(made, found)
+    shown = output.drift_document(made, found, loaded)
     if options.adopt == "-":
-        shown = output.view(made, loaded, "drift", more)
         output.problems(made.problems, loaded, sys.stderr)
     else:
-        shown = output.document("drift", made, loaded, options.format, options.report, more)
+        output.print_plan(shown, made, loaded, options.format, options.report)
     if options.adopt and not adopt(made, loaded, options.adopt):
         return WRONG
     if made.errors:
         return WRONG
-    if options.revert and not saving.save(options.revert, shown, loaded, options.valid_for):
+    if options.revert and not saving.save(
+        options.revert, shown.document, loaded, options.valid_for
+    ):
         return WRONG
     return CHANGES if made else DONE

@@ -32,7 +32,7 @@ def tell(
     elif not unknown and again.plan.steps and not again.plan.errors:
         _tell_changed(planned, again.plan.steps)
     if again.plan.steps:
-        output.tell(text.plan(output.view(again.plan, loaded)))
+        output.tell(text.plan(output.plan_document(again.plan, loaded).document))
     output.problems(again.plan.problems, loaded, sys.stderr)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +25,12 @@ from provisioner.spec import files
 from provisioner.spec.load import Loaded
 
 if TYPE_CHECKING:
+    from provisioner.drift.report import Drift
     from provisioner.model.plan import Plan
     from provisioner.org.errors import OrgError
+    from provisioner.plan.document import PlanDocument
+    from provisioner.plan.policy import Refusal
+    from provisioner.render.documents import Document
 
 
 class _Masked:
@@ -57,61 +61,71 @@ def masked_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-def view(
-    plan: Plan, loaded: Loaded, report: str = "plan", more: Mapping[str, Any] | None = None
-) -> MaskedData:
-    """The plan as plain data, which every format shows.
+@gc_paused()
+def plan_document(
+    plan: Plan, loaded: Loaded, refusals: Iterable[Refusal] | None = None
+) -> MaskedData[PlanDocument]:
+    """The document of a plan, which every format shows."""
+    from provisioner.plan import document
 
-    `more` are further parts of it; those under `steps` are by address.
-    """
-    from provisioner.plan import document as views
-
-    environment = loaded.environment.name
-    plan = replace(plan, problems=suggestions.diagnostics(plan.problems))
-    shown = views.plan(plan, spec=str(loaded.folder), environment=environment, report=report)
-    if more:
-        shown |= {name: value for name, value in more.items() if name != "steps"}
-        if steps := more.get("steps"):
-            shown["steps"] = [{**s, **steps.get(s["address"], {})} for s in shown["steps"]]
-    return masked_data(shown)
+    return masked_data(
+        document.plan_document(
+            replace(plan, problems=suggestions.diagnostics(plan.problems)),
+            spec=str(loaded.folder),
+            environment=loaded.environment.name,
+            refusals=refusals,
+        )
+    )
 
 
 @gc_paused()
-def document(
-    report: str,
+def drift_document(plan: Plan, drift: Drift, loaded: Loaded) -> MaskedData[PlanDocument]:
+    """The document of a drift report, which every format shows."""
+    from provisioner.drift import document
+
+    return masked_data(
+        document.drift_document(
+            replace(plan, problems=suggestions.diagnostics(plan.problems)),
+            drift,
+            spec=str(loaded.folder),
+            environment=loaded.environment.name,
+        )
+    )
+
+
+@gc_paused()
+def print_plan(
+    shown: MaskedData[PlanDocument],
     plan: Plan,
     loaded: Loaded,
     format_: str,
     reports: Iterable[str] = (),
-    more: Mapping[str, Any] | None = None,
-) -> MaskedData:
-    """Print a `plan` or a `drift` in a format, and write it to the files of `--report`.
+) -> None:
+    """Print a plan or a drift report in a format, and write it to the files of `--report`.
 
-    `more` are further parts of its view. In text its problems follow it, on stderr. Raises
-    OSError.
+    As text, its problems follow on stderr. Raises OSError.
     """
     from provisioner.render import text
 
-    shown = view(plan, loaded, report, more)
     write_reports(shown, reports)
     if format_ != "text":
         print_report(shown, format_)
-        return shown
+        return
     if plan.steps or not plan.errors:
-        drifted = report == "drift"
-        lines = text.drift(shown) if drifted else text.plan(shown, verbose=loaded.verbose)
+        document = shown.document
+        drifted = document["report"] == "drift"
+        lines = text.drift(document) if drifted else text.plan(document, verbose=loaded.verbose)
         write(suggestions.lines(lines), sys.stdout)
     if plan.problems:
         sys.stdout.write("\n")
     problems(plan.problems, loaded, sys.stderr)
-    return shown
 
 
-def print_report(shown: MaskedData, format_: Any) -> None:
+def print_report(shown: MaskedData[Document], format_: Any) -> None:
     """Print a report in a format that is not text."""
     from provisioner.render import report
 
-    write_document(report.pieces(shown, format_, version()), format_)
+    write_document(report.pieces(shown.document, format_, version()), format_)
 
 
 def write_document(pieces: Iterable[str], format_: str) -> None:
@@ -119,13 +133,13 @@ def write_document(pieces: Iterable[str], format_: str) -> None:
     sys.stdout.writelines(encoding.exact(pieces, format_, sys.stdout))
 
 
-def write_reports(shown: MaskedData, names: Iterable[str]) -> None:
+def write_reports(shown: MaskedData[Document], names: Iterable[str]) -> None:
     """Write a report to files, each in the format that its ending says. Raises OSError."""
     from provisioner.render import report
 
     for file in names:
         format_: Any = ENDINGS[Path(file).suffix]
-        pieces = report.pieces(shown, format_, version())
+        pieces = report.pieces(shown.document, format_, version())
         files.write_private(file, pieces, parents=True)
 
 

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.cli import output, suggestions
 from provisioner.cli import policy_gate as guarding
@@ -24,7 +24,9 @@ from provisioner.spec.selection import Selection
 if TYPE_CHECKING:
     from provisioner.model.plan import Plan
     from provisioner.org.client import Org
+    from provisioner.plan.document import PlanDocument
     from provisioner.plan.policy import Refusal
+    from provisioner.render.environments import PlansDocument
 
 _FORMATS = ("text", "json", "markdown", "html")
 
@@ -52,7 +54,7 @@ class _Made:
     def __init__(self, options: Namespace) -> None:
         self.unread = False
         self._options = options
-        self._found: list[tuple[Loaded, Plan, tuple[Refusal, ...], dict[str, Any]]] = []
+        self._found: list[tuple[Loaded, Plan, tuple[Refusal, ...], PlanDocument]] = []
 
     def read(self, environment: str) -> int:
         before = len(self._found)
@@ -70,8 +72,8 @@ class _Made:
         if not guarding.right_org(planned, loaded, self._options):
             return REFUSED
         refused = guarding.refusals(planned, loaded, org)
-        view = output.view(planned.plan, loaded, "plan", guarding.shown(refused))
-        self._found.append((loaded, planned.plan, refused, view))
+        shown = output.plan_document(planned.plan, loaded, refused)
+        self._found.append((loaded, planned.plan, refused, shown.document))
         if planned.plan.errors:
             return WRONG
         if refused:
@@ -84,7 +86,7 @@ class _Made:
 
         views = [view for *_, view in self._found]
         specs = [loaded.specs for loaded, *_ in self._found]
-        whole = masked(several.several(views, specs))
+        whole = masked(several.plans_document(views, specs))
         for name, format_ in reports:
             write_private(name, [_rendered(whole, format_)], parents=True)
         if self._options.format == "text":
@@ -96,7 +98,7 @@ class _Made:
             output.problems(plan.problems, loaded, sys.stderr)
             guarding.say(refused, loaded)
 
-    def _say(self, whole: dict[str, Any]) -> None:
+    def _say(self, whole: PlansDocument) -> None:
         from provisioner.render import environments as several
         from provisioner.render import text
         from provisioner.render.terminal import Line
@@ -109,7 +111,7 @@ class _Made:
         write(several.text(whole), sys.stdout)
 
 
-def _rendered(whole: dict[str, Any], format_: str) -> str:
+def _rendered(whole: PlansDocument, format_: str) -> str:
     if format_ == "json":
         return json_text(whole)
     from provisioner.render import environments as several

@@ -7,10 +7,9 @@ import os
 import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, REFUSED, WRONG
@@ -22,6 +21,7 @@ from provisioner.spec.load import Loaded
 from provisioner.spec.selection import Selection
 
 if TYPE_CHECKING:
+    from provisioner.plan.document import PlanDocument
     from provisioner.plan.plan_file import SavedPlan
 
 _REVIEW = "plan again, and have the new plan reviewed"
@@ -34,7 +34,7 @@ def now() -> datetime:
 
 def save(
     file: str,
-    view: Mapping[str, Any],
+    view: PlanDocument,
     loaded: Loaded,
     valid_for: timedelta,
     *,
@@ -129,7 +129,7 @@ def expired(saved: SavedPlan) -> bool:
     return True
 
 
-def within(saved: SavedPlan, view: Mapping[str, Any], loaded: Loaded) -> bool:
+def within(saved: SavedPlan, view: PlanDocument, loaded: Loaded) -> bool:
     """Whether the plan as it is now goes no further than the saved one; if not, it is said."""
     from provisioner.plan.plan_file import SavedPlanError, check, spec_digest
 
@@ -152,10 +152,10 @@ def show(options: Namespace) -> int:
             from provisioner.render import text
             from provisioner.render.terminal import write
 
-            write(list(text.plan(found.view, verbose=options.verbose)), sys.stdout)
+            write(list(text.plan(found.document, verbose=options.verbose)), sys.stdout)
         else:
-            output.print_report(masked_data(found.view), options.format)
-        output.write_reports(masked_data(found.view), options.report)
+            output.print_report(masked_data(found.document), options.format)
+        output.write_reports(masked_data(found.document), options.report)
     except (LookupError, TypeError, ValueError, AttributeError):
         # Its digest is right, and yet another tool wrote it.
         output.say(f"`{options.plan}` is not a plan that `plan --out` wrote", _REVIEW)

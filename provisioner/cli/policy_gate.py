@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.cli import output
 from provisioner.cli import plan_files as saving
@@ -75,13 +75,6 @@ def refusals(planned: Planned, loaded: Loaded, org: Org) -> tuple[Refusal, ...]:
     policy, left = loaded.environment.policy, org.usage.left if org.usage else None
     broken = refusals(planned.plan, policy, planned.reading.facts)
     return (*broken, *over_budget(planned.plan, policy, left))
-
-
-def shown(found: Iterable[Refusal]) -> dict[str, Any]:
-    """Refusals as a part of a report's view."""
-    return {
-        "refusals": [{"rule": r.rule, "message": r.message, "help": r.help} for r in found],
-    }
 
 
 def say(found: Iterable[Refusal], loaded: Loaded) -> bool:

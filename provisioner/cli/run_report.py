@@ -16,6 +16,7 @@ from provisioner.model.masking import MaskedData
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
+    from provisioner.plan.document import PlanDocument
     from provisioner.plan.make import Planned
 
 _KEPT = 100
@@ -43,7 +44,7 @@ def identity(planned: Planned, org: Org) -> str | None:
 @gc_paused()
 def write(
     options: Namespace,
-    shown: MaskedData,
+    shown: MaskedData[PlanDocument],
     ran: Ran,
     *,
     identity: str | None,
@@ -51,10 +52,10 @@ def write(
     in_sync: bool,
 ) -> None:
     """Write what the run did as JSON and as a page; a disk that is full is said and no more."""
-    from provisioner.render import run_document as run
+    from provisioner.render.run_document import RunFacts, run_document
 
     finished = datetime.now(UTC)
-    about = {
+    facts: RunFacts = {
         "id": ran.run,
         "identity": identity,
         "started": _written(ran.started),
@@ -65,7 +66,7 @@ def write(
         "interrupted": ran.interrupted,
         "in_sync": in_sync,
     }
-    report = run.ran(shown, ran.results, about)
+    report = run_document(shown, ran.results, facts)
     folder = reports()
     files = [folder / f"{ran.run}.json", folder / f"{ran.run}.html"]
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Any
 
 from provisioner.model.diagnostics import Span
 from provisioner.model.resource import Address
@@ -38,13 +37,3 @@ class Ignored:
     address: Address
     field: str | None
     by: Ignore
-
-
-def plain(entry: Ignored) -> dict[str, Any]:
-    """What was left alone as JSON values."""
-    address = f"{entry.address}.{entry.field}" if entry.field else str(entry.address)
-    return {
-        "address": address,
-        "reason": entry.by.reason,
-        "until": str(entry.by.until),
-    }

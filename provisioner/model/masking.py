@@ -10,15 +10,24 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NewType, NoReturn
+from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 SHORTEST = 4
 """A shorter value would be found in other words by chance, and is not replaced."""
 
-MaskedData = NewType("MaskedData", dict[str, Any])
-"""JSON values in which no registered value is left."""
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedData(Generic[T_co]):
+    """A document in which no registered value is left. Only `masked_data` creates it."""
+
+    document: T_co
+
 
 _PART = 100
 """So many items of a list are searched at once: a report of many steps has a million values."""
@@ -102,16 +111,20 @@ def is_masked(text: str) -> bool:
     return mask(text) != text
 
 
-def masked_data(value: Mapping[str, Any]) -> MaskedData:
+def masked_data(document: T) -> MaskedData[T]:
     """As `masked`, for a whole document."""
-    return MaskedData(masked(value))
+    return MaskedData(masked(document))
 
 
-def masked(value: Any) -> Any:
+def masked(value: T) -> T:
     """JSON values with every text masked, the keys of mappings excepted; a `Masked` is `***`.
 
     The parts of a long list that hold no registered value are not copied.
     """
+    return cast("T", _masked(value))
+
+
+def _masked(value: object) -> object:
     match value:
         case Masked():
             return MASK
@@ -120,17 +133,17 @@ def masked(value: Any) -> Any:
         case Mapping() | list() | tuple() if _pattern is None:
             return value
         case Mapping():
-            return {key: masked(item) for key, item in value.items()}
+            return {key: _masked(item) for key, item in value.items()}
         case list() | tuple():
             parts = (value[at : at + _PART] for at in range(0, len(value), _PART))
             return [
-                item for part in parts for item in (part if _is_clean(part) else map(masked, part))
+                item for part in parts for item in (part if _is_clean(part) else map(_masked, part))
             ]
         case _:
             return value
 
 
-def _is_clean(values: Any) -> bool:
+def _is_clean(values: object) -> bool:
     """Whether it is certain, without a look at each text, that `masked` would change nothing.
 
     JSON spells each character by itself, so a value in a text is also in the text's JSON. Case
@@ -142,11 +155,11 @@ def _is_clean(values: Any) -> bool:
     return not any(value in text for value in _in_json)
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, check_circular=False, default=_mapping)
 
 
-def _mapping(value: Any) -> Any:
+def _mapping(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 

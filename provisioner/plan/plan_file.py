@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
+from provisioner.model.json_value import Json
 from provisioner.model.masking import MASK, Masked
 from provisioner.model.resource import Secret, Spec
-from provisioner.plan.document import FORMAT_VERSION
+from provisioner.plan.document import FORMAT_VERSION, PlanDocument, StepDocument
 from provisioner.spec.load import NAME
 
 _NO_PLAN = "the file is not a plan that `plan --out` wrote"
@@ -38,19 +39,41 @@ class SavedPlanError(Exception):
         self.details = tuple(details)
 
 
+class SavedInfo(TypedDict):
+    """What a plan was made from, and until when it can be applied."""
+
+    tool_version: str
+    spec_digest: str
+    read_at: str
+    expires_at: str
+    targets: list[str]
+    excludes: list[str]
+    commit: NotRequired[str]
+
+
+class SavedInfoDocument(SavedInfo):
+    hash: str
+
+
+class SavedPlanDocument(PlanDocument):
+    """The content of a plan file."""
+
+    saved: SavedInfoDocument
+
+
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """What a plan file says of itself; `view` is the plan as every format shows it."""
+    """What a plan file says about itself; `document` is the plan as every format shows it."""
 
     spec: str
     environment: str
     org: str
-    steps: tuple[Mapping[str, Any], ...]
+    steps: tuple[StepDocument, ...]
     spec_digest: str
     expires: datetime
     targets: tuple[str, ...]
     excludes: tuple[str, ...]
-    view: Mapping[str, Any]
+    document: PlanDocument
     commit: str | None = None
 
     @property
@@ -60,7 +83,7 @@ class SavedPlan:
 
 
 def seal(
-    view: Mapping[str, Any],
+    view: PlanDocument,
     *,
     spec_digest: str,
     version: str,
@@ -69,7 +92,7 @@ def seal(
     targets: Iterable[str] = (),
     excludes: Iterable[str] = (),
     commit: str | None = None,
-) -> dict[str, Any]:
+) -> SavedPlanDocument:
     """The plan as it is saved: its view, what it was made from and until when it holds.
 
     `commit` is the commit of the user's repository that the specs are from, if it is known.
@@ -77,7 +100,7 @@ def seal(
     `hash` is over all of the rest, so that an edited plan is known as one. It protects
     against mistakes; who may write the file is for whoever keeps it to say.
     """
-    saved = {
+    saved: SavedInfo = {
         "tool_version": version,
         "spec_digest": spec_digest,
         "read_at": _written(now),
@@ -87,8 +110,7 @@ def seal(
     }
     if commit is not None:
         saved["commit"] = commit
-    whole = {**view, "saved": saved}
-    return {**whole, "saved": {**saved, "hash": digest(whole)}}
+    return {**view, "saved": {**saved, "hash": digest({**view, "saved": saved})}}
 
 
 def parse(text: str) -> SavedPlan:
@@ -114,7 +136,7 @@ def parse(text: str) -> SavedPlan:
             datetime.fromisoformat(saved["expires_at"]),
             tuple(saved.get("targets", ())),
             tuple(saved.get("excludes", ())),
-            {name: value for name, value in data.items() if name != "saved"},
+            _completed(data),
             saved.get("commit"),
         )
         for step in found.steps:
@@ -135,7 +157,19 @@ def parse(text: str) -> SavedPlan:
     return found
 
 
-def _not_a_name(data: Mapping[str, Any]) -> str | None:
+def _completed(data: SavedPlanDocument) -> PlanDocument:
+    """The document without `saved`, with the keys that older versions did not write."""
+    later = ("known", "left_out", "ignored", "absent", "email_differences", "licences")
+    document = {
+        **{name: value for name, value in data.items() if name != "saved"},
+        **{name: () for name in later if name not in data},
+    }
+    if "change_login" not in data["summary"]:
+        document["summary"] = {**data["summary"], "change_login": 0}
+    return cast("PlanDocument", document)
+
+
+def _not_a_name(data: SavedPlanDocument) -> str | None:
     """The part of a plan that could lead elsewhere than to the spec that it is for."""
     saved = data["saved"]
     if not isinstance(data["org"]["id"], str):
@@ -144,14 +178,14 @@ def _not_a_name(data: Mapping[str, Any]) -> str | None:
         return "spec"
     if not isinstance(data["environment"], str) or not NAME.fullmatch(data["environment"]):
         return "environment"
-    for part in ("targets", "excludes"):
-        given = saved.get(part, [])
-        if not isinstance(given, list) or not all(map(_is_pattern, given)):
+    selections = {"targets": saved.get("targets", []), "excludes": saved.get("excludes", [])}
+    for part, patterns in selections.items():
+        if not isinstance(patterns, list) or not all(map(_is_pattern, patterns)):
             return part
     return None
 
 
-def is_relative(spec: Any) -> bool:
+def is_relative(spec: object) -> bool:
     """Whether this is the folder of a spec below the current one, as a plan names it."""
     if not isinstance(spec, str) or not spec.isprintable() or not 0 < len(spec) <= _LONGEST_NAME:
         return False
@@ -159,11 +193,11 @@ def is_relative(spec: Any) -> bool:
     return not path.is_absolute() and ".." not in path.parts and not _LEADS_AWAY.match(spec)
 
 
-def _is_pattern(given: Any) -> bool:
-    return isinstance(given, str) and given.isprintable() and 0 < len(given) <= _LONGEST_NAME
+def _is_pattern(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= _LONGEST_NAME
 
 
-def check(saved: SavedPlan, view: Mapping[str, Any], *, spec_digest: str, now: datetime) -> None:
+def check(saved: SavedPlan, view: PlanDocument, *, spec_digest: str, now: datetime) -> None:
     """Raise SavedPlanError when the plan as it would be now goes beyond the saved one.
 
     A step may be gone, or change fewer fields: somebody did a part of it. One whose live
@@ -199,13 +233,13 @@ def spec_digest(specs: Iterable[Spec], identity: Mapping[str, str]) -> str:
     return digest({"identity": dict(identity), "specs": declared})
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """The SHA-256 of a value as canonical JSON: sorted keys, no spaces, ASCII."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_hidden)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _digested(value: Any) -> Any:
+def _digested(value: object) -> object:
     """A value without the texts that outputs mask: a digest of a short one could be guessed."""
     match value:
         case Masked():
@@ -218,7 +252,7 @@ def _digested(value: Any) -> Any:
             return value
 
 
-def _hidden(value: Any) -> str:
+def _hidden(value: object) -> str:
     if isinstance(value, Secret):
         return repr(value)
     raise TypeError(f"a spec holds no {type(value).__name__}")
@@ -234,13 +268,13 @@ class _Ceiling:
 
     action: str
     id: str
-    fields: Mapping[str, tuple[Any, Any]]
+    fields: Mapping[str, tuple[Json, Json]]
     people: Counter[str]
     notes: frozenset[tuple[str, str]]
     calls: Counter[str]
 
 
-def _ceiling(step: Mapping[str, Any]) -> _Ceiling:
+def _ceiling(step: StepDocument) -> _Ceiling:
     people: Counter[str] = Counter()
     for note in step["notes"]:
         people[note["kind"]] += note["people"]
@@ -254,7 +288,7 @@ def _ceiling(step: Mapping[str, Any]) -> _Ceiling:
     )
 
 
-def _beyond(step: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Iterator[str]:
+def _beyond(step: StepDocument, planned: StepDocument | None) -> Iterator[str]:
     """In which ways a step goes beyond what was planned of it."""
     if planned is None:
         yield f": to {step['action']}, which was not planned"
@@ -275,7 +309,9 @@ def _beyond(step: Mapping[str, Any], planned: Mapping[str, Any] | None) -> Itera
         yield ": takes other calls than were planned"
 
 
-def _moved(name: str, before: Any, after: Any, planned: tuple[Any, Any] | None) -> Iterator[str]:
+def _moved(
+    name: str, before: Json, after: Json, planned: tuple[Json, Json] | None
+) -> Iterator[str]:
     if planned is None:
         yield f".{name}: was in sync, is {_value(before)} now"
     elif before != planned[0]:
@@ -284,5 +320,5 @@ def _moved(name: str, before: Any, after: Any, planned: tuple[Any, Any] | None) 
         yield f".{name}: would become {_value(after)}, planned was {_value(planned[1])}"
 
 
-def _value(value: Any) -> str:
+def _value(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False)

@@ -7,9 +7,10 @@ shown, and how many are like them. The formats for machines have all.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from provisioner.plan.document import StepDocument
 
 _ALL = 100
 """So many steps are all shown."""
@@ -29,12 +30,12 @@ class More:
         return f"... {self.count:,} more like {self.like}, the last {self.last}"
 
 
-def folded(steps: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any] | More]:
+def folded(steps: Sequence[StepDocument]) -> Iterator[StepDocument | More]:
     """The steps in order; of many that are alike the first three, and then what is left out."""
     if len(steps) <= _ALL:
         yield from steps
         return
-    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    alike: dict[Hashable, list[int]] = defaultdict(list)
     for place, step in enumerate(steps):
         alike[_sort(step)].append(place)
     left_out: set[int] = set()
@@ -53,7 +54,7 @@ def folded(steps: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any] | M
             yield step
 
 
-def _sort(step: Mapping[str, Any]) -> tuple[Any, ...]:
+def _sort(step: StepDocument) -> Hashable:
     """What steps that are alike have in common: the values alone differ."""
     kind, _, name = step["address"].partition("/")
     roster, colon, _ = name.partition(":")

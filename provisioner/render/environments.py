@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal, TypedDict, cast
 
+from provisioner.model.json_value import Json
 from provisioner.model.masking import MASK, Masked
 from provisioner.model.resource import Secret, Spec
-from provisioner.render import markdown_escape as inert
+from provisioner.plan.document import FORMAT_VERSION, ActionName, PlanDocument
+from provisioner.render import markdown_escape
 from provisioner.render.format import SIGNS, shortened, value
 from provisioner.render.terminal import Line
 
-FORMAT_VERSION = 1
 _IN_SYNC = "in sync"
 _STEPS, _DIFFERENCES = "Side by side", "Different on purpose"
 _WIDEST = 48
@@ -19,25 +20,52 @@ _WIDEST = 48
 _MOST_ROWS = 60
 
 
-def several(views: Sequence[Mapping[str, Any]], specs: Sequence[Iterable[Spec]]) -> dict[str, Any]:
-    """The plans as JSON values, one for each environment and its specs.
+class EnvironmentStepDocument(TypedDict):
+    """What is done to a resource in each environment; null where it is in sync."""
+
+    address: str
+    actions: dict[str, ActionName | None]
+
+
+class DifferenceDocument(TypedDict):
+    """A value that is different in some environments, by environment."""
+
+    address: str
+    field: str
+    values: dict[str, Json]
+
+
+class PlansDocument(TypedDict):
+    """The plans of one spec for several environments."""
+
+    format_version: int
+    report: Literal["plans"]
+    spec: str
+    environments: list[str]
+    plans: list[PlanDocument]
+    steps: list[EnvironmentStepDocument]
+    differences: list[DifferenceDocument]
+
+
+def plans_document(plans: Sequence[PlanDocument], specs: Sequence[Iterable[Spec]]) -> PlansDocument:
+    """The document of the plans, one for each environment and its specs.
 
     `steps` has what is done to each resource that any of them changes, `differences` the
     values that the spec means to be different: those that its templates give.
     """
-    names = [str(view["environment"]) for view in views]
+    names = [plan["environment"] for plan in plans]
     return {
         "format_version": FORMAT_VERSION,
         "report": "plans",
-        "spec": views[0]["spec"],
+        "spec": plans[0]["spec"],
         "environments": names,
-        "plans": list(views),
-        "steps": [*_steps(names, views)],
+        "plans": list(plans),
+        "steps": [*_steps(names, plans)],
         "differences": [*_differences(names, specs)],
     }
 
 
-def text(view: Mapping[str, Any]) -> Iterator[Line]:
+def text(view: PlansDocument) -> Iterator[Line]:
     """What is done where, and what differs on purpose, a column for each environment."""
     for title, rows in tables(view).items():
         if rows or title == _DIFFERENCES:
@@ -48,15 +76,15 @@ def text(view: Mapping[str, Any]) -> Iterator[Line]:
         yield Line("The spec says the same for each of them.")
 
 
-def markdown(view: Mapping[str, Any]) -> str:
+def markdown(view: PlansDocument) -> str:
     """The two tables as GitHub has them; the plans themselves go before them."""
     names = view["environments"]
     parts = []
     for title, rows in tables(view).items():
         if rows:
-            head = ["", *(inert.code(n, cell=True) for n in names)]
+            head = ["", *(markdown_escape.code(n, cell=True) for n in names)]
             body = (
-                [inert.code(shortened(cell, _WIDEST), cell=True) for cell in row]
+                [markdown_escape.code(shortened(cell, _WIDEST), cell=True) for cell in row]
                 for row in rows[:_MOST_ROWS]
             )
             lines = [head, ["---"] * len(head), *body]
@@ -66,7 +94,7 @@ def markdown(view: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def tables(view: Mapping[str, Any]) -> dict[str, list[list[str]]]:
+def tables(view: PlansDocument) -> dict[str, list[list[str]]]:
     """The rows of each table by its title: a name, and a cell for each environment."""
     names = view["environments"]
     return {
@@ -77,10 +105,12 @@ def tables(view: Mapping[str, Any]) -> dict[str, list[list[str]]]:
     }
 
 
-def _steps(names: Sequence[str], views: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    actions: dict[str, dict[str, str]] = {}
-    for name, view in zip(names, views, strict=True):
-        for step in view["steps"]:
+def _steps(
+    names: Sequence[str], plans: Sequence[PlanDocument]
+) -> Iterator[EnvironmentStepDocument]:
+    actions: dict[str, dict[str, ActionName]] = {}
+    for name, plan in zip(names, plans, strict=True):
+        for step in plan["steps"]:
             actions.setdefault(step["address"], {})[name] = step["action"]
     for address in sorted(actions):
         yield {"address": address, "actions": {n: actions[address].get(n) for n in names}}
@@ -88,7 +118,7 @@ def _steps(names: Sequence[str], views: Sequence[Mapping[str, Any]]) -> Iterator
 
 def _differences(
     names: Sequence[str], specs: Sequence[Iterable[Spec]]
-) -> Iterator[Mapping[str, Any]]:
+) -> Iterator[DifferenceDocument]:
     said = [{str(s.address): dict(_leaves(s.data)) for s in each} for each in specs]
     for address in sorted({a for each in said for a in each}):
         mine = [each.get(address, {}) for each in said]
@@ -99,7 +129,7 @@ def _differences(
                 yield {"address": address, "field": field, "values": values}
 
 
-def _leaves(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(data: object, path: str = "") -> Iterator[tuple[str, Json]]:
     """Every value of a resource with its path; a list is one value, a secret is `***`."""
     match data:
         case Mapping():
@@ -108,18 +138,19 @@ def _leaves(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         case Secret() | Masked():
             yield path, MASK
         case _:
-            yield path, data
+            # A spec holds the values of YAML, which are those of JSON.
+            yield path, cast("Json", data)
 
 
-def _done(action: str | None) -> str:
+def _done(action: ActionName | None) -> str:
     return f"{SIGNS[action]} {action}" if action else _IN_SYNC
 
 
-def _named(difference: Mapping[str, Any]) -> str:
+def _named(difference: DifferenceDocument) -> str:
     return f"{difference['address']}.{difference['field']}"
 
 
-def _shown(values: Mapping[str, Any], name: str) -> str:
+def _shown(values: Mapping[str, Json], name: str) -> str:
     return value(values[name]) if name in values else "not said"
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import assert_never
 
+from provisioner.model.json_value import Json
+from provisioner.plan import document
+from provisioner.plan.document import (
+    FieldDocument,
+    PlaceDocument,
+    PlanDocument,
+    StepDocument,
+)
+from provisioner.render.documents import Document, StepsDocument
 from provisioner.render.format import DRIFTED, SIGNS, also_at, author, count, shortened, value
+from provisioner.render.run_document import RunDocument
 
 _LONGEST = 300
 _PLANNED = {
@@ -52,10 +63,10 @@ DRIFT = frozenset(_DRIFT_RULES.values())
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One remark: `level` is `error`, `warning` or `note`; the place counts from 1, or is None.
+    """One remark: `level` is `error`, `warning` or `note`; `place` is where it is.
 
-    `address` is the resource it is about, where it is about one; `key` tells it from every
-    other of the same rule, and is the same in the next run. `also` are further places.
+    `address` is the resource it is about, if it is about one; `key` distinguishes it from every
+    other finding of the same rule, and is the same in the next run. `also` has further places.
     """
 
     rule: str
@@ -63,46 +74,58 @@ class Finding:
     message: str
     key: str
     address: str | None = None
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
-    end_line: int | None = None
-    end_column: int | None = None
-    also: tuple[Mapping[str, Any], ...] = ()
+    place: PlaceDocument = dataclasses.field(default_factory=lambda: document.place(None))
+    also: tuple[PlaceDocument, ...] = ()
+
+    @property
+    def file(self) -> str | None:
+        return self.place["file"]
+
+    @property
+    def line(self) -> int | None:
+        return self.place["line"]
 
 
-def findings(view: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Everything in a report that a line of a spec is to be blamed for, in its order."""
-    return (
-        *_problems(view),
-        *_refusals(view),
-        *_REMARKS.get(view["report"], _steps)(view),
-        *_unmanaged(view),
-    )
+def findings(view: Document) -> tuple[Finding, ...]:
+    """Every remark of a report, in its order."""
+    match view["report"]:
+        case "validate":
+            return tuple(_problems(view))
+        case "plan":
+            remarks = _steps(view)
+        case "drift":
+            remarks = _drift(view)
+        case "apply":
+            remarks = _ran(view)
+        case _:
+            assert_never(view["report"])
+    return (*_problems(view), *_refusals(view), *remarks, *_unmanaged(view))
 
 
-def _problems(view: Mapping[str, Any]) -> Iterator[Finding]:
-    for found in view["problems"]:
-        more = [elsewhere] if (elsewhere := also_at(found)) else []
-        more += [f"note: {note}" for note in found["notes"]]
-        if found["help"]:
-            more.append(f"help: {found['help']}")
-        message = "\n".join([found["message"], *more])
-        key = f"{found['file']} {found['message']}"
-        also = tuple(_place(place) for place in found["also"])
-        yield Finding(found["code"], found["severity"], message, key, also=also, **_place(found))
+def _problems(view: Document) -> Iterator[Finding]:
+    for problem in view["problems"]:
+        more = [elsewhere] if (elsewhere := also_at(problem)) else []
+        more += [f"note: {note}" for note in problem["notes"]]
+        if problem["help"]:
+            more.append(f"help: {problem['help']}")
+        message = "\n".join([problem["message"], *more])
+        key = f"{problem['file']} {problem['message']}"
+        also = tuple(problem["also"])
+        yield Finding(
+            problem["code"], problem["severity"], message, key, place=_place(problem), also=also
+        )
 
 
-def _refusals(view: Mapping[str, Any]) -> Iterator[Finding]:
+def _refusals(view: StepsDocument) -> Iterator[Finding]:
     for refusal in view.get("refusals", ()):
         message = refusal["message"]
-        if refusal.get("help"):
+        if refusal["help"]:
             message += f"\nhelp: {refusal['help']}"
-        yield Finding("policy", "error", message, str(refusal.get("rule", message)))
+        yield Finding("policy", "error", message, refusal["rule"])
 
 
-def _steps(view: Mapping[str, Any]) -> Iterator[Finding]:
-    for step in view.get("steps", ()):
+def _steps(view: PlanDocument) -> Iterator[Finding]:
+    for step in view["steps"]:
         lines = [f"{step['address']} {_PLANNED[step['action']]}"]
         lines += [
             f"{field['name']}: {_change(step, field)}"
@@ -112,28 +135,28 @@ def _steps(view: Mapping[str, Any]) -> Iterator[Finding]:
         lines += [f"{note['kind']}: {note['text']}" for note in step["notes"]]
         rule, level = f"plan-{step['action']}", "warning" if step["irreversible"] else "note"
         address = step["address"]
-        yield Finding(rule, level, "\n".join(lines), address, address, **_place(step))
+        yield Finding(rule, level, "\n".join(lines), address, address, _place(step))
 
 
-def _drift(view: Mapping[str, Any]) -> Iterator[Finding]:
+def _drift(view: PlanDocument) -> Iterator[Finding]:
     for step in view["steps"]:
         address, rule = step["address"], _DRIFT_RULES[step["action"]]
-        by = f", {said}" if (said := author(step)) else ""
+        by = f", {changed}" if (changed := author(step)) else ""
         if step["action"] != "update":
             message = f"{address} {DRIFTED[step['action']]} in the org{by}"
-            yield Finding(rule, "warning", message, address, address, **_place(step))
+            yield Finding(rule, "warning", message, address, address, _place(step))
             continue
         for field in step["fields"]:
-            place = _place(field if field["line"] else step)
             message = (
                 f"{address} {field['name']} {DRIFTED['update']} in the org{by}\n"
                 f"spec has {_short(field['after'])}\norg has {_short(field['before'])}"
             )
             key = f"{address} {field['name']}"
-            yield Finding(rule, "warning", message, key, address, **place)
+            at = _place(field if field["line"] else step)
+            yield Finding(rule, "warning", message, key, address, at)
 
 
-def _ran(view: Mapping[str, Any]) -> Iterator[Finding]:
+def _ran(view: RunDocument) -> Iterator[Finding]:
     for step in view["steps"]:
         result, address = step["result"], step["address"]
         if result["outcome"] == "done":
@@ -141,41 +164,45 @@ def _ran(view: Mapping[str, Any]) -> Iterator[Finding]:
         code = f"{result['code']}: " if result["code"] else ""
         message = f"{address} {_ENDED[result['outcome']]}\n{code}{result['reason']}"
         level = "warning" if result["outcome"] == "skipped" else "error"
-        place = _place(result if result["line"] else step)
-        yield Finding(f"apply-{result['outcome']}", level, message, address, address, **place)
+        at = _place(result if result["line"] else step)
+        yield Finding(f"apply-{result['outcome']}", level, message, address, address, at)
 
 
-_REMARKS = {"drift": _drift, "apply": _ran}
-
-
-def _unmanaged(view: Mapping[str, Any]) -> Iterator[Finding]:
-    for found in view.get("unmanaged", ()):
-        address = f"{found['kind']}/{found['name']}"
-        detail = f" ({found['detail']})" if found["detail"] else ""
+def _unmanaged(view: StepsDocument) -> Iterator[Finding]:
+    if view["report"] == "apply":
+        return
+    for item in view.get("unmanaged", ()):
+        address = f"{item['kind']}/{item['name']}"
+        detail = f" ({item['detail']})" if item["detail"] else ""
         message = f"{address}{detail} is in the org, and no spec names it"
         yield Finding("drift-unmanaged", "note", message, address, address)
 
 
-def _change(step: Mapping[str, Any], field: Mapping[str, Any]) -> str:
+def _change(step: StepDocument, field: FieldDocument) -> str:
     if step["action"] == "create":
         return _short(field["after"])
     return f"{_short(field['before'])} -> {_short(field['after'])}"
 
 
-def _short(given: Any) -> str:
+def _short(given: Json) -> str:
     return shortened(value(given), _LONGEST)
 
 
-def _place(found: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("file", "line", "column", "end_line", "end_column")
-    return {name: found.get(name) for name in names}
+def _place(of: PlaceDocument) -> PlaceDocument:
+    return {
+        "file": of["file"],
+        "line": of["line"],
+        "column": of["column"],
+        "end_line": of["end_line"],
+        "end_column": of["end_column"],
+    }
 
 
-def headline(view: Mapping[str, Any]) -> str:
+def headline(view: Document) -> str:
     """A report in one sentence."""
-    summary = view["summary"]
     errors = sum(p["severity"] == "error" for p in view["problems"])
     if view["report"] == "validate":
+        summary = view["summary"]
         warnings = len(view["problems"]) - errors
         said = f"{count(summary['resources'], 'resource')} in {count(summary['files'], 'file')}"
         if not view["problems"]:
@@ -189,12 +216,13 @@ def headline(view: Mapping[str, Any]) -> str:
         outcomes = view["run"]["outcomes"]
         counts = [f"{number:,} {name}" for name, number in outcomes.items() if number]
         return f"{', '.join(counts)} in {org}"
+    planned = view["summary"]
     if view["report"] == "drift":
-        managed = count(summary["managed"], "resource")
+        managed = count(planned["managed"], "resource")
         if not steps:
             return f"no drift: {org} is as specified"
         return f"{steps:,} of {managed} differ in {org}"
     if not steps:
-        return f"in sync: {org} has all {count(summary['managed'], 'resource')}"
-    counts = [f"{summary[name]:,} to {name}" for name in SIGNS if summary[name]]
+        return f"in sync: {org} has all {count(planned['managed'], 'resource')}"
+    counts = [f"{planned[name]:,} to {name}" for name in SIGNS if planned[name]]
     return f"{', '.join(counts)} in {org}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+
+from provisioner.model.json_value import Json
+from provisioner.plan.document import ActionName, ProblemDocument, StepDocument, SummaryDocument
 
 # Text that would be taken for another value, or for nothing, without its quotes.
 _MISREAD = re.compile(r"|null|true|false|[-+.0-9\"].*", re.DOTALL | re.IGNORECASE)
@@ -14,9 +16,9 @@ _MISREAD_IN_A_LIST = re.compile(r".*[,\[\]].*", re.DOTALL)
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
-SIGNS = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
+SIGNS: Mapping[ActionName, str] = {"create": "+", "update": "~", "deactivate": "!", "delete": "-"}
 """The sign of a step by its action."""
-DRIFTED = {
+DRIFTED: Mapping[ActionName, str] = {
     "create": "is missing",
     "update": "was changed",
     "deactivate": "is still active",
@@ -25,7 +27,7 @@ DRIFTED = {
 """What a step says of the org when nobody asks for a plan."""
 
 
-def value(given: Any) -> str:
+def value(given: Json) -> str:
     """A value on one line, as YAML would have it: `null`, `"10001"`, `[read, edit]`.
 
     What a terminal, a log or a page would obey or hide is written as `\\u001b`.
@@ -51,7 +53,7 @@ def visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     """A value as indented JSON, where characters that cannot be seen are escapes."""
     return visible_lines(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
@@ -61,7 +63,7 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def also_at(problem: Mapping[str, Any]) -> str:
+def also_at(problem: ProblemDocument) -> str:
     """Where else a problem is: `also at a.yaml:3:5, a.yaml:9:5 and 12 more places`; or nothing."""
     if not problem["also"]:
         return ""
@@ -70,16 +72,15 @@ def also_at(problem: Mapping[str, Any]) -> str:
     return f"also at {named}" + (f" and {count(more, 'more place')}" if more else "")
 
 
-def logins(summary: Mapping[str, int], mark: str = "") -> str:
+def logins(summary: SummaryDocument, mark: str = "") -> str:
     """How many logins a plan gives, takes and changes; `mark` is put around each number."""
     gained, lost = summary["gain_login"], summary["lose_login"]
-    # A plan that an older version saved does not count the changed ones.
-    changed = summary.get("change_login", 0)
+    changed = summary["change_login"]
     more = f", changed: {mark}{changed}{mark}" if changed else ""
     return f"Logins gained: {mark}{gained}{mark}, lost: {mark}{lost}{mark}{more}."
 
 
-def author(step: Mapping[str, Any]) -> str | None:
+def author(step: StepDocument) -> str | None:
     """When and by whom a step's record was changed, if the org says so.
 
     A drift report tells the tool's own last write from that of others.
@@ -105,7 +106,7 @@ def shortened(text: str, most: int) -> str:
     return f"{text[:most]}... ({len(text) - most:,} more characters)"
 
 
-def _item(given: Any) -> str:
+def _item(given: Json) -> str:
     if isinstance(given, str) and _MISREAD_IN_A_LIST.fullmatch(given):
         return _quoted(given)
     return value(given)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from provisioner.plan.document import ActionName
+from provisioner.render.documents import StepsDocument
 from provisioner.render.format import SIGNS, visible
 
 # More boxes than this are more than a person follows: alike ones become one box.
@@ -18,7 +19,7 @@ class Node:
 
     name: str
     number: int
-    action: str | None = None
+    action: ActionName | None = None
     count: int = 1
 
     @property
@@ -38,13 +39,15 @@ class Graph:
     edges: tuple[tuple[int, int], ...]
 
 
-def of_steps(view: Mapping[str, Any]) -> Graph:
+def of_steps(view: StepsDocument) -> Graph:
     """The steps of a plan, each after what it needs."""
     steps = view["steps"]
     return graph((s["address"], s["action"], s["needs"]) for s in steps)
 
 
-def graph(ordered: Iterable[tuple[str, str | None, Iterable[str]]], most: int = MOST) -> Graph:
+def graph(
+    ordered: Iterable[tuple[str, ActionName | None, Iterable[str]]], most: int = MOST
+) -> Graph:
     """The graph of (address, action, addresses needed) in the order given.
 
     When there are more than `most`, those of one kind and action become one box.
@@ -58,8 +61,8 @@ def graph(ordered: Iterable[tuple[str, str | None, Iterable[str]]], most: int = 
     return Graph(nodes, tuple(sorted(edges)))
 
 
-def _folded(given: list[tuple[str, str | None, tuple[str, ...]]]) -> Graph:
-    groups: dict[tuple[str, str | None], list[str]] = {}
+def _folded(given: list[tuple[str, ActionName | None, tuple[str, ...]]]) -> Graph:
+    groups: dict[tuple[str, ActionName | None], list[str]] = {}
     for address, action, _ in given:
         groups.setdefault((address.partition("/")[0], action), []).append(address)
     place = {address: n for n, members in enumerate(groups.values()) for address in members}

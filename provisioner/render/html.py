@@ -11,16 +11,19 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
 
 from jinja2 import Environment, PackageLoader
 from jinja2.environment import TemplateStream
 from markupsafe import Markup, escape
 
+from provisioner.plan.document import StepDocument
 from provisioner.render import graph
 from provisioner.render import graph_svg as drawing
+from provisioner.render.documents import Document, StepsDocument
+from provisioner.render.environments import PlansDocument
 from provisioner.render.findings import headline
 from provisioner.render.format import DRIFTED, also_at, author, count, value, visible
+from provisioner.render.run_document import result_of
 from provisioner.render.sections import sections
 
 MOST = 1_000
@@ -45,7 +48,7 @@ _PLAN_COUNTS = {
 }
 
 
-def html(view: Mapping[str, Any], *, title: str, version: str) -> Iterator[str]:
+def html(view: Document, *, title: str, version: str) -> Iterator[str]:
     """The report as a page, in pieces."""
     script = _file("page.js")
     return _pieces(
@@ -57,9 +60,9 @@ def html(view: Mapping[str, Any], *, title: str, version: str) -> Iterator[str]:
                 **_styled(),
                 "title": title,
                 "version": version,
-                "about": view["org"]["name"] if "org" in view else view["spec"],
+                "about": view["spec"] if view["report"] == "validate" else view["org"]["name"],
                 "graph": _graph(view),
-                "filters": list(_filters(view, view.get("steps", ()))),
+                "filters": [] if view["report"] == "validate" else list(_filters(view)),
                 "foot": _foot(view),
                 "script": Markup(script),  # noqa: S704 - as the style
                 "script_hash": _hash(script),
@@ -75,7 +78,7 @@ def _pieces(page: TemplateStream) -> Iterator[str]:
 
 
 def several(
-    view: Mapping[str, Any], tables: Mapping[str, Sequence[Sequence[str]]], *, version: str
+    view: PlansDocument, tables: Mapping[str, Sequence[Sequence[str]]], *, version: str
 ) -> Iterator[str]:
     """The plans of several environments as one page, in pieces.
 
@@ -102,9 +105,9 @@ def several(
     )
 
 
-def _body(view: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _body(view: Document, prefix: str = "") -> dict[str, object]:
     """What a page says of one report; `prefix` goes before the ids of its steps."""
-    steps = view.get("steps", ())
+    steps: Sequence[StepDocument] = () if view["report"] == "validate" else view["steps"]
     return {
         **view,
         "prefix": prefix,
@@ -117,13 +120,13 @@ def _body(view: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     }
 
 
-def _styled() -> dict[str, Any]:
+def _styled() -> dict[str, object]:
     style = _file("page.css") + drawing.SHAPES
     # Ours, and its hash is what the page's policy lets through.
     return {"style": Markup(style), "style_hash": _hash(style)}  # noqa: S704
 
 
-def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+def _step(step: StepDocument) -> dict[str, object]:
     return {
         **step,
         "kind": _kind(step),
@@ -133,11 +136,11 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(step: Mapping[str, Any], prefix: str) -> Markup:
+def _row(step: StepDocument, prefix: str) -> Markup:
     """A step in one line; there can be a hundred thousand, for which a template is slow."""
     action, number, marks = step["action"], step["number"], " ".join(_marks(step))
     place = f"{escape(visible(step['file']))}:{step['line']}" if step["file"] else ""
-    ended, result = "", step.get("result")
+    ended, result = "", result_of(step)
     if result and result["outcome"] != "done":
         why = ": ".join(filter(None, (result["code"], result["reason"])))
         ended = f' <span class="tone {result["outcome"]}">{result["outcome"]}</span>'
@@ -152,28 +155,28 @@ def _row(step: Mapping[str, Any], prefix: str) -> Markup:
     )
 
 
-def _kind(step: Mapping[str, Any]) -> str:
-    kind: str = step["address"].partition("/")[0]
-    return kind
+def _kind(step: StepDocument) -> str:
+    return step["address"].partition("/")[0]
 
 
-def _marks(step: Mapping[str, Any]) -> Iterator[str]:
+def _marks(step: StepDocument) -> Iterator[str]:
     if step["irreversible"]:
         yield "irreversible"
-    if "result" in step:
-        yield step["result"]["outcome"]
+    if result := result_of(step):
+        yield result["outcome"]
 
 
-def _verdict(view: Mapping[str, Any]) -> dict[str, str]:
+def _verdict(view: Document) -> dict[str, str]:
     errors = sum(p["severity"] == "error" for p in view["problems"])
     said = headline(view)
     if view["report"] == "validate":
         word, tone = ("Wrong", "error") if errors else ("Valid", "create")
         return {"tone": tone, "word": word, "text": said}
     if view["report"] == "apply":
-        if set(outcomes := _outcomes(view)) <= {"done"} and view["run"]["in_sync"]:
+        outcomes = {name for name, number in view["run"]["outcomes"].items() if number}
+        if outcomes <= {"done"} and view["run"]["in_sync"]:
             return {"tone": "create", "word": "Applied", "text": said}
-        tone = "error" if set(outcomes) - {"done", "skipped"} else "update"
+        tone = "error" if outcomes - {"done", "skipped"} else "update"
         return {"tone": tone, "word": "Applied in part", "text": said}
     drift = view["report"] == "drift"
     if errors:
@@ -189,26 +192,23 @@ def _verdict(view: Mapping[str, Any]) -> dict[str, str]:
     return {"tone": "update", "word": "Drift" if drift else "Changes", "text": said}
 
 
-def _outcomes(view: Mapping[str, Any]) -> dict[str, int]:
-    return {name: number for name, number in view["run"]["outcomes"].items() if number}
-
-
-def _counts(view: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    if not view.get("steps"):
+def _counts(view: Document) -> Iterator[dict[str, object]]:
+    if view["report"] == "validate" or not view["steps"]:
         return
     if view["report"] == "apply":
         for name, number in view["run"]["outcomes"].items():
             yield {"tone": name, "number": number, "text": name}
-    names = _DRIFT_COUNTS if view["report"] == "drift" else _PLAN_COUNTS
+    names: Mapping[str, str] = _DRIFT_COUNTS if view["report"] == "drift" else _PLAN_COUNTS
+    numbers: Mapping[str, object] = view["summary"]
     for name, text in names.items():
-        number = view["summary"].get(name, 0)
+        number = numbers[name]
         # Of a run it is told what it did; what it was not about is no news.
         if number or view["report"] != "apply":
             yield {"tone": name, "number": number, "text": text}
 
 
-def _graph(view: Mapping[str, Any]) -> Markup | None:
-    if not view.get("steps") or view["report"] == "drift":
+def _graph(view: Document) -> Markup | None:
+    if view["report"] == "validate" or view["report"] == "drift" or not view["steps"]:
         return None
     shown = graph.of_steps(view)
     # Its texts were escaped where it was drawn.
@@ -216,11 +216,9 @@ def _graph(view: Mapping[str, Any]) -> Markup | None:
     return Markup(picture) if shown.edges else None  # noqa: S704
 
 
-def _filters(
-    view: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
-) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _filters(view: StepsDocument) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """What can be chosen, as values with the words for them."""
-    drift = view["report"] == "drift"
+    drift, steps = view["report"] == "drift", view["steps"]
     actions = dict.fromkeys(step["action"] for step in steps)
     yield "action", [(a, _DRIFT_COUNTS[a] if drift else a) for a in actions]
     yield "kind", [(kind, kind) for kind in sorted(set(map(_kind, steps)))]
@@ -229,12 +227,13 @@ def _filters(
         yield "mark", [(mark, mark) for mark in marks]
 
 
-def _foot(view: Mapping[str, Any]) -> str:
-    summary = view["summary"]
+def _foot(view: Document) -> str:
     if view["report"] == "validate":
-        return f"{count(summary['resources'], 'resource')} in {count(summary['files'], 'file')}."
+        checked = view["summary"]
+        return f"{count(checked['resources'], 'resource')} in {count(checked['files'], 'file')}."
+    summary = view["summary"]
     said = f"{count(summary['managed'], 'resource')} in the spec. "
-    calls = view["run"]["api_calls"] if "run" in view else summary["api_calls_read"]
+    calls = view["run"]["api_calls"] if view["report"] == "apply" else summary["api_calls_read"]
     said += f"API calls made: {calls}"
     if view["steps"] and view["report"] == "plan":
         said += f"; to apply: {summary['api_calls_to_apply']} or more"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape, quoteattr
 
+from provisioner.render.documents import Document
 from provisioner.render.findings import DRIFT, Finding, findings
 from provisioner.render.format import visible_lines
 
 
-def junit(view: Mapping[str, Any]) -> str:
+def junit(view: Document) -> str:
     """One suite with a case per resource (or file), those with a remark failed.
 
     A warning is no failure, nor is a plan's step: they are output of their case. XML can not hold
@@ -32,7 +32,7 @@ def junit(view: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cases(view: Mapping[str, Any], found: Iterable[Finding]) -> Iterator[str]:
+def _cases(view: Document, found: Iterable[Finding]) -> Iterator[str]:
     by_case: dict[tuple[str, str], list[Finding]] = {c: [] for c in _names(view)}
     for one in found:
         case = _split(one.address) if one.address else ("file", one.file or view["spec"])
@@ -41,7 +41,7 @@ def _cases(view: Mapping[str, Any], found: Iterable[Finding]) -> Iterator[str]:
         yield _case(kind, name, remarks)
 
 
-def _names(view: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _names(view: Document) -> Iterator[tuple[str, str]]:
     """The cases that there are whatever was found: without them nothing could pass."""
     if view["report"] == "validate":
         yield from (("file", name) for name in view["files"])
@@ -81,7 +81,11 @@ def _case(kind: str, name: str, remarks: list[Finding]) -> str:
 
 
 def _told(found: Finding) -> str:
-    at = f"\nat {found.file}:{found.line}:{found.column}" if found.file and found.line else ""
+    at = (
+        f"\nat {found.file}:{found.line}:{found.place['column']}"
+        if found.file and found.line
+        else ""
+    )
     return f"{found.message}{at}"
 
 

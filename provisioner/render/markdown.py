@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
+from provisioner.plan.document import PlaceDocument, ProblemDocument, StepDocument
 from provisioner.render import graph
+from provisioner.render.documents import Document, StepsDocument
 from provisioner.render.findings import headline
 from provisioner.render.format import (
     DRIFTED,
@@ -24,6 +25,7 @@ from provisioner.render.format import (
     visible,
 )
 from provisioner.render.markdown_escape import code, fenced, prose
+from provisioner.render.run_document import result_of
 from provisioner.render.sections import sections
 
 LIMIT = 65_000
@@ -41,7 +43,7 @@ _LONGEST = 1_000
 _SHORTEST = 160
 
 
-def markdown(view: Mapping[str, Any], *, title: str, limit: int = LIMIT) -> str:
+def markdown(view: Document, *, title: str, limit: int = LIMIT) -> str:
     """The report, its marker first: the same for the same spec, environment and report.
 
     It is no longer than `limit`. The problems take no more than a quarter of that, so that there
@@ -50,7 +52,7 @@ def markdown(view: Mapping[str, Any], *, title: str, limit: int = LIMIT) -> str:
     head = "\n\n".join([_marker(view), *_head(view, title, limit)])
     if view["report"] == "validate":
         return f"{head}\n"
-    steps = view["steps"]
+    steps: Sequence[StepDocument] = view["steps"]
     opened = len(steps) <= _FEW
     for longest, defaults in ((_LONGEST, True), (_SHORTEST, False)):
         shown = [
@@ -65,30 +67,30 @@ def markdown(view: Mapping[str, Any], *, title: str, limit: int = LIMIT) -> str:
     return f"{_fitting(head, shown, steps, limit)}\n"
 
 
-def _marker(view: Mapping[str, Any]) -> str:
+def _marker(view: Document) -> str:
     """A comment that tells this report from others, for whoever wants to replace it."""
     words = [view["report"], view["spec"], view["environment"]]
     safe = ("".join(c if c.isalnum() or c in "./_" else "_" for c in word) for word in words)
     return f"<!-- provisioner {' '.join(safe)} -->"
 
 
-def _head(view: Mapping[str, Any], title: str, limit: int) -> Iterator[str]:
+def _head(view: Document, title: str, limit: int) -> Iterator[str]:
     yield f"## {title}: {prose(headline(view))}"
     yield _about(view)
     yield from _verdict(view)
-    if view.get("steps"):
+    if view["report"] != "validate" and view["steps"]:
         yield from _counts(view)
     yield from _problems(view["problems"], limit // _PROBLEMS_SHARE)
     yield from _first_of_all(view)
     yield from _beside(view)
 
 
-def _about(view: Mapping[str, Any]) -> str:
+def _about(view: Document) -> str:
     parts = []
-    if "org" in view:
+    if view["report"] != "validate":
         org = view["org"]
         parts += [f"Org {code(org['id'])} at {code(org['instance_url'])}"]
-    if "run" in view:
+    if view["report"] == "apply":
         run = view["run"]
         parts.append(f"run {code(run['id'])} by {code(run['identity'] or 'unknown')}")
         parts.append(f"from {code(run['started'])} to {code(run['finished'])}")
@@ -98,14 +100,14 @@ def _about(view: Mapping[str, Any]) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
-def _verdict(view: Mapping[str, Any]) -> Iterator[str]:
+def _verdict(view: Document) -> Iterator[str]:
     errors = sum(p["severity"] == "error" for p in view["problems"])
     if errors:
         stand = "stands" if errors == 1 else "stand"
         yield _alert("CAUTION", f"{count(errors, 'error')} {stand} in the way.", ())
 
 
-def _counts(view: Mapping[str, Any]) -> Iterator[str]:
+def _counts(view: StepsDocument) -> Iterator[str]:
     s = view["summary"]
     if view["report"] == "drift":
         yield (
@@ -132,15 +134,16 @@ def _counts(view: Mapping[str, Any]) -> Iterator[str]:
     yield "  \n".join(lines)
 
 
-def _problems(problems: Sequence[Mapping[str, Any]], room: int) -> Iterator[str]:
+def _problems(problems: Sequence[ProblemDocument], room: int) -> Iterator[str]:
     if not problems:
         return
     lines: list[str] = []
     for found in problems:
-        places = [f"{p['file']}:{p['line']}" for p in (found, *found["also"]) if p["file"]]
+        named: list[PlaceDocument] = [found, *found["also"]]
+        places = [f"{p['file']}:{p['line']}" for p in named if p["file"]]
         more = found["count"] - len(places) if places else 0
-        named = ", ".join(map(code, places)) + (f" and {more:,} more" if more else "")
-        at = f" ({named})" if places else ""
+        listed = ", ".join(map(code, places)) + (f" and {more:,} more" if more else "")
+        at = f" ({listed})" if places else ""
         remedy = f"; {prose(found['help'])}" if found["help"] else ""
         message = prose(shortened(found["message"], _LONGEST))
         line = f"- **{found['severity']}** {message}{at}{remedy}"
@@ -153,7 +156,7 @@ def _problems(problems: Sequence[Mapping[str, Any]], room: int) -> Iterator[str]
     yield "\n".join(lines)
 
 
-def _first_of_all(view: Mapping[str, Any]) -> Iterator[str]:
+def _first_of_all(view: Document) -> Iterator[str]:
     """What a reviewer must not miss, wherever it stands in the order."""
     if view["report"] != "plan":
         return
@@ -172,7 +175,7 @@ def _first_of_all(view: Mapping[str, Any]) -> Iterator[str]:
         yield _alert("WARNING", "Look at these first:", lines)
 
 
-def _beside(view: Mapping[str, Any]) -> Iterator[str]:
+def _beside(view: Document) -> Iterator[str]:
     for section in sections(view):
         if section.tone == "note" and len(section.items) == 1:
             yield f"**{section.title}**: {prose(section.items[0])}"
@@ -190,10 +193,8 @@ def _left_out(number: int, noun: str) -> list[str]:
     return [f"- and {number:,} {noun if noun == 'more' else noun + 's more'}"] if number > 0 else []
 
 
-def _step(
-    step: Mapping[str, Any], report: str, longest: int, *, defaults: bool, opened: bool
-) -> str:
-    address = _html_code(step["address"])
+def _step(step: StepDocument, report: str, longest: int, *, defaults: bool, opened: bool) -> str:
+    address, result = _html_code(step["address"]), result_of(step)
     place = f"{step['file']}:{step['line']}"
     at = f" <sub>{_html_code(place)}</sub>" if step["file"] else ""
     if report == "drift":
@@ -203,15 +204,15 @@ def _step(
     else:
         sign = SIGNS[step["action"]]
         more = " <b>irreversible</b>" if step["irreversible"] else ""
-        ended = f" <b>{step['result']['outcome']}</b>" if "result" in step else ""
+        ended = f" <b>{result['outcome']}</b>" if result else ""
         title = f"{step['number']}. {sign} {address} {step['action']}{more}{ended}{at}"
         lines = list(_changes(step, longest, defaults=defaults))
     notes = [f"- {n['kind']}: {prose(shortened(n['text'], longest))}" for n in step["notes"]]
     if report == "drift":
         notes = []
-    if "result" in step and step["result"]["reason"]:
-        code_ = f"{step['result']['code']}: " if step["result"]["code"] else ""
-        notes.insert(0, f"- {prose(shortened(code_ + step['result']['reason'], longest))}")
+    if result and result["reason"]:
+        code_ = f"{result['code']}: " if result["code"] else ""
+        notes.insert(0, f"- {prose(shortened(code_ + result['reason'], longest))}")
     body = [fenced(lines, "diff")] if lines else []
     if notes:
         body.append("\n".join(notes))
@@ -220,7 +221,7 @@ def _step(
     return _details(title, body, raw=True, opened=opened)
 
 
-def _changes(step: Mapping[str, Any], longest: int, *, defaults: bool) -> Iterator[str]:
+def _changes(step: StepDocument, longest: int, *, defaults: bool) -> Iterator[str]:
     for field in step["fields"]:
         if field["default"] and not defaults:
             continue
@@ -231,7 +232,7 @@ def _changes(step: Mapping[str, Any], longest: int, *, defaults: bool) -> Iterat
         yield f"+ {name}: {shortened(value(field['after']), longest)}{more}"
 
 
-def _differences(step: Mapping[str, Any], longest: int) -> Iterator[str]:
+def _differences(step: StepDocument, longest: int) -> Iterator[str]:
     if step["action"] != "update":
         return
     for field in step["fields"]:
@@ -239,7 +240,7 @@ def _differences(step: Mapping[str, Any], longest: int) -> Iterator[str]:
         yield f"+ {visible(field['name'])}: {shortened(value(field['after']), longest)}  # spec"
 
 
-def _drawn(view: Mapping[str, Any]) -> str:
+def _drawn(view: StepsDocument) -> str:
     shown = graph.of_steps(view)
     if not shown.edges or view["report"] == "drift":
         return ""
@@ -248,9 +249,7 @@ def _drawn(view: Mapping[str, Any]) -> str:
     return part if _size(part) <= _GRAPH_ROOM else ""
 
 
-def _fitting(
-    head: str, shown: Sequence[str], steps: Sequence[Mapping[str, Any]], limit: int
-) -> str:
+def _fitting(head: str, shown: Sequence[str], steps: Sequence[StepDocument], limit: int) -> str:
     """The head, as many steps as there is room for, and the others by their number."""
     kept, size = [head], _size(head)
     room = limit - _TABLE_ROOM

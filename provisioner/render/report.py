@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, assert_never
+from collections.abc import Iterator
+from typing import Literal, assert_never
 
+from provisioner.render.documents import Document
 from provisioner.render.format import json_text, visible_lines
 
 Format = Literal["json", "markdown", "html", "junit", "sarif", "github"]
@@ -15,12 +16,12 @@ _PART = 50
 _TITLES = {"plan": "Plan", "drift": "Drift", "validate": "Validation", "apply": "Run"}
 
 
-def render(view: Mapping[str, Any], format_: Format, version: str) -> str:
+def render(view: Document, format_: Format, version: str) -> str:
     """The report as text; `version` is that of the tool."""
     return "".join(pieces(view, format_, version))
 
 
-def pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[str]:
+def pieces(view: Document, format_: Format, version: str) -> Iterator[str]:
     """The report as text in pieces, so that one of very many steps is never held twice.
 
     Characters that cannot be seen are shown as their escapes, which JSON reads as what they were.
@@ -28,7 +29,7 @@ def pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[s
     return map(visible_lines, _pieces(view, format_, version))
 
 
-def _pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[str]:
+def _pieces(view: Document, format_: Format, version: str) -> Iterator[str]:
     # Each format imports what it needs, as only one of them is wanted.
     title = _TITLES[view["report"]]
     match format_:
@@ -58,9 +59,9 @@ def _pieces(view: Mapping[str, Any], format_: Format, version: str) -> Iterator[
             assert_never(format_)
 
 
-def _json(view: Mapping[str, Any]) -> Iterator[str]:
+def _json(view: Document) -> Iterator[str]:
     """A person reads a short one; a long one is written ten times as fast without indents."""
-    if len(view.get("steps", ())) <= _READABLE:
+    if view["report"] == "validate" or len(view["steps"]) <= _READABLE:
         yield json_text(view)
         return
     write = json.JSONEncoder(ensure_ascii=False).encode
@@ -68,7 +69,8 @@ def _json(view: Mapping[str, Any]) -> Iterator[str]:
     for name, value in view.items():
         yield f"{before}{write(name)}: "
         if name == "steps":
-            parts = (value[at : at + _PART] for at in range(0, len(value), _PART))
+            steps = view["steps"]
+            parts = (steps[at : at + _PART] for at in range(0, len(steps), _PART))
             yield "["
             yield from (f"{', ' if n else ''}{write(part)[1:-1]}" for n, part in enumerate(parts))
             yield "]"

@@ -1,42 +1,110 @@
-"""What an apply did, as plain data: its plan's view, and what became of every step. Pure."""
+"""The run document: the document of the plan that was applied, and the outcome of every step. Pure.
+
+`schemas/run.schema.json` publishes the format.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Annotated, Literal, TypedDict, cast
 
-from provisioner.model.masking import MaskedData, masked, masked_data
+from provisioner.model.masking import MaskedData, masked
 from provisioner.model.outcome import Outcome, StepResult
-from provisioner.plan.document import place
+from provisioner.plan.document import OrgReport, PlaceDocument, PlanDocument, StepDocument, place
 
 
-def ran(view: MaskedData, results: Iterable[StepResult], about: Mapping[str, Any]) -> MaskedData:
-    """The view of the plan that was run, with `result` in each step and `run` of the whole.
+class ResultDocument(PlaceDocument):
+    outcome: Annotated[str, Outcome]
+    id: str | None
+    code: str | None
+    reason: str | None
+    already: bool
 
-    `about` names the run, by whom, when, and how it ended.
-    """
+
+class RunStepDocument(StepDocument):
+    result: ResultDocument
+
+
+class OutcomesDocument(TypedDict):
+    done: int
+    failed: int
+    skipped: int
+    unknown: int
+    conflict: int
+
+
+class RunFacts(TypedDict):
+    """Which run it was, who started it, when, and how it ended."""
+
+    id: str
+    identity: str | None
+    started: str
+    finished: str
+    seconds: float
+    version: str
+    api_calls: int
+    interrupted: bool
+    in_sync: bool
+
+
+class RunInfoDocument(RunFacts):
+    outcomes: OutcomesDocument
+
+
+class RunDocument(OrgReport):
+    report: Literal["apply"]
+    steps: list[RunStepDocument]
+    run: RunInfoDocument
+
+
+def run_document(
+    plan: MaskedData[PlanDocument], results: Iterable[StepResult], facts: RunFacts
+) -> MaskedData[RunDocument]:
+    """The document of the plan, with `result` in each step and `run` for the whole run."""
     results = tuple(results)
     addresses = (str(r.step.address) for r in results)
     by_address = dict(zip(addresses, masked([_result(r) for r in results]), strict=True))
-    nothing = {"outcome": Outcome.SKIPPED.value, "reason": "the run ended before it"}
-    blank = {"id": None, "code": None, "already": False, **place(None)}
-    steps = [
-        {**step, "result": by_address.get(step["address"], {**blank, **nothing})}
-        for step in view["steps"]
+    steps: list[RunStepDocument] = [
+        {**step, "result": by_address.get(step["address"], _NOT_STARTED)}
+        for step in plan.document["steps"]
     ]
-    counted = Counter(step["result"]["outcome"] for step in steps)
-    outcomes = {outcome.value: counted[outcome.value] for outcome in Outcome}
-    run = {**masked_data(about), "outcomes": outcomes}
-    return MaskedData({**view, "report": "apply", "steps": steps, "run": run})
-
-
-def _result(found: StepResult) -> dict[str, Any]:
-    return {
-        "outcome": found.outcome.value,
-        "id": found.id,
-        "code": found.code,
-        "reason": found.reason,
-        "already": found.already,
-        **place(found.span),
+    outcomes = Counter(step["result"]["outcome"] for step in steps)
+    run: RunInfoDocument = {
+        **masked(facts),
+        "outcomes": {
+            "done": outcomes[Outcome.DONE.value],
+            "failed": outcomes[Outcome.FAILED.value],
+            "skipped": outcomes[Outcome.SKIPPED.value],
+            "unknown": outcomes[Outcome.UNKNOWN.value],
+            "conflict": outcomes[Outcome.CONFLICT.value],
+        },
     }
+    common: OrgReport = plan.document
+    return MaskedData({**common, "report": "apply", "steps": steps, "run": run})
+
+
+def result_of(step: StepDocument) -> ResultDocument | None:
+    """The outcome of a step of a run; `None` for a step of a plan."""
+    return cast("RunStepDocument", step).get("result")
+
+
+def _result(result: StepResult) -> ResultDocument:
+    return {
+        "outcome": result.outcome.value,
+        "id": result.id,
+        "code": result.code,
+        "reason": result.reason,
+        "already": result.already,
+        **place(result.span),
+    }
+
+
+_NOT_STARTED: ResultDocument = {
+    "id": None,
+    "code": None,
+    "already": False,
+    **place(None),
+    "outcome": Outcome.SKIPPED.value,
+    "reason": "the run ended before this step",
+}

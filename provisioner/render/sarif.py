@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote
 
+from provisioner.model.json_value import Json
+from provisioner.render.documents import Document
 from provisioner.render.findings import RULES, Finding, findings
 
 _SCHEMA = (
@@ -23,7 +23,7 @@ MOST = 25_000
 _LEVELS = ("error", "warning", "note")
 
 
-def sarif(view: Mapping[str, Any], *, version: str) -> str:
+def sarif(view: Document, *, version: str) -> str:
     """One run with one result per remark, errors first; beyond `MOST` they are left out.
 
     The same remark has the same fingerprint each time.
@@ -41,13 +41,13 @@ def sarif(view: Mapping[str, Any], *, version: str) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _rule(rule: str) -> dict[str, Any]:
+def _rule(rule: str) -> dict[str, Json]:
     text = RULES.get(rule, f"{rule.replace('-', ' ').capitalize()}.")
     return {"id": rule, "shortDescription": {"text": text}}
 
 
-def _result(found: Finding, rule: int, view: Mapping[str, Any]) -> dict[str, Any]:
-    result = {
+def _result(found: Finding, rule: int, view: Document) -> dict[str, Json]:
+    result: dict[str, Json] = {
         "ruleId": found.rule,
         "ruleIndex": rule,
         "level": found.level,
@@ -56,26 +56,26 @@ def _result(found: Finding, rule: int, view: Mapping[str, Any]) -> dict[str, Any
         "partialFingerprints": {"provisioner/v1": _fingerprint(found)},
     }
     if found.also:
-        also = (replace(found, also=(), address=None, **place) for place in found.also)
+        also = (replace(found, also=(), address=None, place=place) for place in found.also)
         result["relatedLocations"] = [
             {"id": number, **_location(place, view)} for number, place in enumerate(also, 1)
         ]
     return result
 
 
-def _location(found: Finding, view: Mapping[str, Any]) -> dict[str, Any]:
+def _location(found: Finding, view: Document) -> dict[str, Json]:
     # GitHub shows no result without a file: what has no line of its own is about the spec.
     file = found.file or view["spec"]
-    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}}
+    physical: dict[str, Json] = {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}}
     if found.line:
         places = {
             "startLine": found.line,
-            "startColumn": found.column,
-            "endLine": found.end_line,
-            "endColumn": found.end_column,
+            "startColumn": found.place["column"],
+            "endLine": found.place["end_line"],
+            "endColumn": found.place["end_column"],
         }
         physical["region"] = {name: at for name, at in places.items() if at is not None}
-    location: dict[str, Any] = {"physicalLocation": physical}
+    location: dict[str, Json] = {"physicalLocation": physical}
     if found.address:
         location["logicalLocations"] = [{"fullyQualifiedName": found.address, "kind": "resource"}]
     return location

@@ -6,9 +6,11 @@ here, and all formats for people have it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+
+from provisioner.plan.document import AbsentDocument
+from provisioner.render.documents import Document, StepsDocument
 
 _MOST_LISTED = 20
 _FEW = 3
@@ -28,8 +30,10 @@ class Section:
     tone: str = "note"
 
 
-def sections(view: Mapping[str, Any]) -> Iterator[Section]:
+def sections(view: Document) -> Iterator[Section]:
     """The sections that have something to say, the weightiest first."""
+    if view["report"] == "validate":
+        return
     makers = (_refusals, _left_out, _emails, _absent, _unmanaged, _shares, _ignored)
     for make in makers:
         section = make(view)
@@ -37,32 +41,29 @@ def sections(view: Mapping[str, Any]) -> Iterator[Section]:
             yield section
 
 
-def _refusals(view: Mapping[str, Any]) -> Section:
+def _refusals(view: StepsDocument) -> Section:
     items = (
-        f"{found['message']}; {found['help']}" if found.get("help") else found["message"]
+        f"{found['message']}; {found['help']}" if found["help"] else found["message"]
         for found in view.get("refusals", ())
     )
     return Section("refusals", "Refused by the policy", tuple(items), "error")
 
 
-def _left_out(view: Mapping[str, Any]) -> Section:
-    items = (
-        f"`{found['address']}`, for want of `{found['needs']}`"
-        for found in view.get("left_out", ())
-    )
+def _left_out(view: StepsDocument) -> Section:
+    items = (f"`{found['address']}`, for want of `{found['needs']}`" for found in view["left_out"])
     return Section("left_out", "Left out", tuple(items), "warning")
 
 
-def _emails(view: Mapping[str, Any]) -> Section:
-    items = tuple(found["text"] for found in view.get("email_differences", ()))
+def _emails(view: StepsDocument) -> Section:
+    items = tuple(found["text"] for found in view["email_differences"])
     return Section("email_differences", "E-mails and logins", items)
 
 
-def _absent(view: Mapping[str, Any]) -> Section:
-    return Section("absent", "In no row of a roster", tuple(map(_leavers, view.get("absent", ()))))
+def _absent(view: StepsDocument) -> Section:
+    return Section("absent", "In no row of a roster", tuple(map(_leavers, view["absent"])))
 
 
-def _leavers(found: Mapping[str, Any]) -> str:
+def _leavers(found: AbsentDocument) -> str:
     names = [f"`{name}`" for name in found["usernames"][:_FEW]]
     more = [f"{found['users'] - _FEW} more"] if found["users"] > _FEW else []
     users = "1 active user" if found["users"] == 1 else f"{found['users']} active users"
@@ -71,8 +72,8 @@ def _leavers(found: Mapping[str, Any]) -> str:
     return f"{users} of the profiles of `{found['roster']}`{what}: {', '.join([*names, *more])}"
 
 
-def _unmanaged(view: Mapping[str, Any]) -> Section:
-    found = view.get("unmanaged", ())
+def _unmanaged(view: StepsDocument) -> Section:
+    found = view.get("unmanaged", []) if view["report"] != "apply" else []
     items = [
         f"{item['kind']} `{item['name']}`" + (f", `{item['detail']}`" if item["detail"] else "")
         for item in found[:_MOST_LISTED]
@@ -82,17 +83,15 @@ def _unmanaged(view: Mapping[str, Any]) -> Section:
     return Section("unmanaged", "In the org, and in no spec", tuple(items))
 
 
-def _shares(view: Mapping[str, Any]) -> Section:
-    shares = [
-        f"{s['managed']} of {s['managed'] + s['unmanaged']} {s['kind']}s"
-        for s in view.get("shares", ())
-    ]
+def _shares(view: StepsDocument) -> Section:
+    counted = view.get("shares", []) if view["report"] != "apply" else []
+    shares = [f"{s['managed']} of {s['managed'] + s['unmanaged']} {s['kind']}s" for s in counted]
     return Section("shares", "Under management", (", ".join(shares),) if shares else ())
 
 
-def _ignored(view: Mapping[str, Any]) -> Section:
+def _ignored(view: StepsDocument) -> Section:
     items = (
         f"`{found['address']}` until {found['until']}: {found['reason']}"
-        for found in view.get("ignored", ())
+        for found in view["ignored"]
     )
     return Section("ignored", "Ignored", tuple(items))

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from provisioner.model.outcome import Outcome, Progress, StepResult
+from provisioner.plan.document import (
+    ACTION_NAMES,
+    FieldDocument,
+    PlanDocument,
+    StepDocument,
+    SummaryDocument,
+)
 from provisioner.render.collapse import More, folded
 from provisioner.render.format import DRIFTED, SIGNS, author, count, logins, value
 from provisioner.render.sections import sections
@@ -29,7 +35,7 @@ _OUTCOMES = {
 }
 
 
-def plan(view: Mapping[str, Any], *, verbose: bool = False) -> Iterator[Line]:
+def plan(view: PlanDocument, *, verbose: bool = False) -> Iterator[Line]:
     """The ordered steps, then the counts. Problems are shown apart.
 
     Values that no spec gives are counted; with `verbose` they are shown.
@@ -57,7 +63,7 @@ def plan(view: Mapping[str, Any], *, verbose: bool = False) -> Iterator[Line]:
     yield from _summary(view)
 
 
-def drift(view: Mapping[str, Any]) -> Iterator[Line]:
+def drift(view: PlanDocument) -> Iterator[Line]:
     """What differs from the spec, since when and by whom."""
     org = view["org"]
     if not view["steps"]:
@@ -88,7 +94,7 @@ def drift(view: Mapping[str, Any]) -> Iterator[Line]:
 def result(done: StepResult, number: int, total: int) -> Iterator[Line]:
     """One step as it ended; a failure with Salesforce's code and the line it blames."""
     word, style = _OUTCOMES[done.outcome]
-    sign = SIGNS[done.step.action.name.lower()]
+    sign = SIGNS[ACTION_NAMES[done.step.action]]
     counter = f"[{number:>{len(str(total))}}/{total}]"
     already = ("  already so", "dim") if done.already else ""
     yield Line((counter, "dim"), f" {sign} {done.step.address}  ", (word, style), already)
@@ -133,7 +139,7 @@ def applied(results: Mapping[Outcome, int]) -> Line:
     return Line(("Applied", style), ": " + ", ".join(parts) + ".")
 
 
-def _step(step: Mapping[str, Any], width: int, *, verbose: bool) -> Iterator[Line]:
+def _step(step: StepDocument, width: int, *, verbose: bool) -> Iterator[Line]:
     action = step["action"]
     matched = f"  known by {step['matched_by']}" if step["matched_by"] else ""
     yield Line(
@@ -156,7 +162,7 @@ def _step(step: Mapping[str, Any], width: int, *, verbose: bool) -> Iterator[Lin
         yield Line(indent, (f"{note['kind']}: {note['text']}", _NOTES[note["kind"]]))
 
 
-def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
+def _summary(view: PlanDocument) -> Iterator[Line]:
     s = view["summary"]
     yield Line()
     yield Line(
@@ -179,7 +185,7 @@ def _summary(view: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(_calls(s, applying=True))
 
 
-def _beside(view: Mapping[str, Any]) -> Iterator[Line]:
+def _beside(view: PlanDocument) -> Iterator[Line]:
     for section in sections(view):
         # What a policy refuses is said as an error, apart.
         for item in section.items if section.tone != "error" else ():
@@ -187,16 +193,16 @@ def _beside(view: Mapping[str, Any]) -> Iterator[Line]:
             yield Line((f"{section.title}: {item.replace('`', '')}.", style))
 
 
-def _calls(summary: Mapping[str, int], *, applying: bool) -> str:
+def _calls(summary: SummaryDocument, *, applying: bool) -> str:
     made = f"API calls made: {summary['api_calls_read']}"
     return f"{made}. To apply: {summary['api_calls_to_apply']} or more." if applying else f"{made}."
 
 
-def _place(step: Mapping[str, Any]) -> str:
+def _place(step: StepDocument) -> str:
     return f"  {step['file']}:{step['line']}" if step["file"] else ""
 
 
-def _line(field: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+def _line(field: FieldDocument, step: StepDocument) -> str:
     """Where a field was written; the row of a roster gets some from the file that has it."""
     if not field["line"]:
         return ""

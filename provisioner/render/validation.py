@@ -1,26 +1,44 @@
-"""What `validate` found as plain data, which every format shows. Pure."""
+"""The validation document: what `validate` reports. Pure.
+
+`schemas/validation.schema.json` publishes the format.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Literal, TypedDict
 
 from provisioner.model.diagnostics import Diagnostic
-from provisioner.plan.document import problem
-
-FORMAT_VERSION = 1
+from provisioner.plan.document import FORMAT_VERSION, ProblemDocument, problem
 
 
-def validation(
-    found: Iterable[Diagnostic],
+class ValidationSummaryDocument(TypedDict):
+    resources: int
+    files: int
+    errors: int
+    warnings: int
+
+
+class ValidationDocument(TypedDict):
+    format_version: int
+    report: Literal["validate"]
+    spec: str
+    environment: str
+    files: list[str]
+    problems: list[ProblemDocument]
+    summary: ValidationSummaryDocument
+
+
+def validation_document(
+    diagnostics: Iterable[Diagnostic],
     *,
     spec: str,
     environment: str,
     files: Iterable[str],
     resources: int,
-) -> dict[str, Any]:
-    """The problems as JSON values, and how much was looked at."""
-    problems = [problem(d) for d in found]
+) -> ValidationDocument:
+    """The problems of a spec, and the numbers of files and resources that were checked."""
+    problems = [problem(d) for d in diagnostics]
     names = sorted(files)
     severities = [p["severity"] for p in problems]
     return {

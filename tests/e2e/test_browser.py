@@ -416,7 +416,7 @@ def test_a_plan_as_a_page_shows_its_counts_and_fits(chromium):
     fields = (FieldChange("Name", "Acme", long), FieldChange("Site", None, "<b>here</b>"))
     step = Step(Change(Action.UPDATE, name, before, after, fields), (), frozenset())
     problem = Diagnostic("odd", f"`{long}` is odd", Span("spec/portal.yaml", 1, 2, 1, 3))
-    shown = view.plan(
+    shown = view.plan_document(
         Plan(OrgInfo("00D", "Acme", "https://acme.example"), (step,), (problem,)),
         spec="spec",
         environment="local",

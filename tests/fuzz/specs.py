@@ -25,7 +25,7 @@ from pathlib import Path
 
 from provisioner.model import masking
 from provisioner.render import diagnostics, report
-from provisioner.render.validation import validation
+from provisioner.render.validation import validation_document
 from provisioner.spec.load import NoSpecError, load
 
 HANG = 5
@@ -397,7 +397,7 @@ def check(files: dict[str, bytes], folder: Path) -> str:
         return "no spec"
     shown = io.StringIO()
     diagnostics.write(loaded.problems, loaded.texts, shown)
-    view = validation(
+    view = validation_document(
         loaded.problems,
         spec="s",
         environment="local",

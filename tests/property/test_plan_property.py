@@ -236,7 +236,7 @@ def plans(draw):
 
 
 def seen(plan):
-    return view.plan(plan, spec="specs/acme", environment="local")
+    return view.plan_document(plan, spec="specs/acme", environment="local")
 
 
 @given(plans())

@@ -11,8 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from provisioner.model.diagnostics import Span
+from provisioner.model.plan import OrgInfo, Plan
 from provisioner.model.resource import Address, Secret, Spec
 from provisioner.plan import plan_file as saved
+from provisioner.plan.document import place, plan_document
+from provisioner.render import text
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DIGEST = saved.digest({"identity": {}, "specs": []})
@@ -20,7 +23,7 @@ SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "plan.schema.json")
 
 
 def field(name, before, after):
-    return {"name": name, "before": before, "after": after, "default": False}
+    return {"name": name, "before": before, "after": after, "default": False, **place(None)}
 
 
 def step(address="account/acme", action="update", **more):
@@ -29,25 +32,22 @@ def step(address="account/acme", action="update", **more):
         "address": address,
         "action": action,
         "id": "001000000000001AAA",
+        "matched_by": "Name",
+        "irreversible": False,
+        **place(None),
         "fields": [field("Phone", "1", "2"), field("Fax", None, "3")],
         "notes": [],
         "needs": [],
         "calls": ["UpdateRecord"],
+        "last_modified": None,
     }
     return given | more
 
 
 def view(*steps, org="00D000000000001AAA"):
-    return {
-        "format_version": 1,
-        "report": "plan",
-        "spec": "specs/acme",
-        "environment": "local",
-        "org": {"id": org, "name": "Acme", "instance_url": "https://acme.example"},
-        "steps": list(steps),
-        "problems": [],
-        "summary": {},
-    }
+    plan = Plan(OrgInfo(org, "Acme", "https://acme.example"))
+    document = plan_document(plan, spec="specs/acme", environment="local")
+    return document | {"steps": list(steps)}
 
 
 def sealed(plan):
@@ -83,6 +83,15 @@ def test_the_same_plan_is_sealed_byte_for_byte():
 def test_keys_of_newer_versions_are_ignored():
     newer = sealed({**view({**step(), "colour": "red"}), "later": 1})
     assert saved.parse(json.dumps(newer)).steps[0]["address"] == "account/acme"
+
+
+def test_a_plan_of_an_older_version_is_completed():
+    later = ("known", "left_out", "ignored", "absent", "email_differences", "licences")
+    older = {name: value for name, value in view(step()).items() if name not in later}
+    older["summary"] = {n: v for n, v in older["summary"].items() if n != "change_login"}
+    read = saved.parse(json.dumps(sealed(older))).document
+    assert read == view(step()) | dict.fromkeys(later, ())
+    assert [str(line) for line in text.plan(read)]
 
 
 @pytest.mark.parametrize(

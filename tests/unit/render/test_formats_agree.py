@@ -79,7 +79,7 @@ problems = st.fixed_dictionaries(
 
 lefts = st.fixed_dictionaries({"address": names, "needs": names})
 ignored = st.fixed_dictionaries({"address": names, "reason": names, "until": st.just("2026-12-31")})
-refusals = st.fixed_dictionaries({"message": names, "help": names})
+refusals = st.fixed_dictionaries({"rule": names, "message": names, "help": names})
 
 
 @st.composite
@@ -147,6 +147,8 @@ def views(draw):
         "licences": [{"name": draw(names), "total": 9, "used": 1, "after": 2, "left": 7}],
         "left_out": draw(st.lists(lefts, max_size=3)),
         "unmanaged": draw(st.lists(UNMANAGED, max_size=3)),
+        "absent": [],
+        "email_differences": [],
         "ignored": draw(st.lists(ignored, max_size=3)),
         "refusals": draw(st.lists(refusals, max_size=3)),
     }
@@ -335,6 +337,10 @@ def big(steps_, length=40):
         "org": {"id": "00D", "name": "Acme", "instance_url": "https://acme.example"},
         "steps": made,
         "known": [],
+        "left_out": [],
+        "ignored": [],
+        "absent": [],
+        "email_differences": [],
         "problems": [],
         "summary": summary | {"api_calls_read": 3, "api_calls_to_apply": steps_},
         "licences": [],

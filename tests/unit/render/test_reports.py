@@ -16,7 +16,7 @@ from provisioner.model.diagnostics import Diagnostic, Severity, Span
 from provisioner.render import report
 from provisioner.render.findings import findings, headline
 from provisioner.render.format import value
-from provisioner.render.validation import validation
+from provisioner.render.validation import validation_document
 
 # What SARIF 2.1.0 demands of the objects that are written here (OASIS SARIF 2.1.0, 3.13 to 3.49).
 SARIF = {
@@ -143,6 +143,10 @@ def compared(report_, *steps, problems=(), known=()):
         "org": {"id": "00D", "name": "Acme", "instance_url": "https://acme.example"},
         "steps": list(steps),
         "known": [{"address": a, "id": "001", "matched_by": "Name"} for a in known],
+        "left_out": [],
+        "ignored": [],
+        "absent": [],
+        "email_differences": [],
         "problems": list(problems),
         "summary": {n: actions.count(n) for n in names}
         | dict.fromkeys(others, 0)
@@ -152,7 +156,9 @@ def compared(report_, *steps, problems=(), known=()):
 
 
 def validated(*diagnostics, files=("specs/acme/a.yaml", "specs/acme/b.yaml")):
-    return validation(diagnostics, spec="specs/acme", environment="local", files=files, resources=3)
+    return validation_document(
+        diagnostics, spec="specs/acme", environment="local", files=files, resources=3
+    )
 
 
 WRONG = Diagnostic(
