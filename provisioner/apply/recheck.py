@@ -6,17 +6,15 @@ A write goes out only where the org still holds the value that the plan was made
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from provisioner.kinds import KINDS
-from provisioner.kinds.org_facts import PROFILES
+from provisioner.kinds import BY_NAME
 from provisioner.model.change import Action, Change
-from provisioner.model.operations import ListMetadata, Query
 from provisioner.model.plan import Step
 from provisioner.model.resource import Address, Resource, Value
 from provisioner.org.client import Org
 from provisioner.plan.diff import compare
-from provisioner.plan.read import Reading, ask
+from provisioner.plan.read import Reading, read_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +67,12 @@ def look(
     `ids` are those of `reading`, and of what was made since; `lists` asks for the names and
     Ids of components too, which creating one changes. Raises OrgError.
     """
-    found = again([step.address for step in steps], reading, ids, org, lists=lists)
+    found = read_again([step.address for step in steps], reading, ids, org, lists=lists)
     verdicts = _verdicts(steps, found)
     moved = [step for step in steps if verdicts[step.address].moved]
-    if not lists and any(step.address.kind in _LISTED for step in moved):
+    if not lists and any(BY_NAME[step.address.kind].own_listed_type() for step in moved):
         # Who changed a component last stands in the list of them alone.
-        known = again([step.address for step in moved], reading, ids, org, lists=True)
+        known = read_again([step.address for step in moved], reading, ids, org, lists=True)
         verdicts |= _verdicts(moved, known)
     return verdicts
 
@@ -83,44 +81,6 @@ def _verdicts(
     steps: Sequence[Step], found: Mapping[Address, tuple[Resource, Resource | None]]
 ) -> dict[Address, Verdict]:
     return {step.address: _verdict(step.change, *found[step.address]) for step in steps}
-
-
-def again(
-    addresses: Sequence[Address],
-    reading: Reading,
-    ids: Mapping[Address, str],
-    org: Org,
-    *,
-    lists: bool = False,
-) -> dict[Address, tuple[Resource, Resource | None]]:
-    """What is wanted and what there is of these, read anew. Raises OrgError.
-
-    `lists` asks for the names, Ids and last changes of components too.
-    """
-    desired_of = reading.desired.get
-    by_kind = {kind: [a for a in addresses if a.kind == kind.name] for kind in KINDS}
-    wanted = {kind: [reading.desired[a] for a in mine] for kind, mine in by_kind.items() if mine}
-    shared: list[Query[object]] = []
-    if lists and (types := sorted(_LISTED[k.name] for k in wanted if k.name in _LISTED)):
-        shared = [ListMetadata(tuple(types)), PROFILES]
-    first = {kind.name: kind.initial_queries(mine) for kind, mine in wanted.items()}
-    facts = ask(first, shared, replace(reading.facts, answers={}), org)
-    second = {
-        kind.name: kind.followup_queries(mine, facts, desired_of) for kind, mine in wanted.items()
-    }
-    facts = ask(second, (), facts, org)
-    found: dict[Address, tuple[Resource, Resource | None]] = {}
-    for kind, mine in wanted.items():
-        live = {r.address: r for r in kind.read_live(mine, facts, ids, desired_of).resources}
-        for resource in mine:
-            now = live.get(resource.address)
-            # What is not there is compared with nothing.
-            wanted_now = kind.resolve(resource, facts, ids, desired_of) if now else resource
-            found[resource.address] = wanted_now, now
-    return found
-
-
-_LISTED = {"layout": "Layout", "portal": "Portal", "profile": "Profile"}
 
 
 def _verdict(planned: Change, wanted: Resource, now: Resource | None) -> Verdict:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from provisioner.apply.executor import Unsettled
 from provisioner.apply.journal import Record, UnknownWrite
-from provisioner.kinds.user import PASSWORD
+from provisioner.kinds.user.fields import PASSWORD
 from provisioner.model.resource import Address
 from provisioner.org.timing import Timing
 from provisioner.plan.read import Reading

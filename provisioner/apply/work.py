@@ -7,7 +7,7 @@ from datetime import datetime
 
 from provisioner.apply.recheck import Verdict
 from provisioner.kinds.metadata import NAME
-from provisioner.kinds.user import PASSWORD
+from provisioner.kinds.user.fields import PASSWORD
 from provisioner.model.diagnostics import Span
 from provisioner.model.operations import (
     Call,

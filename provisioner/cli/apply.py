@@ -206,7 +206,7 @@ def _checked(
 
 def _repeated(planned: Planned, again: Planned) -> bool:
     """Whether something exists twice that did not before the run."""
-    from provisioner.plan.preflight.identity import REPEATED
+    from provisioner.kinds.contact.checks import REPEATED
 
     before, after = (
         {problem for problem in one.plan.problems if problem.code == REPEATED}

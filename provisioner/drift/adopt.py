@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provisioner.kinds.layout import ON_LAYOUT
+from provisioner.kinds.layout.fields import ON_LAYOUT
 from provisioner.kinds.metadata import NAME
-from provisioner.kinds.user import PASSWORD
+from provisioner.kinds.user.fields import PASSWORD
 from provisioner.model.change import Action, FieldChange
 from provisioner.model.diagnostics import DiagnosticError, Span
 from provisioner.model.masking import Masked, is_masked

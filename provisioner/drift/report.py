@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from provisioner.kinds.org_facts import PROFILES_OF_SITES, PROFILES_OF_THE_PORTAL, OrgProfile
-from provisioner.kinds.portal import MEMBERS
+from provisioner.kinds.portal.fields import MEMBERS
 from provisioner.model.canonical import canonical
 from provisioner.model.change import Action
 from provisioner.model.operations import (

@@ -1,13 +1,20 @@
-"""The kinds that the tool knows, in the order in which a plan lists them."""
+"""The kinds of resources, in the order in which a plan lists them.
+
+A change belongs here if it concerns what the product knows about one kind.
+"""
+
+from collections.abc import Mapping
 
 from provisioner.kinds.account import AccountKind
 from provisioner.kinds.base import Kind
-from provisioner.kinds.contact import ContactKind
-from provisioner.kinds.layout import LayoutKind
-from provisioner.kinds.portal import PortalKind
-from provisioner.kinds.profile import ProfileKind
+from provisioner.kinds.contact.kind import ContactKind
+from provisioner.kinds.layout.kind import LayoutKind
+from provisioner.kinds.metadata import MetadataKind
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.profile.kind import ProfileKind
+from provisioner.kinds.record import RecordKind
 from provisioner.kinds.settings import SettingsKind
-from provisioner.kinds.user import UserKind
+from provisioner.kinds.user.kind import UserKind
 
 KINDS: tuple[Kind, ...] = (
     SettingsKind(),
@@ -18,7 +25,15 @@ KINDS: tuple[Kind, ...] = (
     ContactKind(),
     UserKind(),
 )
-BY_NAME = {kind.name: kind for kind in KINDS}
+BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
+BY_SOBJECT: Mapping[str, Kind] = {kind.sobject: kind for kind in KINDS if kind.sobject}
+BY_TYPE: Mapping[str, MetadataKind] = {k.type: k for k in KINDS if isinstance(k, MetadataKind)}
+RECORD_KINDS: tuple[RecordKind, ...] = tuple(k for k in KINDS if isinstance(k, RecordKind))
 
-# A contact may be matched by its user, so users are matched before contacts.
-IN_MATCHING_ORDER: tuple[Kind, ...] = tuple(sorted(KINDS, key=lambda kind: kind.name == "contact"))
+# A contact can be matched by its user, so users are matched before contacts.
+IN_MATCHING_ORDER: tuple[Kind, ...] = tuple(sorted(KINDS, key=lambda kind: kind.matched_last))
+
+
+def reads_one_at_a_time(type_: str) -> bool:
+    """Whether several components of a Metadata type are too much for one answer."""
+    return type_ in BY_TYPE and BY_TYPE[type_].read_one_at_a_time

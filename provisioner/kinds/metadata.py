@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from provisioner.kinds.base import Declared, FindDesired, LiveResources, NamedQueries, Removal
+from provisioner.kinds.base import Context, Declared, FindDesired, Kind, LiveResources, NamedQueries
 from provisioner.kinds.org_facts import OrgFacts
+from provisioner.kinds.xml import Element, set_text
 from provisioner.model.change import Action, Change
 from provisioner.model.operations import (
     Call,
@@ -28,17 +29,19 @@ CLONE = "clone_of"
 _OURS = frozenset({"was", "remove", CLONE})
 
 
-class MetadataKind:
-    """A metadata kind says its type, and the flat fields of a spec and of a component.
+class MetadataKind(Kind):
+    """A kind that declares its Metadata type, and the flat fields of a spec and of a component.
 
     Its answers have `components`: the XML of what the org has, by full name.
     """
 
-    name: ClassVar[str]
-    section: ClassVar[str]
-    removal: ClassVar[Removal] = Removal.DELETE
     type: ClassVar[str]
-    lists: ClassVar[frozenset[str]] = frozenset()
+    permission: ClassVar[tuple[str, ...]] = ("CustomizeApplication",)
+    """The permissions of which writing a component needs one. (Metadata API Developer Guide,
+    "Modify Metadata Through Metadata API Functions Permission")"""
+    read_one_at_a_time: ClassVar[bool] = False
+    """Whether a read of several components is too much for one answer."""
+    in_setup_trail = True
 
     # ------------------------------------------------------------ from the spec
 
@@ -72,24 +75,17 @@ class MetadataKind:
         """The resources that must be there first and that no field refers to."""
         return frozenset()
 
-    # ------------------------------------------------------------ reading
+    def unique_name(self, spec: Spec) -> tuple[str, tuple[str, ...]] | None:
+        return spec.address.name.strip(), ()
 
-    def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
-        return frozenset()
+    def renamed_fields(self) -> tuple[str, ...]:
+        return (NAME,)
+
+    # ------------------------------------------------------------ reading
 
     def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         names = {n for r in wanted for n in (r.address.name, r.was) if n}
         return {"components": ReadMetadata(self.type, tuple(sorted(names)))}
-
-    def followup_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
-    ) -> NamedQueries:
-        return {}
-
-    def final_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
-    ) -> NamedQueries:
-        return {}
 
     def read_live(
         self,
@@ -111,6 +107,9 @@ class MetadataKind:
                 matched_by[resource.address] = how
                 break
         return LiveResources(tuple(resources), matched_by)
+
+    def own_listed_type(self) -> str | None:
+        return self.type if self.type in self.listed_types else None
 
     def components(
         self, wanted: Sequence[Resource], facts: OrgFacts
@@ -144,7 +143,7 @@ class MetadataKind:
         said = {**values, **self.extra_fields(full_name, facts), NAME: name, COMPONENT: full_name}
         # What the component does not say reads as the nothing that the spec compares with.
         silent = {n: self.absent_value(v) for n, v in resource.fields.items() if n not in said}
-        listed = facts.component(self.type, full_name) if self.type in self.lists else None
+        listed = facts.component(self.type, full_name) if self.type in self.listed_types else None
         if listed:
             said["LastModifiedDate"] = listed.modified
             said["LastModifiedBy.Name"] = listed.modified_by
@@ -175,6 +174,14 @@ class MetadataKind:
 
     def lookups(self, resource: Resource, facts: OrgFacts) -> Iterable[Lookup]:
         return (v for v in resource.written.values() if isinstance(v, Lookup) and v.sobject)
+
+    # ------------------------------------------------------------ planning
+
+    def missing_permissions(self, change: Change, context: Context) -> Iterator[str]:
+        return context.facts.missing_permissions(self.permission)
+
+    def setup_trail_names(self, change: Change) -> Iterator[str]:
+        yield change.address.name
 
     # ------------------------------------------------------------ writing
 
@@ -209,6 +216,19 @@ class MetadataKind:
     def edits(self, change: Change) -> Mapping[str, Value]:
         """The changed fields that are elements of the component."""
         return {f.name: f.after for f in change.fields if f.name not in (NAME, CLONE)}
+
+    def edit_xml(self, root: Element, edits: Mapping[str, Value]) -> None:
+        """Change the elements that `edits` names in a component. Raises NoPlaceError."""
+        for name, value in edits.items():
+            set_text(root, name, value)
+
+    def update_xml(self, root: Element, edits: Mapping[str, Value]) -> Element:
+        """What `updateMetadata` is sent: the whole component, which it replaces."""
+        self.edit_xml(root, edits)
+        return root
+
+    def copy_xml(self, root: Element) -> None:
+        """Change what a copy of another component cannot have."""
 
 
 def full_name(change: Change) -> str:

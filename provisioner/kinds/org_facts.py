@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from provisioner.model.operations import (
     Select,
     text,
 )
-from provisioner.model.resource import Address, Lookup
+from provisioner.model.resource import Address, Lookup, Resource
 
 ORGANIZATION = Select(
     "Organization",
@@ -32,7 +32,8 @@ LICENCES = Select(
     "UserLicense",
     ("Id", "Name", "LicenseDefinitionKey", "Status", "TotalLicenses", "UsedLicenses"),
 )
-PROFILES = Select("Profile", ("Id", "Name", "UserLicenseId", "UserType"))
+PROFILE = "Profile"
+PROFILES = Select(PROFILE, ("Id", "Name", "UserLicenseId", "UserType"))
 SWITCHES = ReadMetadata("OrgSettings", ("Org",))
 
 # `UserType` of people who come in through a portal or a site. (platform reference 2.1, 3.5)
@@ -247,6 +248,11 @@ class OrgFacts:
         """Whether this shared query was sent."""
         return query in self.shared
 
+    def row_of(self, lookup: Lookup) -> Row | None:
+        """The only record that a lookup matches, otherwise `None`."""
+        rows = self.lookups[lookup]
+        return rows[0] if len(rows) == 1 else None
+
     def id_of(self, lookup: Lookup) -> str | None:
         """The Id of the only record that a lookup matches, otherwise `None`."""
         rows = self.lookups[lookup]
@@ -384,6 +390,15 @@ class OrgFacts:
         names = {n[start:] for row in rows for n in row if n.startswith(_ASSIGNED)}
         return {name: any(row[f"{_ASSIGNED}{name}"] for row in rows) for name in names}
 
+    def missing_permissions(self, any_of: Iterable[str]) -> Iterator[str]:
+        """The permissions, in words, of which the running user needs one and has none.
+
+        Nothing if the org does not tell whether the user has them.
+        """
+        known = [name for name in any_of if name in self.permissions]
+        if known and not any(self.permissions[name] for name in known):
+            yield " or ".join(f"`{PERMISSIONS[name]}`" for name in known)
+
     def may(self, sobject: str, right: str) -> bool:
         """Whether the running user may do something with an object: `createable`, and so on."""
         described = self.shared[Describe(sobject)]
@@ -405,6 +420,14 @@ class OrgFacts:
     def enabling_step_of(self, profile: PendingProfile) -> Address | None:
         """The settings resource whose change brings an awaited profile."""
         return self.sites_enabling_step if profile in PROFILES_OF_SITES else self.enabling_step
+
+    def enabling_steps_of_lookups(self, resource: Resource) -> Iterator[Address]:
+        """The settings whose change creates the profiles that a resource looks up."""
+        for value in resource.written.values():
+            if isinstance(value, Lookup) and value.sobject == PROFILE:
+                pending = self.pending_profile(str(value.where[0][1]))
+                if pending and (step := self.enabling_step_of(pending)):
+                    yield step
 
     def _pending_profiles(self, name: str) -> tuple[PendingProfile, ...]:
         if self.profiles_named(name):

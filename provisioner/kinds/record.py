@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from provisioner.kinds.base import (
+    Context,
     Declared,
     FindDesired,
+    Kind,
     LiveResources,
     NamedQueries,
+    Reference,
     Removal,
     candidates,
-    matched,
 )
 from provisioner.kinds.matching import Matcher, Row, pair
-from provisioner.kinds.org_facts import UPDATE_ONLY, FieldInfo, OrgFacts
+from provisioner.kinds.org_facts import FIELDS_OF_THE_PORTAL, UPDATE_ONLY, FieldInfo, OrgFacts
 from provisioner.model.canonical import TRUTH_VALUES, canonical
 from provisioner.model.change import Action, Change
 from provisioner.model.operations import (
@@ -28,6 +30,7 @@ from provisioner.model.operations import (
     UpdateRecord,
     UpsertRecord,
 )
+from provisioner.model.plan import Note, NoteKind
 from provisioner.model.resource import (
     Address,
     FieldSpans,
@@ -39,38 +42,36 @@ from provisioner.model.resource import (
     Value,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A lookup field under our own name: `owner` for `OwnerId`, found by `key` when undeclared."""
-
-    name: str
-    api_name: str
-    kind: str
-    sobject: str
-    key: str
-
-
 # Read along with every record, so that drift can say by whom and since when, and two records of
 # one key can be told apart.
 _WHO = ("CreatedDate", "LastModifiedDate", "LastModifiedBy.Name", "LastModifiedBy.Username")
 _OURS = frozenset({"was", "remove", "on_create", "follow_contact"})
+_RIGHTS: Mapping[Action, tuple[str, str]] = {
+    Action.CREATE: ("createable", "create"),
+    Action.UPDATE: ("updateable", "edit"),
+    Action.DELETE: ("deletable", "delete"),
+}
 
 
-class RecordKind:
-    """A record kind says its sObject, its references and its natural keys, best first.
+class RecordKind(Kind):
+    """A kind that declares its sObject, its references and its natural keys, best first.
 
-    Its answers have `rows`: every record that one of the resources may be, desired_of among them.
+    Its answers have `rows`: every record that may match one of the resources, and others.
     """
 
-    name: ClassVar[str]
-    section: ClassVar[str]
-    removal: ClassVar[Removal] = Removal.DELETE
     sobject: ClassVar[str]
-    references: ClassVar[tuple[Reference, ...]] = ()
     natural: ClassVar[tuple[str, ...]]
+    """The fields that identify a record, best first; the last is the one that `was:` renames."""
     always: ClassVar[tuple[str, ...]] = ()
-    lists: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are read of every record, for comparisons and checks."""
+    name_is_unique: ClassVar[bool] = True
+    """Whether the last natural key identifies one record of the whole org."""
+    key_in_schema: ClassVar[bool] = True
+    """Whether the schema requires a natural key of every resource that is not removed."""
+    salesforce_rejects_second: ClassVar[bool] = False
+    """Whether Salesforce rejects a second create with the same natural key."""
+    needs_setup_facts = False
+    recheck_before_create = True
 
     def __init__(self) -> None:
         self._references = {r.name: r for r in self.references}
@@ -111,13 +112,36 @@ class RecordKind:
         named = (name for name in names if name not in _OURS)
         return {ours[n].api_name if n in ours else n: (n,) for n in named}
 
+    def unique_name(self, spec: Spec) -> tuple[str, tuple[str, ...]] | None:
+        # A better key identifies the record, and others may have its name.
+        better = any(spec.data.get(key) for key in self.natural[:-1])
+        name = spec.data.get(self.natural[-1])
+        if better or not self.name_is_unique or not isinstance(name, str):
+            return None
+        return name.strip(), (self.natural[-1],)
+
+    def identifying_keys(
+        self, data: Mapping[str, Any], external: str | None
+    ) -> Iterator[tuple[str, str]]:
+        """The fields that identify a record in the org, each with what it is unique within.
+
+        "" stands for the whole org.
+        """
+        if external and data.get(external):
+            yield external, ""
+            return
+        for key in self.natural:
+            if data.get(key):
+                yield key, ""
+                return
+
+    def renamed_fields(self) -> tuple[str, ...]:
+        return (self.natural[-1],)
+
     # ------------------------------------------------------------ reading
 
     def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
         return frozenset({self.sobject} if wanted else ())
-
-    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
-        return {}
 
     def followup_queries(
         self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
@@ -155,7 +179,9 @@ class RecordKind:
         resources = tuple(
             self._live(address, match.row, info) for address, match in matches.items()
         )
-        return LiveResources(resources, matched(matches), problems)
+        return LiveResources(
+            resources, {a: match.matched_by for a, match in matches.items()}, problems
+        )
 
     def matchers(self, facts: OrgFacts, ids: Mapping[Address, str]) -> tuple[Matcher, ...]:
         """The matchers of this kind, best first; the last one uses the former name."""
@@ -225,6 +251,31 @@ class RecordKind:
         fields = {n: _canonical(v, info.get(n), facts, ids) for n, v in written.items()}
         return with_fields(resource, fields, written)
 
+    # ------------------------------------------------------------ being referred to
+
+    def lookup_values(self, resource: Resource) -> Mapping[str, Value]:
+        return resource.written
+
+    def enabling_steps(self, resource: Resource, facts: OrgFacts) -> Iterable[Address]:
+        fields = FIELDS_OF_THE_PORTAL.get(self.sobject, frozenset())
+        if facts.enabling_step and fields & resource.written.keys():
+            yield facts.enabling_step
+        yield from super().enabling_steps(resource, facts)
+
+    # ------------------------------------------------------------ planning
+
+    def notes(self, change: Change, context: Context) -> Iterable[Note]:
+        if change.action is Action.DELETE:
+            yield Note(NoteKind.REMARK, "to the recycle bin for 15 days")
+
+    def missing_permissions(self, change: Change, context: Context) -> Iterator[str]:
+        right, verb = _RIGHTS[change.action]
+        if not context.facts.may(self.sobject, right):
+            yield f"to {verb} records of {self.sobject}"
+
+    def recycle_bin_key(self) -> str | None:
+        return self.natural[-1] if self.removal is Removal.DELETE else None
+
     # ------------------------------------------------------------ writing
 
     def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
@@ -259,7 +310,7 @@ class RecordKind:
         now = {n: v for n, v in sent.items() if n not in late}
         key = facts.identity.get(self.sobject, "")
         value = now.get(key)
-        create: Call = CreateRecord(self.sobject, now)
+        create: Call = CreateRecord(self.sobject, now, unique=self.salesforce_rejects_second)
         if key in info and info[key].external_id and isinstance(value, str | int | float):
             rest = {name: sent for name, sent in now.items() if name != key}
             create = UpsertRecord(self.sobject, key, value, rest)
@@ -292,6 +343,15 @@ def with_fields(
         resource.remove,
         defaults or resource.defaults,
     )
+
+
+def referenced(change: Change, name: str) -> Hashable:
+    """What a reference field of a change refers to: an address, an Id, a lookup, or `None`."""
+    for side in (change.after, change.before):
+        value = side.written.get(name) if side else None
+        if value is not None:
+            return value.to if isinstance(value, Ref) else value
+    return None
 
 
 class _Canonical(Mapping[str, Value]):

@@ -7,24 +7,34 @@ that an edit does not name is left as it came, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from lxml import etree
+from typing import TYPE_CHECKING, Any
 
 from provisioner.model.resource import Ref, Value
 
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    Element = _Element
+else:
+    Element = Any
+
+# lxml is imported where it is used: commands that never read an org do without it.
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 _NAMESPACES: Any = {None: NAMESPACE, "xsi": "http://www.w3.org/2001/XMLSchema-instance"}
 _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 
-def parse(component: bytes) -> etree._Element:
+def parse(component: bytes) -> Element:
     """The container element. Entities are not resolved: an org is not to be trusted."""
+    from lxml import etree
+
     return etree.fromstring(component, etree.XMLParser(resolve_entities=False))
 
 
-def empty(type_: str, full_name: str) -> etree._Element:
+def empty(type_: str, full_name: str) -> Element:
     """A new component of this type with nothing but its full name."""
+    from lxml import etree
+
     root = etree.Element(
         tag("records"),
         {_XSI_TYPE: type_},
@@ -34,17 +44,24 @@ def empty(type_: str, full_name: str) -> etree._Element:
     return root
 
 
+def new(name: str) -> Element:
+    """A new element without a parent."""
+    from lxml import etree
+
+    return etree.Element(tag(name))
+
+
 def tag(name: str) -> str:
     return f"{{{NAMESPACE}}}{name}"
 
 
-def text(parent: etree._Element, name: str) -> str | None:
+def text(parent: Element, name: str) -> str | None:
     """The text of a child, `None` when there is no such child or nothing in it."""
     found = parent.find(tag(name))
     return None if found is None else found.text
 
 
-def flag(parent: etree._Element, name: str) -> bool:
+def flag(parent: Element, name: str) -> bool:
     return text(parent, name) == "true"
 
 
@@ -54,7 +71,7 @@ def spelled(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def set_text(parent: etree._Element, name: str, value: Value) -> None:
+def set_text(parent: Element, name: str, value: Value) -> None:
     """Give `parent` this one child, in the place the schema has for it; `None` removes it.
 
     Elements of every type used here stand in alphabetical order, but for `fullName`,
@@ -66,19 +83,19 @@ def set_text(parent: etree._Element, name: str, value: Value) -> None:
             remove(found)
         return
     if found is None:
-        found = etree.Element(tag(name))
+        found = new(name)
         insert(parent, found)
     found.text = spelled(value)
 
 
-def insert(parent: etree._Element, child: etree._Element) -> None:
+def insert(parent: Element, child: Element) -> None:
     """Put `child` among its like-named siblings, or where the alphabet has it."""
     order = _order(child)
     place = next((i for i, other in enumerate(parent) if _order(other) > order), len(parent))
     parent.insert(place, child)
 
 
-def remove(child: etree._Element) -> None:
+def remove(child: Element) -> None:
     """Take an element out, and leave the white space around it as it was."""
     parent = child.getparent()
     assert parent is not None, "the container itself is never removed"
@@ -90,15 +107,20 @@ def remove(child: etree._Element) -> None:
     parent.remove(child)
 
 
-def _order(element: etree._Element) -> tuple[bool, str]:
-    name = etree.QName(element).localname
+def _order(element: Element) -> tuple[bool, str]:
+    name = local_name(element)
     return name != "fullName", name
+
+
+def local_name(element: Element) -> str:
+    """The name of an element without its namespace."""
+    return str(element.tag).rpartition("}")[2]
 
 
 def flat(component: bytes) -> Mapping[str, str | bool | None]:
     """The top-level elements of a component that holds only plain ones."""
     values: dict[str, str | bool | None] = {}
     for child in parse(component):
-        name = etree.QName(child).localname
+        name = local_name(child)
         values[name] = {"true": True, "false": False}.get(child.text or "", child.text)
     return values

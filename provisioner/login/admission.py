@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 
 from provisioner.kinds.metadata import COMPONENT
 from provisioner.kinds.org_facts import OrgFacts
-from provisioner.kinds.portal import MEMBERS
+from provisioner.kinds.portal.fields import MEMBERS
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.profile.kind import ProfileKind
+from provisioner.kinds.user.fields import PROFILE_ID
+from provisioner.kinds.user.kind import UserKind
 from provisioner.model.change import Action, Change
 from provisioner.model.resource import Address, LiveState, Lookup, Ref, Resource, Value
 
@@ -45,7 +49,7 @@ class Admission:
         self._facts = facts
         self._declared_names: dict[str, set[str]] = {}
         for address, resource in live.items():
-            if address.kind == "profile" and resource.id:
+            if ProfileKind.owns(address) and resource.id:
                 self._declared_names.setdefault(resource.id, set()).add(address.name.casefold())
         self._entrances = tuple(_entrances(desired, live, changes, others))
         self._admitting: dict[Value, tuple[Entrance, ...]] = {}
@@ -94,24 +98,26 @@ def linked(changes: Mapping[Address, Change], admission: Admission) -> dict[Addr
     A user depends on every portal of the spec that admits its profile, and on the profile
     itself, whichever of its two names the spec uses.
     """
-    portals = {a for a, c in changes.items() if a.kind == "portal"}
+    portals = {a for a in changes if PortalKind.owns(a)}
     profiles = {
-        c.before.id: a for a, c in changes.items() if a.kind == "profile" and c.before is not None
+        c.before.id: a for a, c in changes.items() if ProfileKind.owns(a) and c.before is not None
     }
     if not portals and not profiles:
         return dict(changes)
-    needed: dict[Value, frozenset[Address]] = {}
+    needed: dict[tuple[Value, bool], frozenset[Address]] = {}
 
     def needs(change: Change) -> frozenset[Address]:
-        profile = change.result("ProfileId")
-        if profile not in needed:
-            found = {e.address for e in admission.admitting(profile)} & portals
+        profile, leaves = change.result(PROFILE_ID), change.deactivates
+        if (profile, leaves) not in needed:
+            # A user that becomes inactive waits for no portal: its seat may be needed before.
+            admitting = {e.address for e in admission.admitting(profile)} & portals
             own = profiles.get(profile) if isinstance(profile, str) else None
-            needed[profile] = frozenset(a for a in (*found, own) if a)
-        return needed[profile]
+            both = (own,) if leaves else (*admitting, own)
+            needed[profile, leaves] = frozenset(a for a in both if a)
+        return needed[profile, leaves]
 
     return {
-        address: _with_needs(change, needs(change)) if address.kind == "user" else change
+        address: _with_needs(change, needs(change)) if UserKind.owns(address) else change
         for address, change in changes.items()
     }
 
@@ -130,7 +136,7 @@ def _entrances(
 ) -> Iterator[Entrance]:
     read = {entrance.name.casefold(): entrance for entrance in others}
     for address, portal in desired.items():
-        if address.kind != "portal":
+        if not PortalKind.owns(address):
             continue
         now, change = live.get(address), changes.get(address)
         other = read.pop(str(now.fields[COMPONENT]).casefold(), None) if now else None

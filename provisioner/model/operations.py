@@ -257,9 +257,12 @@ AnyQuery = (
 
 @dataclass(frozen=True, slots=True)
 class CreateRecord:
+    """Create a record. `unique`: Salesforce rejects a second create with the same values."""
+
     operation: ClassVar[str] = "CreateRecord"
     sobject: str
     fields: Mapping[str, Value]
+    unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,16 +399,12 @@ Call = (
     | SetMembership
 )
 
-# A username is unique in all of Salesforce, a profile's name and a group's developer name in
-# their org: a second create is refused.
-_UNIQUE = frozenset({"user", "profile", "group"})
-
 
 def may_duplicate(call: Call) -> bool:
     """Whether a second copy of the call could create a second record or send a second email."""
     match call:
-        case CreateRecord(sobject):
-            return sobject.casefold() not in _UNIQUE
+        case CreateRecord():
+            return not call.unique
         case ResetPassword():
             return True
         case _:

@@ -226,18 +226,9 @@ def _needs(
         return referrers(change.before) & changes.keys() - {change.address}
     return frozenset(
         a
-        for a in prerequisites(change)
+        for a in change.after.refs()
         if a in changes and changes[a].action not in (Action.DELETE, Action.DEACTIVATE)
     )
-
-
-def prerequisites(change: Change) -> frozenset[Address]:
-    """What must exist before a change that is no removal is made.
-
-    A user that becomes inactive waits for no portal: its seat may be needed before that.
-    """
-    needed = change.after.refs()
-    return frozenset(a for a in needed if a.kind != "portal") if change.deactivates else needed
 
 
 def _refuse_cycle(

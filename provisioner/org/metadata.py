@@ -17,9 +17,9 @@ from urllib.parse import unquote
 import requests
 from lxml import etree
 
-from provisioner.kinds import xml
+from provisioner.kinds import reads_one_at_a_time, xml
 from provisioner.kinds import xml_edit as components
-from provisioner.kinds.layout_xml import NoPlaceError
+from provisioner.kinds.layout.xml import NoPlaceError
 from provisioner.model.operations import Component
 from provisioner.model.resource import Value
 from provisioner.org import shapes
@@ -35,8 +35,9 @@ _NS = {"s": _SOAP, "m": xml.NAMESPACE}
 _PREFIXES: Mapping[Any, str] = {None: xml.NAMESPACE, "soapenv": _SOAP, "xsi": _XSI}
 # Platform reference 4.4, and 4.3 for those that are read one at a time.
 _LISTED_AT_ONCE, _READ_AT_ONCE = 3, 10
+# As large as a profile, but no kind.
+_PERMISSION_SET = "PermissionSet"
 _SESSION_ID = xml.tag("sessionId")
-_ONE_AT_A_TIME = frozenset({"Profile", "PermissionSet"})
 
 
 T = TypeVar("T")
@@ -67,7 +68,8 @@ class Metadata:
 
     def read(self, type_: str, full_names: Sequence[str]) -> dict[str, bytes]:
         """The components that there are of these, by the names as given."""
-        size = 1 if type_ in _ONE_AT_A_TIME else _READ_AT_ONCE
+        alone = type_ == _PERMISSION_SET or reads_one_at_a_time(type_)
+        size = 1 if alone else _READ_AT_ONCE
         found: dict[str, bytes] = {}
         for names in _chunks(tuple(dict.fromkeys(full_names)), size):
             try:
@@ -92,12 +94,10 @@ class Metadata:
             if source not in sources:
                 built.append(_gone(type_, source))
                 continue
-            copy = xml.parse(sources[source])
-            xml.set_text(copy, "fullName", name)
-            if type_ == "Profile":
-                # A standard profile says false here, and only custom ones can be created.
-                xml.set_text(copy, "custom", value=True)
-            built.append(_edited(type_, etree.tostring(copy), edits))
+            try:
+                built.append(components.copied(type_, sources[source], name, edits))
+            except NoPlaceError as error:
+                built.append(_no_place(error))
         return self._create(type_, [name for _, name, _ in wanted], built)
 
     def edit(self, type_: str, wanted: Sequence[tuple[str, Edits]]) -> list[Answer]:
@@ -111,13 +111,13 @@ class Metadata:
             if name not in fresh:
                 built.append(_gone(type_, name))
                 continue
-            edited = _edited(type_, fresh[name], edits)
-            if isinstance(edited, Refused):
-                built.append(edited)
-            elif _canonical(edited) == _canonical(fresh[name]):
-                built.append(None)
-            else:
-                built.append(components.update(type_, fresh[name], edits))
+            try:
+                edited = components.edited(type_, fresh[name], edits)
+            except NoPlaceError as error:
+                built.append(_no_place(error))
+                continue
+            same = _canonical(edited) == _canonical(fresh[name])
+            built.append(None if same else components.update(type_, fresh[name], edits))
         return self._save("updateMetadata", built)
 
     def rename(self, type_: str, old: str, new: str) -> Answer:
@@ -311,11 +311,8 @@ def _without(types: Sequence[str], message: str) -> list[tuple[str, ...]]:
     return [(t,) for t in types]
 
 
-def _edited(type_: str, component: bytes, edits: Edits) -> bytes | Refused:
-    try:
-        return components.edited(type_, component, edits)
-    except NoPlaceError as error:
-        return Refused("NO_SUCH_PLACE", str(error))
+def _no_place(error: NoPlaceError) -> Refused:
+    return Refused("NO_SUCH_PLACE", str(error))
 
 
 def _gone(type_: str, full_name: str) -> Refused:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
+from provisioner.kinds import BY_NAME, reads_one_at_a_time
 from provisioner.model.change import Action, Change
 from provisioner.model.operations import (
     Call,
@@ -25,7 +26,7 @@ from provisioner.model.operations import (
     UpsertRecord,
 )
 from provisioner.model.plan import Step
-from provisioner.model.resource import Address, Ref, Resource
+from provisioner.model.resource import Address, Resource
 
 COLLECTION = 200
 COMPONENTS = 10
@@ -141,31 +142,8 @@ def _packed(kind: Family, groups: Iterable[Sequence[T]]) -> Iterable[tuple[Batch
 
 
 def sibling(change: Change, resource: Callable[[Address], Resource | None]) -> Hashable:
-    """The record that Salesforce locks while this change is written; `None` for its own only.
-
-    The contacts of an account lock the account, its portal users the account's roles.
-    (Salesforce record locking cheat sheet)
-    """
-    match change.address.kind:
-        case "contact":
-            return _reference(change, "AccountId")
-        case "user":
-            contact = _reference(change, "ContactId")
-            person = resource(contact) if isinstance(contact, Address) else None
-            if person is None:
-                return _reference(change, "UserRoleId")
-            account = person.written.get("AccountId")
-            return account.to if isinstance(account, Ref) else account
-        case _:
-            return None
-
-
-def _reference(change: Change, name: str) -> Hashable:
-    for side in (change.after, change.before):
-        value = side.written.get(name) if side else None
-        if value is not None:
-            return value.to if isinstance(value, Ref) else value
-    return None
+    """The other record that Salesforce locks while this change is written; `None` if none."""
+    return BY_NAME[change.address.kind].locked_record(change, resource)
 
 
 def waves(steps: Sequence[Step]) -> tuple[tuple[Step, ...], ...]:
@@ -191,7 +169,7 @@ def ready(
     known: they are never returned, and what has to come after them is not either.
     """
     able = [step for step in left.values() if not (step.needs & left.keys())]
-    for goes_first in (_deactivates, _is_setting):
+    for goes_first in (_deactivates, _runs_first):
         if first := [step for step in able if goes_first(step)]:
             able = first
             break
@@ -202,8 +180,8 @@ def _deactivates(step: Step) -> bool:
     return step.change.deactivates
 
 
-def _is_setting(step: Step) -> bool:
-    return step.address.kind == "settings"
+def _runs_first(step: Step) -> bool:
+    return BY_NAME[step.address.kind].runs_first
 
 
 def estimate(steps: Sequence[Step]) -> int:
@@ -230,11 +208,8 @@ def _looks(wave: Sequence[Step]) -> Iterable[int]:
 
 
 def looked_at(step: Step) -> bool:
-    """Whether the org is read just before the step is made.
-
-    Two components of one name Salesforce refuses by itself; two accounts it does not.
-    """
-    return step.action is not Action.CREATE or step.address.kind in ("account", "contact", "user")
+    """Whether the org is read again just before the step is made."""
+    return step.action is not Action.CREATE or BY_NAME[step.address.kind].recheck_before_create
 
 
 def _requests(batch: Batch[Call]) -> int:
@@ -244,7 +219,7 @@ def _requests(batch: Batch[Call]) -> int:
         case CreateMetadata():
             return 2  # the new one's Id is asked for
         case CloneMetadata() | EditMetadata():
-            reads = len(batch.items) if batch.family.of == "Profile" else 1
+            reads = len(batch.items) if reads_one_at_a_time(batch.family.of) else 1
             return reads + (2 if isinstance(batch.items[0], CloneMetadata) else 1)
         case _:
             return _CALLS_OF_A_JOB if len(batch.items) > COLLECTION else 1

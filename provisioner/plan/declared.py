@@ -12,11 +12,9 @@ from provisioner.kinds.record import RecordKind, targeted, with_fields
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.resource import Address, Lookup, Ref, Resource, Value
 
-_PROFILE = "profile"
-
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class DeclaredMatch:
     """A field whose lookup matches these resources of the spec, at least one."""
 
     resource: Resource
@@ -25,11 +23,13 @@ class Match:
     declared: tuple[Resource, ...]
 
 
-def matches(by_kind: Mapping[Kind, Sequence[Resource]], facts: OrgFacts) -> tuple[Match, ...]:
+def matches(
+    by_kind: Mapping[Kind, Sequence[Resource]], facts: OrgFacts
+) -> tuple[DeclaredMatch, ...]:
     """Every lookup that resources of the spec match; those to be removed match none."""
     spec = _Declared(by_kind)
     found: dict[Lookup, tuple[Resource, ...]] = {}
-    result: list[Match] = []
+    result: list[DeclaredMatch] = []
     for kind, mine in by_kind.items():
         if not isinstance(kind, RecordKind):
             continue
@@ -42,11 +42,11 @@ def matches(by_kind: Mapping[Kind, Sequence[Resource]], facts: OrgFacts) -> tupl
                 if lookup not in found:
                     found[lookup] = spec.matching(lookup)
                 if declared := found[lookup]:
-                    result.append(Match(resource, name, lookup, declared))
+                    result.append(DeclaredMatch(resource, name, lookup, declared))
     return tuple(result)
 
 
-def resolved(resources: Iterable[Resource], found: Iterable[Match]) -> list[Resource]:
+def resolved(resources: Iterable[Resource], found: Iterable[DeclaredMatch]) -> list[Resource]:
     """The resources with a reference in place of each lookup that matches in the spec."""
     refs: dict[Address, dict[str, Value]] = {}
     for match in found:
@@ -61,7 +61,7 @@ def resolved(resources: Iterable[Resource], found: Iterable[Match]) -> list[Reso
 
 
 def ambiguous(
-    found: Iterable[Match], facts: OrgFacts, ids: Mapping[Address, str]
+    found: Iterable[DeclaredMatch], facts: OrgFacts, ids: Mapping[Address, str]
 ) -> Iterator[Diagnostic]:
     """The lookups that match more than one resource, those of the spec and of the org together."""
     for match in found:
@@ -101,11 +101,9 @@ class _Declared:
     def __init__(self, by_kind: Mapping[Kind, Sequence[Resource]]) -> None:
         self._by_sobject: dict[str, list[_Entry]] = {}
         for kind, mine in by_kind.items():
-            kept = [r for r in mine if not r.remove]
-            if isinstance(kind, RecordKind):
-                self._by_sobject[kind.sobject] = [(r, r.written) for r in kept]
-            elif kind.name == _PROFILE:
-                self._by_sobject["Profile"] = [(r, {"Name": r.address.name}) for r in kept]
+            if kind.sobject:
+                kept = ((r, kind.lookup_values(r)) for r in mine if not r.remove)
+                self._by_sobject[kind.sobject] = [(r, values) for r, values in kept if values]
         self._indexes: dict[tuple[str, str], _Index] = {}
 
     def matching(self, lookup: Lookup) -> tuple[Resource, ...]:

@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from provisioner.kinds.user import EMAIL, MAILED, PASSWORD, confirms_email
+from provisioner.kinds.profile.rights import Rights
+from provisioner.kinds.user.fields import (
+    ACTIVE,
+    EMAIL,
+    MAILED,
+    PASSWORD,
+    PROFILE_ID,
+    confirms_email,
+)
+from provisioner.kinds.user.kind import UserKind
 from provisioner.login.admission import Admission
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import Diagnostic, Severity
 from provisioner.model.plan import EmailCause, EmailDifference, NoteKind, Step
 from provisioner.model.resource import Address, DesiredState, Resource, Secret, Value
-from provisioner.plan.preflight.context import Rights
 
 WAITING = frozenset(
     {EmailCause.HELD_BACK, EmailCause.INACTIVE, EmailCause.NO_PORTAL, EmailCause.UNREADABLE}
@@ -59,7 +67,7 @@ def hold(
     for address, change in changes.items():
         held: list[str] = []
         cause = None
-        if address.kind == "user":
+        if UserKind.owns(address):
             if change.field(PASSWORD) is not None:
                 cause = _cause(change, admission, rights, no_email=no_email)
                 held += [PASSWORD] if cause else []
@@ -69,7 +77,7 @@ def hold(
         if cause is None:
             left[address] = change
             continue
-        profile = rights(change.result("ProfileId"))
+        profile = rights(change.result(PROFILE_ID))
         name = profile.name if profile else ""
         gains = PASSWORD in held and _gains_login(change)
         waiting.append(Waiting(cause, change.after, tuple(held), gains, name))
@@ -175,7 +183,7 @@ def _cause(
     no_email: bool,
 ) -> EmailCause | None:
     """Why the password of a user has to wait; `None` where it is given now."""
-    if change.result("IsActive") is False:
+    if change.result(ACTIVE) is False:
         # Also one that the spec sets itself: it would be of no use yet, and somebody who is
         # locked out on purpose is given no password.
         return EmailCause.INACTIVE
@@ -183,7 +191,7 @@ def _cause(
         return None
     if no_email:
         return EmailCause.HELD_BACK
-    profile = change.result("ProfileId")
+    profile = change.result(PROFILE_ID)
     held = rights(profile)
     if held is None or not held.is_portal:
         # An internal user logs in at the org's own page.
@@ -198,8 +206,8 @@ def _cause(
 
 
 def _gains_login(change: Change) -> bool:
-    was = change.before is not None and change.before.fields.get("IsActive") is not False
-    return not was and change.result("IsActive") is not False
+    was = change.before is not None and change.before.fields.get(ACTIVE) is not False
+    return not was and change.result(ACTIVE) is not False
 
 
 def _without(resource: Resource, names: Collection[str]) -> Resource:
@@ -212,7 +220,7 @@ def _without(resource: Resource, names: Collection[str]) -> Resource:
 
 def _difference(change: Change, difference: int) -> EmailCause:
     """Why a step sends so many e-mails more than it gives logins."""
-    if change.address.kind != "user":
+    if not UserKind.owns(change.address):
         return EmailCause.PORTAL
     if difference > 0:
         return EmailCause.FIRST_PASSWORD

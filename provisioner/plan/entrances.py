@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from provisioner.kinds.metadata import COMPONENT
-from provisioner.kinds.portal import MEMBERS
+from provisioner.kinds.portal.fields import MEMBERS
+from provisioner.kinds.portal.kind import PortalKind
 from provisioner.kinds.xml import flat
 from provisioner.login.admission import Entrance
 from provisioner.model.operations import (
@@ -36,7 +37,7 @@ def read(org: Org, reading: Reading) -> tuple[Entrance, ...]:
     described = {
         str(portal.fields[COMPONENT]).casefold()
         for address, portal in reading.live.items()
-        if address.kind == "portal" and MEMBERS in reading.desired[address].fields
+        if PortalKind.owns(address) and MEMBERS in reading.desired[address].fields
     }
     listed = _listed(org, reading)
     portals = {name: c for name, c in listed.items() if name.casefold() not in described}
@@ -44,16 +45,16 @@ def read(org: Org, reading: Reading) -> tuple[Entrance, ...]:
 
 
 def _listed(org: Org, reading: Reading) -> Mapping[str, Component]:
-    if any(address.kind == "portal" for address in reading.desired):
-        return reading.facts.components("Portal")
-    found = org.read(ListMetadata(("Portal",)))
+    if any(map(PortalKind.owns, reading.desired)):
+        return reading.facts.components(PortalKind.type)
+    found = org.read(ListMetadata((PortalKind.type,)))
     return {component.full_name: component for component in found}
 
 
 def _portals(org: Org, portals: Mapping[str, Component]) -> Iterator[Entrance]:
     if not portals:
         return
-    read = org.read(ReadMetadata("Portal", tuple(sorted(portals))))
+    read = org.read(ReadMetadata(PortalKind.type, tuple(sorted(portals))))
     for name in sorted(read):
         active = flat(read[name]).get("active") is True
         yield Entrance(name, active, _members(org, portals[name].id))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from provisioner.kinds.account import AccountKind
+from provisioner.kinds.contact.kind import ContactKind
+from provisioner.kinds.profile.kind import ProfileKind
+from provisioner.kinds.user.kind import UserKind
 from provisioner.model.operations import CountActive, Describe, Select
 from provisioner.model.plan import Absent
-from provisioner.model.resource import Address, Resource
+from provisioner.model.resource import Resource
 from provisioner.org.client import Org
 from provisioner.plan.read import Reading
 from provisioner.spec.roster.expand import Scope
@@ -28,18 +32,18 @@ def read(org: Org, reading: Reading, scopes: Sequence[Scope]) -> tuple[Absent, .
     if not ids:
         return ()
     counts = org.read(CountActive(ids))
-    users = [user for address, user in reading.live.items() if address.kind == "user"]
+    users = [user for address, user in reading.live.items() if UserKind.owns(address)]
     declared = sum(_is_active(user) and user.fields.get("ProfileId") in ids for user in users)
     if sum(counts.values()) == declared:
         return ()
     # The field is part of an org only once it has a portal. (platform reference 2.1)
-    described = Describe("User")
+    described = Describe(UserKind.sobject)
     facts = reading.facts
     user = facts.shared[described] if facts.asked(described) else org.read(described)
     fields = {field["name"] for field in user["fields"]} if user else set()
     more = (_SELF_REGISTERED,) if _SELF_REGISTERED in fields else ()
     names = ("Username", "ProfileId", *more)
-    rows = org.read(Select("User", (*_FIELDS, *names), (("ProfileId", ids),)))
+    rows = org.read(Select(UserKind.sobject, (*_FIELDS, *names), (("ProfileId", ids),)))
     found: dict[str, list[str]] = {}
     ordered = sorted(scopes, key=lambda scope: (scope.deactivates, scope.roster))
     for row in _strangers(rows, reading):
@@ -58,7 +62,7 @@ def resources(absent: Iterable[Absent]) -> tuple[Resource, ...]:
     """The users that are to be deactivated, as the spec would declare them."""
     return tuple(
         Resource(
-            Address("user", f"{found.roster}:absent:{username}"),
+            UserKind.address(f"{found.roster}:absent:{username}"),
             {"Username": username},
             written={"Username": username},
             spans={"": found.span},
@@ -71,14 +75,14 @@ def resources(absent: Iterable[Absent]) -> tuple[Resource, ...]:
 
 
 def _profiles(scope: Scope, reading: Reading) -> frozenset[str]:
-    declared = (reading.live.get(Address("profile", name)) for name in scope.profiles)
+    declared = (reading.live.get(ProfileKind.address(name)) for name in scope.profiles)
     known = (p for name in scope.profiles for p in reading.facts.profiles_named(name))
     return frozenset((*(p.id for p in known), *(d.id for d in declared if d and d.id)))
 
 
 def _strangers(rows: Iterable[Mapping[str, Any]], reading: Reading) -> Iterator[Mapping[str, Any]]:
     """The active users of a contact that no spec declares, neither them nor their contact."""
-    declared = {r.id for a, r in reading.live.items() if a.kind in ("contact", "user")}
+    declared = {r.id for a, r in reading.live.items() if ContactKind.owns(a) or UserKind.owns(a)}
     for row in rows:
         if (
             row["IsActive"]
@@ -92,7 +96,7 @@ def _strangers(rows: Iterable[Mapping[str, Any]], reading: Reading) -> Iterator[
 def _of_account(row: Mapping[str, Any], scope: Scope, reading: Reading) -> bool:
     if scope.account is None:
         return True
-    declared = reading.live.get(Address("account", scope.account))
+    declared = reading.live.get(AccountKind.address(scope.account))
     if declared is not None:
         return bool(row["Contact.AccountId"] == declared.id)
     return str(row["Contact.Account.Name"]).casefold() == scope.account.casefold()

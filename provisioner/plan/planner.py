@@ -7,22 +7,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from provisioner.kinds import BY_NAME, KINDS
-from provisioner.kinds.base import Removal
+from provisioner.kinds.base import Context, Removal
+from provisioner.kinds.profile.rights import rights
+from provisioner.kinds.user.seats import seats
 from provisioner.login.admission import Admission, Entrance, linked
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import DiagnosticError, Severity, by_cause
 from provisioner.model.ignore import Ignore
 from provisioner.model.plan import EmailCause, MatchedResource, OrgInfo, Plan, Step, order
 from provisioner.model.resource import Address, LiveState, Resource
-from provisioner.plan import batches, emails
-from provisioner.plan import preflight as guards
+from provisioner.plan import batches, emails, preflight
 from provisioner.plan.diff import diff
-from provisioner.plan.notes import notes, to_count
-from provisioner.plan.preflight.context import PlanContext
 from provisioner.plan.preflight.logins import all_described, logins
-from provisioner.plan.preflight.users import seats
 from provisioner.plan.read import Reading
-from provisioner.plan.scope import Parts, parts, without
+from provisioner.plan.scope import PlanScope, plan_scope, without_ignored
 from provisioner.spec.selection import Selection
 
 _RANKS = {kind.name: rank for rank, kind in enumerate(KINDS)}
@@ -56,7 +54,7 @@ def make_plan(
         if c.after.span() not in found
     }
     referrers = _referrers(reading.live)
-    changes, ignored = without(changes, ignores)
+    changes, ignored = without_ignored(changes, ignores)
     if whole := tuple(str(i.address) for i in ignored if i.field is None):
         given = selection or Selection()
         selection = replace(given, excludes=(*given.excludes, *whole))
@@ -65,13 +63,14 @@ def make_plan(
         others = entrances()
         decided = _decide(reading, changes, others, selection, referrers, no_email=no_email)
     changes, chosen = dict(decided.changes), decided.chosen
-    profiles = tuple(sorted({p for c in changes.values() for p in to_count(c, reading.facts)}))
+    counted = (BY_NAME[a.kind].profiles_to_count(c, reading.facts) for a, c in changes.items())
+    profiles = tuple(sorted({profile for ids in counted for profile in ids}))
     facts = (
         replace(reading.facts, active_user_counts=count(profiles)) if profiles else reading.facts
     )
-    context = PlanContext(reading.desired, reading.live, facts, changes)
+    context = Context(reading.desired, reading.live, facts, changes)
     used, no_seats = seats(context)
-    problems = [*reading.problems, *guards.problems(context), *no_seats]
+    problems = [*reading.problems, *preflight.problems(context), *no_seats]
     if not any(p.severity is Severity.ERROR for p in problems):
         # Who could log in after a plan that is not applied is no question.
         problems += logins(context)
@@ -89,7 +88,7 @@ def make_plan(
             change,
             BY_NAME[change.address.kind].calls(change, reading.facts) if not refused else (),
             needs,
-            notes(change, context),
+            tuple(BY_NAME[change.address.kind].notes(change, context)),
             reading.matched_by.get(change.address),
         )
         for change, needs in ordered
@@ -122,7 +121,7 @@ class _Decided:
     """The changes of a plan, what was selected, and the passwords that have to wait."""
 
     changes: Mapping[Address, Change]
-    chosen: Parts | None
+    chosen: PlanScope | None
     waiting: tuple[emails.Waiting, ...]
 
 
@@ -137,12 +136,13 @@ def _decide(
 ) -> _Decided:
     desired, live, facts = reading.desired, reading.live, reading.facts
     changes = linked(changes, Admission(desired, live, facts, changes, others))
-    chosen = parts(selection, desired, changes, referrers, facts) if selection else None
+    chosen = plan_scope(selection, desired, changes, referrers, facts) if selection else None
     if chosen:
         changes = chosen.of(changes)
     admission = Admission(desired, live, facts, changes, others)
-    rights = cache(PlanContext(desired, live, facts, changes).rights)
-    changes, waiting = emails.hold(changes, admission, rights, no_email=no_email)
+    context = Context(desired, live, facts, changes)
+    rights_of_profile = cache(lambda profile: rights(profile, context))
+    changes, waiting = emails.hold(changes, admission, rights_of_profile, no_email=no_email)
     return _Decided(changes, chosen, waiting)
 
 

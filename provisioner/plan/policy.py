@@ -8,13 +8,13 @@ from datetime import datetime, time
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
-from provisioner.kinds.metadata import CLONE
+from provisioner.kinds import BY_NAME
 from provisioner.kinds.org_facts import PROFILES_OF_THE_PORTAL, OrgFacts
-from provisioner.kinds.portal import MEMBERS, SELF_REGISTRATION_PROFILE
-from provisioner.model.change import Action, Change
+from provisioner.kinds.profile.kind import ProfileKind
+from provisioner.model.change import Action
 from provisioner.model.diagnostics import Diagnostic, Span, did_you_mean
 from provisioner.model.plan import NoteKind, Plan, Step
-from provisioner.model.resource import Address, Lookup, Ref, Value
+from provisioner.model.resource import Address
 from provisioner.spec.policy import DAYS, Policy, Window
 
 # Below this number of removals the default bound on their share says nothing.
@@ -66,10 +66,10 @@ def unknown_profiles(
 
     Nothing is said where the spec needs no Metadata names of profiles, since one may be meant.
     """
-    if not facts.lists("Profile"):
+    if not facts.lists(ProfileKind.type):
         return
     coming = {name for p in PROFILES_OF_THE_PORTAL for name in (p.name, p.full_name)}
-    names = {a.name for a in declared if a.kind == "profile"} | coming
+    names = {a.name for a in declared if ProfileKind.owns(a)} | coming
     known = {name.casefold() for name in names}
     for name in policy.forbidden_profiles:
         if name.casefold() not in known and not facts.profiles_named(name):
@@ -222,7 +222,10 @@ def _profiles(plan: Plan, policy: Policy, facts: OrgFacts) -> Iterator[Refusal]:
         given = [
             str(step.address)
             for step in plan.steps
-            if any(n.casefold() in known for n in _given(step.change, facts))
+            if any(
+                n.casefold() in known
+                for n in BY_NAME[step.address.kind].profiles_granted(step.change, facts)
+            )
         ]
         if given:
             rest = ",".join(n for n in policy.forbidden_profiles if n != name) or "off"
@@ -232,29 +235,6 @@ def _profiles(plan: Plan, policy: Policy, facts: OrgFacts) -> Iterator[Refusal]:
                 f"{_listed(given)}, and the policy's `forbidden_profiles` has it",
                 f"`--policy 'forbidden_profiles={rest}'` goes on",
             )
-
-
-def _given(change: Change, facts: OrgFacts) -> Iterator[str]:
-    """The profiles that a change gives to somebody: also as the copy of one."""
-    for field in change.fields:
-        if field.name == "ProfileId":
-            yield from _profile(change.after.fields.get("ProfileId"), facts)
-            yield from _profile(field.after, facts)
-        elif field.name in (SELF_REGISTRATION_PROFILE, CLONE) and isinstance(field.after, str):
-            yield field.after
-        elif field.name == MEMBERS and isinstance(field.after, tuple):
-            before = field.before if isinstance(field.before, tuple) else ()
-            yield from set(field.after) - set(before)
-
-
-def _profile(value: Value, facts: OrgFacts) -> Iterator[str]:
-    match value:
-        case Ref(to):
-            yield to.name
-        case Lookup(_, where):
-            yield from (str(given) for _, given in where)
-        case str():
-            yield from (p.name for p in facts.profiles if value in (p.id, p.name, p.full_name))
 
 
 # ---------------------------------------------------------------- when, and by whose leave

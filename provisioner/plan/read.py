@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from provisioner.kinds import BY_NAME, IN_MATCHING_ORDER, KINDS
-from provisioner.kinds.base import Kind, NamedQueries
+from provisioner.kinds import BY_NAME, BY_SOBJECT, IN_MATCHING_ORDER, KINDS
+from provisioner.kinds.base import FindDesired, Kind, NamedQueries
 from provisioner.kinds.org_facts import (
     LICENCES,
     ORGANIZATION,
@@ -20,8 +20,7 @@ from provisioner.kinds.org_facts import (
     user_by_username,
 )
 from provisioner.kinds.record import with_fields
-from provisioner.kinds.settings import PORTAL_SWITCH, SITES_SWITCH, portal_is_on
-from provisioner.kinds.xml import flat
+from provisioner.kinds.settings import enabling_step, sites_enabling_step
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.operations import (
     Describe,
@@ -45,16 +44,8 @@ from provisioner.org.client import Org
 from provisioner.plan import declared
 from provisioner.plan.declared import plain, same
 
-_PORTAL_SETTINGS = Address("settings", "OrgSettings")
-_SITES_SETTINGS = Address("settings", "CommunitiesSettings")
 # The fields that our own references are found by; every object has what it needs of them.
 _EVERYWHERE = frozenset({"Name", "Username"})
-# What a check asks of a record that a spec only refers to.
-_ALSO: Mapping[str, tuple[str, ...]] = {
-    "Account": ("Owner.UserRoleId", "Owner.Username"),
-    "Contact": ("AccountId", "Account.Owner.UserRoleId", "Account.Owner.Username"),
-    "User": ("IsActive", "UserRoleId", "Username"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,65 +59,118 @@ class Reading:
     problems: tuple[Diagnostic, ...]
 
 
-def read(wanted: Sequence[Resource], identity: Mapping[str, str], org: Org) -> Reading:
-    """What the org holds of `wanted`, in at most four rounds of reads.
+def read(desired: Sequence[Resource], identity: Mapping[str, str], org: Org) -> Reading:
+    """Read what the org has of `desired`, in at most four rounds of reads.
 
-    Raises OrgError. A record that can not be told from another is a problem of the
-    reading, not an exception.
+    Raises OrgError. Two records that cannot be told apart are a problem of the reading, not an
+    exception.
     """
-    by_name: dict[str, list[Resource]] = {}
-    for resource in wanted:
-        by_name.setdefault(resource.address.kind, []).append(resource)
-    by_kind = {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
-    first = {kind.name: kind.initial_queries(mine) for kind, mine in by_kind.items()}
-    facts = ask(first, _shared(by_kind), OrgFacts(QueryAnswers(), identity=identity), org)
+    by_kind = _by_kind(desired)
+    start = OrgFacts(QueryAnswers(), identity=identity)
+    facts = _first_round(by_kind, _shared_queries(by_kind), start, org)
     facts = replace(
         facts,
-        enabling_step=_enabling(by_kind, facts),
-        sites_enabling_step=_enabling_sites(by_kind, facts),
+        enabling_step=enabling_step(desired, facts),
+        sites_enabling_step=sites_enabling_step(desired, facts),
     )
-    lookups = _lookups(wanted, facts)
+    lookups = _lookups(desired, facts)
     facts = ask({}, _to_describe(lookups, facts), facts, org)
     matches = declared.matches(by_kind, facts)
     by_kind = {kind: declared.resolved(mine, matches) for kind, mine in by_kind.items()}
     desired_of = {r.address: r for mine in by_kind.values() for r in mine}.get
-    second = {
-        kind.name: kind.followup_queries(mine, facts, desired_of) for kind, mine in by_kind.items()
-    }
-    searches = _lookup_queries(lookup for lookup in lookups if not facts.unknown_names(lookup))
-    second["running user"] = _about_the_running_user(facts)
-    facts = ask(second, searches, facts, org)
-    facts = replace(facts, lookups=_found(lookups, searches, facts))
+    searches = _lookup_queries((n for n in lookups if not facts.unknown_names(n)), facts)
+    running_user = {"running user": _about_the_running_user(facts)}
+    facts = _second_round(by_kind, facts, desired_of, org, searches, running_user)
+    facts = replace(facts, lookups=_matching_rows(lookups, searches, facts))
 
+    looked_up = {(match.resource.address, match.field) for match in matches}
     ids: dict[Address, str] = {}
     live: list[Resource] = []
     matched_by: dict[Address, str] = {}
     problems: list[Diagnostic] = []
     for kind in (kind for kind in IN_MATCHING_ORDER if kind in by_kind):
         mine = by_kind[kind]
-        if third := kind.final_queries(mine, facts, ids):
-            facts = ask({kind.name: third}, (), facts, org)
-        found = kind.read_live(mine, facts, ids, desired_of)
-        if kind.name == "user":
-            # A `{find: ...}` says by its values which contact it is, and not by the user.
-            finds = {m.resource.address for m in matches if m.field == "ContactId"}
-            named = (user for user in mine if user.address not in finds)
-            facts = replace(facts, linked_contacts=_linked(named, found.resources))
-        live += found.resources
-        ids |= {r.address: r.id for r in found.resources if r.id}
-        matched_by |= found.matched_by
-        problems += found.problems
+        if final := kind.final_queries(mine, facts, ids):
+            facts = ask({kind.name: final}, (), facts, org)
+        of_kind = kind.read_live(mine, facts, ids, desired_of)
+        facts = kind.facts_from_live(mine, of_kind.resources, looked_up, facts)
+        live += of_kind.resources
+        ids |= {r.address: r.id for r in of_kind.resources if r.id}
+        matched_by |= of_kind.matched_by
+        problems += of_kind.problems
     problems += declared.ambiguous(matches, facts, ids)
-    desired = (
+    resolved = (
         kind.resolve(r, facts, ids, desired_of) for kind, mine in by_kind.items() for r in mine
     )
     return Reading(
-        DesiredState(desired),
+        DesiredState(resolved),
         LiveState(_readable(live, ids, facts)),
         facts,
         matched_by,
         tuple(problems),
     )
+
+
+def read_again(
+    addresses: Sequence[Address],
+    reading: Reading,
+    ids: Mapping[Address, str],
+    org: Org,
+    *,
+    lists: bool = False,
+) -> dict[Address, tuple[Resource, Resource | None]]:
+    """Read the org again for these resources: each as it is desired, and as it is now.
+
+    `ids` are those of `reading`, and of what was created since. `lists` asks for the names, Ids
+    and last changes of components too. Raises OrgError.
+    """
+    by_kind = _by_kind([reading.desired[address] for address in addresses])
+    desired_of = reading.desired.get
+    shared: list[Query[object]] = []
+    if lists and (types := sorted(filter(None, (kind.own_listed_type() for kind in by_kind)))):
+        shared = [ListMetadata(tuple(types)), PROFILES]
+    facts = _first_round(by_kind, shared, replace(reading.facts, answers={}), org)
+    facts = _second_round(by_kind, facts, desired_of, org)
+    both: dict[Address, tuple[Resource, Resource | None]] = {}
+    for kind, mine in by_kind.items():
+        live = {r.address: r for r in kind.read_live(mine, facts, ids, desired_of).resources}
+        for resource in mine:
+            now = live.get(resource.address)
+            # A resource that does not exist has nothing to be compared with.
+            resolved = kind.resolve(resource, facts, ids, desired_of) if now else resource
+            both[resource.address] = resolved, now
+    return both
+
+
+ByKind = Mapping[Kind, Sequence[Resource]]
+
+
+def _by_kind(desired: Iterable[Resource]) -> dict[Kind, list[Resource]]:
+    by_name: dict[str, list[Resource]] = {}
+    for resource in desired:
+        by_name.setdefault(resource.address.kind, []).append(resource)
+    return {kind: by_name[kind.name] for kind in KINDS if kind.name in by_name}
+
+
+def _first_round(
+    by_kind: ByKind, shared: Iterable[Query[object]], facts: OrgFacts, org: Org
+) -> OrgFacts:
+    queries = {kind.name: kind.initial_queries(mine) for kind, mine in by_kind.items()}
+    return ask(queries, shared, facts, org)
+
+
+def _second_round(
+    by_kind: ByKind,
+    facts: OrgFacts,
+    desired_of: FindDesired,
+    org: Org,
+    shared: Iterable[Query[object]] = (),
+    more: Mapping[str, NamedQueries] | None = None,
+) -> OrgFacts:
+    queries = {
+        kind.name: kind.followup_queries(mine, facts, desired_of) for kind, mine in by_kind.items()
+    }
+    return ask({**queries, **(more or {})}, shared, facts, org)
 
 
 def ask(
@@ -174,33 +218,22 @@ def _answered(questions: NamedQueries, answers: QueryAnswers) -> Iterator[tuple[
                 yield name, answers[query]
 
 
-def _linked(users: Iterable[Resource], live: Iterable[Resource]) -> Mapping[Address, str]:
-    """The Id of the contact that the org has for the user of a declared contact."""
-    contacts = {r.address: r.written.get("ContactId") for r in live}
-    return {
-        contact.to: str(id_)
-        for user in users
-        if isinstance(contact := user.written.get("ContactId"), Ref)
-        and (id_ := contacts.get(user.address))
-    }
-
-
-def _shared(by_kind: Mapping[Kind, Sequence[Resource]]) -> list[Query[object]]:
-    """What is asked once for all kinds."""
+def _shared_queries(by_kind: ByKind) -> list[Query[object]]:
+    """The queries that are sent once for all kinds."""
     describes = {s for kind, mine in by_kind.items() for s in kind.described_objects(mine)}
-    named = {kind.name for kind in by_kind}
-    if named - {"account", "contact"}:
+    setup = any(kind.needs_setup_facts for kind in by_kind)
+    if setup:
         describes |= {"PermissionSet", "PermissionSetAssignment"}
     queries: list[Query[object]] = [
         ORGANIZATION,
         LICENCES,
         PROFILES,
         *map(Describe, sorted(describes)),
+        RunningUsername(),
     ]
-    queries.append(RunningUsername())
-    if types := {type_ for kind in by_kind for type_ in kind.lists}:
+    if types := {type_ for kind in by_kind for type_ in kind.listed_types}:
         queries.append(ListMetadata(tuple(sorted(types))))
-    if named - {"account", "contact"}:
+    if setup:
         queries.append(SWITCHES)
     return queries
 
@@ -219,50 +252,30 @@ def _about_the_running_user(facts: OrgFacts) -> NamedQueries:
     return {"user": None, "rights": rights_of(username, names)}
 
 
-def _enabling(by_kind: Mapping[Kind, Sequence[Resource]], facts: OrgFacts) -> Address | None:
-    """The settings resource, when it asks for the portal and the org has it off."""
-    settings = (r for mine in by_kind.values() for r in mine if r.address == _PORTAL_SETTINGS)
-    wanted = next(settings, None)
-    if wanted is None or wanted.written.get(PORTAL_SWITCH) is not True:
-        return None
-    return None if portal_is_on(facts) else wanted.address
-
-
-def _enabling_sites(by_kind: Mapping[Kind, Sequence[Resource]], facts: OrgFacts) -> Address | None:
-    """The settings resource, if it asks for Digital Experiences and the org has them off."""
-    settings = (r for mine in by_kind.values() for r in mine if r.address == _SITES_SETTINGS)
-    wanted = next(settings, None)
-    if wanted is None or wanted.written.get(SITES_SWITCH) is not True:
-        return None
-    components = facts.answers["settings"]["components"][_SITES_SETTINGS.name].values()
-    on = any(flat(xml).get(SITES_SWITCH) is True for xml in components)
-    return None if on else wanted.address
-
-
-def _lookups(wanted: Iterable[Resource], facts: OrgFacts) -> tuple[Lookup, ...]:
+def _lookups(desired: Iterable[Resource], facts: OrgFacts) -> tuple[Lookup, ...]:
     """Every lookup of the specs, those of plain fields with the object they look in."""
-    found: set[Lookup] = set()
-    for resource in wanted:
-        found |= set(BY_NAME[resource.address.kind].lookups(resource, facts))
-    return tuple(sorted(found))
+    lookups: set[Lookup] = set()
+    for resource in desired:
+        lookups.update(BY_NAME[resource.address.kind].lookups(resource, facts))
+    return tuple(sorted(lookups))
 
 
 def _to_describe(lookups: Iterable[Lookup], facts: OrgFacts) -> list[Query[object]]:
     """The objects whose field names a `{find: ...}` gives and that are not known yet."""
     named = {
-        found.sobject
-        for found in lookups
-        if found.sobject != "Profile" and {n for n, _ in found.where} - _EVERYWHERE
+        lookup.sobject
+        for lookup in lookups
+        if _rows_in_facts(lookup, facts) is None and {n for n, _ in lookup.where} - _EVERYWHERE
     }
     return [Describe(s) for s in sorted(named) if not facts.asked(Describe(s))]
 
 
-def _lookup_queries(lookups: Iterable[Lookup]) -> list[Query[object]]:
+def _lookup_queries(lookups: Iterable[Lookup], facts: OrgFacts) -> list[Query[object]]:
     """One query for each object and key field, whatever the number of lookups."""
     values: dict[tuple[str, str], set[str]] = {}
     fields: dict[tuple[str, str], set[str]] = {}
     for lookup in lookups:
-        if lookup.sobject == "Profile":
+        if _rows_in_facts(lookup, facts) is not None:
             continue
         key = (lookup.sobject, lookup.where[0][0])
         values.setdefault(key, set()).add(str(lookup.where[0][1]))
@@ -274,32 +287,38 @@ def _lookup_queries(lookups: Iterable[Lookup]) -> list[Query[object]]:
 
 
 def _lookup_query(sobject: str, key: str, fields: set[str], values: set[str]) -> Select:
-    named = sorted({*fields, "Name", *_ALSO.get(sobject, ())})
+    kind = BY_SOBJECT.get(sobject)
+    named = sorted({*fields, "Name", *(kind.lookup_fields if kind else ())})
     return Select(sobject, ("Id", *named), ((key, tuple(sorted(values))),))
 
 
-def _found(
+def _matching_rows(
     lookups: Iterable[Lookup], asked: Iterable[Query[object]], facts: OrgFacts
 ) -> Mapping[Lookup, tuple[Row, ...]]:
-    """The rows that each lookup means, found by their key field in one pass over the answers."""
+    """The rows that each lookup matches, in one pass over the answers."""
     rows: dict[tuple[str, str, str], list[Row]] = {}
     for query in asked:
         assert isinstance(query, Select)
         ((key, _),) = query.any_of
         for row in facts.shared[query]:
             rows.setdefault((query.sobject, key, plain(row.get(key))), []).append(row)
-    return {lookup: _meant(lookup, rows, facts) for lookup in lookups}
+    return {lookup: _rows_of(lookup, rows, facts) for lookup in lookups}
 
 
-def _meant(
+def _rows_of(
     lookup: Lookup, rows: Mapping[tuple[str, str, str], list[Row]], facts: OrgFacts
 ) -> tuple[Row, ...]:
     key, value = lookup.where[0]
-    if lookup.sobject == "Profile":
-        # A profile is known by either of its names.
-        return tuple({"Id": p.id, "Name": p.name} for p in facts.profiles_named(str(value)))
+    known = _rows_in_facts(lookup, facts)
+    if known is not None:
+        return known
     candidates = rows.get((lookup.sobject, key, plain(value)), [])
     return tuple(r for r in candidates if all(same(r.get(n), v) for n, v in lookup.where))
+
+
+def _rows_in_facts(lookup: Lookup, facts: OrgFacts) -> tuple[Row, ...] | None:
+    kind = BY_SOBJECT.get(lookup.sobject)
+    return kind.rows_in_facts(lookup, facts) if kind else None
 
 
 def _readable(

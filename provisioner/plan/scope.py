@@ -6,20 +6,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from provisioner.kinds.org_facts import FIELDS_OF_THE_PORTAL, OrgFacts
+from provisioner.kinds import BY_NAME
+from provisioner.kinds.org_facts import OrgFacts
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.ignore import Ignore, Ignored
-from provisioner.model.plan import prerequisites
-from provisioner.model.resource import Address, DesiredState, Lookup, Resource
+from provisioner.model.resource import Address, DesiredState, Resource
 from provisioner.spec.selection import Selection
 
 _REMOVALS = frozenset({Action.DELETE, Action.DEACTIVATE})
-_SOBJECTS = {"account": "Account", "contact": "Contact", "user": "User"}
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PlanScope:
     """The selected addresses, changed or not, and the changes that were left out for a reason.
 
     `left_out` gives, for each change that can not be without an excluded one, that one.
@@ -37,13 +36,13 @@ class Parts:
         return (p for p in found if p.span is None or p.span not in others)
 
 
-def parts(
+def plan_scope(
     selection: Selection,
     desired: DesiredState,
     changes: Mapping[Address, Change],
     referrers: Callable[[Resource], frozenset[Address]],
     facts: OrgFacts,
-) -> Parts:
+) -> PlanScope:
     """What a selection comes to: the targets and all they need, without the excluded.
 
     A change that needs an excluded one is left out with it, unless what it needs is there
@@ -55,8 +54,8 @@ def parts(
         if change and change.action in _REMOVALS and change.before:
             return referrers(change.before) & changes.keys() - {address}
         wanted = desired[address]
-        needed = (prerequisites(change) if change else wanted.refs()) & desired.keys()
-        return needed | set(_enabling_steps_of(wanted, facts))
+        needed = (change.after if change else wanted).refs() & desired.keys()
+        return needed.union(BY_NAME[address.kind].enabling_steps(wanted, facts))
 
     selected = set(selection.targeted(desired))
     waiting = list(selected)
@@ -69,10 +68,10 @@ def parts(
     left_out = _without(
         excluded, selected, changes, needs, {facts.enabling_step, facts.sites_enabling_step}
     )
-    return Parts(frozenset(selected - left_out.keys()), left_out)
+    return PlanScope(frozenset(selected - left_out.keys()), left_out)
 
 
-def without(
+def without_ignored(
     changes: Mapping[Address, Change], ignores: Iterable[Ignore]
 ) -> tuple[dict[Address, Change], tuple[Ignored, ...]]:
     """The changes without the fields that are ignored of them, and what is ignored.
@@ -130,15 +129,3 @@ def _without(
             left_out[user] = missing
             waiting.append(user)
     return left_out
-
-
-def _enabling_steps_of(resource: Resource, facts: OrgFacts) -> Iterator[Address]:
-    """The settings whose change brings what the resource uses, without naming them."""
-    of_the_portal = FIELDS_OF_THE_PORTAL.get(_SOBJECTS.get(resource.address.kind, ""), frozenset())
-    if facts.enabling_step and of_the_portal & resource.written.keys():
-        yield facts.enabling_step
-    for value in resource.written.values():
-        if isinstance(value, Lookup) and value.sobject == "Profile":
-            awaited = facts.pending_profile(str(value.where[0][1]))
-            if awaited and (bringing := facts.enabling_step_of(awaited)):
-                yield bringing

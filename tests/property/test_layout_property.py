@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from provisioner.kinds import xml_edit as components
-from provisioner.kinds.layout_xml import Placement, placements
+from provisioner.kinds.layout.xml import Placement, placements
 
 FIELDS = ("A", "B", "C", "D", "E")
 

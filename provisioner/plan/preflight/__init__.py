@@ -1,39 +1,29 @@
-"""What Salesforce would refuse and can be known beforehand, as problems at the spec line.
+"""What Salesforce would reject and can be known before: problems at the line of the spec.
 
-Every rule names its place in the platform reference. A guard is silent where the org does
-not tell enough: a refusal that might not come is left to Salesforce.
+Each kind has its own checks, in its folder. Here are those that concern several kinds. Each check
+names its source. A check reports nothing if the org does not tell enough: a rejection that may not
+come is left to Salesforce.
 """
 
 from collections.abc import Callable, Iterable
 
+from provisioner.kinds import KINDS
+from provisioner.kinds.base import Context
 from provisioner.model.diagnostics import Diagnostic
-from provisioner.plan.preflight import identity, layouts, permissions, records, setup, users
-from provisioner.plan.preflight.context import PlanContext
+from provisioner.plan.preflight import permissions, records, removals
 
-GUARDS: tuple[Callable[[PlanContext], Iterable[Diagnostic]], ...] = (
-    setup.switching_off,
-    setup.removals,
-    setup.portals,
-    setup.profiles,
-    layouts.layouts,
+CHECKS: tuple[Callable[[Context], Iterable[Diagnostic]], ...] = (
+    removals.never_removed,
+    removals.unneeded_former_names,
     records.unknown_fields,
-    records.fields_that_can_not_be_set,
+    records.fields_that_cannot_be_set,
     records.missing_fields,
     records.references,
-    records.unidentified,
     permissions.permissions,
-    users.licence_fits,
-    users.contact_and_account,
-    users.one_user_for_a_contact,
-    users.contacts_with_users,
-    users.disabling,
-    identity.similar_contacts,
-    identity.repeated_contacts,
-    identity.contacts_of_users,
-    identity.unneeded_former_names,
+    *(kind.problems for kind in KINDS),
 )
 
 
-def problems(context: PlanContext) -> tuple[Diagnostic, ...]:
-    """What every guard says."""
-    return tuple(d for guard in GUARDS for d in guard(context))
+def problems(context: Context) -> tuple[Diagnostic, ...]:
+    """The problems that all checks report."""
+    return tuple(problem for check in CHECKS for problem in check(context))

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from provisioner.kinds.base import Context
 from provisioner.kinds.org_facts import FIRST_PORTAL, ROLE_USER_TYPES
-from provisioner.kinds.portal import MEMBERS
-from provisioner.kinds.user import PASSWORD
+from provisioner.kinds.portal.fields import MEMBERS
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.profile.rights import Rights, rights
+from provisioner.kinds.user.fields import ACTIVE, PASSWORD, PROFILE_ID
+from provisioner.kinds.user.kind import UserKind
 from provisioner.login.causes import Cause
 from provisioner.login.check_results import CheckResult
 from provisioner.login.checks import trace
 from provisioner.login.login_facts import LoginFacts, PasswordState, Person, Portal, User
 from provisioner.model.diagnostics import Diagnostic, Severity, Span
 from provisioner.model.resource import Resource, Value
-from provisioner.plan.preflight.context import PlanContext, Rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +29,27 @@ class _State:
     rights: Rights
 
 
-def logins(context: PlanContext) -> Iterator[Diagnostic]:
+def logins(context: Context) -> Iterator[Diagnostic]:
     """A warning for each cause, at the line that mends it, with those whom it keeps out.
 
     People whom the spec itself makes inactive are meant to stay out. What a plan does not read
     (freezing, lock-outs, portals that no spec names) is not guessed at.
     """
     portals = _portals(context)
-    rights: dict[Value, Rights | None] = {}
+    by_profile: dict[Value, Rights | None] = {}
     alike: dict[_State, list[Resource]] = {}
-    for user in context.of_kind("user"):
-        if user.fields.get("IsActive") is False:
+    for user in context.of_kind(UserKind.name):
+        if user.fields.get(ACTIVE) is False:
             continue
-        profile = context.value(user, "ProfileId")
-        if profile not in rights:
-            rights[profile] = context.rights(profile)
-        held = rights[profile]
+        profile = context.value(user, PROFILE_ID)
+        if profile not in by_profile:
+            by_profile[profile] = rights(profile, context)
+        held = by_profile[profile]
         if held is not None and held.is_portal:
-            state = _State(
-                context.value(user, "IsActive") is not False, _password(context, user), held
-            )
+            state = _State(context.value(user, ACTIVE) is not False, _password(context, user), held)
             alike.setdefault(state, []).append(user)
     kept_out: dict[tuple[Cause, str], tuple[CheckResult, Span | None, list[Resource]]] = {}
-    declared = {p.address.name: p for p in context.of_kind("portal")}
+    declared = {p.address.name: p for p in context.of_kind(PortalKind.name)}
     for state, users in alike.items():
         best = _best(state.rights.name, portals or ())
         portal = declared[best.name] if best else None
@@ -69,7 +70,7 @@ def logins(context: PlanContext) -> Iterator[Diagnostic]:
         )
 
 
-def all_described(context: PlanContext) -> bool:
+def all_described(context: Context) -> bool:
     """Whether the specs describe every portal of the org, with the profiles that it admits."""
     portals = _portals(context)
     return portals is not None and all(portal.members is not None for portal in portals)
@@ -108,14 +109,14 @@ def _best(profile: str, portals: tuple[Portal, ...]) -> Portal | None:
     return min(portals, key=rank, default=None)
 
 
-def _portals(context: PlanContext) -> tuple[Portal, ...] | None:
+def _portals(context: Context) -> tuple[Portal, ...] | None:
     """The portals as they will be; `None` where the org has others, which are not read."""
-    wanted = tuple(context.of_kind("portal"))
+    wanted = tuple(context.of_kind(PortalKind.name))
     facts = context.facts
     if not wanted:
         return None
     named = {str(n).casefold() for p in wanted for n in (p.address.name, p.was) if n}
-    others = {name.casefold() for name in facts.components("Portal")} - named
+    others = {name.casefold() for name in facts.components(PortalKind.type)} - named
     if facts.enabling_step is not None:
         others |= {FIRST_PORTAL.casefold()} - named
     if others:
@@ -131,7 +132,7 @@ def _portals(context: PlanContext) -> tuple[Portal, ...] | None:
     )
 
 
-def _password(context: PlanContext, user: Resource) -> PasswordState:
+def _password(context: Context, user: Resource) -> PasswordState:
     if PASSWORD in user.fields:
         return PasswordState.GIVEN
     live = context.live.get(user.address)
@@ -145,7 +146,7 @@ def _span(finding: CheckResult, user: Resource, portal: Resource | None) -> Span
         case Cause.OPEN | Cause.MEMBER if portal is not None:
             return portal.span("active" if finding.cause is Cause.OPEN else MEMBERS)
         case Cause.ACTIVE:
-            return user.span("IsActive")
+            return user.span(ACTIVE)
         case _:
             return user.span()
 

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from provisioner.kinds import KINDS
-from provisioner.kinds.portal import MEMBERS, REQUIRED
-from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS
+from provisioner.kinds.portal.fields import MEMBERS, REQUIRED
+from provisioner.kinds.profile.xml import FIELD_FLAGS, OBJECT_FLAGS
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.settings import FULL_NAMES
 from provisioner.spec.declarations import SECTIONS

@@ -2,8 +2,8 @@
 
 import pytest
 
-from provisioner.kinds.layout_xml import NoPlaceError, placements
-from provisioner.kinds.profile_xml import values
+from provisioner.kinds.layout.xml import NoPlaceError, placements
+from provisioner.kinds.profile.xml import values
 from provisioner.kinds.xml_edit import built, edited, update
 
 LAYOUT = b"""<records xmlns="http://soap.sforce.com/2006/04/metadata" \

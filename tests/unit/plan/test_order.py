@@ -1,9 +1,10 @@
 import pytest
 
+from provisioner.login.admission import Admission, linked
 from provisioner.model.change import Action, Change, FieldChange
 from provisioner.model.diagnostics import DiagnosticError
 from provisioner.model.plan import order
-from provisioner.model.resource import Address, Ref, Resource
+from provisioner.model.resource import Address, LiveState, Ref, Resource
 
 
 def change(kind, name, *needs, action=Action.CREATE):
@@ -35,18 +36,19 @@ def test_the_order_does_not_hang_on_the_order_given():
 
 
 def test_a_user_that_becomes_inactive_does_not_wait_for_a_portal():
-    portal = Change(
-        Action.CREATE, Address("portal", "p"), None, Resource(Address("portal", "p"), {})
-    )
-
-    def user(*, active):
-        before = Resource(Address("user", "u"), {"IsActive": not active}, id="id-u")
-        after = Resource(before.address, {"IsActive": active}, needs=frozenset({portal.address}))
-        fields = (FieldChange("IsActive", not active, active),)
-        return Change(Action.UPDATE, before.address, before, after, fields)
+    profile = Ref(Address("profile", "Gold"))
+    portal = Resource(Address("portal", "p"), {"profiles": ("Gold",), "active": True})
+    created = Change(Action.CREATE, portal.address, None, portal)
 
     def needs(*, active):
-        ordered = order((portal, user(active=active)), lambda _: 0, lambda _: frozenset())
+        fields = {"IsActive": active, "ProfileId": profile}
+        before = Resource(Address("user", "u"), {**fields, "IsActive": not active}, id="id-u")
+        after = Resource(before.address, fields)
+        changed = (FieldChange("IsActive", not active, active),)
+        user = Change(Action.UPDATE, before.address, before, after, changed)
+        changes = {portal.address: created, user.address: user}
+        admission = Admission({portal.address: portal}, LiveState(), None, changes, ())
+        ordered = order(linked(changes, admission).values(), lambda _: 0, lambda _: frozenset())
         return next(needed for change, needed in ordered if change.address.kind == "user")
 
     assert needs(active=True) == frozenset({portal.address})

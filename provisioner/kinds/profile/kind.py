@@ -1,16 +1,30 @@
-"""Profile: what a portal user may do. Only the permissions that a spec names are owned."""
+"""The kind `profile`: how profiles are declared, read, compared and written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import quote
 
-from provisioner.kinds.base import Declared, FindDesired, LiveResources, NamedQueries
+from provisioner.kinds.advice import without_seats
+from provisioner.kinds.base import (
+    Context,
+    Declared,
+    FindDesired,
+    LiveResources,
+    NamedQueries,
+    Reference,
+)
+from provisioner.kinds.matching import Row
 from provisioner.kinds.metadata import CLONE, NAME, MetadataKind, full_name
-from provisioner.kinds.org_facts import OrgFacts, OrgProfile
-from provisioner.kinds.profile_xml import FIELD_FLAGS, OBJECT_FLAGS, values
+from provisioner.kinds.org_facts import PROFILE, OrgFacts, OrgProfile
+from provisioner.kinds.profile import checks
+from provisioner.kinds.profile.fields import LICENCE, encoded, source_name
+from provisioner.kinds.profile.fields import NAME as KIND
+from provisioner.kinds.profile.xml import FIELD_FLAGS, OBJECT_FLAGS, edit, merged_only, values
+from provisioner.kinds.settings import PORTAL_SETTINGS
+from provisioner.kinds.xml import Element, set_text
 from provisioner.model.change import Action, Change
+from provisioner.model.diagnostics import Diagnostic, did_you_mean
 from provisioner.model.operations import (
     Call,
     CloneMetadata,
@@ -21,9 +35,9 @@ from provisioner.model.operations import (
     Select,
     UpdateRecord,
 )
-from provisioner.model.resource import Address, Resource, Spec, Value
+from provisioner.model.plan import Note, NoteKind
+from provisioner.model.resource import Address, Lookup, Resource, Spec, Value
 
-LICENCE = "userLicense"
 _FLAGS: Mapping[str, Mapping[str, str]] = {
     "objectPermissions": OBJECT_FLAGS,
     "fieldPermissions": FIELD_FLAGS,
@@ -31,10 +45,15 @@ _FLAGS: Mapping[str, Mapping[str, str]] = {
 
 
 class ProfileKind(MetadataKind):
-    name = "profile"
+    name = KIND
     section = "profiles"
-    type = "Profile"
-    lists = frozenset({"Profile"})
+    type = PROFILE
+    sobject = PROFILE
+    listed_types = frozenset({PROFILE})
+    references = (Reference(CLONE, KIND, PROFILE, exact=False),)
+    # (Salesforce Help, "Create or Clone Profiles")
+    permission = ("ManageProfilesPermissionsets",)
+    read_one_at_a_time = True
 
     def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
         owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
@@ -49,13 +68,60 @@ class ProfileKind(MetadataKind):
     def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
         layouts = (spec.data.get("layoutAssignments") or {}).values()
         named = (
-            declared.resolve("settings", "OrgSettings"),
-            declared.resolve("profile", str(spec.data.get(CLONE))),
+            declared.resolve(PORTAL_SETTINGS.kind, PORTAL_SETTINGS.name),
+            declared.resolve(KIND, str(spec.data.get(CLONE))),
             *(declared.resolve("layout", str(layout)) for layout in layouts),
         )
         return frozenset(a for a in named if a and a != spec.address)
 
     # A profile is asked for by its Metadata name, which only the org knows.
+
+    def lookup_values(self, resource: Resource) -> Mapping[str, Value]:
+        return {"Name": resource.address.name}
+
+    def rows_in_facts(self, lookup: Lookup, facts: OrgFacts) -> tuple[Row, ...]:
+        # A profile is matched by either of its names.
+        named = facts.profiles_named(str(lookup.where[0][1]))
+        return tuple({"Id": p.id, "Name": p.name} for p in named)
+
+    def is_pending(self, lookup: Lookup, facts: OrgFacts) -> bool:
+        return facts.pending_profile(str(lookup.where[0][1])) is not None
+
+    def ambiguous_names(self, lookup: Lookup, facts: OrgFacts) -> tuple[str, ...]:
+        return facts.namesakes(str(lookup.where[0][1]))
+
+    def suggestion(self, context: Context, referring_kind: str, lookup: Lookup) -> str | None:
+        name = str(lookup.where[0][1])
+        if remedy := without_seats(name, context.facts):
+            return remedy
+        names = sorted(p.name for p in context.facts.profiles)
+        return did_you_mean(name, names, f"profiles: {', '.join(names)}")
+
+    def problems(self, context: Context) -> Iterable[Diagnostic]:
+        return checks.problems(context)
+
+    def notes(self, change: Change, context: Context) -> Iterable[Note]:
+        if change.action is Action.DELETE:
+            text = "the profile and its permissions are gone for good"
+            yield Note(NoteKind.IRREVERSIBLE, text)
+        if NAME in change.names():
+            yield Note(NoteKind.REMARK, "the users of the profile keep it under its new name")
+
+    def profiles_granted(self, change: Change, facts: OrgFacts) -> Iterator[str]:
+        source = change.field(CLONE)
+        if source and isinstance(source.after, str):
+            yield source.after
+
+    def edit_xml(self, root: Element, edits: Mapping[str, Value]) -> None:
+        edit(root, edits)
+
+    def update_xml(self, root: Element, edits: Mapping[str, Value]) -> Element:
+        # A profile's update is merged, so nothing else can be undone by it. (4.1)
+        return merged_only(root, edits)
+
+    def copy_xml(self, root: Element) -> None:
+        # A standard profile says false here, and only custom ones can be created.
+        set_text(root, "custom", value=True)
 
     def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         return {}
@@ -125,23 +191,6 @@ class ProfileKind(MetadataKind):
         if change.action is Action.DELETE:
             return (DeleteRecord(self.type, _id(change)),)
         return super().calls(change, facts)
-
-
-def source_name(name: str, facts: OrgFacts) -> str:
-    """The Metadata name of the profile to copy: the org's, or that of one still to come."""
-    found = facts.profiles_named(name)
-    if found:
-        return found[0].full_name
-    awaited = facts.pending_profile(name)
-    return awaited.full_name if awaited else encoded(name)
-
-
-def encoded(name: str) -> str:
-    """A profile's name as a Metadata full name: specials percent-encoded, spaces kept.
-
-    The dot of `Force%2Ecom - Free User` is one of them. (platform reference 4.2)
-    """
-    return quote(name, safe=" ").replace(".", "%2E")
 
 
 def _entry(section: str, value: object) -> Value:

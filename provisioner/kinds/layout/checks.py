@@ -1,34 +1,34 @@
-"""Guards over page layouts: the layout is there, and the fields have a place on it."""
+"""What Salesforce would reject of layouts: they exist, and the fields have a place on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from provisioner.kinds.layout import sobject
-from provisioner.kinds.layout_xml import sections
+from provisioner.kinds.advice import unknown_field
+from provisioner.kinds.base import Context
+from provisioner.kinds.layout.fields import NAME, TYPE, sobject_of
+from provisioner.kinds.layout.xml import sections
 from provisioner.kinds.metadata import CLONE, COMPONENT
 from provisioner.model.diagnostics import Diagnostic, did_you_mean
 from provisioner.model.resource import Address, Resource
-from provisioner.plan.preflight.context import PlanContext
-from provisioner.plan.preflight.records import unknown_field
 
 
-def layouts(context: PlanContext) -> Iterator[Diagnostic]:
+def problems(context: Context) -> Iterator[Diagnostic]:
     """Layouts: they exist, have the sections that are named, and their object the fields. (5)"""
-    for layout in context.of_kind("layout"):
+    for layout in context.of_kind(NAME):
         name = str(layout.written.get(CLONE, layout.address.name))
         source = _layout(context, name)
         live = context.live.get(layout.address)
         component = _layout(context, str(live.written[COMPONENT])) if live else source
         # The source is checked even if the layout exists: the next org may not have it yet.
-        known = source is not None or Address("layout", name) in context.desired
+        known = source is not None or Address(NAME, name) in context.desired
         if component is None or (CLONE in layout.written and not known):
             yield Diagnostic(
                 "unknown-layout",
                 f"the org has no layout `{name}`",
                 layout.span(CLONE if CLONE in layout.written else ""),
-                help=did_you_mean(name, context.facts.components("Layout")),
+                help=did_you_mean(name, context.facts.components(TYPE)),
             )
         if component is None:
             continue
@@ -36,15 +36,15 @@ def layouts(context: PlanContext) -> Iterator[Diagnostic]:
         yield from _layout_places(context, layout, sections(component))
 
 
-def _layout(context: PlanContext, name: str) -> bytes | None:
+def _layout(context: Context, name: str) -> bytes | None:
     """The XML of a layout that was read, as itself or as the source of a clone."""
-    answers = context.facts.answers["layout"]
+    answers = context.facts.answers[NAME]
     read: dict[str, bytes] = {**answers["components"], **answers["sources"]}
     return next((xml for n, xml in read.items() if n.casefold() == name.casefold()), None)
 
 
-def _layout_fields(context: PlanContext, layout: Resource) -> Iterator[Diagnostic]:
-    object_name = sobject(layout)
+def _layout_fields(context: Context, layout: Resource) -> Iterator[Diagnostic]:
+    object_name = sobject_of(layout)
     info = context.facts.describe(object_name)
     for name in layout.written:
         field = name.partition(".")[0]
@@ -55,7 +55,7 @@ def _layout_fields(context: PlanContext, layout: Resource) -> Iterator[Diagnosti
 
 
 def _layout_places(
-    context: PlanContext, layout: Resource, columns: Mapping[str, tuple[int, ...]]
+    context: Context, layout: Resource, columns: Mapping[str, tuple[int, ...]]
 ) -> Iterator[Diagnostic]:
     live = context.live.get(layout.address)
     taken: dict[tuple[str, int, int], str] = {}
@@ -93,7 +93,7 @@ def _layout_places(
             if other != field:
                 yield Diagnostic(
                     "same-place",
-                    f"`{field}` and `{other}` can not both stand there",
+                    f"`{field}` and `{other}` cannot both stand there",
                     layout.span(name),
                     help="give one of them another position",
                 )

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lxml import etree
-
-from provisioner.kinds.xml import empty, flag, insert, parse, set_text, tag, text
+from provisioner.kinds.xml import Element, empty, flag, insert, new, parse, set_text, tag, text
 from provisioner.model.resource import Value
 
 # Our words for the flags of ProfileObjectPermissions, in the order Salesforce needs them:
@@ -46,7 +44,7 @@ def values(component: bytes) -> Mapping[str, Value]:
     return found
 
 
-def edit(root: etree._Element, edits: Mapping[str, Value]) -> None:
+def edit(root: Element, edits: Mapping[str, Value]) -> None:
     """Set the entries that `edits` names; the other entries are not changed."""
     for name, value in edits.items():
         section, _, key = name.partition(".")
@@ -66,41 +64,41 @@ def edit(root: etree._Element, edits: Mapping[str, Value]) -> None:
                 set_text(root, section, value)
 
 
-def merged_only(root: etree._Element, edits: Mapping[str, Value]) -> etree._Element:
+def merged_only(root: Element, edits: Mapping[str, Value]) -> Element:
     """A profile that names only what `edits` owns: Salesforce merges it into the rest."""
     small = empty("Profile", text(root, "fullName") or "")
     edit(small, edits)
     return small
 
 
-def _granted(entry: etree._Element, flags: Mapping[str, str]) -> tuple[str, ...]:
+def _granted(entry: Element, flags: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(word for word, element in flags.items() if flag(entry, element))
 
 
-def _grant(entry: etree._Element, flags: Mapping[str, str], value: Value) -> None:
+def _grant(entry: Element, flags: Mapping[str, str], value: Value) -> None:
     words = value if isinstance(value, tuple) else ()
     for word, element in flags.items():
         set_text(entry, element, word in words)
 
 
-def _entry(root: etree._Element, section: str, key: str, name: str) -> etree._Element:
+def _entry(root: Element, section: str, key: str, name: str) -> Element:
     for entry in root.findall(tag(section)):
         if (text(entry, key) or "").casefold() == name.casefold():
             return entry
-    entry = etree.Element(tag(section))
+    entry = new(section)
     set_text(entry, key, name)
     insert(root, entry)
     return entry
 
 
-def _assign(root: etree._Element, of: str, layout: Value) -> None:
+def _assign(root: Element, of: str, layout: Value) -> None:
     record_type = of if "." in of else None
     for entry in root.findall(tag("layoutAssignments")):
         on = (text(entry, "layout") or "").partition("-")[0]
         if text(entry, "recordType") == record_type and on == of.partition(".")[0]:
             break
     else:
-        entry = etree.Element(tag("layoutAssignments"))
+        entry = new("layoutAssignments")
         insert(root, entry)
     set_text(entry, "layout", layout)
     set_text(entry, "recordType", record_type)

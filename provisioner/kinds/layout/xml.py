@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lxml import etree
-
-from provisioner.kinds.xml import insert, parse, remove, set_text, tag, text
+from provisioner.kinds.xml import Element, insert, new, parse, remove, set_text, tag, text
 from provisioner.model.resource import Value
 
 
@@ -42,7 +40,7 @@ def sections(component: bytes) -> Mapping[str, tuple[int, ...]]:
     }
 
 
-def edit(root: etree._Element, edits: Mapping[str, Value]) -> None:
+def edit(root: Element, edits: Mapping[str, Value]) -> None:
     """Place, move or take off the fields that `edits` names (`Email`, `Email.section`, ...).
 
     Raises NoPlaceError for a place that the layout does not have.
@@ -55,11 +53,11 @@ def edit(root: etree._Element, edits: Mapping[str, Value]) -> None:
         _place(root, field, parts)
 
 
-def label(section: etree._Element) -> str:
+def label(section: Element) -> str:
     return text(section, "label") or ""
 
 
-def _place(root: etree._Element, field: str, parts: Mapping[str, Value]) -> None:
+def _place(root: Element, field: str, parts: Mapping[str, Value]) -> None:
     found = next(
         (place for place in _items(root) if (text(place[3], "field") or "") == field),
         None,
@@ -69,7 +67,7 @@ def _place(root: etree._Element, field: str, parts: Mapping[str, Value]) -> None
             remove(found[3])
         return
     if found is None:
-        item = etree.Element(tag("layoutItems"))
+        item = new("layoutItems")
         set_text(item, "behavior", parts.get("behavior", "Edit"))
         set_text(item, "field", field)
         _put(_column(root, field, parts), item, parts.get("position"))
@@ -89,7 +87,7 @@ def _place(root: etree._Element, field: str, parts: Mapping[str, Value]) -> None
         _put(target, item, parts.get("position"))
 
 
-def _column(root: etree._Element, field: str, parts: Mapping[str, Value]) -> etree._Element:
+def _column(root: Element, field: str, parts: Mapping[str, Value]) -> Element:
     wanted = parts.get("section")
     section = next((s for s in root.findall(tag("layoutSections")) if label(s) == wanted), None)
     if section is None:
@@ -101,7 +99,7 @@ def _column(root: etree._Element, field: str, parts: Mapping[str, Value]) -> etr
     return columns[number - 1]
 
 
-def _put(column: etree._Element, item: etree._Element, position: Value) -> None:
+def _put(column: Element, item: Element, position: Value) -> None:
     siblings = column.findall(tag("layoutItems"))
     if isinstance(position, int) and position <= len(siblings):
         siblings[position - 1].addprevious(item)
@@ -112,8 +110,8 @@ def _put(column: etree._Element, item: etree._Element, position: Value) -> None:
 
 
 def _items(
-    root: etree._Element,
-) -> Iterator[tuple[etree._Element, int, int, etree._Element]]:
+    root: Element,
+) -> Iterator[tuple[Element, int, int, Element]]:
     for section in root.findall(tag("layoutSections")):
         for number, column in enumerate(section.findall(tag("layoutColumns")), 1):
             for position, item in enumerate(column.findall(tag("layoutItems")), 1):

@@ -1,57 +1,79 @@
-"""User: a contact's login to the portal, or a person of the company."""
+"""The kind `user`: how users are declared, read, compared and written."""
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from provisioner.kinds.base import Declared, FindDesired, NamedQueries, Removal
-from provisioner.kinds.org_facts import OrgFacts
-from provisioner.kinds.record import RecordKind, Reference, with_fields
+from provisioner.kinds.advice import nearest_user
+from provisioner.kinds.base import (
+    Context,
+    Declared,
+    FindDesired,
+    NamedQueries,
+    Reference,
+    Removal,
+)
+from provisioner.kinds.org_facts import PROFILE, OrgFacts
+from provisioner.kinds.record import RecordKind, referenced, with_fields
+from provisioner.kinds.user import checks, permissions, spec_checks
+from provisioner.kinds.user.fields import (
+    ACTIVE,
+    CONTACT,
+    FOLLOW,
+    FOLLOWED,
+    MAILED,
+    NAME,
+    PASSWORD,
+    PROFILE_ID,
+    SOBJECT,
+    USERNAME,
+)
+from provisioner.kinds.user.notes import notes
 from provisioner.model.change import Action, Change
+from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.operations import Call, ResetPassword, SetPassword, UpdateRecord
-from provisioner.model.resource import Address, Ref, Resource, Secret, Spec, Value
-
-# The pseudo-field of `on_create.password`: whether the user was ever given one.
-PASSWORD = "password"  # noqa: S105  (the name of a field, not a password)
-MAILED = "mailed to the user"
-FOLLOW = "follow_contact"
-EMAIL = "Email"
-FOLLOWED = (EMAIL, "FirstName", "LastName")
-"""The fields of a user that its contact has, too, in which `follow_contact` follows it."""
+from provisioner.model.plan import Note
+from provisioner.model.resource import Address, Lookup, Ref, Resource, Secret, Spec, Value
 
 # Changing these first, alone: "the existing profile is considered when validating the
 # role", even when both change in one update. (platform reference 2.1)
-_PROFILE = "ProfileId"
 _ROLE = frozenset({"UserRoleId", "PortalRole"})
 
 
 class UserKind(RecordKind):
-    name = "user"
+    name = NAME
     section = "users"
     removal = Removal.DEACTIVATE
-    sobject = "User"
-    lists = frozenset({"Profile"})
-    natural = ("Username",)
+    sobject = SOBJECT
+    listed_types = frozenset({PROFILE})
+    natural = (USERNAME,)
     always = (
         "Name",
-        "ContactId",
+        CONTACT,
         "Contact.Email",
         *FOLLOWED,
-        "IsActive",
+        ACTIVE,
         "LastLoginDate",
         "LastPasswordChangeDate",
-        "ProfileId",
+        PROFILE_ID,
         "UserType",
     )
+    lookup_fields = (ACTIVE, "UserRoleId", USERNAME)
     references = (
-        Reference("contact", "ContactId", "contact", "Contact", "Name"),
-        Reference("profile", "ProfileId", "profile", "Profile", "Name"),
-        Reference("role", "UserRoleId", "role", "UserRole", "Name"),
-        Reference("manager", "ManagerId", "user", "User", "Username"),
+        Reference("contact", "contact", "Contact", CONTACT, declared_only=True, of_row=True),
+        Reference("profile", "profile", PROFILE, PROFILE_ID, exact=False),
+        Reference("role", "role", "UserRole", "UserRoleId"),
+        Reference("manager", NAME, SOBJECT, "ManagerId", USERNAME),
     )
+    in_rosters = True
+    needs_setup_facts = True
+    salesforce_rejects_second = True
+    in_setup_trail = True
 
     def desired(self, spec: Spec, declared: Declared) -> Resource:
         resource = super().desired(spec, declared)
@@ -73,12 +95,77 @@ class UserKind(RecordKind):
             found = {**{name: (FOLLOW, name) for name in FOLLOWED}, **found}
         return {**found, PASSWORD: ("on_create", "password")} if "on_create" in names else found
 
+    def identifying_keys(
+        self, data: Mapping[str, Any], external: str | None
+    ) -> Iterator[tuple[str, str]]:
+        if external and data.get(external):
+            yield external, ""
+        # Also with an external id: a username is unique in all of Salesforce.
+        if data.get(USERNAME):
+            yield USERNAME, ""
+
+    def spec_problems(self, specs: Sequence[Spec]) -> Iterable[Diagnostic]:
+        yield from spec_checks.one_user_for_a_contact(specs)
+        yield from spec_checks.contact_to_follow(specs)
+
+    def problems(self, context: Context) -> Iterable[Diagnostic]:
+        yield from checks.problems(context)
+
+    def notes(self, change: Change, context: Context) -> Iterable[Note]:
+        return notes(change)
+
+    def missing_permissions(self, change: Change, context: Context) -> Iterator[str]:
+        return permissions.missing(change, context)
+
+    def locked_record(self, change: Change, desired_of: FindDesired) -> Hashable:
+        # The portal users of an account lock its roles. (Salesforce record locking cheat sheet)
+        contact = referenced(change, CONTACT)
+        person = desired_of(contact) if isinstance(contact, Address) else None
+        if person is None:
+            return referenced(change, "UserRoleId")
+        account = person.written.get("AccountId")
+        return account.to if isinstance(account, Ref) else account
+
+    def profiles_granted(self, change: Change, facts: OrgFacts) -> Iterator[str]:
+        field = change.field(PROFILE_ID)
+        if field:
+            yield from _profile_names(change.after.fields.get(PROFILE_ID), facts)
+            yield from _profile_names(field.after, facts)
+
+    def suggestion(self, context: Context, referring_kind: str, lookup: Lookup) -> str | None:
+        return nearest_user(context, referring_kind, str(lookup.where[0][1]))
+
+    def setup_trail_names(self, change: Change) -> Iterator[str]:
+        # The trail has the full name of a user, which another user may have too.
+        before = change.before
+        yield str(change.after.shown(USERNAME) or "")
+        yield str((before.shown("Name") if before else None) or "")
+
     def followup_queries(
         self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
     ) -> NamedQueries:
         # Also every user of the contacts, whatever its name: a contact has at most one.
         select, emails = self.select(wanted, facts), _emails(wanted, desired_of)
         return {"rows": replace(select, any_of=(*select.any_of, ("Contact.Email", emails)))}
+
+    def facts_from_live(
+        self,
+        desired: Sequence[Resource],
+        live: Sequence[Resource],
+        looked_up: Collection[tuple[Address, str]],
+        facts: OrgFacts,
+    ) -> OrgFacts:
+        # The contact that the org has for the user of a declared contact. Not of a `{find: ...}`,
+        # which identifies its contact by its values, not by the user.
+        contacts = {r.address: r.written.get(CONTACT) for r in live}
+        linked = {
+            contact.to: str(id_)
+            for user in desired
+            if (user.address, CONTACT) not in looked_up
+            and isinstance(contact := user.written.get(CONTACT), Ref)
+            and (id_ := contacts.get(user.address))
+        }
+        return replace(facts, linked_contacts=linked)
 
     def resolve(
         self,
@@ -87,7 +174,7 @@ class UserKind(RecordKind):
         ids: Mapping[Address, str],
         desired_of: FindDesired,
     ) -> Resource:
-        contact = resource.written.get("ContactId")
+        contact = resource.written.get(CONTACT)
         person = desired_of(contact.to) if isinstance(contact, Ref) else None
         if FOLLOW in resource.written:
             resource = _following(resource, person)
@@ -112,7 +199,7 @@ class UserKind(RecordKind):
         row = live.written
         had = bool(row.get("LastPasswordChangeDate") or row.get("LastLoginDate"))
         fields, written = _HAD if had else _NEVER
-        return with_fields(live, _Beside(live.fields, fields), _Beside(row, written))
+        return with_fields(live, _chained(live.fields, fields), _chained(row, written))
 
     def is_api_field(self, name: str) -> bool:
         return name != PASSWORD
@@ -122,18 +209,6 @@ class UserKind(RecordKind):
         if change.action is Action.UPDATE:
             calls = tuple(part for call in calls for part in _apart(call))
         return (*calls, *_password(change))
-
-
-def confirms_email(change: Change) -> bool:
-    """Whether Salesforce e-mails the new address of a user for it to be confirmed.
-
-    "An email is sent to the new email address so that the change can be confirmed"; only of
-    active users the address can be changed. (Salesforce help 000385115, "Change a user's email
-    address")
-    """
-    is_user = change.address.kind == "user" and change.action is Action.UPDATE
-    changed = is_user and change.field(EMAIL) is not None
-    return changed and change.result("IsActive") is not False
 
 
 def _following(user: Resource, person: Resource | None) -> Resource:
@@ -153,27 +228,19 @@ _HAD: tuple[Mapping[str, Value], ...] = {PASSWORD: True}, {PASSWORD: "given"}
 _NEVER: tuple[Mapping[str, Value], ...] = {PASSWORD: False}, {PASSWORD: "never given"}
 
 
-class _Beside(Mapping[str, Value]):
-    """The fields of one mapping, and those of another that many have beside them."""
+def _chained(first: Mapping[str, Value], second: Mapping[str, Value]) -> Mapping[str, Value]:
+    # Neither is changed, so that mappings that are read-only will do.
+    return ChainMap(first, second)  # type: ignore[arg-type]
 
-    __slots__ = ("_beside", "_fields")
 
-    def __init__(self, fields: Mapping[str, Value], beside: Mapping[str, Value]) -> None:
-        self._fields = fields
-        self._beside = beside
-
-    def __getitem__(self, name: str) -> Value:
-        return self._beside[name] if name in self._beside else self._fields[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._beside or name in self._fields
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self._fields
-        yield from self._beside
-
-    def __len__(self) -> int:
-        return len(self._fields) + len(self._beside)
+def _profile_names(value: Value, facts: OrgFacts) -> Iterator[str]:
+    match value:
+        case Ref(to):
+            yield to.name
+        case Lookup(_, where):
+            yield from (str(name) for _, name in where)
+        case str():
+            yield from (p.name for p in facts.profiles if value in (p.id, p.name, p.full_name))
 
 
 def _apart(call: Call) -> tuple[Call, ...]:
@@ -182,10 +249,10 @@ def _apart(call: Call) -> tuple[Call, ...]:
         return (call,)
     if not call.fields:
         return ()
-    if _PROFILE not in call.fields or not call.fields.keys() & _ROLE:
+    if PROFILE_ID not in call.fields or not call.fields.keys() & _ROLE:
         return (call,)
-    first = {_PROFILE: call.fields[_PROFILE]}
-    rest = {n: v for n, v in call.fields.items() if n != _PROFILE}
+    first = {PROFILE_ID: call.fields[PROFILE_ID]}
+    rest = {n: v for n, v in call.fields.items() if n != PROFILE_ID}
     return replace(call, fields=first), replace(call, fields=rest)
 
 
@@ -201,7 +268,7 @@ def _password(change: Change) -> tuple[Call, ...]:
 
 
 def _emails(wanted: Sequence[Resource], desired_of: FindDesired) -> tuple[str, ...]:
-    contacts = (r.written.get("ContactId") for r in wanted)
+    contacts = (r.written.get(CONTACT) for r in wanted)
     people = (desired_of(c.to) for c in contacts if isinstance(c, Ref))
     emails = (p.written.get("Email") for p in people if p)
     return tuple(sorted({e.strip() for e in emails if isinstance(e, str)}))

@@ -1,25 +1,29 @@
-"""Layout: the fields of a page layout, each owned alone; all else on it is left as it is."""
+"""The kind `layout`: how the fields of page layouts are declared, read and written."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from provisioner.kinds.base import Declared, NamedQueries, Removal
-from provisioner.kinds.layout_xml import placements
+from provisioner.kinds.base import Context, Declared, NamedQueries, Reference, Removal
+from provisioner.kinds.layout import checks
+from provisioner.kinds.layout.fields import NAME, ON_LAYOUT, TYPE, sobject_of
+from provisioner.kinds.layout.xml import edit, placements
 from provisioner.kinds.metadata import CLONE, MetadataKind
+from provisioner.kinds.settings import PORTAL_SETTINGS
+from provisioner.kinds.xml import Element
 from provisioner.model.change import Change
+from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.operations import ReadMetadata
 from provisioner.model.resource import Address, Resource, Spec, Value
 
-ON_LAYOUT = "on the layout"
-
 
 class LayoutKind(MetadataKind):
-    name = "layout"
+    name = NAME
     section = "layouts"
     removal = Removal.NEVER
-    type = "Layout"
-    lists = frozenset({"Layout"})
+    type = TYPE
+    listed_types = frozenset({TYPE})
+    references = (Reference(CLONE, NAME, TYPE, exact=False),)
 
     def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
         owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
@@ -31,12 +35,12 @@ class LayoutKind(MetadataKind):
         return owned
 
     def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
-        source = declared.resolve("layout", str(spec.data.get(CLONE)))
-        settings = declared.resolve("settings", "OrgSettings")
+        source = declared.resolve(NAME, str(spec.data.get(CLONE)))
+        settings = declared.resolve(PORTAL_SETTINGS.kind, PORTAL_SETTINGS.name)
         return frozenset(a for a in (source, settings) if a)
 
     def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
-        return frozenset(sobject(r) for r in wanted)
+        return frozenset(sobject_of(r) for r in wanted)
 
     def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
         sources = {str(r.written[CLONE]) for r in wanted if CLONE in r.written}
@@ -60,7 +64,12 @@ class LayoutKind(MetadataKind):
         written = change.after.written.items()
         return {n: v for n, v in written if n.partition(".")[0] in changed}
 
+    def edit_xml(self, root: Element, edits: Mapping[str, Value]) -> None:
+        edit(root, edits)
 
-def sobject(layout: Resource) -> str:
-    """The object whose page it is: `Contact` of `Contact-Contact Layout`."""
-    return layout.address.name.partition("-")[0]
+    def problems(self, context: Context) -> Iterable[Diagnostic]:
+        return checks.problems(context)
+
+    def setup_trail_names(self, change: Change) -> Iterator[str]:
+        name = change.address.name
+        yield from (name, name.partition("-")[2])

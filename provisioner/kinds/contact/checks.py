@@ -1,77 +1,119 @@
-"""Guards over which record a contact is: nobody may exist twice or become someone else."""
+"""What is wrong with contacts: nobody may exist twice, or become another person."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from provisioner.kinds import BY_NAME
-from provisioner.kinds.contact import full_name, users_by_contact
+from provisioner.kinds.base import Context
+from provisioner.kinds.contact.fields import (
+    ACCOUNT,
+    EMAIL,
+    NAME,
+    SOBJECT,
+    full_name,
+    rows,
+    users_by_contact,
+)
 from provisioner.kinds.matching import Row, by_age, described, sent_twice
-from provisioner.kinds.metadata import NAME
-from provisioner.kinds.org_facts import FIRST_PORTAL
-from provisioner.kinds.record import RecordKind
-from provisioner.kinds.settings import PORTAL_SWITCH
+from provisioner.model.change import Action
 from provisioner.model.diagnostics import Diagnostic, Severity
-from provisioner.model.resource import Address, Ref, Resource, Value
-from provisioner.plan.preflight.context import PlanContext
+from provisioner.model.resource import Ref, Resource, Value
 
 REPEATED = "repeated-record"
 
 
-def similar_contacts(context: PlanContext) -> Iterator[Diagnostic]:
+def problems(context: Context) -> Iterator[Diagnostic]:
+    """What is wrong with the contacts of a plan."""
+    yield from unidentified(context)
+    yield from contacts_with_users(context)
+    yield from similar_contacts(context)
+    yield from repeated_contacts(context)
+    yield from contacts_of_users(context)
+
+
+def unidentified(context: Context) -> Iterator[Diagnostic]:
+    """A contact that nothing would tell from another, so that it would be made again."""
+    external = context.facts.identity.get(SOBJECT)
+    for contact in context.of_kind(NAME):
+        if not contact.written.get(EMAIL) and not (external and contact.written.get(external)):
+            yield Diagnostic(
+                "no-identity",
+                f"`{contact.address}` has no e-mail, so it could not be found again",
+                contact.span(),
+                help="give it an `Email`, or an external id field named under `identity:`",
+            )
+
+
+def contacts_with_users(context: Context) -> Iterator[Diagnostic]:
+    """A contact that has a portal user, active or not, is not deleted. (DELETE_FAILED)"""
+    gone = [
+        change.after
+        for address, change in context.changes.items()
+        if address.kind == NAME and change.action is Action.DELETE
+    ]
+    holders = users_by_contact(context.facts) if gone else {}
+    for contact in gone:
+        user = holders.get(str(context.live[contact.address].id))
+        if user:
+            yield Diagnostic(
+                "contact-has-a-user",
+                f"the contact cannot be deleted: `{user['Username']}` is its user, "
+                "and a user is never deleted",
+                contact.span(),
+                help="leave the contact, and deactivate the user",
+            )
+
+
+def similar_contacts(context: Context) -> Iterator[Diagnostic]:
     """A contact that an existing record resembles, which no spec declares.
 
     A new contact of the same name is an error if the existing one has a portal user, since
     that person would exist twice.
     """
-    matched = {r.id for a, r in context.live.items() if a.kind == "contact"}
-    contacts = tuple(context.of_kind("contact"))
-    kind = BY_NAME["contact"]
-    assert isinstance(kind, RecordKind)
-    read = kind.rows(context.facts) if contacts else ()
-    rows = [row for row in read if row["Id"] not in matched]
-    if not rows:
+    matched = {r.id for a, r in context.live.items() if a.kind == NAME}
+    contacts = tuple(context.of_kind(NAME))
+    read = rows(context.facts) if contacts else ()
+    others = [row for row in read if row["Id"] not in matched]
+    if not others:
         return
     users = users_by_contact(context.facts)
     by_name: dict[tuple[Value, str], list[Row]] = {}
     by_email: dict[str, list[Row]] = {}
-    for row in rows:
-        by_name.setdefault((row.get("AccountId"), _plain(row.get("Name"))), []).append(row)
-        if email := _plain(row.get("Email")):
+    for row in others:
+        by_name.setdefault((row.get(ACCOUNT), _plain(row.get("Name"))), []).append(row)
+        if email := _plain(row.get(EMAIL)):
             by_email.setdefault(email, []).append(row)
     for contact in contacts:
-        same_email = by_email.get(_plain(contact.written.get("Email")), [])
+        same_email = by_email.get(_plain(contact.written.get(EMAIL)), [])
         if context.created(contact):
-            account, name = contact.fields.get("AccountId"), _plain(full_name(contact.written))
+            account, name = contact.fields.get(ACCOUNT), _plain(full_name(contact.written))
             namesakes = by_name.get((account, name), [])
             yield from _new(contact, namesakes, same_email, users)
-        elif context.changed(contact, "Email"):
-            account = context.value(contact, "AccountId")
+        elif context.changed(contact, EMAIL):
+            account = context.value(contact, ACCOUNT)
             for row in same_email:
-                if row.get("AccountId") == account:
+                if row.get(ACCOUNT) == account:
                     yield Diagnostic(
                         "same-email",
                         f"{_described(row)} of the same account has this email too",
-                        contact.span("Email"),
+                        contact.span(EMAIL),
                         help="if they are the same person, merge the two contacts in Salesforce",
                         severity=Severity.WARNING,
                     )
 
 
-def repeated_contacts(context: PlanContext) -> Iterator[Diagnostic]:
+def repeated_contacts(context: Context) -> Iterator[Diagnostic]:
     """A second contact with the name, email and account of one that its user identifies.
 
     Without the user it would be ambiguous which of the two is meant.
     """
-    live = {a: r for a, r in context.live.items() if a.kind == "contact" and r.id}
-    kind = BY_NAME["contact"]
-    assert isinstance(kind, RecordKind)
-    rows = kind.rows(context.facts) if live else ()
-    by_id = {row["Id"]: row for row in rows}
+    live = {a: r for a, r in context.live.items() if a.kind == NAME and r.id}
+    read = rows(context.facts) if live else ()
+    by_id = {row["Id"]: row for row in read}
     matched = {resource.id for resource in live.values()}
     same: dict[tuple[object, ...], list[Row]] = {}
-    for row in rows:
-        if row.get("Email"):
+    for row in read:
+        if row.get(EMAIL):
             same.setdefault(_who(row), []).append(row)
     for address, found in live.items():
         mine = by_id.get(found.id)
@@ -83,7 +125,7 @@ def repeated_contacts(context: PlanContext) -> Iterator[Diagnostic]:
             REPEATED,
             f"`{address}` exists more than once: {len(others) + 1} contacts of its account have "
             "its name and email",
-            wanted.span("Email"),
+            wanted.span(EMAIL),
             help=sent_twice(", ".join(row["Id"] for row in by_age(others))),
             notes=tuple(described(row) for row in by_age((mine, *others))),
             severity=Severity.WARNING,
@@ -91,10 +133,10 @@ def repeated_contacts(context: PlanContext) -> Iterator[Diagnostic]:
 
 
 def _who(row: Row) -> tuple[object, ...]:
-    return row.get("AccountId"), _plain(row.get("Name")), _plain(row.get("Email"))
+    return row.get(ACCOUNT), _plain(row.get("Name")), _plain(row.get(EMAIL))
 
 
-def contacts_of_users(context: PlanContext) -> Iterator[Diagnostic]:
+def contacts_of_users(context: Context) -> Iterator[Diagnostic]:
     """A contact that only its user's `Username` identifies, and that looks like another person."""
     for user in context.of_kind("user"):
         to = user.written.get("ContactId")
@@ -105,9 +147,9 @@ def contacts_of_users(context: PlanContext) -> Iterator[Diagnostic]:
         if context.facts.linked_contacts.get(contact.address) != live.id:
             continue
         row = live.written
-        if not context.changed(contact, "Email") or _same_person(contact, row):
+        if not context.changed(contact, EMAIL) or _same_person(contact, row):
             continue
-        moves = context.changed(contact, "AccountId")
+        moves = context.changed(contact, ACCOUNT)
         yield Diagnostic(
             "another-person",
             f"`{user.shown('Username')}` is the user of {_described(row)}, "
@@ -116,32 +158,6 @@ def contacts_of_users(context: PlanContext) -> Iterator[Diagnostic]:
             help=f"choose another `Username`, or, if it is the same person, {_was(contact, row)}",
             severity=Severity.ERROR if moves else Severity.WARNING,
         )
-
-
-def unneeded_former_names(context: PlanContext) -> Iterator[Diagnostic]:
-    """A `was:` whose rename has been applied."""
-    for address, wanted in context.desired.items():
-        if wanted.was is None or wanted.remove or address not in context.live:
-            continue
-        kind = BY_NAME[address.kind]
-        keys = (kind.natural[-1], "AccountId") if isinstance(kind, RecordKind) else (NAME,)
-        if context.changed(wanted, *keys) or _brought_by_enabling(context, wanted):
-            continue
-        yield Diagnostic(
-            "unneeded-was",
-            f"`was: {wanted.was}` is no longer needed: this org has `{address}` under its new name",
-            wanted.span("was" if isinstance(kind, RecordKind) else NAME),
-            help="remove `was:` once it has been applied in every environment",
-            cause=address.kind,
-            severity=Severity.WARNING,
-        )
-
-
-def _brought_by_enabling(context: PlanContext, wanted: Resource) -> bool:
-    """Whether every new org will have the former name, since the spec enables the portal."""
-    settings = context.desired.get(Address("settings", "OrgSettings"))
-    enables = settings is not None and settings.fields.get(PORTAL_SWITCH) is True
-    return enables and wanted.address.kind == "portal" and wanted.was == FIRST_PORTAL
 
 
 def _new(
@@ -158,7 +174,7 @@ def _new(
                 "same-person",
                 f"`{contact.address}` would be a second contact of the same person: "
                 f"{_described(row)} of the same account has the user `{user['Username']}`",
-                contact.span("Email"),
+                contact.span(EMAIL),
                 help=_remedy(contact, row),
             )
         else:
@@ -166,7 +182,7 @@ def _new(
                 "same-name",
                 f"`{contact.address}` is missing; a contact of that name exists in its account: "
                 f"{_described(row)}",
-                contact.span("Email"),
+                contact.span(EMAIL),
                 help=_remedy(contact, row),
                 severity=Severity.WARNING,
             )
@@ -178,7 +194,7 @@ def _new(
         yield Diagnostic(
             "same-person" if user else "same-email-elsewhere",
             f"{_described(row)} of another account has this email{has_user}, and is not changed",
-            contact.span("Email"),
+            contact.span(EMAIL),
             help=_remedy(contact, row),
             severity=Severity.ERROR if user else Severity.WARNING,
         )
@@ -190,9 +206,9 @@ def _remedy(contact: Resource, row: Row) -> str:
 
 def _was(contact: Resource, row: Row) -> str:
     """What makes the next plan match the row."""
-    email = row.get("Email")
+    email = row.get(EMAIL)
     if not email:
-        return f"set the Email of {row['Id']} to `{contact.shown('Email')}` in Salesforce"
+        return f"set the Email of {row['Id']} to `{contact.shown(EMAIL)}` in Salesforce"
     if ":" in contact.address.name:
         # The contact of a roster's row.
         return (
@@ -203,7 +219,7 @@ def _was(contact: Resource, row: Row) -> str:
 
 def _same_person(contact: Resource, row: Row) -> bool:
     """Whether a contact says so, or has a name in common with a row."""
-    if contact.was is not None and _plain(contact.was) == _plain(row.get("Email")):
+    if contact.was is not None and _plain(contact.was) == _plain(row.get(EMAIL)):
         return True
     names = ("FirstName", "LastName")
     wanted = {n: _plain(contact.written.get(n)) for n in names}
@@ -212,7 +228,7 @@ def _same_person(contact: Resource, row: Row) -> bool:
 
 def _described(row: Row) -> str:
     """`Jane Doe <jane@acme.example> (003...)`."""
-    email = f" <{row['Email']}>" if row.get("Email") else ""
+    email = f" <{row[EMAIL]}>" if row.get(EMAIL) else ""
     return f"{row.get('Name')}{email} ({row['Id']})"
 
 

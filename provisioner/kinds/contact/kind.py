@@ -1,37 +1,79 @@
-"""Contact: a person of an account; a portal user is made from one."""
+"""The kind `contact`: how contacts are declared, matched, read and written."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from provisioner.kinds.base import FindDesired, NamedQueries
+from provisioner.kinds.base import Context, FindDesired, NamedQueries, Reference
+from provisioner.kinds.contact import checks
+from provisioner.kinds.contact.fields import (
+    ACCOUNT,
+    EMAIL,
+    NAME,
+    SOBJECT,
+    USERS,
+    account_of,
+    full_name,
+    rows,
+)
 from provisioner.kinds.matching import Matcher, Row
 from provisioner.kinds.org_facts import OrgFacts
-from provisioner.kinds.record import RecordKind, Reference
-from provisioner.model.canonical import canonical
-from provisioner.model.operations import Select
-from provisioner.model.resource import Address, Lookup, Ref, Resource, Value
+from provisioner.kinds.record import RecordKind, referenced
+from provisioner.kinds.user.fields import FOLLOWED
+from provisioner.model.change import Change
+from provisioner.model.diagnostics import Diagnostic
+from provisioner.model.plan import Note, NoteKind
+from provisioner.model.resource import Address, Resource
 
 
 class ContactKind(RecordKind):
-    name = "contact"
+    name = NAME
     section = "contacts"
-    sobject = "Contact"
-    natural = ("Email",)
+    sobject = SOBJECT
+    natural = (EMAIL,)
     always = (
-        "AccountId",
+        ACCOUNT,
         "FirstName",
         "LastName",
         "Name",
         "Account.OwnerId",
         "Account.Owner.UserRoleId",
     )
+    lookup_fields = (ACCOUNT, "Account.Owner.UserRoleId", "Account.Owner.Username")
     references = (
-        Reference("account", "AccountId", "account", "Account", "Name"),
-        Reference("owner", "OwnerId", "user", "User", "Username"),
-        Reference("reports_to", "ReportsToId", "contact", "Contact", "Name"),
+        Reference("account", "account", "Account", ACCOUNT, of_row=True),
+        Reference("owner", "user", "User", "OwnerId", "Username"),
+        # Contacts have no unique name.
+        Reference("reports_to", NAME, SOBJECT, "ReportsToId", declared_only=True),
     )
+    in_rosters = True
+    name_is_unique = False
+    key_in_schema = False
+    matched_last = True
+
+    def identifying_keys(
+        self, data: Mapping[str, Any], external: str | None
+    ) -> Iterator[tuple[str, str]]:
+        for key, _ in super().identifying_keys(data, external):
+            account = data.get("account", data.get(ACCOUNT))
+            yield key, f"account {account}" if key == EMAIL else ""
+
+    def problems(self, context: Context) -> Iterable[Diagnostic]:
+        yield from checks.problems(context)
+
+    def notes(self, change: Change, context: Context) -> Iterable[Note]:
+        yield from _user_keeps(change, context)
+        yield from super().notes(change, context)
+
+    def locked_record(self, change: Change, desired_of: FindDesired) -> Hashable:
+        # The contacts of an account lock the account. (Salesforce record locking cheat sheet)
+        return referenced(change, ACCOUNT)
+
+    def renamed_fields(self) -> tuple[str, ...]:
+        # A former email is also that of a contact that moves to another account.
+        return (*super().renamed_fields(), ACCOUNT)
 
     def followup_queries(
         self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
@@ -41,7 +83,7 @@ class ContactKind(RecordKind):
             **super().followup_queries(wanted, facts, desired_of),
             # Salesforce does not delete a contact that has a portal user.
             "users_of_removed": replace(
-                _USERS, any_of=tuple((f"Contact.{key}", values) for key, values in removed)
+                USERS, any_of=tuple((f"Contact.{key}", values) for key, values in removed)
             ),
         }
 
@@ -58,16 +100,16 @@ class ContactKind(RecordKind):
         self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
     ) -> NamedQueries:
         """The contacts of declared users whose key was changed, and those similar to new ones."""
-        rows = facts.answers[self.name]["rows"]
-        known = {row["Id"] for row in rows}
+        read = facts.answers[self.name]["rows"]
+        known = {row["Id"] for row in read}
         linked = {
             facts.linked_contacts[r.address]
             for r in wanted
             if r.address in facts.linked_contacts and facts.linked_contacts[r.address] not in known
         }
-        new = [r for r in self._unmatched(wanted, rows, facts, ids) if not r.remove]
+        new = [r for r in self._unmatched(wanted, read, facts, ids) if not r.remove]
         names = tuple(sorted({name for r in new if (name := full_name(r.written))}))
-        emails = {str(r.written["Email"]).strip() for r in new if r.written.get("Email")}
+        emails = {str(r.written[EMAIL]).strip() for r in new if r.written.get(EMAIL)}
         by_email = tuple(sorted(emails)) if names else ()
         return {
             **super().final_queries(wanted, facts, ids),
@@ -75,20 +117,17 @@ class ContactKind(RecordKind):
                 self.select(wanted, facts), any_of=(("Id", tuple(sorted(linked))), ("Name", names))
             ),
             "users_of_similar": replace(
-                _USERS, any_of=(("Contact.Name", names), ("Contact.Email", by_email))
+                USERS, any_of=(("Contact.Name", names), ("Contact.Email", by_email))
             ),
         }
 
     def rows(self, facts: OrgFacts) -> tuple[Row, ...]:
-        # Only a plan asks for similar contacts; the executor reads what the plan knows.
-        answers = facts.answers[self.name]
-        both = (*answers["rows"], *answers.get("similar", ()))
-        return tuple({row["Id"]: row for row in both}.values())
+        return rows(facts)
 
     def _unmatched(
         self,
         wanted: Sequence[Resource],
-        rows: Sequence[Row],
+        read: Sequence[Row],
         facts: OrgFacts,
         ids: Mapping[Address, str],
     ) -> Sequence[Resource]:
@@ -100,7 +139,7 @@ class ContactKind(RecordKind):
         ]
         for matcher in self.matchers(facts, ids):
             if left:
-                keys = {matcher.key_of_row(row) for row in rows}
+                keys = {matcher.key_of_row(row) for row in read}
                 left = [
                     r
                     for r in left
@@ -127,35 +166,6 @@ class ContactKind(RecordKind):
         )
 
 
-_USERS = Select("User", ("Id", "ContactId", "IsActive", "Username"))
-
-
-def users_by_contact(facts: OrgFacts) -> Mapping[str, Row]:
-    """The portal user of each contact, as far as they were read, by the contact's Id."""
-    contacts = facts.answers["contact"]
-    rows = [*contacts["users_of_removed"], *contacts["users_of_similar"]]
-    if "user" in facts.answers:
-        rows += facts.answers["user"]["rows"]
-    return {row["ContactId"]: row for row in rows if row.get("ContactId")}
-
-
-def full_name(fields: Mapping[str, Value]) -> str:
-    """`Name` as Salesforce composes it, from the parts that a spec gives."""
-    parts = (fields.get(n) for n in ("FirstName", "MiddleName", "LastName", "Suffix"))
-    return " ".join(p.strip() for p in parts if isinstance(p, str) and p.strip())
-
-
-def account_of(contact: Resource, facts: OrgFacts, ids: Mapping[Address, str]) -> str | None:
-    """The Id of the account that a spec gives a contact; `None` if the org does not have it."""
-    match contact.written.get("AccountId"):
-        case Ref(to):
-            return ids.get(to)
-        case Lookup() as lookup:
-            return facts.id_of(lookup)
-        case written:
-            return str(canonical(written, "reference")) if written else None
-
-
 def _within_account(matcher: Matcher, facts: OrgFacts, ids: Mapping[Address, str]) -> Matcher:
     def key_of_resource(resource: Resource) -> Hashable | None:
         account = account_of(resource, facts, ids)
@@ -164,13 +174,33 @@ def _within_account(matcher: Matcher, facts: OrgFacts, ids: Mapping[Address, str
 
     def key_of_row(row: Row) -> Hashable | None:
         email = matcher.key_of_row(row)
-        return None if email is None else (row.get("AccountId"), email)
+        return None if email is None else (row.get(ACCOUNT), email)
 
     return Matcher(f"{matcher.name} within its account", key_of_resource, key_of_row)
 
 
 def _anywhere(matcher: Matcher) -> Matcher:
     def key_of_resource(resource: Resource) -> Hashable | None:
-        return None if "AccountId" in resource.written else matcher.key_of_resource(resource)
+        return None if ACCOUNT in resource.written else matcher.key_of_resource(resource)
 
     return Matcher(matcher.name, key_of_resource, matcher.key_of_row)
+
+
+def _user_keeps(change: Change, context: Context) -> Iterator[Note]:
+    """The user of a changed contact that keeps what it has: Salesforce does not change both."""
+    user = context.referrer("user", "ContactId", change.address)
+    if user is None or user.address not in context.live:
+        return
+    words = {EMAIL: "e-mail", "FirstName": "first name", "LastName": "last name"}
+    live = context.live[user.address]
+    kept = [
+        f"the {words[name]} `{value}`" if (value := live.shown(name)) else f"no {words[name]}"
+        for name in FOLLOWED
+        if change.field(name)
+        and name not in user.fields
+        and live.fields.get(name) != change.result(name)
+    ]
+    if kept:
+        text = f"its user `{user.address}` keeps {' and '.join(kept)}"
+        remedy = "`follow_contact: true` on the user changes it, too"
+        yield Note(NoteKind.REMARK, f"{text}; {remedy}")

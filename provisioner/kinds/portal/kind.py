@@ -1,16 +1,36 @@
-"""Portal: a legacy Customer Portal, and which profiles may use it."""
+"""The kind `portal`: how Customer Portals are declared, read, compared and written."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from provisioner.kinds.base import Declared, FindDesired, NamedQueries, candidates
+from provisioner.kinds.base import (
+    Context,
+    Declared,
+    FindDesired,
+    NamedQueries,
+    Reference,
+    candidates,
+)
 from provisioner.kinds.metadata import MetadataKind
-from provisioner.kinds.org_facts import FIRST_PORTAL, OrgFacts
+from provisioner.kinds.org_facts import FIRST_PORTAL, PROFILE, OrgFacts
+from provisioner.kinds.portal import checks
+from provisioner.kinds.portal.fields import (
+    ADMIN_PERMISSION,
+    MEMBERS,
+    NAME,
+    SELF_REGISTRATION_PROFILE,
+    TYPE,
+    admins,
+    adopts,
+    names_in,
+)
+from provisioner.kinds.portal.notes import notes, profiles_to_count
+from provisioner.kinds.settings import PORTAL_SETTINGS, PORTAL_SWITCH
 from provisioner.kinds.xml import flat
 from provisioner.model.change import Change
+from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.operations import (
     Call,
     EditMetadata,
@@ -19,13 +39,8 @@ from provisioner.model.operations import (
     Select,
     SetMembership,
 )
+from provisioner.model.plan import Note
 from provisioner.model.resource import Address, Resource, Spec, Value
-
-MEMBERS = "profiles"
-SELF_REGISTRATION_PROFILE = "selfRegUserDefaultProfile"
-# "Manage Customer Users", by its name in the API. (platform reference 1.2)
-ADMIN_PERMISSION = "PermissionsManageCssUsers"
-REQUIRED = ("active", "emailSenderAddress", "emailSenderName", "type")
 
 
 class PortalKind(MetadataKind):
@@ -35,10 +50,14 @@ class PortalKind(MetadataKind):
     and profiles grant them; `None` where the org has no such permission yet.
     """
 
-    name = "portal"
+    name = NAME
     section = "portals"
-    type = "Portal"
-    lists = frozenset({"Portal", "Profile"})
+    type = TYPE
+    listed_types = frozenset({TYPE, PROFILE})
+    references = (
+        Reference(SELF_REGISTRATION_PROFILE, "profile", PROFILE, exact=False),
+        Reference(MEMBERS, "profile", PROFILE, exact=False),
+    )
 
     def desired(self, spec: Spec, declared: Declared) -> Resource:
         resource = super().desired(spec, declared)
@@ -50,13 +69,13 @@ class PortalKind(MetadataKind):
         owned = dict(super().managed_fields(spec))
         if MEMBERS in owned:
             names, path = owned[MEMBERS]
-            owned[MEMBERS] = (tuple(sorted(_names(names))), path)
+            owned[MEMBERS] = (tuple(sorted(names_in(names))), path)
         return owned
 
     def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
-        named = [*_names(spec.data.get(MEMBERS)), spec.data.get(SELF_REGISTRATION_PROFILE)]
+        named = [*names_in(spec.data.get(MEMBERS)), spec.data.get(SELF_REGISTRATION_PROFILE)]
         profiles = (declared.resolve("profile", str(n)) for n in named if n)
-        settings = declared.resolve("settings", "OrgSettings")
+        settings = declared.resolve(PORTAL_SETTINGS.kind, PORTAL_SETTINGS.name)
         return frozenset(a for a in (*profiles, settings) if a)
 
     def followup_queries(
@@ -92,6 +111,33 @@ class PortalKind(MetadataKind):
             return {}
         return {MEMBERS: tuple(sorted(m.name for m in members[listed.id] if m.member))}
 
+    def problems(self, context: Context) -> Iterable[Diagnostic]:
+        return checks.problems(context)
+
+    def notes(self, change: Change, context: Context) -> Iterable[Note]:
+        return notes(change, context)
+
+    def profiles_to_count(self, change: Change, facts: OrgFacts) -> Iterable[str]:
+        return profiles_to_count(change, facts)
+
+    def profiles_granted(self, change: Change, facts: OrgFacts) -> Iterator[str]:
+        for field in change.fields:
+            if field.name == SELF_REGISTRATION_PROFILE and isinstance(field.after, str):
+                yield field.after
+            elif field.name == MEMBERS:
+                yield from set(names_in(field.after)) - set(names_in(field.before))
+
+    def former_name_recurs(self, resource: Resource, context: Context) -> bool:
+        # Every new org has the first portal under its former name once the spec enables it.
+        settings = context.desired.get(PORTAL_SETTINGS)
+        enables = settings is not None and settings.fields.get(PORTAL_SWITCH) is True
+        return enables and resource.was == FIRST_PORTAL
+
+    def setup_trail_names(self, change: Change) -> Iterator[str]:
+        yield change.address.name
+        if MEMBERS in change.names():
+            yield "profiles assigned to a Customer Portal"
+
     def canonical(self, name: str, value: Value, facts: OrgFacts) -> Value:
         # A profile may be written by either of its names. (platform reference 4.2)
         if name == MEMBERS and isinstance(value, tuple):
@@ -126,25 +172,6 @@ class PortalKind(MetadataKind):
         return {n: v for n, v in super().edits(change).items() if n != MEMBERS}
 
 
-def admins(name: str, facts: OrgFacts) -> tuple[Mapping[str, Any], ...]:
-    """The users that have this full name or username, which the spec gives as an admin."""
-    wanted = name.strip().casefold()
-    return tuple(
-        row
-        for row in facts.answers["portal"]["admins"]
-        if wanted in (str(row["Name"]).casefold(), str(row["Username"]).casefold())
-    )
-
-
-def may_be_admin(user: Mapping[str, Any], facts: OrgFacts) -> bool | None:
-    """Whether one of `admins` may manage customer users; `None` where the org does not tell."""
-    granted = facts.answers["portal"]["granted"]
-    if granted is None:
-        return None
-    mine = (row for row in granted if row["AssigneeId"] == user["Id"])
-    return any(row[f"PermissionSet.{ADMIN_PERMISSION}"] for row in mine)
-
-
 def _about_admins(portals: Sequence[Resource], facts: OrgFacts) -> NamedQueries:
     names = {str(r.written["admin"]).strip() for r in portals if r.written.get("admin")}
     called = tuple(sorted(names))
@@ -171,17 +198,12 @@ def _is_switched(portal: Resource, component: bytes | None) -> bool:
     return component is not None and wanted not in (None, flat(component).get("active") is True)
 
 
-def adopts(portal: Resource, facts: OrgFacts) -> bool:
-    """Whether this is the portal that enabling, which this plan does, will make."""
-    return facts.enabling_step is not None and FIRST_PORTAL in (portal.address.name, portal.was)
-
-
 def _members(change: Change, facts: OrgFacts) -> tuple[Call, ...]:
     field = change.field(MEMBERS)
     if field is None:
         return ()
     # The page lists profiles by the name that people know.
-    names = (_listed_name(name, facts) for name in _names(field.after))
+    names = (_listed_name(name, facts) for name in names_in(field.after))
     return (SetMembership(change.address.name, tuple(names)),)
 
 
@@ -191,10 +213,6 @@ def _listed_name(name: str, facts: OrgFacts) -> str:
         return found[0].name
     awaited = facts.pending_profile(name)
     return awaited.name if awaited else name
-
-
-def _names(value: object) -> tuple[str, ...]:
-    return tuple(str(n) for n in value) if isinstance(value, list | tuple) else ()
 
 
 def _profile(name: str, facts: OrgFacts) -> str:

@@ -1,0 +1,1 @@
+"""A page layout: only the fields that a spec names are managed."""

@@ -1,0 +1,1 @@
+"""A legacy Customer Portal and the profiles that can use it."""

@@ -1,0 +1,46 @@
+"""The elements of a portal that need special care, and what the org says of its admins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from provisioner.kinds.org_facts import FIRST_PORTAL, OrgFacts
+from provisioner.model.resource import Resource
+
+NAME = "portal"
+TYPE = "Portal"
+MEMBERS = "profiles"
+SELF_REGISTRATION_PROFILE = "selfRegUserDefaultProfile"
+# "Manage Customer Users", by its name in the API. (platform reference 1.2)
+ADMIN_PERMISSION = "PermissionsManageCssUsers"
+REQUIRED = ("active", "emailSenderAddress", "emailSenderName", "type")
+
+
+def admins(name: str, facts: OrgFacts) -> tuple[Mapping[str, Any], ...]:
+    """The users that have this full name or username, which the spec gives as an admin."""
+    wanted = name.strip().casefold()
+    return tuple(
+        row
+        for row in facts.answers[NAME]["admins"]
+        if wanted in (str(row["Name"]).casefold(), str(row["Username"]).casefold())
+    )
+
+
+def may_be_admin(user: Mapping[str, Any], facts: OrgFacts) -> bool | None:
+    """Whether one of `admins` may manage customer users; `None` where the org does not tell."""
+    granted = facts.answers[NAME]["granted"]
+    if granted is None:
+        return None
+    mine = (row for row in granted if row["AssigneeId"] == user["Id"])
+    return any(row[f"PermissionSet.{ADMIN_PERMISSION}"] for row in mine)
+
+
+def adopts(portal: Resource, facts: OrgFacts) -> bool:
+    """Whether this is the portal that enabling, which this plan does, will make."""
+    return facts.enabling_step is not None and FIRST_PORTAL in (portal.address.name, portal.was)
+
+
+def names_in(value: object) -> tuple[str, ...]:
+    """The names in a list of profiles; none if the value is no list."""
+    return tuple(str(n) for n in value) if isinstance(value, list | tuple) else ()

@@ -1,0 +1,1 @@
+"""A profile: only the permissions that a spec names are managed."""

@@ -1,0 +1,1 @@
+"""A user: the login of a contact to a portal, or an internal user."""
