@@ -82,20 +82,24 @@ class Spec:
     """One resource as its author wrote it, after schema validation and templating.
 
     `data` is what stands under the resource's key; `spans` gives the place of every
-    path in it (`("owner",)`, `("fields", "Email", "section")`), `span` that of its key.
+    path in it (`("owner",)`, `("fields", "Email", "section")`), that of `()` is its key.
     """
 
     address: Address
     data: Mapping[str, Any]
-    span: Span
-    spans: Mapping[tuple[str | int, ...], Span] = field(default_factory=dict)
+    spans: Mapping[tuple[str | int, ...], Span]
+
+    @property
+    def span(self) -> Span:
+        """The place of its key."""
+        return self.spans[()]
 
     def at(self, *path: str | int) -> Span:
         """The span of `path`, or of the nearest thing around it that has one."""
         while path:
-            found = self.spans.get(path)
-            if found is not None:
-                return found
+            span = self.spans.get(path)
+            if span is not None:
+                return span
             path = path[:-1]
         return self.span
 

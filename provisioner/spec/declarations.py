@@ -80,34 +80,36 @@ def specs(
     `rows` are those of the rosters; of the `flawed` ones some may be missing. `complete` says
     that no file is missing from `documents`.
     """
-    found: dict[Address, Spec] = {}
+    by_address: dict[Address, Spec] = {}
     problems: list[Diagnostic] = []
     for document in documents:
         for spec, keys in _of(document):
-            if spec.address in found:
-                problems.append(_twice(spec.address.name, spec.span, found[spec.address].span))
-                continue
-            found[spec.address] = spec
-            problems += _same_field(spec, keys)
+            first = by_address.setdefault(spec.address, spec)
+            if first is spec:
+                problems += _same_field(spec, keys)
+            else:
+                problems.append(_twice(spec.address.name, spec.span, first.span))
         for spec, keys in _of_rosters(document):
             problems += _same_field(spec, keys)
     problems += _unlike_identities(documents)
+    # Rows are in the order of their files already, and finding their places takes time.
+    placed = sorted(by_address.values(), key=lambda s: s.span)
     for row in rows:
-        if row.address in found:
-            problems.append(_twice(row.address.name, row.span, found[row.address].span))
+        first = by_address.setdefault(row.address, row)
+        if first is row:
+            placed.append(row)
         else:
-            found[row.address] = row
-    all_ = tuple(found[address] for address in sorted(found))
+            problems.append(_twice(row.address.name, row.span, first.span))
     names = identity(documents)
-    for spec in all_:
+    for spec in placed:
         problems += _both_forms(spec)
         problems += _unidentified(spec, names)
-    placed = sorted(all_, key=lambda s: s.span)
     problems += _same_record(placed, names)
     problems += _same_name(placed)
     problems += _same_contact(placed)
     problems += _without_contact(placed)
-    problems += references.check(all_, flawed=flawed, complete=complete)
+    problems += references.check(placed, flawed=flawed, complete=complete)
+    all_ = tuple(by_address[address] for address in sorted(by_address))
     return Specs(all_, names, in_order(problems))
 
 
@@ -123,7 +125,7 @@ def _of(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
             place = section, key
             span = document.span(place, key=True)
             if span and isinstance(data, Mapping):
-                yield Spec(Address(kind, key), data, span, values[place]), keys[place]
+                yield Spec(Address(kind, key), data, {**values[place], (): span}), keys[place]
 
 
 def _of_rosters(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
@@ -134,7 +136,7 @@ def _of_rosters(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]
             span, data = document.span(place, key=True), _mapping(roster).get(kind)
             if span and isinstance(data, Mapping):
                 keys = {p[3:]: s for p, s in document.keys.items() if p[:3] == place}
-                yield Spec(Address(kind, name), data, span), keys
+                yield Spec(Address(kind, name), data, {(): span}), keys
 
 
 def _by_resource(spans: Mapping[Path, Span]) -> Mapping[Path, dict[Path, Span]]:

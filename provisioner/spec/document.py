@@ -7,7 +7,7 @@ repeated key is an error. Merge keys (`<<`) work, although 1.2 dropped them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +55,12 @@ class Document:
             return ""
         begin, end = offsets(self.text, span)
         return self.text[begin:end]
+
+    def type_help(
+        self, path: Path, value: object, types: Collection[str], default: str | None
+    ) -> str | None:
+        """What to do about a value that has none of these types: what the schema says."""
+        return default
 
 
 class FlawedError(DiagnosticError):

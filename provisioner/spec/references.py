@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import NamedTuple
 
 from provisioner.model.diagnostics import Diagnostic, Severity, Span, closest
 from provisioner.model.resource import Address, Spec
+from provisioner.spec.yaml_reader import Path
 
 _NEAR = 0.8
 """How alike two names are where one is taken for a slip of the other."""
@@ -46,16 +50,19 @@ TARGETS: Mapping[tuple[str, str], Target] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Reference:
+class _Reference(NamedTuple):
     source: Spec
     target: Target
-    name: str
-    span: Span
+    address: Address
+    path: Path
 
     @property
-    def address(self) -> Address:
-        return Address(self.target.kind, self.name)
+    def name(self) -> str:
+        return self.address.name
+
+    @property
+    def span(self) -> Span:
+        return self.source.at(*self.path)
 
 
 def check(
@@ -68,26 +75,27 @@ def check(
     the `flawed` rosters may be a row that could not be read.
     """
     declared = {spec.address: spec for spec in all_}
-    found = [reference for spec in all_ for reference in _references(spec)]
-    known_as = _known_as(all_)
-    kinds = {target.kind for target in TARGETS.values()}
-    keys = {kind: _Keys(a.name for a in declared if a.kind == kind) for kind in kinds}
-    for reference in found:
+    names = _Names(all_)
+    kinds: set[tuple[str, str]] = set()
+    for reference in _all_references(all_):
         target = declared.get(reference.address)
         if target is None:
             if reference.name.partition(":")[0] in flawed:
                 continue
-            problem = _undeclared(reference, keys[reference.target.kind], known_as)
-            if problem and (complete or keys[reference.target.kind].near(reference.name, _NEAR)):
+            problem = _undeclared(reference, names)
+            if problem and (complete or names.near(reference.address, _NEAR)):
                 yield problem
-        elif target.data.get("remove") is True and reference.source.data.get("remove") is not True:
+            continue
+        kinds.add((reference.source.address.kind, reference.address.kind))
+        if target.data.get("remove") is True and reference.source.data.get("remove") is not True:
             yield Diagnostic(
                 "removed-reference",
                 f"`{target.address}` is to be removed, but `{reference.source.address}` uses it",
                 reference.span,
                 notes=(f"its removal is asked for at {target.at('remove')}",),
             )
-    yield from _circles([r for r in found if r.address in declared])
+    if _has_circle(kinds):
+        yield from _circles([r for r in _all_references(all_) if r.address in declared])
 
 
 _TARGETS: Mapping[str, Sequence[tuple[str, Target]]] = {
@@ -96,57 +104,64 @@ _TARGETS: Mapping[str, Sequence[tuple[str, Target]]] = {
 }
 
 
-def _references(spec: Spec) -> Iterator[_Reference]:
-    for name, target in _TARGETS.get(spec.address.kind, ()):
-        match spec.data.get(name):
-            case str() as value:
-                yield _Reference(spec, target, value, spec.at(name))
-            case list() as values:
-                for i, value in enumerate(values):
-                    if isinstance(value, str):
-                        yield _Reference(spec, target, value, spec.at(name, i))
+def _all_references(specs: Iterable[Spec]) -> Iterator[_Reference]:
+    for spec in specs:
+        for name, target in _TARGETS.get(spec.address.kind, ()):
+            match spec.data.get(name):
+                case str() as value:
+                    yield _Reference(spec, target, Address(target.kind, value), (name,))
+                case list() as values:
+                    for i, value in enumerate(values):
+                        if isinstance(value, str):
+                            address = Address(target.kind, value)
+                            yield _Reference(spec, target, address, (name, i))
 
 
 # ---------------------------------------------------------------- names
 
 
-class _Keys:
-    """The keys of one kind, and which of them a name is nearest to."""
+class _Names:
+    """The names of all resources, by kind, to find the one that an unknown name resembles."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._by_case = {key.casefold(): key for key in keys}
-        self._found: dict[str, str | None] = {}
+    def __init__(self, specs: Sequence[Spec]) -> None:
+        self._specs = specs
+        self._nearest: dict[Address, str | None] = {}
 
-    def near(self, name: str, cutoff: float) -> str | None:
-        """The key that `name` was most likely meant to be."""
-        same = self._by_case.get(name.casefold())
-        if same or len(self._by_case) > _MANY:
+    def near(self, address: Address, cutoff: float) -> str | None:
+        """The key of a resource that the name was most likely meant to be."""
+        keys = self._keys(address.kind)
+        same = keys.get(address.name.casefold())
+        if same or len(keys) > _MANY:
             return same
-        if name not in self._found:
-            self._found[name] = closest(name, self._by_case.values(), cutoff)
-        return self._found[name]
+        if address not in self._nearest:
+            self._nearest[address] = closest(address.name, keys.values(), cutoff)
+        return self._nearest[address]
+
+    def key_of(self, target: Target, name: str) -> str | None:
+        """The key of the resource that has this name in the org, whatever its case."""
+        return self._by_name(target.kind, target.by or "").get(name.strip().casefold())
+
+    @functools.cache  # noqa: B019 - this object lives as long as one check
+    def _keys(self, kind: str) -> Mapping[str, str]:
+        names = (spec.address.name for spec in self._specs if spec.address.kind == kind)
+        return {name.casefold(): name for name in names}
+
+    @functools.cache  # noqa: B019
+    def _by_name(self, kind: str, field: str) -> Mapping[str, str]:
+        keys: dict[str, str] = {}
+        for spec in self._specs:
+            if spec.address.kind == kind and isinstance(name := spec.data.get(field), str):
+                keys.setdefault(name.strip().casefold(), spec.address.name)
+        return keys
 
 
-def _known_as(all_: Sequence[Spec]) -> Mapping[tuple[str, str], str]:
-    """The key of each resource by its kind and the name, without case, that the org has for it."""
-    by = {target.kind: target.by for target in TARGETS.values() if target.by}
-    found: dict[tuple[str, str], str] = {}
-    for spec in all_:
-        name = spec.data.get(by.get(spec.address.kind, ""))
-        if isinstance(name, str):
-            found.setdefault((spec.address.kind, name.strip().casefold()), spec.address.name)
-    return found
-
-
-def _undeclared(
-    reference: _Reference, keys: _Keys, known_as: Mapping[tuple[str, str], str]
-) -> Diagnostic | None:
-    """What is wrong with a name that is no key: nothing, where the org may well have it."""
+def _undeclared(reference: _Reference, names: _Names) -> Diagnostic | None:
+    """What is wrong with a name that is not a key: nothing, if the org may have it."""
     target, name = reference.target, reference.name
     what = f"`{target.kind}/{name}` is not declared in any spec"
-    near = keys.near(name, _NEAR if target.by else 0.65)
+    near = names.near(reference.address, _NEAR if target.by else 0.65)
     meant = f"did you mean `{near}`?" if near else None
-    same = known_as.get((target.kind, name.strip().casefold()))
+    same = names.key_of(target, name)
     if same is not None and near is None:
         # It names what the spec declares as if the org had it already.
         what = f"`{name}` is what the spec declares as `{target.kind}/{same}`"
@@ -165,6 +180,18 @@ def _undeclared(
 
 
 # ---------------------------------------------------------------- circles
+
+
+def _has_circle(edges: Iterable[tuple[str, str]]) -> bool:
+    """Whether resources can refer to each other in a circle, as far as their kinds tell."""
+    graph: TopologicalSorter[str] = TopologicalSorter()
+    for source, target in edges:
+        graph.add(source, target)
+    try:
+        graph.prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _circles(references: Sequence[_Reference]) -> Iterator[Diagnostic]:

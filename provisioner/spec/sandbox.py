@@ -11,7 +11,8 @@ import math
 import re
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
+from jinja2.parser import Parser
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
@@ -41,6 +43,8 @@ _FILTERS = frozenset(
         *("trim", "truncate", "unique", "upper", "urlencode", "wordcount", "wordwrap"),
     }
 )
+_SIMPLE = frozenset({"lower", "string", "trim", "upper"})
+"""Filters that give a text as short as the one that they take: most filters of a roster."""
 _PADDING = frozenset({"batch", "center", "indent", "round", "slice", "tojson", "wordwrap"})
 _METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset(
@@ -64,6 +68,16 @@ _LOOP = frozenset(
 )
 _WIDE_PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(?:\d{4,}|\*|\d*\.(?:\d{4,}|\*))")
 _WIDE_BRACES = re.compile(r"\{[^{}]*:[^{}]*(?:\d{4,}|\{)")
+
+
+class UnknownFilterError(Exception):
+    """A template uses a filter or a test that does not exist; `kind` says which of the two."""
+
+    def __init__(self, name: str, kind: str, known: Sequence[str]) -> None:
+        super().__init__(f"no {kind} named '{name}'")
+        self.name = name
+        self.kind = kind
+        self.known = known
 
 
 @dataclass(slots=True)
@@ -109,59 +123,71 @@ def names(tree: nodes.Template, scope: str) -> list[str]:
     return found
 
 
-def compiled(
-    text: str, written: Callable[[Any], str]
-) -> Callable[[Mapping[str, Any]], tuple[Any, int]]:
-    """The template as a function of its names: its value, and the steps that it took.
+def compile_all(
+    texts: Sequence[str], write: Callable[[Any], str]
+) -> Callable[[Mapping[str, Any]], tuple[list[Any], int]]:
+    """The templates as one function of their names: their values, and the steps that all took.
 
-    The value is of any type if the template is one expression, else a text.
+    The value of a template that is one expression has any type, of another it is a text.
 
-    `written` gives a value as a part of a text. A text with a masked value in it is a `Masked`,
-    a value that is one is an `Opaque`. Raises Missing, LimitError, MaskedUseError, and what
-    Python and Jinja2 raise.
+    `write` turns a value into a part of a text. A text with a masked value in it is a `Masked`,
+    a value that is one is an `Opaque`. Raises Missing, LimitError, MaskedUseError,
+    UnknownFilterError, and what Python and Jinja2 raise.
     """
-    tree = parse(text)
     env = _environment()
-    expression = _expression(tree)
     try:
-        _check(tree)
         with _limited(), warnings.catch_warnings():
             # Python warns of `1[0]` when it compiles it, and the template fails when it runs.
             warnings.simplefilter("ignore", SyntaxWarning)
-            _Limits().visit(tree)
-            if expression is not None:
-                (output,) = tree.body
-                assert isinstance(output, nodes.Output)
-                result = nodes.Assign(nodes.Name("result", "store"), output.nodes[0], lineno=1)
-                tree = nodes.Template([result], lineno=1)
+            tree = _combined([parse(text) for text in texts])
             tree.set_environment(env)
             template = env.from_string(tree)
     except RecursionError:
         raise LimitError("it is nested too deeply") from None
 
-    def give(names: Mapping[str, Any]) -> tuple[Any, int]:
-        with _limited() as work:
-            token = _written.set(written)
-            try:
-                context = template.new_context(dict(names))
-                pieces = list(template.root_render_func(context))
-                if expression is None:
-                    text = "".join(pieces)
-                    _short(text)
-                    return Masked(text) if work.masked else text, STEPS - work.steps
-                value = context.vars["result"]
+    def fill(names: Mapping[str, Any]) -> tuple[list[Any], int]:
+        work = _Work()
+        tokens = _work.set(work), _write.set(write)
+        try:
+            context = template.new_context(names, shared=True)  # type: ignore[arg-type]
+            deque(template.root_render_func(context), maxlen=0)
+            values: list[Any] = context.vars["values"]
+            for value in values:
                 if isinstance(value, jinja2.Undefined):
                     str(value)  # raises, as any use of it does
-                return value, STEPS - work.steps
-            except RecursionError:
-                raise LimitError("it is nested too deeply") from None
-            finally:
-                _written.reset(token)
+            return values, STEPS - work.steps
+        except RecursionError:
+            raise LimitError("it is nested too deeply") from None
+        finally:
+            _work.reset(tokens[0])
+            _write.reset(tokens[1])
 
-    return give
+    return fill
 
 
-_written: ContextVar[Callable[[Any], str]] = ContextVar("written")
+def _combined(trees: Sequence[nodes.Template]) -> nodes.Template:
+    """One template that assigns the values of all others to `values`."""
+    body: list[nodes.Node] = []
+    values: list[nodes.Expr] = []
+    parser = Parser(_environment(), "")
+    for tree in trees:
+        _check(tree)
+        expression = _expression(tree)
+        _Limits().visit(tree)
+        if expression is not None:
+            (output,) = tree.body
+            assert isinstance(output, nodes.Output)
+            values.append(output.nodes[0])
+            continue
+        text, checked = parser.free_identifier(1), parser.free_identifier(1)
+        body.append(nodes.AssignBlock(text, None, tree.body, lineno=1))
+        body.append(nodes.Assign(checked, _filter(text, " written"), lineno=1))
+        values.append(checked)
+    body.append(nodes.Assign(nodes.Name("values", "store"), nodes.List(values), lineno=1))
+    return nodes.Template(body, lineno=1)
+
+
+_write: ContextVar[Callable[[Any], str]] = ContextVar("write")
 
 
 @contextmanager
@@ -192,6 +218,7 @@ _REFUSED = {
     nodes.Macro: "macro",
     nodes.CallBlock: "call",
     nodes.Block: "block",
+    nodes.Extends: "extends",
 }
 
 
@@ -199,6 +226,12 @@ def _check(tree: nodes.Template) -> None:
     """Refuse what can call itself, and any use of `env` but `env.NAME`."""
     for node in tree.find_all(tuple(_REFUSED)):
         raise SecurityError(f"`{{% {_REFUSED[type(node)]} %}}` is not allowed in a template")
+    for used in tree.find_all((nodes.Filter, nodes.Test)):
+        assert isinstance(used, nodes.Filter | nodes.Test)
+        is_filter = isinstance(used, nodes.Filter)
+        known = filters() if is_filter else tests()
+        if used.name not in known:
+            raise UnknownFilterError(used.name, "filter" if is_filter else "test", known)
     for loop in tree.find_all(nodes.For):
         if loop.recursive:
             raise SecurityError("a recursive loop is not allowed in a template")
@@ -333,6 +366,9 @@ def _given(*values: Any) -> None:
 
 def _made(value: Any) -> Any:
     """The result of one operation, if it is not too large."""
+    if type(value) is str:
+        _short(value)
+        return value
     match value:
         case bool() | None | float() | Opaque() | jinja2.Undefined():
             return value
@@ -370,6 +406,9 @@ def _concat(parts: list[Any]) -> Any:
 
 
 def _compared(value: Any) -> Any:
+    if type(value) is str:
+        _charge(1 + len(value) // 1_000)
+        return value
     if isinstance(value, Opaque):
         raise MaskedUseError
     if not isinstance(value, bool | int | float | jinja2.Undefined | None):
@@ -392,6 +431,14 @@ def _each(values: Any, data: int, cost: int) -> Any:
             _fits(LONGEST + 1)
         items.append(item)
     return items
+
+
+def _written(text: str) -> str:
+    """What a whole template wrote."""
+    _short(text)
+    work = _work.get()
+    masked, work.masked = work.masked, False
+    return Masked(text) if masked else text
 
 
 def _seen(value: Any) -> Any:
@@ -478,8 +525,12 @@ def _before_call(method: Any, values: tuple[Any, ...]) -> None:
 def _wrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A filter that is charged for, and refused what is too large."""
     takes_context = hasattr(function, "jinja_pass_arg")
+    is_simple = name in _SIMPLE
 
     def filtered(*values: Any, **named: Any) -> Any:
+        if is_simple and len(values) == 1 and type(values[0]) is str:
+            _charge(1 + len(values[0]) // 100)
+            return _made(function(values[0]))
         # An iterator is a list here, so that its length is known.
         values = tuple(list(v) if isinstance(v, Iterator) else v for v in values)
         own = values[1:] if takes_context else values
@@ -525,6 +576,8 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]  # a row, where it counts
         if isinstance(obj, Mapping):
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         if isinstance(obj, Opaque):
@@ -589,10 +642,10 @@ def _finalized(value: Any) -> str:
         work.masked = True
         text: str = value.text
     else:
-        written = _written.get(None)
-        if written is None:
+        write = _write.get(None)
+        if write is None:
             raise RuntimeError("a constant is written when the template runs")
-        text = written(value)
+        text = write(value)
     work.written -= len(text)
     if work.written < 0:
         _fits(LONGEST + 1)
@@ -626,6 +679,7 @@ def _environment() -> _Environment:
         " compared": _compared,
         " each": _each,
         " seen": _seen,
+        " written": _written,
     }
     env.tests = {n: _tested(n, f) for n, f in env.tests.items()}
     return env

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path as FilePath
@@ -45,6 +45,11 @@ class Readable(Protocol):
 
     def written(self, path: Path) -> str:
         """The text that the value at `path` was read from."""
+
+    def type_help(
+        self, path: Path, value: Any, types: Collection[str], default: str | None
+    ) -> str | None:
+        """What to do about a value that has none of these types, instead of the default."""
 
 
 class Validator:
@@ -242,6 +247,7 @@ def _wrong_type(
     given = _given(path, error.instance) if fraction else _kind(error.instance)
     what = f"{_name(path)} must be {expected}, not {given}"
     help_ = schema.get("x-help") or _type_help(document, path, error.instance, types)
+    help_ = document.type_help(path, error.instance, types, help_)
     notes = _filled_in(document, path, error.instance)
     place = _place(document, path, error.instance)
     return _violation("wrong-type", what, place, schema, path, help_, notes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -135,64 +135,69 @@ def is_plain(text: str) -> bool:
     return not is_template(rest) and "}}" not in rest
 
 
-def pieces(text: str, names: Names, later: str) -> tuple[list[tuple[str, str]], bool]:
-    """A plain template as pairs: some text, and the name in the scope `later` after it.
+def with_dotted_names(text: str, scope: str) -> str:
+    """The template with `{{ scope['a.b'] }}` for `{{ scope.a.b }}`, as exports name columns."""
 
-    All other names are filled in, and the last pair has no name. Also says whether a masked
-    value was filled in. Raises TemplateError.
-    """
-    found: list[tuple[str, str]] = []
-    before, at, masked = "", 0, False
-    for match in _PLAIN.finditer(text):
-        before += text[at : match.start()]
-        at = match.end()
-        scope, _, name = match[1].partition(".")
-        if scope == later:
-            found.append((before, name))
-            before = ""
-        else:
-            # With a space after it the template is no single expression, but a text.
-            part = _plainly(f"{match[0]} ", names)
-            masked |= type(part) is Masked
-            before += part[:-1]
-    return [*found, (before + text[at:], "")], masked
+    def quoted(match: re.Match[str]) -> str:
+        first, _, name = match[1].partition(".")
+        return f"{{{{ {scope}['{name}'] }}}}" if first == scope and "." in name else match[0]
+
+    return _PLAIN.sub(quoted, text)
 
 
 def named(text: str, scope: str) -> tuple[str, ...]:
     """The names that a template asks a scope for by a plain name or a literal, each once."""
-    if is_plain(text):
-        dotted = (match[1].partition(".") for match in _PLAIN.finditer(text))
-        found = [name for first, _, name in dotted if first == scope]
-    else:
-        from provisioner.spec import sandbox
+    from provisioner.spec import sandbox
 
-        try:
-            with _reported(text, {}):
-                found = sandbox.names(sandbox.parse(text), scope)
-        except TemplateError:
-            found = []
-    return tuple(dict.fromkeys(found))
+    try:
+        return tuple(dict.fromkeys(sandbox.names(sandbox.parse(text), scope)))
+    except Exception:  # noqa: BLE001 - it is reported when the template is compiled
+        return ()
 
 
 def compiled(text: str) -> Callable[[Names], Any]:
     """The template as a function of its names, for one that is filled in many times.
 
-    Raises TemplateError for what no names could mend; so does the function, for what these
-    names can not.
+    Raises TemplateError for what is wrong whatever the names are; the function raises it for
+    what is wrong with these names.
     """
     if is_plain(text):
         return lambda names: _plainly(text, names)
-    from provisioner.spec import sandbox
-
-    with _reported(text, {}):
-        give = sandbox.compiled(text, _text)
+    fill_all = compile_all([text])
 
     def filled(names: Names) -> Any:
-        with _reported(text, names):
-            value, steps = give(names)
-            value = _plain(value, text)
+        (value,), steps = fill_all(names)
         spend(1, steps=steps, characters=_length(value))
         return value
+
+    return filled
+
+
+def compile_all(texts: Sequence[str]) -> Callable[[Names], tuple[list[Any], int]]:
+    """Many templates as one function of their names: their values, and the steps it took.
+
+    It is faster than to fill in one after the other, which finds out which of them fails. Raises
+    TemplateError, and so does the function. The caller counts what they take, with `spend`.
+    """
+    from provisioner.spec import sandbox
+
+    try:
+        fill = sandbox.compile_all(texts, _text)
+    except Exception as error:
+        raise _template_error(error, texts[0], {}) from error
+
+    def filled(names: Names) -> tuple[list[Any], int]:
+        try:
+            values, steps = fill(names)
+            # Most values are texts of a row, which need no closer look.
+            return [
+                value if type(value) is str and value.isprintable() else _plain(value, text)
+                for value, text in zip(values, texts, strict=True)
+            ], steps
+        except TemplateError:
+            raise
+        except Exception as error:
+            raise _template_error(error, texts[0], names) from error
 
     return filled
 
@@ -383,44 +388,35 @@ def _writable(value: str, text: str) -> str:
 # ---------------------------------------------------------------- Jinja2
 
 
-def _syntax_help(message: str) -> str:
-    """What to do about a template that Jinja2 cannot read."""
-    if unknown := re.fullmatch(r"no (filter|test) named '(.*)'\.?", message):
-        from provisioner.spec import sandbox
-
-        is_filter = unknown[1] == "filter"
-        some = "`lower`, `trim` or `default`" if is_filter else "`defined` or `none`"
-        known = sandbox.filters() if is_filter else sandbox.tests()
-        otherwise = f"use a {unknown[1]} of Jinja2, such as {some}"
-        return did_you_mean(unknown[2], known) or otherwise
-    return "write it as `{{ name }}`"
-
-
-@contextmanager
-def _reported(text: str, names: Names) -> Iterator[None]:
-    """Raise what goes wrong within as a TemplateError."""
+def _template_error(error: Exception, text: str, names: Names) -> TemplateError:
+    """What went wrong with a template, in our words."""
     import jinja2
 
-    try:
-        yield
-    except TemplateError:
-        raise
-    except jinja2.TemplateSyntaxError as error:
-        message = _lower(error.message or "")
-        problem = Problem("template-syntax", message, _syntax_help(message), _failing(text))
-        raise TemplateError([problem]) from error
-    except Missing as error:
-        raise TemplateError([_undefined(error.name, error.inside, names)]) from error
-    except _NotTextError as error:
-        raise TemplateError([Problem("template", f"a part of it is {error}", _NOT_TEXT)]) from error
-    except LimitError as error:
-        raise TemplateError([_limit(str(error))]) from error
-    except MaskedUseError as error:
-        help_ = "list its variable as plain, or write it as `{{ env.NAME }}`"
-        raise TemplateError([Problem("masked-value", str(error), help_)]) from error
-    except Exception as error:
-        message = _lower(str(error)) or type(error).__name__
-        raise TemplateError([Problem("template", f"the template fails: {message}")]) from error
+    from provisioner.spec import sandbox
+
+    match error:
+        case sandbox.UnknownFilterError():
+            is_filter = error.kind == "filter"
+            some = "`lower`, `trim` or `default`" if is_filter else "`defined` or `none`"
+            help_ = f"use a {error.kind} of Jinja2, such as {some}"
+            help_ = did_you_mean(error.name, error.known) or help_
+            problem = Problem("template-syntax", str(error), help_)
+        case jinja2.TemplateSyntaxError():
+            message, help_ = _lower(error.message or ""), "write it as `{{ name }}`"
+            problem = Problem("template-syntax", message, help_, _failing(text))
+        case Missing():
+            problem = _undefined(error.name, error.inside, names)
+        case _NotTextError():
+            problem = Problem("template", f"a part of it is {error}", _NOT_TEXT)
+        case LimitError():
+            problem = _limit(str(error))
+        case MaskedUseError():
+            help_ = "list its variable as plain, or write it as `{{ env.NAME }}`"
+            problem = Problem("masked-value", str(error), help_)
+        case _:
+            message = _lower(str(error)) or type(error).__name__
+            problem = Problem("template", f"the template fails: {message}")
+    return TemplateError([problem])
 
 
 def _failing(text: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -16,7 +16,11 @@ from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span, in_
 from provisioner.spec.limits import DEEPEST, LARGEST, UNWRITABLE, unwritable
 from provisioner.spec.positions import between, lines
 
+Yaml: TypeAlias = "str | int | float | bool | list[Yaml] | dict[str, Yaml] | None"
+"""The data of a YAML file."""
+
 Path = tuple[str | int, ...]
+"""The keys and indexes that lead to a value."""
 
 # More characters that are not allowed are not reported one by one.
 _MOST_CHARACTERS = 20

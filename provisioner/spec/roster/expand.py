@@ -1,7 +1,7 @@
-"""Turn every row of a CSV file into the account, the contact and the user that it stands for.
+"""Turn every row of a CSV file into the account, the contact and the user that it declares.
 
-The templates of a roster are compiled once, and so are the rules that the schemas have for
-what they give; a row that breaks none costs little more than filling them in.
+The templates of a roster are compiled once, and the schemas only say whether a resource is valid:
+a row without a problem costs little more than filling in its templates.
 """
 
 from __future__ import annotations
@@ -9,37 +9,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from provisioner.model.canonical import TRUTH_VALUES
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span
 from provisioner.model.resource import Address, Spec
-from provisioner.spec import document as source
 from provisioner.spec import schema, template
-from provisioner.spec.document import Document, Path
-from provisioner.spec.limits import LONGEST, unwritable
-from provisioner.spec.roster import csv_reader as table
+from provisioner.spec.document import Document, Path, in_template
+from provisioner.spec.limits import unwritable
+from provisioner.spec.roster import csv_reader
 from provisioner.spec.roster.templates import (
-    Fill,
+    CsvFile,
     Leaf,
     Part,
     RowDocument,
     RowSpans,
-    filler,
-    type_help,
+    RowTemplates,
+    compiled,
 )
+from provisioner.spec.yaml_reader import Yaml
 
 PARTS = ("account", "contact", "user")
-"""What a row becomes, in the order in which one is made of the other."""
+"""What a row becomes. Each is made for the one before it."""
 
 _IMPLIED: Mapping[str, str] = {"contact": "account", "user": "contact"}
-"""The reference that a part has to the one before it, unless it gives its own."""
+"""The reference that a part has to the one before it, unless it has its own."""
 
-_SHOWN = 5_000
-"""So many problems of one roster are kept; a wrong column has one in every row."""
+_MOST_PROBLEMS = 5_000
+"""More problems of one roster are only counted; a wrong column has one in every row."""
 
 _COUNTED = 1_000_000
-"""So many characters are given by the rows before they are counted with all others."""
+"""So many characters and steps of the rows are not yet counted with those of other templates."""
 
 _KEY = re.compile(r"\S(.*\S)?")
 
@@ -50,7 +49,7 @@ class Roster:
 
     name: str
     document: Document
-    data: Mapping[str, Any]
+    data: Mapping[str, Yaml]
 
     @property
     def file(self) -> str:
@@ -59,7 +58,8 @@ class Roster:
 
     @property
     def encoding(self) -> str | None:
-        return self.data.get("encoding")
+        encoding = self.data.get("encoding")
+        return str(encoding) if encoding else None
 
     @property
     def delimiter(self) -> str:
@@ -72,31 +72,18 @@ class Roster:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class Expanded:
     """What the rows of a roster declare, and what is wrong with them."""
 
     specs: tuple[Spec, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
 
 
-def declared(document: Document, problems: Iterable[Diagnostic]) -> Iterator[Roster]:
-    """The rosters of a document that none of the problems is about."""
-    places = [p.span for p in problems if p.span and p.span.file == document.file]
-    for name, declared_ in _rosters(document).items():
-        here = document.span(("rosters", name), key=True)
-        within = document.span(("rosters", name))
-        if not isinstance(declared_, Mapping) or here is None or within is None:
-            continue
-        begin, end = (here.line, here.column), (within.end_line, within.end_column)
-        if not any(begin <= (place.line, place.column) < end for place in places):
-            yield Roster(name, document, declared_)
-
-
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose users a roster is about: those of its profiles, and of its account if it has one.
 
-    `deactivates` says what becomes of those that are in no row.
+    `deactivates` says what is done with those that are in no row.
     """
 
     roster: str
@@ -106,105 +93,115 @@ class Scope:
     span: Span
 
 
+def without_problems(document: Document, problems: Iterable[Diagnostic]) -> Iterator[Roster]:
+    """The rosters of a document that none of the problems is about."""
+    places = [p.span for p in problems if p.span and p.span.file == document.file]
+    for name, data in _rosters(document).items():
+        key = document.span(("rosters", name), key=True)
+        value = document.span(("rosters", name))
+        if not isinstance(data, dict) or key is None or value is None:
+            continue
+        begin, end = (key.line, key.column), (value.end_line, value.end_column)
+        if not any(begin <= (place.line, place.column) < end for place in places):
+            yield Roster(name, document, data)
+
+
 def scopes(documents: Iterable[Document], specs: Iterable[Spec]) -> tuple[Scope, ...]:
-    """The scope of each roster that has users, by name; `specs` are those of its rows, too."""
-    given: dict[str, set[str]] = {}
+    """The scope of each roster that has users, by name; `specs` includes those of its rows."""
+    profiles: dict[str, set[str]] = {}
     for spec in specs:
         name, colon, _ = spec.address.name.partition(":")
         if colon and spec.address.kind == "user" and isinstance(spec.data.get("profile"), str):
-            given.setdefault(name, set()).add(spec.data["profile"])
-    found: list[Scope] = []
+            profiles.setdefault(name, set()).add(spec.data["profile"])
+    result: list[Scope] = []
     for document in documents:
         for name, data in _rosters(document).items():
             span = document.span(("rosters", name), key=True)
-            if span is None or not isinstance(data, Mapping) or not data.get("user"):
+            if span is None or not isinstance(data, dict) or not data.get("user"):
                 continue
             profile = _constant(document, name, "user", "profile")
-            profiles = given.get(name, set()) | ({profile} if profile else set())
+            own = profiles.get(name, set()) | ({profile} if profile else set())
             account = (
                 None if data.get("account") else _constant(document, name, "contact", "account")
             )
             span = document.span(("rosters", name, "absent")) or span
             deactivates = data.get("absent") == "deactivate"
-            found.append(Scope(name, frozenset(profiles), account, deactivates, span))
-    return tuple(sorted(found, key=lambda scope: scope.roster))
+            result.append(Scope(name, frozenset(own), account, deactivates, span))
+    return tuple(sorted(result, key=lambda scope: scope.roster))
 
 
 def _constant(document: Document, roster: str, part: str, name: str) -> str | None:
     """The value that a part of a roster gives every row, if it is a text without a template."""
-    path = "rosters", roster, part, name
-    data = _rosters(document)[roster].get(part)
-    value = data.get(name) if isinstance(data, Mapping) else None
-    return value if isinstance(value, str) and path not in document.by_row else None
+    data = _rosters(document)[roster]
+    fields = data.get(part) if isinstance(data, dict) else None
+    value = fields.get(name) if isinstance(fields, dict) else None
+    is_constant = ("rosters", roster, part, name) not in document.by_row
+    return value if isinstance(value, str) and is_constant else None
 
 
 def names(document: Document) -> frozenset[str]:
-    """The names of all rosters of a document, flawed or not."""
+    """The names of all rosters of a document, also of those with problems."""
     return frozenset(_rosters(document))
 
 
-def _rosters(document: Document) -> Mapping[str, Any]:
-    data = document.data if isinstance(document.data, Mapping) else {}
-    found = data.get("rosters")
-    return found if isinstance(found, Mapping) else {}
+def _rosters(document: Document) -> Mapping[str, Yaml]:
+    data = document.data if isinstance(document.data, dict) else {}
+    rosters = data.get("rosters")
+    return rosters if isinstance(rosters, dict) else {}
 
 
 def by_row(document: Document) -> frozenset[Span]:
-    """The places of the templates that are filled in by row, and are no values yet."""
+    """The places of the templates that are filled in by row, and have no values yet."""
     spans = (document.span(path) for path in document.by_row)
     return frozenset(span for span in spans if span)
 
 
-def fill(
+def expand(
     roster: Roster,
     lines: Iterable[str],
     file: str,
     names: template.Names,
     identity: Mapping[str, str],
-) -> Filled:
+) -> Expanded:
     """The resources of every row, in the order of the file, accounts at their first row.
 
     `lines` are those of `file`, with their line breaks; they are read one at a time. `names`
-    are what templates can name besides `row`.
+    are the scopes that templates can use besides `row`.
     """
-    return _Filling(roster, file, names, identity.get("Account")).run(lines)
+    return _Expansion(roster, file, names, identity.get("Account")).run(lines)
 
 
-class _Filling:
+class _Expansion:
     """One pass over the rows of a roster."""
 
     def __init__(
-        self,
-        roster: Roster,
-        file: str,
-        names: template.Names,
-        external: str | None,
+        self, roster: Roster, file: str, names: template.Names, external_id: str | None
     ) -> None:
         self._roster = roster
-        self._file = file
+        self._file = CsvFile(file, roster.delimiter)
         self._names = names
-        self._account_keys = (*((external,) if external else ()), "AccountNumber", "Name")
+        self._account_keys = (*((external_id,) if external_id else ()), "AccountNumber", "Name")
         self._header: list[str] = []
         self._columns: dict[str, int] = {}
         self._problems: list[Diagnostic] = []
-        self._untold = 0
-        self._templates = self._characters = 0
+        self._not_shown = 0
+        self._filled = self._characters = 0
         self._specs: list[Spec] = []
-        self._keys: dict[str, int] = {}
+        self._keys: dict[str, tuple[int, str]] = {}
         self._accounts: dict[str, Spec] = {}
 
-    def run(self, lines: Iterable[str]) -> Filled:
-        rows = table.rows(lines, self._file, self._roster.delimiter)
+    def run(self, lines: Iterable[str]) -> Expanded:
+        rows = csv_reader.rows(lines, self._file.name, self._file.delimiter)
         try:
             header = next((row for row in rows if not row.empty), None)
-            if header and not self._writable(header):
-                return Filled(problems=tuple(self._problems))
+            if header and not self._is_writable(header):
+                return Expanded(problems=tuple(self._problems))
             if header is None or not self._compile(header):
-                return Filled(problems=tuple(self._problems) or (self._headless(),))
+                return Expanded(problems=tuple(self._problems) or (self._no_header(),))
             for row in rows:
-                if not row.empty and self._writable(row):
+                if not row.empty and self._is_writable(row):
                     self._read(row)
-                if self._characters > _COUNTED:
+                if self._characters + self._templates.steps > _COUNTED:
                     self._spend()
         except DiagnosticError as error:
             self._problems += error.diagnostics
@@ -213,36 +210,36 @@ class _Filling:
             self._problems += [
                 Diagnostic(p.code, p.message, self._roster.at("file")) for p in error.problems
             ]
-        if self._untold:
-            what = f"{self._untold} more problems are not shown"
+        if self._not_shown:
+            what = f"{self._not_shown} more problems are not shown"
             self._problems.append(
                 Diagnostic("more-problems", what, self._roster.at("file"), help="fix these first")
             )
-        return Filled(tuple(self._specs), tuple(self._problems))
+        return Expanded(tuple(self._specs), tuple(self._problems))
 
     def _spend(self) -> None:
-        template.spend(self._templates, characters=self._characters)
-        self._templates = self._characters = 0
+        steps = self._templates.steps
+        template.spend(self._filled, steps=steps, characters=self._characters)
+        self._filled = self._characters = self._templates.steps = 0
 
-    def _headless(self) -> Diagnostic:
-        span = Span(self._file, 1, 1, 1, 1)
+    def _no_header(self) -> Diagnostic:
+        span = Span(self._file.name, 1, 1, 1, 1)
         help_ = "the first line names the columns"
-        return Diagnostic("no-header", f"`{self._file}` has no header", span, help=help_)
+        return Diagnostic("no-header", f"`{self._file.name}` has no header", span, help=help_)
 
-    def _problem(self, problem: Diagnostic) -> None:
-        if len(self._problems) < _SHOWN:
+    def _report(self, problem: Diagnostic) -> None:
+        if len(self._problems) < _MOST_PROBLEMS:
             self._problems.append(problem)
         else:
-            self._untold += 1
+            self._not_shown += 1
 
     # ------------------------------------------------------------ once
 
-    def _compile(self, header: table.Row) -> bool:
-        """Compile all templates for these columns; whether they can be filled in."""
+    def _compile(self, header: csv_reader.Row) -> bool:
+        """Compile all templates for these columns. Returns whether they can be filled in."""
         self._header = [cell.strip("\ufeff").strip() for cell in header.cells]
-        self._check_header(header)
-        key = self._roster.data["key"]
-        self._key = self._leaf(("key",), key)
+        self._read_header(header)
+        self._key = self._leaf(("key",), str(self._roster.data["key"]))
         self._parts = [
             part for kind in PARTS if (part := self._part(kind, self._roster.data.get(kind)))
         ]
@@ -255,73 +252,74 @@ class _Filling:
         if self._problems:
             return False
         leaves = [self._key, *(leaf for part in self._parts for leaf in part.leaves)]
-        used = sorted({c for leaf in leaves for c in leaf.columns})
-        self._places = table.Places(self._file, used, self._roster.delimiter)
+        self._templates = RowTemplates([leaf.text for leaf in leaves])
+        self._key_column = self._key.columns[0] if self._key.columns else None
         for part in self._parts:
             part.columns = {leaf.path: leaf.columns[0] for leaf in part.leaves if leaf.columns}
             for name in (part.implied, part.identity):
-                if name and self._key.columns:
-                    part.columns[name,] = self._key.columns[0]
+                if name and self._key_column is not None:
+                    part.columns[name,] = self._key_column
         return True
 
-    def _check_header(self, header: table.Row) -> None:
-        spans = table.cell_spans(header, self._file, self._roster.delimiter)
-        self._columns = {}
+    def _read_header(self, header: csv_reader.Row) -> None:
+        spans = self._spans(header)
         for column, name in enumerate(self._header):
             first = self._columns.setdefault(name, column)
             if name and first != column:
                 what = f"two columns are named `{name}`"
                 help_, notes = "rename one of them", (f"first named at {spans[first]}",)
-                self._problem(
+                self._report(
                     Diagnostic("duplicate-column", what, spans[column], help=help_, notes=notes)
                 )
 
-    def _part(self, kind: str, data: Any) -> Part | None:
+    def _part(self, kind: str, data: Yaml) -> Part | None:
         if data is None:
             return None
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             # The schema does not see it: it is a template of the row.
             what = f"`{kind}` must be a mapping, not one template"
             help_ = "give it fields, and a template to each"
-            self._problem(Diagnostic("wrong-type", what, self._roster.at(kind), help=help_))
+            self._report(Diagnostic("wrong-type", what, self._roster.at(kind), help=help_))
             return None
         at = "rosters", self._roster.name, kind
         values = self._roster.document.values.items()
         below = {p[3:]: span for p, span in values if p[:3] == at and len(p) > 3}
-        part = Part(kind, data, spans=below)
+        validator = schema.validator(f"{kind}.schema.json")
+        part = Part(kind, data, self._file, validator, spans=below)
         implied = _IMPLIED.get(kind)
-        if implied and self._roster.data.get(implied) and not _gives(data, implied):
+        if implied and self._roster.data.get(implied) and not _has_reference(data, implied):
             part.implied, part.data = implied, {implied: None, **data}
         for path in below:
             if (*at, *path) in self._roster.document.by_row:
-                part.leaves.append(self._leaf((kind, *path), _inside(data, path)))
+                part.leaves.append(self._leaf((kind, *path), str(_value_at(data, path))))
         part.identity = self._identity(kind, data)
         return part
 
-    def _identity(self, kind: str, data: Mapping[str, Any]) -> str | None:
+    def _identity(self, kind: str, data: Mapping[str, Yaml]) -> str | None:
         """The field of a part that the key of the row is written to."""
         sobject = kind.capitalize()
-        named = self._roster.data.get("identity") or {}
-        field = named.get(sobject) if isinstance(named, Mapping) else None
+        identity = self._roster.data.get("identity")
+        field = identity.get(sobject) if isinstance(identity, dict) else None
         if not isinstance(field, str):
             return None
-        if given := next((name for name in data if name.casefold() == field.casefold()), None):
-            what = f"`{given}` is filled from the key of the row, and given here, too"
+        if own := next((name for name in data if name.casefold() == field.casefold()), None):
+            what = f"`{own}` is filled from the key of the row, and given here, too"
             help_ = f"remove it: `identity: {{{sobject}: {field}}}` fills it"
-            self._problem(Diagnostic("two-values", what, self._roster.at(kind, given), help=help_))
+            self._report(Diagnostic("two-values", what, self._roster.at(kind, own), help=help_))
         return field
 
     def _leaf(self, at: Path, text: str) -> Leaf:
-        """Compile one template; what can not be mended by any row is told here, once."""
-        document, full = self._roster.document, ("rosters", self._roster.name, *at)
+        """Compile one template. What is wrong with it in every row is reported here, once."""
+        document, path = self._roster.document, ("rosters", self._roster.name, *at)
         columns = self._columns
-        names: template.Names = {"row": columns, **self._names}
-        named = template.named(text, "row")
-        problems = [template.undefined(n, "row", names) for n in named if n not in columns or not n]
-        give: Fill = str
+        text = template.with_dotted_names(text, "row")
+        names: template.Names = {"row": dict.fromkeys(columns, ""), **self._names}
+        used = template.named(text, "row")
+        problems = [template.undefined(n, "row", names) for n in used if n not in columns or not n]
         try:
-            if not problems:
-                give = filler(text, self._header, self._names)
+            fill = None if problems else compiled(text)
+            if fill and template.is_plain(text):
+                fill(names)
         except template.TemplateError as error:
             problems += error.problems
         delimiter = self._other_delimiter()
@@ -330,18 +328,18 @@ class _Filling:
             if not self._problems or self._problems[-1].code != delimiter.code:
                 self._problems.append(delimiter)
             problems = []
-        self._problems += [source.in_template(document, full, problem) for problem in problems]
-        used = tuple(columns[name] for name in named if name in columns)
-        return Leaf(at[1:], give, used, _truths(str(at[0]), at[1:]))
+        self._problems += [in_template(document, path, problem) for problem in problems]
+        places = tuple(columns[name] for name in used if name in columns)
+        return Leaf(at[1:], text, places, _truths(str(at[0]), at[1:]))
 
     def _other_delimiter(self) -> Diagnostic | None:
         """A header that is one column because it has another delimiter."""
         if len(self._header) > 1:
             return None
-        found = next((d for d in (";", "\t", "|", ",") if d in self._header[0]), None)
-        shown = '"\\t"' if found == "\t" else f'"{found}"'
-        if found is None:
+        other = next((d for d in (";", "\t", "|", ",") if d in self._header[0]), None)
+        if other is None:
             return None
+        shown = '"\\t"' if other == "\t" else f'"{other}"'
         return Diagnostic(
             "wrong-delimiter",
             f"the header of `{self._roster.file}` is one column, `{self._header[0]}`",
@@ -351,65 +349,71 @@ class _Filling:
 
     # ------------------------------------------------------------ for each row
 
-    def _read(self, row: table.Row) -> None:
+    def _read(self, row: csv_reader.Row) -> None:
         extra = len(row.cells) - len(self._header)
         if extra > 0 and not any(row.cells[len(self._header) :]):
             row = replace(row, cells=row.cells[: len(self._header)])
             extra = 0
         if extra:
-            self._problem(self._uneven(row, extra))
+            self._report(self._uneven(row, extra))
             return
-        cells = [cell.strip() for cell in row.cells]
-        number = self._places.add(row)
-        key = self._key_of(number, cells)
+        cells = dict(zip(self._header, map(str.strip, row.cells), strict=True))
+        value, *values = self._templates.fill({"row": cells, **self._names})
+        key = self._key_of(row, value)
         if key is None:
             return
-        made: dict[str, str] = {}
+        declared: dict[str, str] = {}
+        start = 0
         for part in self._parts:
-            values = self._values(part, number, cells)
-            if values is not None:
-                data = part.filled(values, key, made)
-                made[part.kind] = self._declare(part, number, key, data, values)
+            end = start + len(part.leaves)
+            own = self._checked(part, row, values[start:end])
+            start = end
+            if own is not None:
+                data = part.filled(own, key, declared)
+                declared[part.kind] = self._declare(part, row, key, data, own)
 
     def _declare(
-        self, part: Part, number: int, key: str, data: Mapping[str, Any], values: Sequence[Any]
+        self,
+        part: Part,
+        row: csv_reader.Row,
+        key: str,
+        data: dict[str, Yaml],
+        values: Sequence[Yaml],
     ) -> str:
-        """Add the resource that a part of a row declares; its key in the spec."""
-        name = f"{self._roster.name}:{key}"
+        """Add the resource that a part of a row declares. Returns its key in the spec."""
+        column = self._key_column
         if part.kind == "account":
-            name = f"{self._roster.name}:{self._account_key(data)}"
-        spec = self._spec(part, number, name, data)
-        known = part.kind == "account" and self._is_known(spec)
-        if not known and self._is_valid(part, spec, values):
+            key = self._account_key(data)
+            columns = (part.columns.get((n,)) for n in self._account_keys if data.get(n))
+            column = next((c for c in columns if c is not None), column)
+        name = f"{self._roster.name}:{key}"
+        spec = Spec(Address(part.kind, name), data, RowSpans(part, row.text, row.line, column))
+        is_new = part.kind != "account" or self._is_new_account(spec)
+        if is_new and (part.validator.is_valid(data) or self._explain(part, spec, values)):
             self._specs.append(spec)
         return name
 
-    def _writable(self, row: table.Row) -> bool:
-        """Whether all characters of a row can be stored; the first that cannot be is reported."""
+    def _is_writable(self, row: csv_reader.Row) -> bool:
+        """Whether all characters of a row can be stored; the first that cannot is reported."""
         if row.text.rstrip("\r\n").isprintable() or not (character := unwritable(row.text)):
             return True
-        spans = table.cell_spans(row, self._file, self._roster.delimiter)
+        spans = self._spans(row)
         wrong = (s for s, cell in zip(spans, row.cells, strict=False) if unwritable(cell))
         what, at = f"character {character} is not allowed in a cell", next(wrong, spans[0])
-        self._problem(Diagnostic("control-character", what, at, help="remove it"))
+        self._report(Diagnostic("control-character", what, at, help="remove it"))
         return False
 
-    def _spec(self, part: Part, number: int, name: str, data: Mapping[str, Any]) -> Spec:
-        column = self._key.columns[0] if self._key.columns else None
-        if part.kind == "account":
-            named = (part.columns.get((n,)) for n in self._account_keys if data.get(n))
-            column = next((c for c in named if c is not None), column)
-        span = self._cell(number, column)
-        return Spec(Address(part.kind, name), data, span, RowSpans(part, self._places, number))
+    def _spans(self, row: csv_reader.Row) -> Sequence[Span]:
+        return csv_reader.cell_spans(row.text, row.line, self._file.name, self._file.delimiter)
 
-    def _cell(self, number: int, column: int | None) -> Span:
-        if column is not None:
-            return self._places.span(number, column)
-        line = self._places.line(number)
-        return Span(self._file, line, 1, line, 1)
+    def _cell(self, row: csv_reader.Row, columns: Sequence[int]) -> Span:
+        """The place of the first of some columns in a row, or of the row."""
+        if columns:
+            return self._spans(row)[columns[0]]
+        return Span(self._file.name, row.line, 1, row.line, 1)
 
-    def _uneven(self, row: table.Row, extra: int) -> Diagnostic:
-        spans = table.cell_spans(row, self._file, self._roster.delimiter)
+    def _uneven(self, row: csv_reader.Row, extra: int) -> Diagnostic:
+        spans = self._spans(row)
         width = len(self._header)
         cells = f"{len(row.cells)} cell" + ("s" if len(row.cells) != 1 else "")
         what = f"the row has {cells}, and the header {width}"
@@ -422,67 +426,66 @@ class _Filling:
         help_ = f"`{missing}` is the first that is missing: a cell may be empty, but must be there"
         return Diagnostic("uneven-row", what, at, help=help_)
 
-    def _key_of(self, number: int, cells: Sequence[str]) -> str | None:
-        try:
-            found = self._key.give(cells)
-        except template.TemplateError as error:
-            self._fails(error, self._key, number, ("key",))
+    def _key_of(self, row: csv_reader.Row, value: Yaml | template.TemplateError) -> str | None:
+        """The key of a row, if it has one that no row before it has."""
+        if isinstance(value, template.TemplateError):
+            self._report_failure(value, self._key, row, ("key",))
             return None
-        if isinstance(found, list | dict):
-            what = f"the key of the row is a {'list' if isinstance(found, list) else 'mapping'}"
-            self._problem(self._at_leaf("wrong-key", what, self._key, number, ("key",)))
+        if isinstance(value, list | dict):
+            what = f"the key of the row is a {'list' if isinstance(value, list) else 'mapping'}"
+            self._report(self._at_leaf("wrong-key", what, self._key, row, ("key",)))
             return None
-        key = "" if found is None else str(found).strip()
+        key = "" if value is None else str(value).strip()
         if not _KEY.fullmatch(key):
             what = "the key of the row has a line break in it" if key else "the row has no key"
-            self._problem(self._at_leaf("wrong-key", what, self._key, number, ("key",)))
+            self._report(self._at_leaf("wrong-key", what, self._key, row, ("key",)))
             return None
-        first = self._keys.setdefault(key, number)
-        if first != number:
-            column = self._key.columns[0] if self._key.columns else None
-            note = f"first declared at {self._cell(first, column)}"
+        line, text = self._keys.setdefault(key, (row.line, row.text))
+        if line != row.line:
             what = f"`{key}` is the key of two rows"
             help_ = "remove one of them, or choose another column for `key`"
-            place = self._cell(number, column)
-            self._problem(Diagnostic("duplicate-key", what, place, help=help_, notes=(note,)))
+            first = csv_reader.Row((), line, text)
+            note = f"first declared at {self._cell(first, self._key.columns)}"
+            at = self._cell(row, self._key.columns)
+            self._report(Diagnostic("duplicate-key", what, at, help=help_, notes=(note,)))
             return None
         return key
 
-    def _values(self, part: Part, number: int, cells: Sequence[str]) -> list[Any] | None:
-        values: list[Any] = []
-        failed = False
-        for leaf in part.leaves:
-            try:
-                value = leaf.give(cells)
-            except template.TemplateError as error:
-                failed = True
-                self._fails(error, leaf, number, (part.kind, *leaf.path))
-                continue
+    def _checked(
+        self,
+        part: Part,
+        row: csv_reader.Row,
+        values: Sequence[Yaml | template.TemplateError],
+    ) -> list[Yaml] | None:
+        """The values of a part's templates, null for an empty text; `None` if one has failed."""
+        result: list[Yaml] = []
+        for leaf, value in zip(part.leaves, values, strict=True):
             if isinstance(value, str):
-                length = len(value)
-                self._characters += length
-                if length > LONGEST:
-                    failed = True
-                    self._too_long(leaf, number, (part.kind, *leaf.path))
-                elif not value.strip():
-                    value = None
-                elif value in leaf.truths:
-                    value = leaf.truths[value]
-            values.append(value)
-        self._templates += len(values)
-        return None if failed else values
+                self._characters += len(value)
+                if not value or value.isspace():
+                    result.append(None)
+                elif leaf.truths and value in leaf.truths:
+                    result.append(leaf.truths[value])
+                else:
+                    result.append(value)
+            elif isinstance(value, template.TemplateError):
+                self._report_failure(value, leaf, row, (part.kind, *leaf.path))
+            else:
+                result.append(value)
+        self._filled += len(values)
+        return result if len(result) == len(values) else None
 
-    def _too_long(self, leaf: Leaf, number: int, at: Path) -> None:
-        what = f"the template gives a text of more than {LONGEST:,} characters"
-        self._problem(self._at_leaf("template-limit", what, leaf, number, at))
-
-    def _fails(self, error: template.TemplateError, leaf: Leaf, number: int, at: Path) -> None:
+    def _report_failure(
+        self, error: template.TemplateError, leaf: Leaf, row: csv_reader.Row, at: Path
+    ) -> None:
         for problem in error.problems:
-            found = self._at_leaf(problem.code, problem.message, leaf, number, at)
-            self._problem(replace(found, help=problem.help))
+            diagnostic = self._at_leaf(problem.code, problem.message, leaf, row, at)
+            self._report(replace(diagnostic, help=problem.help))
 
-    def _at_leaf(self, code: str, what: str, leaf: Leaf, number: int, at: Path) -> Diagnostic:
-        span = self._cell(number, leaf.columns[0] if leaf.columns else None)
+    def _at_leaf(
+        self, code: str, what: str, leaf: Leaf, row: csv_reader.Row, at: Path
+    ) -> Diagnostic:
+        span = self._cell(row, leaf.columns)
         return Diagnostic(code, what, span, notes=(self._template_at(at),), cause=self._cause(at))
 
     def _cause(self, at: Path) -> str:
@@ -492,15 +495,15 @@ class _Filling:
     def _template_at(self, at: Path) -> str:
         return f"by the template at {self._roster.at(*at)}"
 
-    def _account_key(self, data: Mapping[str, Any]) -> str:
-        named = (data.get(name) for name in self._account_keys)
-        return str(next((value for value in named if value is not None), "")).strip()
+    def _account_key(self, data: Mapping[str, Yaml]) -> str:
+        values = (data.get(name) for name in self._account_keys)
+        return str(next((value for value in values if value is not None), "")).strip()
 
-    def _is_known(self, spec: Spec) -> bool:
-        """Whether a row before has the account already; it must be the same account."""
+    def _is_new_account(self, spec: Spec) -> bool:
+        """Whether no row before has the account; if one has, its values must be the same."""
         first = self._accounts.setdefault(spec.address.name, spec)
         if first is spec:
-            return False
+            return True
         if first.data != spec.data:
             names = {**first.data, **spec.data}
             name = next(n for n in names if first.data.get(n) != spec.data.get(n))
@@ -508,40 +511,35 @@ class _Filling:
             what = f"`{name}` of `{spec.address}` is {shown[0]} here, and {shown[1]} in another row"
             help_ = "rows of one account give it the same values"
             notes = (f"first given at {first.at(name)}",)
-            self._problem(Diagnostic("two-values", what, spec.at(name), help=help_, notes=notes))
-        return True
+            self._report(Diagnostic("two-values", what, spec.at(name), help=help_, notes=notes))
+        return False
 
     # ------------------------------------------------------------ the schema
 
-    def _is_valid(self, part: Part, spec: Spec, values: Sequence[Any]) -> bool:
-        """Whether the schema accepts the resource; every violation is reported."""
-        if schema.validator(f"{part.kind}.schema.json").is_valid(spec.data):
-            return True
-        if len(self._problems) >= _SHOWN:
-            self._untold += 1
+    def _explain(self, part: Part, spec: Spec, values: Sequence[Yaml]) -> bool:
+        """Report what the schema has against a resource. Returns whether that is nothing."""
+        if len(self._problems) >= _MOST_PROBLEMS:
+            self._not_shown += 1
             return False
-        data = {f"{part.kind}s": {spec.address.name: spec.data}}
-        given = {leaf.path: value for leaf, value in zip(part.leaves, values, strict=True)}
-        document = RowDocument(self._file, data, spec, given)
-        found = schema.check(document, schema.validator("spec.schema.json"))
-        for problem in found:
-            self._problem(self._of_row(part, spec, problem, given))
-        return not found
+        data: Yaml = {f"{part.kind}s": {spec.address.name: dict(spec.data)}}
+        by_path = {leaf.path: value for leaf, value in zip(part.leaves, values, strict=True)}
+        columns = {path: self._header[column] for path, column in part.columns.items()}
+        document = RowDocument(self._file.name, data, spec, by_path, columns)
+        problems = schema.check(document, schema.validator("spec.schema.json"))
+        for problem in problems:
+            self._report(self._of_row(part, spec, problem, by_path))
+        return not problems
 
     def _of_row(
-        self, part: Part, spec: Spec, problem: Diagnostic, given: Mapping[Path, Any]
+        self, part: Part, spec: Spec, problem: Diagnostic, values: Mapping[Path, Yaml]
     ) -> Diagnostic:
-        """The problem with a help that fits a cell, and with the place of the template."""
-        path = next((p for p in given if spec.at(*p) == problem.span), None)
+        """The problem with the place of the template that gives the value."""
+        path = next((p for p in values if spec.at(*p) == problem.span), None)
         if path is None:
             return problem
-        help_ = problem.help
-        if problem.code == "wrong-type":
-            column = self._header[part.columns[path]] if path in part.columns else None
-            help_ = type_help(problem.message, given[path], column)
         at = (part.kind, *path)
         notes = (*problem.notes, self._template_at(at))
-        return replace(problem, help=help_, notes=notes, cause=self._cause(at))
+        return replace(problem, notes=notes, cause=self._cause(at))
 
 
 def _truths(kind: str, path: Path) -> Mapping[str, bool]:
@@ -549,10 +547,10 @@ def _truths(kind: str, path: Path) -> Mapping[str, bool]:
     if not path:
         return {}
 
-    def is_valid(value: Any) -> bool:
-        for step in reversed(path):
+    def is_valid(value: Yaml) -> bool:
+        for step in reversed(path[1:]):
             value = {step: value} if isinstance(step, str) else [value]
-        return validator.is_valid({"remove": True, **value})
+        return validator.is_valid({"remove": True, path[0]: value})
 
     validator = schema.validator(f"{kind}.schema.json")
     return {
@@ -562,16 +560,16 @@ def _truths(kind: str, path: Path) -> Mapping[str, bool]:
     }
 
 
-def _gives(data: Mapping[str, Any], reference: str) -> bool:
-    """Whether a part gives the reference, under our name or as the field."""
+def _has_reference(data: Mapping[str, Yaml], reference: str) -> bool:
+    """Whether a part has the reference, under our name or as the field."""
     return reference in data or f"{reference.title()}Id" in data
 
 
-def _inside(data: Any, path: Path) -> Any:
+def _value_at(data: Yaml, path: Path) -> Yaml:
     for step in path:
-        data = data[step]
+        data = data[step]  # type: ignore[index]  # the path was read from the data
     return data
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Yaml) -> str:
     return "empty" if value is None else f"`{value}`"

@@ -15,8 +15,8 @@ from provisioner.model.resource import Spec
 from provisioner.spec import files, template
 from provisioner.spec.document import Document
 from provisioner.spec.positions import Texts
-from provisioner.spec.roster import expand as roster
-from provisioner.spec.roster.expand import Roster
+from provisioner.spec.roster import expand
+from provisioner.spec.roster.expand import Expanded, Roster
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 # Line breaks to an editor's eye and to YAML, but not to CSV.
@@ -54,8 +54,8 @@ def read(
     named: dict[str, Span] = {}
     flawed: set[str] = set()
     for document in documents:
-        flawed |= roster.names(document)
-        for declared in roster.declared(document, problems):
+        flawed |= expand.names(document)
+        for declared in expand.without_problems(document, problems):
             here = document.span(("rosters", declared.name), key=True)
             assert here is not None, "what is declared has a place"
             first = named.setdefault(declared.name, here)
@@ -82,20 +82,20 @@ def _filled(
     root: Path,
     names: template.Names,
     identity: Mapping[str, str],
-) -> roster.Filled:
+) -> Expanded:
     try:
         encoding = _encoding(path, root, declared.encoding)
         with files.open_text(path, root, encoding=encoding) as lines:
             read_ = _decoded(lines, path, root, encoding)
-            return roster.fill(declared, read_, path, names, identity)
+            return expand.expand(declared, read_, path, names, identity)
     except OSError as error:
         near = _near(path) if error.errno == errno.ENOENT else []
         what = f"`{path}` cannot be read: {error.strerror}"
         help_ = f"CSV files there: {', '.join(f'`{n}`' for n in near)}" if near else _FROM_HERE
         problem = Diagnostic("unreadable", what, declared.at("file"), help=help_)
     except DiagnosticError as error:
-        return roster.Filled(problems=error.diagnostics)
-    return roster.Filled(problems=(problem,))
+        return Expanded(problems=error.diagnostics)
+    return Expanded(problems=(problem,))
 
 
 _FROM_HERE = "write the path as seen from the folder of this file"

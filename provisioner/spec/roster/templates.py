@@ -1,8 +1,9 @@
-"""What the rows of a roster become: the parts of one, their templates and their places. Pure."""
+"""The parts of a roster (account, contact, user), their templates, and the places of their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,9 @@ from provisioner.model.diagnostics import Span
 from provisioner.model.masking import Masked
 from provisioner.model.resource import Spec
 from provisioner.spec import template
-from provisioner.spec.roster import csv_reader as table
-from provisioner.spec.yaml_reader import Path
-
-MOST_PARTS = 100
-"""A template of more parts is filled in by Jinja2, which checks its length beforehand."""
+from provisioner.spec.roster.csv_reader import cell_spans
+from provisioner.spec.schema import Validator
+from provisioner.spec.yaml_reader import Path, Yaml
 
 _LONGEST_SHOWN = 40
 # Words that most likely mean "false" in a column: whatever differs from them is true.
@@ -22,33 +21,41 @@ _NEGATIVE = frozenset(
     {"blocked", "disabled", "f", "inactive", "n", "nein", "no", "non", "off", "locked", "-"}
 )
 
-Fill = Callable[[Sequence[str]], Any]
-"""What a template gives for the cells of a row."""
-
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One template of a part: where its value goes, how it is filled in, and from which columns.
+    """One template of a part: where its value goes, and the columns that it uses.
 
     `truths` are the texts that stand for a boolean, if the schema wants one there.
     """
 
     path: Path
-    give: Fill
+    text: str
     columns: tuple[int, ...]
     truths: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """What the places of all rows of a file have in common."""
+
+    name: str
+    delimiter: str
 
 
 @dataclass(slots=True)
 class Part:
     """The account, contact or user of a roster: constant values, and templates among them.
 
-    `implied` is the reference that it has to the part before it, `identity` the field that has the
-    key of the row.
+    `implied` is the reference that it has to the part before it, `identity` the field that has
+    the key of the row. `columns` are those that its values come from, `spans` the places of all
+    other values.
     """
 
     kind: str
-    data: Mapping[str, Any]
+    data: dict[str, Yaml]
+    file: CsvFile
+    validator: Validator
     implied: str | None = None
     identity: str | None = None
     leaves: list[Leaf] = field(default_factory=list)
@@ -56,13 +63,13 @@ class Part:
     spans: Mapping[Path, Span] = field(default_factory=dict)
 
     def filled(
-        self, values: Sequence[Any], key: str, declared: Mapping[str, str]
-    ) -> dict[str, Any]:
+        self, values: Sequence[Yaml], key: str, declared: Mapping[str, str]
+    ) -> dict[str, Yaml]:
         """The part of the row with this key, the values of its templates in their places.
 
         `declared` are the keys of what the parts before it declared, by kind.
         """
-        data = dict(self.data)
+        data = self.data.copy()
         if self.implied and self.implied in declared:
             data[self.implied] = declared[self.implied]
         elif self.implied:
@@ -71,7 +78,7 @@ class Part:
             data[self.identity] = key
         for leaf, value in zip(self.leaves, values, strict=True):
             if len(leaf.path) == 1:
-                data[str(leaf.path[0])] = value
+                data[leaf.path[0]] = value  # type: ignore[index]  # a mapping has text keys
             else:
                 _put(data, leaf.path, value)
         for name in ("was", "remove"):
@@ -83,7 +90,7 @@ class Part:
         return data
 
 
-def _put(data: dict[str, Any], path: Path, value: Any) -> None:
+def _put(data: dict[str, Yaml], path: Path, value: Yaml) -> None:
     """Put a value in its place; what is on the way is shared by all rows, and copied."""
     inside: Any = data
     for step in path[:-1]:
@@ -93,38 +100,39 @@ def _put(data: dict[str, Any], path: Path, value: Any) -> None:
     inside[path[-1]] = value
 
 
-def filler(text: str, header: Sequence[str], names: template.Names) -> Fill:
-    """The template, compiled for these columns. Raises TemplateError."""
-    return (_plain if template.is_plain(text) else _by_jinja)(text, header, names)
+class RowTemplates:
+    """The templates of a roster, compiled together: they are filled in once for every row.
+
+    `steps` counts what they did.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        """Raises TemplateError."""
+        self.steps = 0
+        self._texts = texts
+        self._fill_all = template.compile_all(texts)
+
+    def fill(self, names: template.Names) -> list[Yaml | template.TemplateError]:
+        """The values of all templates; for one that fails, its TemplateError."""
+        try:
+            values, steps = self._fill_all(names)
+        except template.TemplateError:
+            return [_filled_alone(text, names) for text in self._texts]
+        self.steps += steps
+        return values
 
 
-def _plain(text: str, header: Sequence[str], names: template.Names) -> Fill:
-    """A text with names in it: the rest of it is filled in here and now."""
-    parts, masked = template.pieces(text, names, "row")
-    match parts:
-        case [("", name), ("", "")]:
-            column = header.index(name)
-            return lambda cells: cells[column]
-    if len(parts) > MOST_PARTS:
-        return _by_jinja(text, header, names)
-    format_ = ""
-    for before, name in parts:
-        format_ += before.replace("{", "{{").replace("}", "}}")
-        format_ += f"{{{header.index(name)}}}" if name else ""
-    give = format_.format
-    if masked:
-        return lambda cells: Masked(give(*cells))
-    return lambda cells: give(*cells)
+@functools.lru_cache(maxsize=1_000)
+def compiled(text: str) -> Callable[[template.Names], Yaml]:
+    """One template alone. Raises TemplateError, and so does the function."""
+    return template.compiled(text)
 
 
-def _by_jinja(text: str, header: Sequence[str], names: template.Names) -> Fill:
-    from provisioner.spec.roster.shortcut import shortcut
-
-    short = shortcut(text, {name: place for place, name in enumerate(header) if name})
-    if short:
-        return short
-    give = template.compiled(text)
-    return lambda cells: give({"row": dict(zip(header, cells, strict=True)), **names})
+def _filled_alone(text: str, names: template.Names) -> Yaml | template.TemplateError:
+    try:
+        return compiled(text)(names)
+    except template.TemplateError as error:
+        return error
 
 
 # ---------------------------------------------------------------- places
@@ -132,52 +140,77 @@ def _by_jinja(text: str, header: Sequence[str], names: template.Names) -> Fill:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowSpans(Mapping[Path, Span]):
-    """The places of one resource of a row, made when they are asked for."""
+    """The places of one resource of a row, found in the text of the row when they are asked for.
+
+    `column` is the one that has the key of the resource, `line` the first line of the row.
+    """
 
     part: Part
-    places: table.Places
-    number: int
+    text: str
+    line: int
+    column: int | None
 
     def __getitem__(self, path: Path) -> Span:
-        found: Span | None = self.get(path)
-        if found is None:
-            raise KeyError(path)
-        return found
+        column = self.part.columns.get(path) if path else self.column
+        if column is not None:
+            return self.cell(column)
+        return self.part.spans[path] if path else self.cell(None)
 
-    def get(self, path: Path, default: Any = None) -> Any:
-        column = self.part.columns.get(path)
+    def cell(self, column: int | None) -> Span:
+        """The place of a cell, or of the beginning of the row."""
+        file = self.part.file
         if column is None:
-            return self.part.spans.get(path, default)
-        return self.places.span(self.number, column)
+            return Span(file.name, self.line, 1, self.line, 1)
+        return cell_spans(self.text, self.line, file.name, file.delimiter)[column]
 
     def __iter__(self) -> Iterator[Path]:
-        return iter({**self.part.spans, **self.part.columns})
+        return iter({(): None, **self.part.spans, **self.part.columns})
 
     def __len__(self) -> int:
-        return len({**self.part.spans, **self.part.columns})
+        return len({(): None, **self.part.spans, **self.part.columns})
 
 
 @dataclass(frozen=True, slots=True)
 class RowDocument:
-    """One resource of a row as if it were a document, for the words of the schema."""
+    """One resource of a row as if it were a document, for the messages of the schema.
+
+    `values` are those that the templates gave, `header` the names of the columns.
+    """
 
     file: str
-    data: Any
+    data: Yaml
     spec: Spec
-    given: Mapping[Path, Any]
+    values: Mapping[Path, Yaml]
+    columns: Mapping[Path, str]
 
     def span(self, path: Path, *, key: bool = False) -> Span | None:
         return self.spec.at(*path[2:])
 
     def written(self, path: Path) -> str:
-        return str(self.given.get(path[2:], ""))
+        return str(self.values.get(path[2:], ""))
+
+    def type_help(
+        self, path: Path, value: Yaml, types: Collection[str], default: str | None
+    ) -> str | None:
+        """How to change the template, whose value has none of these types."""
+        if path[2:] not in self.values:
+            return default
+        column = self.columns.get(path[2:])
+        if value is None:
+            return f"fill in `{column}`" if column else None
+        is_name = column and column.isidentifier()
+        cell = f"row.{column}" if is_name else f"row['{column or 'COLUMN'}']"
+        if "boolean" in types:
+            return comparison(cell, value)
+        if "number" in types or "integer" in types:
+            return f"make it one in the template: `{{{{ {cell} | int }}}}`"
+        if isinstance(value, bool | int | float):
+            return f"make it text in the template: `{{{{ {cell} | string }}}}`"
+        return None
 
 
-# ---------------------------------------------------------------- words
-
-
-def comparison(cell: str, value: Any) -> str:
-    """The help for a cell that is no boolean: the expression that makes its value one.
+def comparison(cell: str, value: object) -> str:
+    """The help for a cell that is not a boolean: the expression that makes its value one.
 
     `cell` is the expression for the cell. A value that cannot be shown is not.
     """
@@ -186,17 +219,3 @@ def comparison(cell: str, value: Any) -> str:
     operator = "!=" if text.casefold() in _NEGATIVE else "=="
     literal = repr(text) if shown else "'VALUE'"
     return f"compare it in the template: `{{{{ {cell} {operator} {literal} }}}}`"
-
-
-def type_help(message: str, value: Any, column: str | None) -> str | None:
-    if value is None:
-        return f"fill in `{column}`" if column else None
-    cell = f"row.{column}" if column and column.isidentifier() else f"row['{column or 'COLUMN'}']"
-    expected, _, _ = message.partition(", not ")
-    if "true or false" in expected:
-        return comparison(cell, value)
-    if "number" in expected:
-        return f"make it one in the template: `{{{{ {cell} | int }}}}`"
-    if isinstance(value, bool | int | float):
-        return f"make it text in the template: `{{{{ {cell} | string }}}}`"
-    return None

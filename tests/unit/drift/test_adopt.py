@@ -21,7 +21,7 @@ def step(text, path, value, *, name=None, kind="account", action=Action.UPDATE):
     field = FieldChange(name or ".".join(path), value, "wanted", span)
     row = {field.name: value}
     before = Resource(address, row, id="1", written=row)
-    assert Spec(address, {}, span)
+    assert Spec(address, {}, {(): span})
     return Step(Change(action, address, before, Resource(address, {}), (field,)), (), frozenset())
 
 

@@ -200,7 +200,7 @@ def test_fewer_people_may_lose_their_login_but_not_more():
 
 def test_the_digest_of_specs_sees_values_alone():
     def spec(key, line=1, **data):
-        return Spec(Address("account", key), data, Span("a.yaml", line, 1, line, 2))
+        return Spec(Address("account", key), data, {(): Span("a.yaml", line, 1, line, 2)})
 
     def digest(*specs):
         return saved.spec_digest(specs, {})

@@ -43,15 +43,14 @@ def test_every_line_break_is_one(end):
 )
 def test_a_cell_is_where_an_editor_shows_it(text, delimiter, expected):
     (row,) = rows(text, delimiter)
-    assert table.cell_spans(row, "f.csv", delimiter) == tuple(Span("f.csv", *e) for e in expected)
+    assert table.cell_spans(row.text, row.line, "f.csv", delimiter) == tuple(
+        Span("f.csv", *e) for e in expected
+    )
 
 
-def test_places_of_many_rows_are_kept():
-    places = table.Places("f.csv", [0, 2])
-    for row in rows('a,bc,d\n"x","1\n2","z\n"\n'):
-        places.add(row)
-    assert len(places) == 2
-    assert [places.span(n, c) for n in (0, 1) for c in (0, 2)] == [
+def test_cells_of_a_later_row_are_where_its_lines_are():
+    spans = [table.cell_spans(r.text, r.line, "f.csv") for r in rows('a,bc,d\n"x","1\n2","z\n"\n')]
+    assert [row[column] for row in spans for column in (0, 2)] == [
         Span("f.csv", 1, 1, 1, 2),
         Span("f.csv", 1, 6, 1, 7),
         Span("f.csv", 2, 1, 2, 4),

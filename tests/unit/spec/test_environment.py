@@ -150,7 +150,7 @@ def test_an_undefined_name_in_an_environment_is_pointed_at():
 def spec(**data):
     at = Span("f.yaml", 1, 1, 1, 2)
     spans = {("on_create", "password"): Span("f.yaml", 2, 3, 2, 9)}
-    return Spec(Address("user", "jane"), data, at, spans)
+    return Spec(Address("user", "jane"), data, {(): at, **spans})
 
 
 def test_passwords_of_specs_become_secrets():
