@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from provisioner.cli import output
 from provisioner.spec import template
 from provisioner.spec.files import write_private
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 if TYPE_CHECKING:
     from provisioner.model.plan import Plan
 
 
-def adopt(plan: Plan, loaded: Loaded, file: str) -> bool:
+def adopt(plan: Plan, loaded: LoadedSpec, file: str) -> bool:
     """Write the patch to a file, or to stdout for `-`; False, when it was said that it can not."""
     from provisioner.drift import adopt as adopting
 

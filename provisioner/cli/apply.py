@@ -31,7 +31,7 @@ from provisioner.model.credentials import Local
 from provisioner.model.masking import MaskedData
 from provisioner.render.format import visible
 from provisioner.render.terminal import Line, write
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 if TYPE_CHECKING:
     from provisioner.apply.recovery import Finding
@@ -69,7 +69,7 @@ def apply(options: Namespace) -> int:
     )
 
 
-def _apply(options: Namespace, loaded: Loaded, org: Org, saved: SavedPlan | None) -> int:
+def _apply(options: Namespace, loaded: LoadedSpec, org: Org, saved: SavedPlan | None) -> int:
     from provisioner.plan import make as workflow
 
     loaded = replace(loaded, no_email=options.no_email, verbose=options.verbose)
@@ -123,7 +123,7 @@ def _ask(planned: Planned) -> int | None:
 def _carry_out(
     options: Namespace,
     planned: Planned,
-    loaded: Loaded,
+    loaded: LoadedSpec,
     org: Org,
     shown: MaskedData[PlanDocument],
     earlier: Sequence[Finding],
@@ -174,7 +174,7 @@ def _say_quietly(lines: Sequence[Line]) -> None:
 
 
 def _checked(
-    ran: running.Ran, planned: Planned, loaded: Loaded, org: Org
+    ran: running.Ran, planned: Planned, loaded: LoadedSpec, org: Org
 ) -> tuple[int, Planned | None]:
     """Read the org again: nothing may be left. The status, and the second plan if there is one."""
     from provisioner.org.errors import OrgError
@@ -243,7 +243,7 @@ _NO_LEASE = (
 )
 
 
-def _urls(planned: Planned, loaded: Loaded) -> None:
+def _urls(planned: Planned, loaded: LoadedSpec) -> None:
     for name, url in _login_urls(planned):
         sys.stdout.write(visible(f"Log in to {name}: {url}") + "\n")
     _say_where(loaded)
@@ -261,7 +261,7 @@ def _login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _say_where(loaded: Loaded) -> None:
+def _say_where(loaded: LoadedSpec) -> None:
     """Say how to open the login page of the embedded org, and how to read its e-mail."""
     if isinstance(loaded.environment.login, Local):
         output.talk(

@@ -9,34 +9,34 @@ from typing import TYPE_CHECKING
 from provisioner.cli import logins, output
 from provisioner.cli.exit_status import DONE, NO_ORG
 from provisioner.model.diagnostics import DiagnosticError
-from provisioner.spec.load import Loaded
-from provisioner.spec.verify import Canary
+from provisioner.spec.load import LoadedSpec
+from provisioner.spec.verify import VerifyEntry
 
 if TYPE_CHECKING:
     from provisioner.login.verify import Credentials
     from provisioner.org.client import Org
 
-Watched = tuple[tuple[Canary, "Credentials"], ...]
+Watched = tuple[tuple[VerifyEntry, "Credentials"], ...]
 
 
-def ready(options: Namespace, loaded: Loaded, org: Org) -> Watched | int:
+def ready(options: Namespace, loaded: LoadedSpec, org: Org) -> Watched | int:
     """The canaries with their secrets, before anything is written; or the status to exit with.
 
     Nobody logs in to a real org without being asked to. On the local org a canary whose secret
     is not there is left out, and that is said; elsewhere it stops the apply.
     """
-    if not loaded.canaries:
+    if not loaded.verify:
         return ()
     rehearsal = logins.is_rehearsal(loaded, org)
     if not rehearsal and not options.verify_real_org:
-        count = len(loaded.canaries)
+        count = len(loaded.verify)
         output.talk(
             f"not verified: {count} {'canary' if count == 1 else 'canaries'}, as this is a real "
             "org: `--verify-real-org`"
         )
         return ()
-    found: list[tuple[Canary, Credentials]] = []
-    for canary in loaded.canaries:
+    found: list[tuple[VerifyEntry, Credentials]] = []
+    for canary in loaded.verify:
         try:
             found.append((canary, logins.credentials(canary, loaded)))
         except DiagnosticError as error:
@@ -48,7 +48,7 @@ def ready(options: Namespace, loaded: Loaded, org: Org) -> Watched | int:
     return tuple(found)
 
 
-def check(watched: Watched, loaded: Loaded, org: Org) -> int:
+def check(watched: Watched, loaded: LoadedSpec, org: Org) -> int:
     """Log every canary in; a canary that fails is a run that failed."""
     if not watched:
         return DONE

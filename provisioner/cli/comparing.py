@@ -15,7 +15,7 @@ from provisioner.cli.exit_status import CHANGES, DONE, REFUSED, WRONG
 from provisioner.cli.session import online
 from provisioner.model.masking import masked_data
 from provisioner.render.validation import validation_document
-from provisioner.spec.load import Loaded, find, load
+from provisioner.spec.load import LoadedSpec, find, load
 from provisioner.spec.selection import Selection
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def drift(options: Namespace) -> int:
     return _online(options, _drift)
 
 
-def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) -> int:
+def _online(options: Namespace, use: Callable[[Namespace, LoadedSpec, Org], int]) -> int:
     selection = Selection(tuple(options.target), tuple(options.exclude))
     return online(
         options.spec,
@@ -75,7 +75,7 @@ def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) ->
     )
 
 
-def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
+def _plan(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     from provisioner.plan import make as workflow
 
     loaded = replace(loaded, no_email=options.no_email, verbose=options.verbose)
@@ -98,7 +98,7 @@ def _plan(options: Namespace, loaded: Loaded, org: Org) -> int:
     return CHANGES if options.detailed_exitcode and made else DONE
 
 
-def _drift(options: Namespace, loaded: Loaded, org: Org) -> int:
+def _drift(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     from provisioner.cli.adopting import adopt
     from provisioner.drift import find as finding
 

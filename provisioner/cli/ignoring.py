@@ -11,7 +11,7 @@ from provisioner.model.diagnostics import DiagnosticError, closest
 from provisioner.model.ignore import Ignore
 from provisioner.spec import document as source
 from provisioner.spec import edit, ignores
-from provisioner.spec.load import Loaded, find, load
+from provisioner.spec.load import LoadedSpec, find, load
 
 _HEAD = """\
 # Differences between spec and org that are left alone, each until a day and for a reason.
@@ -44,7 +44,7 @@ def ignore(options: Namespace) -> int:
     return _write(loaded, entries)
 
 
-def _write(loaded: Loaded, entries: list[Ignore]) -> int:
+def _write(loaded: LoadedSpec, entries: list[Ignore]) -> int:
     path = loaded.folder / ignores.FILE
     before = source.decode(path.read_bytes(), str(path)) if path.is_file() else ""
     text = before if before.strip() else _HEAD

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from provisioner.cli import output
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 if TYPE_CHECKING:
     from provisioner.cli.running import Ran
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tell(
-    planned: Planned, again: Planned, ran: Ran, unknown: Sequence[StepResult], loaded: Loaded
+    planned: Planned, again: Planned, ran: Ran, unknown: Sequence[StepResult], loaded: LoadedSpec
 ) -> None:
     """Say what is left to do after a run, whether it failed, is unknown, or was undone since."""
     from provisioner.model.outcome import Outcome

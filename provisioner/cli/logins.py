@@ -23,8 +23,8 @@ from provisioner.render import logins as views
 from provisioner.render.format import json_text, visible
 from provisioner.render.terminal import Line, write
 from provisioner.spec import load as loader
-from provisioner.spec.load import Loaded
-from provisioner.spec.verify import Canary, objects_of
+from provisioner.spec.load import LoadedSpec
+from provisioner.spec.verify import VerifyEntry, objects_of
 
 if TYPE_CHECKING:
     from provisioner.login.check_results import Trace
@@ -53,7 +53,7 @@ def password(options: Namespace) -> int:
     return _online(options, _reset)
 
 
-def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) -> int:
+def _online(options: Namespace, use: Callable[[Namespace, LoadedSpec, Org], int]) -> int:
     # None of them makes a user, so that users' first passwords are not needed.
     return online(
         options.spec, options.env, lambda loaded, org: use(options, loaded, org), passwords=False
@@ -63,7 +63,7 @@ def _online(options: Namespace, use: Callable[[Namespace, Loaded, Org], int]) ->
 # ---------------------------------------------------------------- url
 
 
-def _url(options: Namespace, loaded: Loaded, org: Org) -> int:
+def _url(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     from provisioner.login import read as explaining
     from provisioner.model.operations import ReadSites
 
@@ -124,7 +124,7 @@ def _print_qr(url: str) -> None:
 # ---------------------------------------------------------------- explain
 
 
-def _explain(options: Namespace, loaded: Loaded, org: Org) -> int:
+def _explain(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     from provisioner.login import read as explaining
     from provisioner.login.checks import trace
 
@@ -147,7 +147,7 @@ def _explain(options: Namespace, loaded: Loaded, org: Org) -> int:
     return DONE if found.can_log_in else CHANGES
 
 
-def _places(found: Trace, loaded: Loaded) -> views.Places:
+def _places(found: Trace, loaded: LoadedSpec) -> views.Places:
     specs = {s.address: s for s in loaded.specs}
     places = {f.cause: place(f.cause, found.facts, specs) for f in found.findings}
     return {cause: span for cause, span in places.items() if span}
@@ -156,21 +156,21 @@ def _places(found: Trace, loaded: Loaded) -> views.Places:
 # ---------------------------------------------------------------- verify
 
 
-def _verify(options: Namespace, loaded: Loaded, org: Org) -> int:
+def _verify(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     if not is_rehearsal(loaded, org) and not options.real_org:
         output.say(
             f"`{org.instance_url}` is a real org, and nobody asked to log in to it",
             "add `--real-org`: each login is recorded there, and a wrong password counts",
         )
         return REFUSED
-    if not options.users and not loaded.canaries:
+    if not options.users and not loaded.verify:
         output.say("the spec names no canaries", "name users, or declare canaries under `verify:`")
         return WRONG
     try:
         checks = (
             [_named(user, options, loaded) for user in options.users]
             if options.users
-            else [(credentials(c, loaded), c) for c in loaded.canaries]
+            else [(credentials(c, loaded), c) for c in loaded.verify]
         )
     except DiagnosticError as error:
         output.problems(error.diagnostics, loaded, sys.stderr)
@@ -185,14 +185,14 @@ def _verify(options: Namespace, loaded: Loaded, org: Org) -> int:
     return show_logins(logins, options.format)
 
 
-def is_rehearsal(loaded: Loaded, org: Org) -> bool:
+def is_rehearsal(loaded: LoadedSpec, org: Org) -> bool:
     """Whether logging in there can disturb nobody: the local org, in process or on loopback."""
     from provisioner.model.hosts import is_loopback
 
     return isinstance(loaded.environment.login, Local) or is_loopback(org.instance_url)
 
 
-def credentials(canary: Canary, loaded: Loaded) -> Credentials:
+def credentials(canary: VerifyEntry, loaded: LoadedSpec) -> Credentials:
     """What a canary logs in with. Raises DiagnosticError for a secret that cannot be had."""
     from provisioner.login.verify import Credentials
 
@@ -202,14 +202,16 @@ def credentials(canary: Canary, loaded: Loaded) -> Credentials:
         given = loader.secret(canary.password, canary.at("password"), loaded.folder)
     else:
         own = _own(user, loaded)
-        assert own is not None, "`canaries.check` asks for a password"
+        assert own is not None, "`verify.check` asks for a password"
         given = own
     new = canary.new_password
     chosen = None if new is None else loader.secret(new, canary.at("new_password"), loaded.folder)
     return Credentials(username, given, chosen)
 
 
-def verify_canary(canary: Canary, who: Credentials, loaded: Loaded, org: Org) -> dict[str, Any]:
+def verify_canary(
+    canary: VerifyEntry, who: Credentials, loaded: LoadedSpec, org: Org
+) -> dict[str, Any]:
     """Log a canary in; what came of it as plain data."""
     return _login(who, _target(None, loaded, canary), canary, loaded, org)
 
@@ -230,14 +232,16 @@ class _NoPasswordError(Exception):
     pass
 
 
-def _named(name: str, options: Namespace, loaded: Loaded) -> tuple[Credentials, Canary | None]:
+def _named(
+    name: str, options: Namespace, loaded: LoadedSpec
+) -> tuple[Credentials, VerifyEntry | None]:
     """Somebody by key or username, with the password from wherever there is one."""
     from provisioner.login.verify import Credentials
 
     username = _username(name, loaded)
     user = user_called(name, loaded.specs)
     key = user.address.name if user else None
-    canary = next((c for c in loaded.canaries if c.key == key), None)
+    canary = next((c for c in loaded.verify if c.key == key), None)
     if options.password_env or options.password_file:
         given = _option(options)
     elif canary is not None:
@@ -260,7 +264,7 @@ def _option(options: Namespace) -> Secret:
         raise _NoPasswordError(message) from None
 
 
-def _own(user: Spec | None, loaded: Loaded) -> Secret | None:
+def _own(user: Spec | None, loaded: LoadedSpec) -> Secret | None:
     """The password that the spec gives a user itself. Raises DiagnosticError."""
     given = (user.data.get("on_create") or {}).get("password") if user else None
     if user is not None and isinstance(given, Mapping):
@@ -275,14 +279,14 @@ def _asked(username: str) -> Secret:
 
 
 def _login(
-    who: Credentials, target: Target, canary: Canary | None, loaded: Loaded, org: Org
+    who: Credentials, target: Target, canary: VerifyEntry | None, loaded: LoadedSpec, org: Org
 ) -> dict[str, Any]:
     from provisioner.login import use_cases as customers
     from provisioner.login.verify import Stage
 
     specs = {s.address: s for s in loaded.specs}
     user = user_called(who.username, loaded.specs)
-    asked = canary or (Canary(user.address.name, user.span, {}) if user else None)
+    asked = canary or (VerifyEntry(user.address.name, user.span, {}) if user else None)
     verified, found = customers.verify_login(
         org, who, target, objects_of(asked, specs) if asked else ()
     )
@@ -315,7 +319,7 @@ def _login(
 # ---------------------------------------------------------------- password reset
 
 
-def _reset(options: Namespace, loaded: Loaded, org: Org) -> int:
+def _reset(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     from provisioner.login import use_cases as customers
 
     names = [_username(name, loaded) for name in options.users]
@@ -369,13 +373,13 @@ def _confirm(count: int) -> int | None:
 # ---------------------------------------------------------------- all of them
 
 
-def _username(name: str, loaded: Loaded) -> str:
+def _username(name: str, loaded: LoadedSpec) -> str:
     """The username of a user that is named by its key in the spec, or by itself."""
     user = user_called(name, loaded.specs)
     return str(user.data.get("Username", name)).strip().lower() if user else name.strip()
 
 
-def _target(portal: str | None, loaded: Loaded, canary: Canary | None = None) -> Target:
+def _target(portal: str | None, loaded: LoadedSpec, canary: VerifyEntry | None = None) -> Target:
     from provisioner.login.read import Target
 
     named = portal or (canary.portal if canary else None)

@@ -22,7 +22,7 @@ from provisioner.render import diagnostics, encoding
 from provisioner.render.format import also_at, visible_lines
 from provisioner.render.terminal import Line, write
 from provisioner.spec import files
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 if TYPE_CHECKING:
     from provisioner.drift.report import Drift
@@ -63,7 +63,7 @@ def masked_streams() -> Iterator[None]:
 
 @gc_paused()
 def plan_document(
-    plan: Plan, loaded: Loaded, refusals: Iterable[Refusal] | None = None
+    plan: Plan, loaded: LoadedSpec, refusals: Iterable[Refusal] | None = None
 ) -> MaskedData[PlanDocument]:
     """The document of a plan, which every format shows."""
     from provisioner.plan import document
@@ -79,7 +79,7 @@ def plan_document(
 
 
 @gc_paused()
-def drift_document(plan: Plan, drift: Drift, loaded: Loaded) -> MaskedData[PlanDocument]:
+def drift_document(plan: Plan, drift: Drift, loaded: LoadedSpec) -> MaskedData[PlanDocument]:
     """The document of a drift report, which every format shows."""
     from provisioner.drift import document
 
@@ -97,7 +97,7 @@ def drift_document(plan: Plan, drift: Drift, loaded: Loaded) -> MaskedData[PlanD
 def print_plan(
     shown: MaskedData[PlanDocument],
     plan: Plan,
-    loaded: Loaded,
+    loaded: LoadedSpec,
     format_: str,
     reports: Iterable[str] = (),
 ) -> None:
@@ -143,7 +143,7 @@ def write_reports(shown: MaskedData[Document], names: Iterable[str]) -> None:
         files.write_private(file, pieces, parents=True)
 
 
-def problems(found: Iterable[Diagnostic], loaded: Loaded, stream: TextIO) -> None:
+def problems(found: Iterable[Diagnostic], loaded: LoadedSpec, stream: TextIO) -> None:
     """Print problems with their lines, after all that was answered so far."""
     sys.stdout.flush()
     found = tuple(

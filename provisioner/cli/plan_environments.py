@@ -18,7 +18,7 @@ from provisioner.model.masking import masked
 from provisioner.render.format import json_text, visible_lines
 from provisioner.render.terminal import write
 from provisioner.spec.files import write_private
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 from provisioner.spec.selection import Selection
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Made:
     def __init__(self, options: Namespace) -> None:
         self.unread = False
         self._options = options
-        self._found: list[tuple[Loaded, Plan, tuple[Refusal, ...], PlanDocument]] = []
+        self._found: list[tuple[LoadedSpec, Plan, tuple[Refusal, ...], PlanDocument]] = []
 
     def read(self, environment: str) -> int:
         before = len(self._found)
@@ -65,7 +65,7 @@ class _Made:
         self.unread |= len(self._found) == before
         return status
 
-    def _plan(self, loaded: Loaded, org: Org) -> int:
+    def _plan(self, loaded: LoadedSpec, org: Org) -> int:
         from provisioner.plan import make as workflow
 
         planned = workflow.plan(replace(loaded, no_email=self._options.no_email), org)

@@ -17,7 +17,7 @@ from provisioner.cli.version import version
 from provisioner.model.masking import masked_data
 from provisioner.render.format import visible_lines
 from provisioner.spec.files import write_private
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 from provisioner.spec.selection import Selection
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def now() -> datetime:
 def save(
     file: str,
     view: PlanDocument,
-    loaded: Loaded,
+    loaded: LoadedSpec,
     valid_for: timedelta,
     *,
     refused: bool = False,
@@ -129,7 +129,7 @@ def expired(saved: SavedPlan) -> bool:
     return True
 
 
-def within(saved: SavedPlan, view: PlanDocument, loaded: Loaded) -> bool:
+def within(saved: SavedPlan, view: PlanDocument, loaded: LoadedSpec) -> bool:
     """Whether the plan as it is now goes no further than the saved one; if not, it is said."""
     from provisioner.plan.plan_file import SavedPlanError, check, spec_digest
 

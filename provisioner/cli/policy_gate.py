@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from provisioner.cli import output
 from provisioner.cli import plan_files as saving
 from provisioner.model.credentials import Local
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SHORT = 15
 
 
-def right_org(planned: Planned, loaded: Loaded, options: Namespace) -> bool:
+def right_org(planned: Planned, loaded: LoadedSpec, options: Namespace) -> bool:
     """Whether this is the org that the environment is for; if not, it is said.
 
     An environment that names none yet is pinned to this one where `--pin` asks for that.
@@ -56,7 +56,7 @@ def lacks_permissions(planned: Planned) -> bool:
     return True
 
 
-def remind(planned: Planned, loaded: Loaded, options: Namespace) -> None:
+def remind(planned: Planned, loaded: LoadedSpec, options: Namespace) -> None:
     """Say how an environment that names no org is pinned to this one, unless it just was."""
     environment, org = loaded.environment, planned.plan.org
     if options.pin or isinstance(environment.login, Local):
@@ -68,7 +68,7 @@ def remind(planned: Planned, loaded: Loaded, options: Namespace) -> None:
         )
 
 
-def refusals(planned: Planned, loaded: Loaded, org: Org) -> tuple[Refusal, ...]:
+def refusals(planned: Planned, loaded: LoadedSpec, org: Org) -> tuple[Refusal, ...]:
     """The rules of the policy that the plan breaks."""
     from provisioner.plan.policy import over_budget, refusals
 
@@ -77,7 +77,7 @@ def refusals(planned: Planned, loaded: Loaded, org: Org) -> tuple[Refusal, ...]:
     return (*broken, *over_budget(planned.plan, policy, left))
 
 
-def say(found: Iterable[Refusal], loaded: Loaded) -> bool:
+def say(found: Iterable[Refusal], loaded: LoadedSpec) -> bool:
     """Say each refusal; whether there are any."""
     found = tuple(found)
     for refusal in found:
@@ -86,7 +86,7 @@ def say(found: Iterable[Refusal], loaded: Loaded) -> bool:
     return bool(found)
 
 
-def may_apply(planned: Planned, loaded: Loaded, options: Namespace, org: Org) -> bool:
+def may_apply(planned: Planned, loaded: LoadedSpec, options: Namespace, org: Org) -> bool:
     """Whether the policy lets the plan be applied now; if not, it is said why."""
     from provisioner.plan.policy import applying
 
@@ -99,7 +99,7 @@ def may_apply(planned: Planned, loaded: Loaded, options: Namespace, org: Org) ->
     return not say((*refusals(planned, loaded, org), *now), loaded)
 
 
-def unknown_approvals(loaded: Loaded, options: Namespace) -> bool:
+def unknown_approvals(loaded: LoadedSpec, options: Namespace) -> bool:
     """Whether `--approval` gives a label that the policy does not have; if so, it is reported."""
     from provisioner.plan.policy import unknown_approvals
 
@@ -109,7 +109,7 @@ def unknown_approvals(loaded: Loaded, options: Namespace) -> bool:
     return bool(unknown)
 
 
-def say_approvals(planned: Planned, loaded: Loaded) -> None:
+def say_approvals(planned: Planned, loaded: LoadedSpec) -> None:
     """Say which labels the plan will have to be approved with."""
     from provisioner.plan.policy import needed_approvals
 
@@ -118,7 +118,7 @@ def say_approvals(planned: Planned, loaded: Loaded) -> None:
         output.talk(f"apply asks for `--approval {label}`, for {count}: {', '.join(steps[:5])}")
 
 
-def _pin(org_id: str, loaded: Loaded) -> bool:
+def _pin(org_id: str, loaded: LoadedSpec) -> bool:
     from provisioner.spec import document as source
     from provisioner.spec import edit
 

@@ -21,7 +21,7 @@ from provisioner.cli.session import home
 from provisioner.cli.version import version
 from provisioner.model.events import Heartbeat, RunEnded, RunStarted, StepBegun, StepEnded
 from provisioner.render.terminal import Line
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,7 +175,7 @@ class Ran:
 
 
 def carry_out(
-    options: Namespace, planned: Planned, loaded: Loaded, org: Org, earlier: Sequence[Finding]
+    options: Namespace, planned: Planned, loaded: LoadedSpec, org: Org, earlier: Sequence[Finding]
 ) -> Ran:
     """Run the plan; `earlier` are the writes of earlier runs that are still open.
 
@@ -215,7 +215,7 @@ def carry_out(
 def _run(
     options: Namespace,
     planned: Planned,
-    loaded: Loaded,
+    loaded: LoadedSpec,
     org: Org,
     earlier: Sequence[Finding],
     ran: Ran,

@@ -15,7 +15,7 @@ from provisioner.cli.exit_status import NO_ORG, WRONG
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.events import OrgOpened
 from provisioner.model.masking import is_masked
-from provisioner.spec.load import Loaded, find, load
+from provisioner.spec.load import LoadedSpec, find, load
 from provisioner.spec.policy import RuleError, with_rules
 from provisioner.spec.selection import Selection
 
@@ -36,7 +36,7 @@ def home() -> Path:
 def online(
     spec: str | None,
     environment: str | None,
-    use: Callable[[Loaded, Org], int],
+    use: Callable[[LoadedSpec, Org], int],
     selection: Selection | None = None,
     rules: Iterable[str] = (),
     *,
@@ -92,7 +92,7 @@ def online(
         return NO_ORG
 
 
-def _at_fault(error: AuthenticationFailed | Unreachable, loaded: Loaded) -> Diagnostic:
+def _at_fault(error: AuthenticationFailed | Unreachable, loaded: LoadedSpec) -> Diagnostic:
     """What went wrong with the login, at the setting of the environment that it is about."""
     from provisioner.org.errors import Unreachable
 

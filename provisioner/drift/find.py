@@ -20,10 +20,10 @@ from provisioner.org.client import Org
 from provisioner.org.errors import AuthenticationFailed, Refused
 from provisioner.plan import make as workflow
 from provisioner.plan.make import Planned
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 
-def drift(loaded: Loaded, org: Org) -> tuple[Planned, Drift]:
+def drift(loaded: LoadedSpec, org: Org) -> tuple[Planned, Drift]:
     """What differs, who did it, and what no spec names. Raises OrgError.
 
     Takes at most five calls more than a plan. What the login may not read beyond the

@@ -18,7 +18,7 @@ from provisioner.plan.emails import without_held
 from provisioner.plan.planner import make_plan
 from provisioner.plan.policy import unknown_profiles
 from provisioner.plan.read import Reading, read
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Planned:
     reading: Reading
 
 
-def resources(loaded: Loaded) -> tuple[Resource, ...]:
+def resources(loaded: LoadedSpec) -> tuple[Resource, ...]:
     """What the specs ask for, as kinds see it: nothing of the org is known yet."""
     declared = Declared(frozenset(s.address for s in loaded.specs), loaded.identity)
     return tuple(BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
 
 
 @gc_paused()
-def plan(loaded: Loaded, org: Org) -> Planned:
+def plan(loaded: LoadedSpec, org: Org) -> Planned:
     """Read the org and compare; the plan has the problems of the spec too. Raises OrgError."""
     before = org.api_calls
     wanted = resources(loaded)

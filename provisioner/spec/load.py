@@ -52,7 +52,7 @@ class NoSpecError(Exception):
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedSpec:
     """A spec as read: what it declares, where it is for, and what is wrong with it.
 
     `texts` are the files as read, by the name they have in messages; `selection` is the part
@@ -68,7 +68,7 @@ class Loaded:
     texts: Mapping[str, str] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
     ignores: tuple[Ignore, ...] = ()
-    canaries: tuple[watched_users.Canary, ...] = ()
+    verify: tuple[watched_users.VerifyEntry, ...] = ()
     no_email: bool = False
     verbose: bool = False
     rosters: tuple[roster.Scope, ...] = ()
@@ -97,7 +97,9 @@ def find(argument: str | None) -> Path:
 
 @gc_paused()
 @template.limited()
-def load(folder: Path, environment: str | None, *, secrets: bool, passwords: bool = True) -> Loaded:
+def load(
+    folder: Path, environment: str | None, *, secrets: bool, passwords: bool = True
+) -> LoadedSpec:
     """Read, fill and check every file of a spec; problems are collected, not raised.
 
     `secrets` says whether they are needed: without, a secret that is not there is no
@@ -115,7 +117,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
     if found is None:
         # Without its variables no template of the spec can be filled.
         found = Environment(environment or DEFAULT_ENVIRONMENT, Local())
-        return Loaded(folder, found, problems=by_cause(problems), texts=texts)
+        return LoadedSpec(folder, found, problems=by_cause(problems), texts=texts)
     filled = [_filled(d, found, problems) for d in documents]
     validator = schema.validator("spec.schema.json")
     unfilled = {d.values[path] for d in filled for path in d.unfilled}
@@ -129,7 +131,7 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
     complete = len(documents) == len(paths)
     declared = spec.specs(filled, rows.specs, flawed=rows.flawed, complete=complete)
     problems += [*rows.problems, *(p for p in declared.problems if p.span not in unfilled)]
-    specs, watched = declared.specs, watched_users.canaries(filled)
+    specs, watched = declared.specs, watched_users.entries(filled)
     problems += [p for p in watched_users.check(filled, specs) if p.span not in unfilled]
     problems += _unmaskable(folder, found, specs)
     problems += _readable_secrets(found, specs, watched)
@@ -140,14 +142,14 @@ def load(folder: Path, environment: str | None, *, secrets: bool, passwords: boo
             masking.remember(_passwords(specs))
         except DiagnosticError as error:
             problems += error.diagnostics
-    return Loaded(
+    return LoadedSpec(
         folder,
         found,
         specs,
         declared.identity,
         by_cause(problems),
         rows.texts,
-        canaries=watched,
+        verify=watched,
         ignores=ignored,
         rosters=roster.scopes(filled, specs),
     )
@@ -322,15 +324,15 @@ def _unmaskable(
 
 
 def _readable_secrets(
-    environment: Environment, specs: Iterable[Spec], watched: Iterable[watched_users.Canary]
+    environment: Environment, specs: Iterable[Spec], watched: Iterable[watched_users.VerifyEntry]
 ) -> Iterator[Diagnostic]:
     """Passwords of users that are taken from a variable which is not for them."""
     users = (s for s in specs if "on_create" in s.data)
     places = [(p, s.at("on_create", "password")) for s in users if (p := _password(s))]
-    for canary in watched:
+    for entry in watched:
         places += [
-            (canary.password, canary.at("password")),
-            (canary.new_password, canary.at("new_password")),
+            (entry.password, entry.at("password")),
+            (entry.new_password, entry.at("new_password")),
         ]
     for given, span in places:
         name = given.get("env") if isinstance(given, Mapping) else None

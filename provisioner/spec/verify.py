@@ -1,6 +1,6 @@
-"""The `verify:` section of a spec: who logs in to prove that the portal works, and with what. Pure.
+"""The `verify:` section of a spec: the users who log in after an apply, and with which secrets.
 
-A canary's secrets stay where they are until somebody logs in: a plan needs none of them.
+The secrets are not read before somebody logs in: a plan does not need them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from difflib import get_close_matches
 from provisioner.model.diagnostics import Diagnostic, Span
 from provisioner.model.resource import Address, Spec
 from provisioner.spec.document import Document
+from provisioner.spec.yaml_reader import Yaml
 
 SECTION = "verify"
 
 
 @dataclass(frozen=True, slots=True)
-class Canary:
-    """One user of the spec that logs in, by its key.
+class VerifyEntry:
+    """One user of the spec whose login is verified, by its key under `users:`.
 
     `password` and `new_password` say where the secrets are, as `{env: NAME}` or `{file: PATH}`;
-    without the first it is the one that `on_create` gives. `objects` is `None` where the
-    profile's own permissions say what is to be reachable.
+    without the first, the one of `on_create` is used. `objects` are those that the user must be
+    able to read; `None` stands for those that the user's profile can read.
     """
 
     key: str
@@ -37,88 +38,90 @@ class Canary:
         return self.spans.get(name, self.span)
 
 
-def canaries(documents: Iterable[Document]) -> tuple[Canary, ...]:
-    """The canaries of all files, by key; where a key is given twice, the first one counts."""
-    found: dict[str, Canary] = {}
+def entries(documents: Iterable[Document]) -> tuple[VerifyEntry, ...]:
+    """The entries of all files, by key. If a key is in two files, the first one counts."""
+    by_key: dict[str, VerifyEntry] = {}
     for document in documents:
-        for canary in _of(document):
-            found.setdefault(canary.key, canary)
-    return tuple(found[key] for key in sorted(found))
+        for entry in _entries(document):
+            by_key.setdefault(entry.key, entry)
+    return tuple(by_key[key] for key in sorted(by_key))
 
 
 def check(documents: Iterable[Document], specs: Iterable[Spec]) -> Iterator[Diagnostic]:
-    """What is wrong with the canaries: keys given twice, users that no spec declares."""
+    """What is wrong with the entries: repeated keys, and users or portals without a spec."""
     users = {s.address.name: s for s in specs if s.address.kind == "user"}
     portals = {s.address.name for s in specs if s.address.kind == "portal"}
-    seen: dict[str, Canary] = {}
-    for canary in (c for document in documents for c in _of(document)):
-        first = seen.setdefault(canary.key, canary)
-        if first is not canary:
+    seen: dict[str, VerifyEntry] = {}
+    for entry in (e for document in documents for e in _entries(document)):
+        first = seen.setdefault(entry.key, entry)
+        if first is not entry:
             note = f"first declared at {first.span}"
-            message = f"`{canary.key}` is declared twice"
-            yield Diagnostic("duplicate-key", message, canary.span, notes=(note,))
+            message = f"`{entry.key}` is declared twice"
+            yield Diagnostic("duplicate-key", message, entry.span, notes=(note,))
             continue
-        if canary.key not in users:
+        if entry.key not in users:
             yield Diagnostic(
                 "unknown-reference",
-                f"`{canary.key}` is no user of this spec",
-                canary.span,
-                help=_nearest(canary.key, users, "declare it under `users:`"),
+                f"`{entry.key}` is no user of this spec",
+                entry.span,
+                help=_nearest(entry.key, users, "declare it under `users:`"),
             )
             continue
-        if canary.password is None and not _given(users[canary.key]):
+        if entry.password is None and not _has_password(users[entry.key]):
             yield Diagnostic(
                 "no-password",
-                f"nothing says what `{canary.key}` logs in with",
-                canary.span,
+                f"nothing says what `{entry.key}` logs in with",
+                entry.span,
                 help="give it a `password`: {env: NAME} or {file: PATH}",
             )
-        if canary.portal is not None and canary.portal not in portals:
+        if entry.portal is not None and entry.portal not in portals:
             yield Diagnostic(
                 "unknown-reference",
-                f"`{canary.portal}` is no portal of this spec",
-                canary.at("portal"),
-                help=_nearest(canary.portal, portals, "name one of the spec's portals"),
+                f"`{entry.portal}` is no portal of this spec",
+                entry.at("portal"),
+                help=_nearest(entry.portal, portals, "name one of the spec's portals"),
             )
 
 
-def objects_of(canary: Canary, specs: Mapping[Address, Spec]) -> tuple[str, ...]:
-    """The objects that are to be reachable: as the canary says, else what its profile may read."""
-    if canary.objects is not None:
-        return canary.objects
-    user = specs.get(Address("user", canary.key))
+def objects_of(entry: VerifyEntry, specs: Mapping[Address, Spec]) -> tuple[str, ...]:
+    """The objects that the user must be able to read: those of the entry, or of the profile."""
+    if entry.objects is not None:
+        return entry.objects
+    user = specs.get(Address("user", entry.key))
     profile = user.data.get("profile") if user else None
     declared = specs.get(Address("profile", profile)) if isinstance(profile, str) else None
     allowed = (declared.data.get("objectPermissions") if declared else None) or {}
     return tuple(sorted(name for name, rights in allowed.items() if "read" in (rights or ())))
 
 
-def _of(document: Document) -> Iterator[Canary]:
-    data = document.data if isinstance(document.data, Mapping) else {}
+def _entries(document: Document) -> Iterator[VerifyEntry]:
+    data = document.data if isinstance(document.data, dict) else {}
     section = data.get(SECTION)
-    for key, written in section.items() if isinstance(section, Mapping) else ():
-        span, given = document.span((SECTION, key), key=True), written or {}
-        if span is None or not isinstance(given, Mapping):
+    for key, value in section.items() if isinstance(section, dict) else ():
+        span, fields = document.span((SECTION, key), key=True), value or {}
+        if span is None or not isinstance(fields, dict):
             continue
-        spans = {name: s for name in given if (s := document.span((SECTION, key, name)))}
-        objects = given.get("objects")
-        yield Canary(
+        spans = {name: s for name in fields if (s := document.span((SECTION, key, name)))}
+        portal, objects = fields.get("portal"), fields.get("objects")
+        yield VerifyEntry(
             key,
             span,
             spans,
-            _place(given.get("password")),
-            _place(given.get("new_password")),
-            given.get("portal"),
-            tuple(objects) if isinstance(objects, list) else None,
+            _secret_place(fields.get("password")),
+            _secret_place(fields.get("new_password")),
+            portal if isinstance(portal, str) else None,
+            tuple(map(str, objects)) if isinstance(objects, list) else None,
         )
 
 
-def _place(given: object) -> Mapping[str, str] | None:
-    return given if isinstance(given, Mapping) else None
+def _secret_place(value: Yaml) -> Mapping[str, str] | None:
+    if not isinstance(value, dict):
+        return None
+    return {name: text for name, text in value.items() if isinstance(text, str)}
 
 
-def _given(user: Spec) -> bool:
-    """Whether the spec sets the user's first password itself, and does not have it mailed."""
+def _has_password(user: Spec) -> bool:
+    """Whether the spec sets the user's first password itself, and does not have it emailed."""
     actions = user.data.get("on_create")
     password = actions.get("password") if isinstance(actions, Mapping) else None
     return password is not None and password != "email"  # noqa: S105 - a word of the spec

@@ -9,7 +9,7 @@ from provisioner.model.credentials import AccessToken, Local
 from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
 from provisioner.spec.environment import Environment
-from provisioner.spec.load import Loaded
+from provisioner.spec.load import LoadedSpec
 
 JANE = "jane.doe@acme.example.portal"
 NEW = "battery5staple"
@@ -248,7 +248,7 @@ def test_a_canary_is_a_user_of_the_spec(work):
     ],
 )
 def test_only_the_local_org_is_logged_in_to_unasked(tmp_path, login, url, rehearsal):
-    loaded = Loaded(tmp_path, Environment("x", login))
+    loaded = LoadedSpec(tmp_path, Environment("x", login))
     assert is_rehearsal(loaded, SalesforceOrg(url, Secret("x"))) is rehearsal
 
 
