@@ -7,7 +7,7 @@ import pytest
 from provisioner.model.change import Action, Change, FieldChange
 from provisioner.model.ignore import Ignore
 from provisioner.model.resource import Address, Resource
-from provisioner.plan.scope import without
+from provisioner.plan.scope import without_ignored
 from provisioner.spec import document as source
 from provisioner.spec.ignores import read, resolve
 
@@ -74,7 +74,7 @@ def change(action=Action.UPDATE, *fields):
 
 def left(made, *entries_):
     ignores = [Ignore(a, f, "why", TODAY) for a, f in entries_]
-    changes, ignored = without({ACME: made}, ignores)
+    changes, ignored = without_ignored({ACME: made}, ignores)
     names = [f.name for f in changes[ACME].fields] if ACME in changes else None
     return names, [i.field for i in ignored]
 
