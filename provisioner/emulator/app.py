@@ -37,13 +37,12 @@ from provisioner.emulator.pages import oauth as oauth_pages
 from provisioner.emulator.partner import endpoint as partner
 from provisioner.emulator.rest import router as rest
 from provisioner.emulator.rules import recycle_bin
-from provisioner.emulator.scim import api as scim
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 _SURFACES: Final = (
-    oauth, oauth_pages, rest, scim, bulk1, metadata, partner, staff_login, setup_portals,
+    oauth, oauth_pages, rest, bulk1, metadata, partner, staff_login, setup_portals,
     portal_login, portal_passwords, portal_registration, site_login, site_sender, security_token,
     setup_custom_object, setup_deliverability, site_addresses, verify_identity, forgot_password,
     mail,

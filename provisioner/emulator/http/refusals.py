@@ -14,7 +14,12 @@ from xml.sax.saxutils import escape as escape_xml
 
 from flask import Response, request
 
-from provisioner.emulator.base.errors import SalesforceError, method_not_allowed, not_found
+from provisioner.emulator.base.errors import (
+    SalesforceError,
+    method_not_allowed,
+    not_found,
+    not_served,
+)
 from provisioner.emulator.http import soap_metadata, soap_partner
 
 if TYPE_CHECKING:
@@ -34,6 +39,8 @@ _SURFACES: Final = (
     ("rest", re.compile(r"/services/")),
 )
 SURFACES: Final = (*(name for name, _ in _SURFACES), "pages")
+# Surfaces that Salesforce has and the local org does not serve.
+_NOT_SERVED: Final = (("/services/scim/", "SCIM"),)
 _BULK1: Final = "http://www.force.com/2009/06/asyncapi/dataload"  # Bulk API 1.0 guide, "Errors"
 
 
@@ -85,7 +92,8 @@ def unrouted(error: HTTPException) -> ResponseReturnValue:
         return refused
     match error.code:
         case 404:
-            found = not_found()
+            absent = next((name for base, name in _NOT_SERVED if path.startswith(base)), None)
+            found = not_served(absent) if absent else not_found()
         case 405 if path.startswith("/services/Soap/"):
             return _only_post(path)
         case 405:

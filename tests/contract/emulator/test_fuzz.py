@@ -633,7 +633,7 @@ def test_packages_by_soap(package, flags):
     soap("m/60.0", "deploy", content, f"<m:sessionId>{world().token}</m:sessionId>")
 
 
-# -- SCIM, and XML where JSON is the rule ------------------------------------------------------
+# -- XML where JSON is the rule ----------------------------------------------------------------
 
 xml_values = st.recursive(
     st.sampled_from(["Acme", "", "5", "&amp;", "<![CDATA[x]]>", "\x00", "ö", "&a;"]),
@@ -655,30 +655,3 @@ def test_records_in_xml(target, body, answer_in_xml):
     if answer_in_xml:
         headers["Accept"] = "application/xml"
     world().send(method, real(path), body, headers=headers)
-
-
-operations = st.fixed_dictionaries(
-    {
-        "schemas": st.just(["urn:ietf:params:scim:api:messages:2.0:PatchOp"]) | values,
-        "Operations": st.lists(
-            st.dictionaries(
-                st.sampled_from(["op", "path", "value"]),
-                st.sampled_from(["replace", "active", "userName", {"active": 1}]) | values,
-            ),
-            max_size=2,
-        )
-        | values,
-    }
-)
-filters = st.sampled_from(
-    ['userName eq "x"', "active eq true", 'id eq "', "userName", 'emails.value eq "a" and x', ""]
-)
-
-
-@FUZZ
-@given(st.sampled_from(METHODS), texts | st.just(ADMIN), operations, filters, texts, st.booleans())
-def test_scim(method, name, body, wanted, start, login):
-    query = urlencode({"filter": wanted, "startIndex": start, "count": start}, errors="replace")
-    path = f"/services/scim/v2/Users/{quote(name)}" if name else "/services/scim/v2/Users"
-    headers = {"Content-Type": "application/json"}
-    world().send(method, path, json.dumps(body).encode(), query, headers, login=login)

@@ -1,1 +1,0 @@
-"""The SCIM API for users."""
