@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
-from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.base.errors import SalesforceError, not_served
 from provisioner.emulator.base.timestamps import parse_timestamp
 from provisioner.emulator.http.call import Answer
 
@@ -27,6 +27,7 @@ _LEVEL: Final = 1
 _LARGEST: Final = 200_000_000  # bytes of a body once it is unpacked
 _ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # zlib's or gzip's
 _JSON: Final = ("application/json", "application/*", "*/*")
+_XML: Final = ("application/xml", "text/xml")
 
 
 class BadEncodingError(ValueError):
@@ -79,16 +80,21 @@ def kinds(accept: str) -> list[str]:
     return [part.partition(";")[0].strip().lower() for part in accept.split(",")]
 
 
-def require_json(call: Call) -> None:
-    """Refuses a client that takes no JSON where no XML is written (406 NOT_ACCEPTABLE, [U])."""
-    accept = call.headers.get("accept", "")
-    taken = kinds(accept)
-    if any(taken) and not any(kind in _JSON for kind in taken):
-        raise SalesforceError(
-            "NOT_ACCEPTABLE",
-            f"The local org answers this in JSON only, not in {accept}",
-            status=406,
-        )
+def require_json(accept: str) -> None:
+    """Refuses a client that does not accept JSON (406 NOT_ACCEPTABLE, [U]).
+
+    Salesforce also answers in XML, which the local org does not serve.
+    """
+    accepted = kinds(accept)
+    if not any(accepted) or any(kind in _JSON for kind in accepted):
+        return
+    if any(kind in _XML for kind in accepted):
+        raise not_served("REST in XML")
+    raise SalesforceError(
+        "NOT_ACCEPTABLE",
+        f"The local org answers this in JSON only, not in {accept}",
+        status=406,
+    )
 
 
 def etag(value: Any) -> str:

@@ -32,7 +32,6 @@ from provisioner.emulator.rest import (
     sobjects,
     tooling,
     tooling_entities,
-    xml_bodies,
 )
 from provisioner.emulator.rules import duplicates
 from provisioner.emulator.schema import versions
@@ -71,12 +70,16 @@ def run_forgotten_jobs() -> None:
 @blueprint.get("/services/data.<any(json, xml):suffix>")
 def every_version(suffix: str) -> Response:
     """Every version, without a login."""
-    _, accept = xml_bodies.accepted(f".{suffix}", request.headers.get("Accept", ""))
+    _, accept = _accepted(f".{suffix}", request.headers.get("Accept", ""))
+    try:
+        bodies.require_json(accept)
+    except SalesforceError as error:
+        return _response(Answer(error.status, error.rest()))
     found = [
         {"label": _label(v), "url": f"/services/data/v{v}.0", "version": f"{v}.0"}
         for v in range(OLDEST, NEWEST + 1)
     ]
-    return _xml(Answer(200, found), (), accept) or _response(Answer(200, found))
+    return _response(Answer(200, found))
 
 
 @blueprint.route("/services/data/<version>", defaults={"path": ""}, methods=_ASKED)
@@ -87,7 +90,7 @@ def serve(version: str, path: str) -> Response:
     if refused is not None:
         return refused
     usage = None
-    path, accept = xml_bodies.accepted(path, request.headers.get("Accept", ""))
+    path, accept = _accepted(path, request.headers.get("Accept", ""))
     parts = tuple(part for part in path.split("/") if part)
     try:
         number = _version(version)
@@ -104,13 +107,13 @@ def serve(version: str, path: str) -> Response:
                 parts,
                 request.args,
                 {name.lower(): value for name, value in request.headers} | {"accept": accept},
-                _text(path, parts),
+                _text(path),
                 context.instance_url(),
             )
         )
     except SalesforceError as error:
         answer = Answer(error.status, error.rest(), _error_headers(error))
-    response = _xml(answer, parts, accept) or _response(answer)
+    response = _response(answer)
     if usage is not None:
         response.headers["Sforce-Limit-Info"] = f"api-usage={usage.used}/{usage.most}"
     # An answer and the dates in it are of one clock.
@@ -136,9 +139,8 @@ def answer_to(call: Call) -> Answer:
 def _route(call: Call) -> Answer:
     if call.version < versions.RESOURCES.get(call.parts[:2], 0):
         raise not_found()  # as one that never was: guess
-    in_xml = xml_bodies.shows(call.parts) and xml_bodies.wanted(call.headers.get("accept", ""))
-    if call.parts[:1] not in {("jobs",), ("metadata",)} and not in_xml:
-        bodies.require_json(call)
+    if call.parts[:1] not in {("jobs",), ("metadata",)}:
+        bodies.require_json(call.headers.get("accept", ""))
     match call.parts:
         case ():
             call.allow("GET", "HEAD")
@@ -286,24 +288,25 @@ def _guarded(org: Org, session: Session, usage: quota.Usage) -> Answer | None:
     return None
 
 
-def _text(path: str, parts: tuple[str, ...]) -> str:
+def _accepted(path: str, accept: str) -> tuple[str, str]:
+    """A path without its `.json` or `.xml`, and the media types that the client accepts by it.
+
+    "Append .json or .xml to the URI" (REST guide, "Response Format" [V]); the Bulk API has no XML.
+    """
+    if path.endswith((".json", ".xml")) and not path.startswith(("jobs/", "metadata/")):
+        path, _, kind = path.rpartition(".")
+        return path, f"application/{kind}"
+    return path, accept
+
+
+def _text(path: str) -> str:
     kind = request.mimetype
     takes_text = bulk2.takes_text(path) or metadata_rest.takes_parts(path)
-    if request.content_length and xml_bodies.is_xml(kind) and path.startswith("sobjects/"):
-        return xml_bodies.as_json(context.org(), parts, bodies.body())
+    if request.content_length and kind == "application/xml" and path.startswith("sobjects/"):
+        raise not_served("REST in XML")
     if request.content_length and kind != "application/json" and not takes_text:
         raise media_type(kind)
     return bodies.body()
-
-
-def _xml(answer: Answer, parts: tuple[str, ...], accept: str) -> Response | None:
-    """The answer in XML, if the client wants it so; None where JSON or no body is due."""
-    if not xml_bodies.wanted(accept) or isinstance(answer.body, bytes | None):
-        return None
-    if parts[:1] in {("jobs",), ("metadata",)}:
-        return None
-    body = xml_bodies.written(answer.body, parts)
-    return Response(body, answer.status, dict(answer.headers), content_type=xml_bodies.MIME)
 
 
 def _method() -> str:

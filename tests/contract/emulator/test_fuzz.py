@@ -631,27 +631,3 @@ def test_packages_by_soap(package, flags):
         f"<m:DeployOptions>{chosen}</m:DeployOptions>"
     )
     soap("m/60.0", "deploy", content, f"<m:sessionId>{world().token}</m:sessionId>")
-
-
-# -- XML where JSON is the rule ----------------------------------------------------------------
-
-xml_values = st.recursive(
-    st.sampled_from(["Acme", "", "5", "&amp;", "<![CDATA[x]]>", "\x00", "ö", "&a;"]),
-    lambda inner: st.lists(
-        st.tuples(st.sampled_from([*FIELDS, "1x", "x:y", "isExpired"]), inner), max_size=3
-    ).map(lambda parts: "".join(f"<{name}>{text}</{name}>" for name, text in parts)),
-    max_leaves=6,
-)
-documents = st.tuples(st.sampled_from(["Account", "Password", "User", "x"]), xml_values).map(
-    lambda parts: f"<{parts[0]}>{parts[1]}</{parts[0]}>"
-)
-
-
-@FUZZ
-@given(st.sampled_from(RECORD_TARGETS), documents.flatmap(broken), st.booleans())
-def test_records_in_xml(target, body, answer_in_xml):
-    method, path = target
-    headers = {"Content-Type": "application/xml"}
-    if answer_in_xml:
-        headers["Accept"] = "application/xml"
-    world().send(method, real(path), body, headers=headers)

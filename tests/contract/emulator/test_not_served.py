@@ -12,3 +12,39 @@ def test_scim_is_refused(rest, method, path):
     body = {} if method in {"POST", "PATCH"} else None
     error = rest.refusal(method, f"{URL}/services/scim/v2/{path}", body)
     assert error == (403, CODE, "The local org does not serve SCIM", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/sobjects/User/describe", "application/xml"),
+        ("/query?q=SELECT Id FROM User", "text/xml, image/png"),
+        ("/limits.xml", "*/*"),
+        (f"{URL}/services/data", "application/xml"),
+        (f"{URL}/services/data.xml", "*/*"),
+    ],
+)
+def test_answers_in_xml_are_refused(rest, path, accept):
+    error = rest.refusal("GET", path, headers={"Accept": accept})
+    assert error == (403, CODE, "The local org does not serve REST in XML", None)
+
+
+def test_records_in_xml_are_refused(rest):
+    headers = {"Content-Type": "application/xml; charset=UTF-8"}
+    data = b"<Account><Name>Acme</Name></Account>"
+    error = rest.refusal("POST", "/sobjects/Account", data=data, headers=headers)
+    assert error == (403, CODE, "The local org does not serve REST in XML", None)
+    assert rest.rows("SELECT Id FROM Account") == []
+
+
+@pytest.mark.parametrize("accept", ["application/xml, application/json", "*/*", "text/xml, */*"])
+def test_a_client_that_accepts_json_too_gets_json(rest, accept):
+    answer = rest.send("GET", "/limits", headers={"Accept": accept})
+    assert answer.headers["Content-Type"].startswith("application/json")
+
+
+def test_an_address_may_end_in_json(rest):
+    for path in ("/sobjects/Account/describe", "/sobjects", f"{URL}/services/data"):
+        answer = rest.send("GET", f"{path}.json", headers={"Accept": "application/xml"})
+        assert answer.status_code == 200
+        assert answer.text == rest.send("GET", path).text
