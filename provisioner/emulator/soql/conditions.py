@@ -38,14 +38,13 @@ class Filter:
     """Conditions as SQL; `params` grows in the order of the question marks.
 
     `inner` gives the SQL of a query inside IN (...) behind a field. `groups` is None in WHERE, in
-    HAVING what the rows are grouped by; `shown` is what a row of subtotals shows of an operand.
+    HAVING what the rows are grouped by.
     """
 
     scope: Scope
     inner: Callable[[Scope, Query, Ref | Call], tuple[str, list[Any]]]
     params: list[Any]
     groups: list[str] | None = None
-    shown: Callable[[Ref | Call, str], str] | None = None
 
     def sql(self, condition: Condition) -> str:
         """The SQL of one condition."""
@@ -163,10 +162,7 @@ class Filter:
             if operand.name == "format":
                 message = "FORMAT is only allowed in SELECT"  # guess
                 raise self.scope.refuse(operand.at, message, code="MALFORMED_QUERY")
-            if operand.name == "grouping" and self.shown is not None:
-                sql, field = "", Field(name="grouping", type="int", label="grouping")
-            else:
-                sql, field = self.scope.call(operand)
+            sql, field = self.scope.call(operand)
             grouped = operand.aggregates
         else:
             found = self.scope.resolve(operand)
@@ -177,7 +173,7 @@ class Filter:
                 )
         if self.groups is not None and not grouped and sql not in self.groups:
             raise self.scope.ungrouped(operand)
-        return sql if self.shown is None else self.shown(operand, sql), field
+        return sql, field
 
     def _bind(self, operand: Ref | Call, field: Field, value: Value) -> Any:
         """The parameter for a literal, None for null; refuses a literal of another type."""

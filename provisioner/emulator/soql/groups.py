@@ -8,7 +8,6 @@ from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.soql import (
     clauses,
     functions,
-    rollup,
 )
 from provisioner.emulator.soql.conditions import Filter
 from provisioner.emulator.soql.scope import Scope
@@ -34,7 +33,7 @@ def count(query: Query, scope: Scope) -> dict[str, Any]:
     clauses.order(query, scope)
     where, params = clauses.where(query, scope)
     inside = f"SELECT 1 {scope.tables()}{where}{clauses.limits(query)}"
-    found = scope.context.org.execute(f"SELECT COUNT(*) FROM ({inside})", params)  # noqa: S608 - see soql_clauses.rows
+    found = scope.context.org.execute(f"SELECT COUNT(*) FROM ({inside})", params)  # noqa: S608 - see clauses.rows
     return {"totalSize": found[0][0], "done": True, "records": []}
 
 
@@ -48,9 +47,6 @@ def aggregate(query: Query, scope: Scope, *, most: int) -> dict[str, Any]:
             "Non-grouped query that uses overall aggregate functions cannot also use LIMIT",
         )
     where, params = clauses.where(query, scope)
-    if query.subtotals:
-        rows = rollup.rows(query, scope, columns, groups, (where, params))
-        return _answered(scope, shown, rows, most)
     conditions = Filter(scope, clauses.inner, [], groups)
     having = ""
     if query.having is not None:
@@ -97,16 +93,12 @@ def _columns(
     for item in query.selected:
         match item:
             case Selected(what=Ref() | Call() as what, alias=alias):
-                if query.subtotals and isinstance(what, Call) and what.name == "grouping":
-                    sql, field = rollup.grouping(scope, what, groups)
-                else:
-                    sql, field = scope.value(what)
+                sql, field = scope.value(what)
             case _:  # text: guess
                 raise SalesforceError("MALFORMED_QUERY", "Grouped query cannot have child queries")
-        whole = isinstance(what, Call) and (what.aggregates or what.name == "grouping")
-        if isinstance(what, Call) and what.aggregates and not query.subtotals:
+        if isinstance(what, Call) and what.aggregates:
             _not_grouped(scope, what, groups)
-        if not whole and sql not in groups:
+        elif sql not in groups:
             raise scope.ungrouped(what)
         name = alias
         if name is None and isinstance(what, Ref):

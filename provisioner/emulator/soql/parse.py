@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.soql.tree import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _LONGEST: Final = 100_000  # platform reference 8.1 [V]
 _ELEMENT: Final = re.compile(r"'(?:[^'\\]|\\.)*'|[\w.:+-]+", re.DOTALL)
 # What Salesforce has and the local org has not, just before the bracket of its arguments.
-_CALLED: Final = re.compile(r"\b(distance|geolocation)\s*$", re.IGNORECASE)
+_CALLED: Final = re.compile(r"\b(distance|geolocation|rollup|cube)\s*$", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\w+|.", re.DOTALL)
 _BRANCH: Final = re.compile(r"[\w.]+|\S")
 _BRANCH_WORDS: Final = frozenset({"when", "then", "else", "end"})
@@ -136,7 +136,6 @@ def _query(tree: Any, text: str) -> Query:
         # words as remembered of the REST API [U]
         message = "ALL ROWS not allowed in this context"
         raise refusal("MALFORMED_QUERY", text, all_rows.start_pos, message)
-    subtotals, group = found.get("rollup"), found.get("group", ())[2:]
     if "update" in found:
         _not_served(text, found["update"][0])
     return Query(
@@ -148,19 +147,14 @@ def _query(tree: Any, text: str) -> Query:
         source_at=source.start_pos,
         alias=str(alias) if alias else None,
         where=_condition(where[1], text) if where else None,
-        group=tuple(_operand(one) for one in (subtotals[3:] if subtotals else group)),
+        group=tuple(_operand(item) for item in found.get("group", ())[2:]),
         having=_condition(having[1], text) if having else None,
         order=tuple(_sort(item) for item in found.get("order", ())[2:]),
         limit=_whole(found["limit"][1]) if "limit" in found else None,
         offset=_whole(found["offset"][1]) if "offset" in found else 0,
         using=str(found["using"][2]).lower() if "using" in found else None,
-        subtotals=_subtotals(subtotals[2]) if subtotals else None,
         purposes=frozenset(word.lower() for word in found.get("purpose", ())[1::2]),
     )
-
-
-def _subtotals(token: Any) -> Literal["rollup", "cube"]:
-    return "rollup" if token.lower() == "rollup" else "cube"
 
 
 def _not_served(text: str, token: Any) -> NoReturn:

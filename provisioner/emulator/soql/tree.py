@@ -136,5 +136,4 @@ class Query:
     limit: int | None
     offset: int
     using: str | None = None
-    subtotals: Literal["rollup", "cube"] | None = None
     purposes: frozenset[str] = frozenset()
