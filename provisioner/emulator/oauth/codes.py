@@ -1,10 +1,10 @@
-"""What waits for somebody's yes, or was answered with it: requests, codes, devices, approvals."""
+"""Pending and approved authorizations: requests of apps, codes, one-time passwords, approvals."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -13,18 +13,14 @@ from provisioner.emulator.base.timestamps import timestamp
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
-# A code is good for 15 minutes, one of a device for 10 (Salesforce help, "OAuth 2.0 Web Server
-# Flow" and "Device Flow" [V]); how long a page waits for an answer, and a
-# browser may take to open: guess.
-_MINUTES: Final = {"request": 60, "code": 15, "device": 10, "otp": 1}
-_LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ23456789"  # of a code that people type: guess
-PENDING: Final = ""
-DENIED: Final = "denied"
+# A code is valid for 15 minutes (Salesforce help, "OAuth 2.0 Web Server Flow" [V]); how long a page
+# waits for an answer, and how long a browser may take to open: guess.
+_MINUTES: Final = {"request": 60, "code": 15, "otp": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an app asked for; `user_id` is who said yes to it, PENDING or DENIED before."""
+    """What an app asked for; `user_id` is the user who approved it, empty before that."""
 
     response_type: str
     scope: str
@@ -32,9 +28,7 @@ class Request:
     state: str | None = None
     challenge: str = ""
     nonce: str = ""
-    user_code: str = ""
-    polled: str = ""
-    user_id: str = PENDING
+    user_id: str = ""
 
 
 def keep(org: Org, kind: str, asked: Request) -> str:
@@ -58,15 +52,6 @@ def find(org: Org, kind: str, code: str) -> Request | None:
     return Request(**json.loads(rows[0][0])) if rows else None
 
 
-def change(org: Org, code: str, **values: str) -> None:
-    """Changes what is kept under a code."""
-    for (body,) in org.execute("SELECT body FROM oauth_code WHERE code = ?", (code,)):
-        changed = replace(Request(**json.loads(body)), **values)
-        org.execute(
-            "UPDATE oauth_code SET body = ? WHERE code = ?", (json.dumps(asdict(changed)), code)
-        )
-
-
 def take(org: Org, kind: str, code: str) -> Request | None:
     """As `find`, and nobody finds it again."""
     with org.transaction():
@@ -78,21 +63,6 @@ def take(org: Org, kind: str, code: str) -> Request | None:
 def was_used(org: Org, code: str) -> bool:
     """Whether a code was given out, and its time is over."""
     return bool(org.execute("SELECT 1 FROM oauth_code WHERE code = ?", (code,)))
-
-
-def new_user_code() -> str:
-    """Eight characters that a person types (help, "Device Flow" [V])."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(8))
-
-
-def device_of(org: Org, user_code: str) -> str | None:
-    """The code of the device that shows `user_code`, in any case."""
-    rows = org.execute(
-        "SELECT code FROM oauth_code WHERE kind = 'device' AND expires > ?"
-        " AND json_extract(body, '$.user_code') = ?",
-        (timestamp(org.now()), user_code.strip().upper()),
-    )
-    return str(rows[0][0]) if rows else None
 
 
 def approve(org: Org, user_id: str, scope: str) -> None:

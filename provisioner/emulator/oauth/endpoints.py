@@ -36,15 +36,13 @@ METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 @blueprint.route("/services/oauth2/token", methods=METHODS)
 def token() -> Response:
-    """A token for one of the flows, or what a device shows to get one."""
+    """A token for one of the flows."""
     org = context.org()
     if org.api_calls() >= editions.daily_calls(org):  # here, too, as REST says it: 7 and 2.4 [V]
         return refusals.refusal(request.path, quota.exceeded())
     try:
         if request.method != "POST":
             raise OAuthError("invalid_request", "must use HTTP POST")  # general knowledge [U]
-        if request.form.get("response_type") == "device_code":
-            return answers.answer(grants.device(org))
         return answers.answer(_issued(grants.granted(org)))
     except OAuthError as refused:
         return answers.answer(refused.answer, refused.status)

@@ -13,7 +13,6 @@ from flask import request
 
 from provisioner.emulator.access import permissions
 from provisioner.emulator.base.errors import not_served
-from provisioner.emulator.base.timestamps import parse_timestamp, timestamp
 from provisioner.emulator.http import context
 from provisioner.emulator.login import login_history, password_login, site_admission
 from provisioner.emulator.oauth import (
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 _SKEW: Final = 30  # seconds a clock may differ: guess
 _JWT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _PUBLIC_AUDIENCES: Final = ("https://login.salesforce.com", "https://test.salesforce.com")
-_POLLING: Final = 5  # seconds between two questions of a device (help, "Device Flow" [V])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,8 @@ class Grant:
 
 def granted(org: Org) -> Grant:
     """What the request shows that it may have; raises OAuthError."""
+    if request.form.get("response_type") == "device_code":
+        raise _not_served("the OAuth device flow")
     match request.form.get("grant_type"):
         case "client_credentials":
             if request.host.lower() in my_domain.SHARED_HOSTS:  # reported from real orgs [Q]
@@ -67,27 +67,16 @@ def granted(org: Org) -> Grant:
             app.check(org)
             return _by_code(org)
         case "device":
-            app.known(org, request.form.get("client_id", ""))
-            return _by_device(org)
+            raise _not_served("the OAuth device flow")
         case "assertion" | "urn:ietf:params:oauth:grant-type:saml2-bearer":
-            # the help's SAML flows: honest, and no text of Salesforce (guess)
-            raise OAuthError("unsupported_grant_type", not_served("SAML assertions").message)
+            raise _not_served("SAML assertions")
         case _:
             raise OAuthError("unsupported_grant_type", "grant type not supported")
 
 
-def device(org: Org) -> dict[str, Any]:
-    """What a device is told to show to a person (help, "Device Flow" [V])."""
-    app.known(org, request.form.get("client_id", ""))
-    shown = codes.new_user_code()
-    scope = app.scopes(request.form.get("scope", ""))
-    asked = codes.Request("device_code", scope, user_code=shown)
-    return {
-        "user_code": shown,
-        "device_code": codes.keep(org, "device", asked),
-        "interval": _POLLING,
-        "verification_uri": f"{context.instance_url()}/setup/connect",
-    }
+def _not_served(name: str) -> OAuthError:
+    """The refusal of a flow that Salesforce has and the local org does not serve; code: guess."""
+    return OAuthError("unsupported_grant_type", not_served(name).message)
 
 
 def _asked() -> str:
@@ -117,34 +106,6 @@ def _by_code(org: Org) -> Grant:
             raise OAuthError("invalid_grant", "invalid code verifier")
     _may_log_in(org, _user(org, found.user_id))
     return Grant(found.user_id, found.scope, nonce=found.nonce)
-
-
-def _by_device(org: Org) -> Grant:
-    """The code of a device, as often as its interval allows, until somebody has answered.
-
-    The words for it are those of RFC 8628, as the help says; "polling too quickly", "token exchange
-    failed": what the CLI was told (salesforcedx-docker 18, code-builder-feedback 61) [V]. Of a code
-    that is not approved yet, the description: guess.
-    """
-    code, now = request.form.get("code", ""), timestamp(org.now())
-    found = codes.find(org, "device", code)
-    if found is None:
-        raise OAuthError("invalid_grant", "token exchange failed")
-    if found.user_id == codes.DENIED:
-        raise OAuthError("access_denied", "end-user denied authorization")
-    if found.user_id == codes.PENDING:
-        codes.change(org, code, polled=now)
-        if found.polled and _seconds(found.polled, now) < _POLLING - 1:
-            raise OAuthError("slow_down", "polling too quickly for the token endpoint")
-        raise OAuthError("authorization_pending", "the user has not approved yet")
-    if codes.take(org, "device", code) is None:
-        raise OAuthError("invalid_grant", "token exchange failed")
-    _may_log_in(org, _user(org, found.user_id))
-    return Grant(found.user_id, found.scope)
-
-
-def _seconds(since: str, now: str) -> float:
-    return (parse_timestamp(now) - parse_timestamp(since)).total_seconds()
 
 
 def _user(org: Org, user_id: str) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """OAuth in a browser: where an app sends people to, and where they say yes or no to it.
 
-The web server flow (with PKCE), the user-agent flow and the page where the code of a device is
-typed. Addresses and parameters: Salesforce help, "OAuth 2.0 Web Server Flow", "User-Agent Flow" and
-"Device Flow" [V].
+The web server flow (with PKCE) and the user-agent flow. Addresses and parameters: Salesforce help,
+"OAuth 2.0 Web Server Flow" and "User-Agent Flow" [V].
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ blueprint = Blueprint("oauth_pages", __name__)
 
 _AUTHORIZE: Final = "/services/oauth2/authorize"
 APPROVAL_PAGE: Final = "/setup/secur/RemoteAccessAuthorizationPage.apexp"
-_CONNECT_PAGE: Final = "/setup/connect"
 # What the page says the app may do (help, "OAuth tokens and scopes" [V]; the words: guess).
 _WORDS: Final = {
     "api": "Manage user data via APIs",
@@ -101,40 +99,6 @@ def answer() -> Response:
         return _back(asked, {"error": "access_denied", "error_description": text})
     codes.approve(org, session.user_id, asked.scope)
     return _approved(org, session, asked)
-
-
-@blueprint.get(_CONNECT_PAGE)
-def connect() -> Response:
-    """Where a person types the code that a device shows, and says whether it may connect."""
-    session, typed = browser.staff_session(), request.args.get("user_code", "")
-    if session is None:
-        return browser.to_login()
-    code = codes.device_of(context.org(), typed) if typed else None
-    asked = codes.find(context.org(), "device", code) if code else None
-    if code is None or asked is None or asked.user_id:
-        return browser.page("oauth_device.html", typed=typed)
-    return _ask(session, _CONNECT_PAGE, code, asked)
-
-
-@blueprint.post(_CONNECT_PAGE)
-def connected() -> Response:
-    """Lets the device in, or not."""
-    org, session = context.org(), browser.staff_session()
-    if session is None:
-        return browser.to_login()
-    if not browser.is_confirmed(session, _CONNECT_PAGE):
-        return browser.not_confirmed()
-    code = request.form.get("source", "")
-    asked = codes.find(org, "device", code)
-    if asked is None or asked.user_id:
-        return _gone()
-    if "oadeny" in request.form:
-        codes.change(org, code, user_id=codes.DENIED)
-        return browser.page("oauth_done.html", title="Device Not Connected")
-    with org.transaction():
-        codes.approve(org, session.user_id, asked.scope)
-        codes.change(org, code, user_id=session.user_id)
-    return browser.page("oauth_done.html", title="Device Connected")
 
 
 @blueprint.get("/services/oauth2/success")

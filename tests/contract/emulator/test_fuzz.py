@@ -526,7 +526,7 @@ PLACES = (
     "/060000000000001AAA", "/001000000000001AAA", "/_ui/core/portal/CustomerSuccessPortalSetup/e",
     "/_ui/core/portal/CustomerSuccessPortalSetup/d", "/home/home.jsp", "/secur/login_portal.jsp",
     "/_ui/core/portal/PortalProfileMembershipPage/e", "/_ui/system/security/ChangePassword",
-    "/ui/setup/portal/RoleConversionWizardSplashPage", "/setup/connect",
+    "/ui/setup/portal/RoleConversionWizardSplashPage",
     "/setup/secur/RemoteAccessAuthorizationPage.apexp", "/favicon.ico", "//x", "/%00", "/%ff",
 )  # fmt: skip
 GRANTS = (

@@ -48,3 +48,17 @@ def test_an_address_may_end_in_json(rest):
         answer = rest.send("GET", f"{path}.json", headers={"Accept": "application/xml"})
         assert answer.status_code == 200
         assert answer.text == rest.send("GET", path).text
+
+
+@pytest.mark.parametrize("form", [{"response_type": "device_code"}, {"grant_type": "device"}])
+def test_the_device_flow_is_refused(anonymous, local, form):
+    data = {**form, "client_id": local.setting("consumer key"), "code": "x"}
+    status, body = anonymous("POST", f"{URL}/services/oauth2/token", data=data)
+    assert (status, body) == (
+        400,
+        {
+            "error": "unsupported_grant_type",
+            "error_description": "The local org does not serve the OAuth device flow",
+        },
+    )
+    assert anonymous.send("GET", f"{URL}/setup/connect").status_code == 404

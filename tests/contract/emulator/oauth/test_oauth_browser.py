@@ -1,4 +1,4 @@
-"""OAuth with a person in a browser: the web server, user-agent and device flows."""
+"""OAuth with a person in a browser: the web server and user-agent flows."""
 
 import base64
 import hashlib
@@ -231,42 +231,6 @@ def test_a_form_without_its_token_approves_nothing(browser, key, people):
     action = re.search(r'action="([^"]+)"', page.text)[1]
     refused = browser.go("POST", f"{HERE}{action}", data=sent)
     assert "can&#39;t be confirmed" in refused.text
-
-
-def test_a_device_waits_until_its_code_was_typed(browser, local, key, people):
-    def poll(code):
-        form = {"grant_type": "device", "code": code, **key}
-        response = browser.session.post(TOKEN, data=form)
-        return response.json()
-
-    started = browser.session.post(
-        TOKEN, data={"response_type": "device_code", "scope": "api refresh_token", **key}
-    ).json()
-    assert started.keys() == {"user_code", "device_code", "interval", "verification_uri"}
-    assert started["verification_uri"] == f"{HERE}/setup/connect"
-    code = started["device_code"]
-    assert poll(code)["error"] == "authorization_pending"
-    assert poll(code)["error"] == "slow_down"
-    page = browser.go("GET", started["verification_uri"])
-    page = browser.log_in(page, *people)
-    assert 'name="user_code"' in page.text
-    connect = f"{HERE}/setup/connect?user_code="
-    assert 'id="error"' in browser.go("GET", f"{connect}WRONG").text
-    page = browser.go("GET", connect + started["user_code"].lower())
-    assert "Device Connected" in browser.press(page, "oaapprove").text
-    body = poll(code)
-    assert body["scope"] == "api refresh_token"
-    assert body["refresh_token"]
-    assert poll(code)["error"] == "invalid_grant"
-
-
-def test_a_device_is_told_that_nobody_wants_it(browser, key, people):
-    started = browser.session.post(TOKEN, data={"response_type": "device_code", **key}).json()
-    page = browser.log_in(browser.go("GET", started["verification_uri"]), *people)
-    page = browser.go("GET", f"{HERE}/setup/connect?user_code={started['user_code']}")
-    assert "Device Not Connected" in browser.press(page, "oadeny").text
-    form = {"grant_type": "device", "code": started["device_code"], **key}
-    assert browser.session.post(TOKEN, data=form).json()["error"] == "access_denied"
 
 
 def test_who_approved_may_be_acted_for_by_a_signed_assertion(local, admin, browser, approved, key):
