@@ -40,7 +40,10 @@ _SURFACES: Final = (
 )
 SURFACES: Final = (*(name for name, _ in _SURFACES), "pages")
 # Surfaces that Salesforce has and the local org does not serve.
-_NOT_SERVED: Final = (("/services/scim/", "SCIM"),)
+_NOT_SERVED: Final = (
+    ("/services/scim/", "SCIM"),
+    ("/services/Soap/c/", "the enterprise SOAP API"),
+)
 _BULK1: Final = "http://www.force.com/2009/06/asyncapi/dataload"  # Bulk API 1.0 guide, "Errors"
 
 

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 PARTNER: Final = "urn:partner.soap.sforce.com"
-ENTERPRISE: Final = "urn:enterprise.soap.sforce.com"
 _OBJECTS: Final = "urn:sobject.partner.soap.sforce.com"
 _FAULTS: Final = "urn:fault.partner.soap.sforce.com"
-_ENTERPRISE_FAULTS: Final = "urn:fault.enterprise.soap.sforce.com"
 NIL: Final = f"{{{XSI}}}nil"
 TYPE: Final = f"{{{XSI}}}type"
 _PLACE: Final = re.compile(r"ERROR at Row:(\d+):Column:(\d+)")
@@ -101,46 +99,40 @@ def texts(node: Any, name: str) -> list[str]:
     ]
 
 
-def answer(
-    space: str, name: str, result: Iterable[Any], *, usage: tuple[int, int] | None = None
-) -> Response:
+def answer(name: str, result: Iterable[Any], *, usage: tuple[int, int] | None = None) -> Response:
     """The envelope around `<name>`, which holds one `result` for each value.
 
     With `usage`, calls used and allowed, there is a LimitInfoHeader.
     """
-    names: dict[Any, str] = {None: space, "sf": _OBJECTS, "xsi": XSI}
-    content = etree.Element(f"{{{space}}}{name}", nsmap=names)
-    for one in result:
-        _add(content, space, "result", one)
+    names: dict[Any, str] = {None: PARTNER, "sf": _OBJECTS, "xsi": XSI}
+    content = etree.Element(f"{{{PARTNER}}}{name}", nsmap=names)
+    for value in result:
+        _add(content, PARTNER, "result", value)
     head = None
     if usage is not None:
         info = {"current": usage[0], "limit": usage[1], "type": "API REQUESTS"}
-        head = etree.Element(f"{{{space}}}LimitInfoHeader", nsmap=names)
-        _add(head, space, "limitInfo", info)
+        head = etree.Element(f"{{{PARTNER}}}LimitInfoHeader", nsmap=names)
+        _add(head, PARTNER, "limitInfo", info)
     return _envelope(200, content, names, head)
 
 
-def fault(code: str, message: str, *, enterprise: bool = False) -> Response:
-    """A fault of Salesforce, HTTP 500; clients look for the literal prefix `sf:` [V].
-
-    Each API has a namespace of its own for them: public clients of both [V].
-    """
-    space = _ENTERPRISE_FAULTS if enterprise else _FAULTS
+def fault(code: str, message: str) -> Response:
+    """A fault of Salesforce, HTTP 500; clients look for the literal prefix `sf:` [V]."""
     known = code if code in _KNOWN else "UNKNOWN_EXCEPTION"
     kind = _KINDS.get(known, "UnexpectedErrorFault")
-    node = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soapenv": SOAP, "sf": space})
+    node = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soapenv": SOAP, "sf": _FAULTS})
     etree.SubElement(node, "faultcode").text = f"sf:{known}"
     etree.SubElement(node, "faultstring").text = _written(f"{known}: {message}")
-    detail = etree.SubElement(etree.SubElement(node, "detail"), f"{{{space}}}{kind}")
+    detail = etree.SubElement(etree.SubElement(node, "detail"), f"{{{_FAULTS}}}{kind}")
     detail.set(TYPE, f"sf:{kind}")
-    etree.SubElement(detail, f"{{{space}}}exceptionCode").text = known
-    etree.SubElement(detail, f"{{{space}}}exceptionMessage").text = _written(message)
+    etree.SubElement(detail, f"{{{_FAULTS}}}exceptionCode").text = known
+    etree.SubElement(detail, f"{{{_FAULTS}}}exceptionMessage").text = _written(message)
     if kind in _PLACED:
         # -1 where nothing in the text is to blame, as in public logs [U]
         place = _PLACE.search(message)
-        etree.SubElement(detail, f"{{{space}}}row").text = place[1] if place else "-1"
-        etree.SubElement(detail, f"{{{space}}}column").text = place[2] if place else "-1"
-    return _envelope(500, node, {"sf": space})
+        etree.SubElement(detail, f"{{{_FAULTS}}}row").text = place[1] if place else "-1"
+        etree.SubElement(detail, f"{{{_FAULTS}}}column").text = place[2] if place else "-1"
+    return _envelope(500, node, {"sf": _FAULTS})
 
 
 def client_fault(message: str) -> Response:

@@ -1,1 +1,1 @@
-"""The SOAP partner and enterprise API: its calls, envelopes in and envelopes out."""
+"""The SOAP partner API: its calls, envelopes in and envelopes out."""

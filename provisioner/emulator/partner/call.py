@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One SOAP call: the org, the namespace and version asked in, who asks, and the request."""
+    """One SOAP call: the org, the version asked in, who asks, and the request."""
 
     org: Org
-    space: str
     version: int
     session: Session | None
     body: Any
     headers: Mapping[str, Any]
-    kind: str
 
     @property
     def by(self) -> str:

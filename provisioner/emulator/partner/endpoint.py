@@ -1,9 +1,8 @@
 """The SOAP partner API: `/services/Soap/u/<version>`, who is there and their passwords.
 
 This module knows the protocol (envelope, session, versions, faults) and the calls about users;
-calls about records are in `queries` and `records`. `/services/Soap/c/<version>`
-answers the same calls in the enterprise namespace, records apart, whose types would depend on the
-org.
+calls about records are in `queries` and `records`. The enterprise API, whose types depend on the
+org, is not served.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from provisioner.emulator.base.errors import SalesforceError, not_served
 from provisioner.emulator.base.timestamps import timestamp
 from provisioner.emulator.bulk import v2_run
 from provisioner.emulator.http import bodies, context, quota, soap_partner
-from provisioner.emulator.http.soap_partner import ENTERPRISE, PARTNER
+from provisioner.emulator.http.soap_partner import PARTNER
 from provisioner.emulator.login import mails, password_login, passwords
 from provisioner.emulator.partner import (
     call as partner_call,
@@ -68,42 +67,40 @@ _EXPIRED: Final = (
 )
 
 
-@blueprint.post("/services/Soap/<any(c, u):kind>/<version>")
-@blueprint.post("/services/Soap/<any(c, u):kind>/<version>/<path:_rest>")
-def serve(kind: str, version: str, _rest: str = "") -> Response:
+@blueprint.post("/services/Soap/u/<version>")
+@blueprint.post("/services/Soap/u/<version>/<path:_rest>")
+def serve(version: str, _rest: str = "") -> Response:
     """Answers one SOAP call; a path behind the version (an org's id) is ignored."""
     try:
         body, headers = soap_partner.read(bodies.unpacked())
-        return _answer(kind, version, body, headers)
+        return _answer(version, body, headers)
     except (InvalidXml, bodies.BadEncodingError) as error:
         return soap_partner.client_fault(str(error))
     except SalesforceError as error:
-        return soap_partner.fault(error.code, error.message, enterprise=kind == "c")
+        return soap_partner.fault(error.code, error.message)
 
 
-def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Response:
+def _answer(version: str, body: Any, headers: dict[str, Any]) -> Response:
     name = etree.QName(body)
     number = _number(version)
     if not OLDEST <= number <= NEWEST:
         if name.localname == "login" and 0 < number < OLDEST:
-            login.too_old(Call(context.org(), PARTNER, number, None, body, headers, kind))
+            login.too_old(Call(context.org(), number, None, body, headers))
         # platform reference 6.4: 500 and the code [V]; text: superfell/SoqlX issue 10 [V]
         raise SalesforceError("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
-    # simple-salesforce names the partner namespace whatever the address: both are read
-    spaces = {PARTNER} if kind == "u" else {ENTERPRISE, PARTNER}
-    known: dict[str, Callable[[Call], list[Any]]] = _USERS | {"login": login.login}
-    if name.namespace == PARTNER:
-        known = known | queries.OPERATIONS | records.OPERATIONS
-    if name.namespace in spaces and name.localname in _ELSEWHERE:
+    known: dict[str, Callable[[Call], list[Any]]] = (
+        _USERS | {"login": login.login} | queries.OPERATIONS | records.OPERATIONS
+    )
+    if name.namespace == PARTNER and name.localname in _ELSEWHERE:
         _session(context.org(), headers)
         raise not_served(name.localname)
-    if name.namespace not in spaces or name.localname not in known:
+    if name.namespace != PARTNER or name.localname not in known:
         raise InvalidXml(_no_operation(body))
-    org, space = context.org(), str(name.namespace)
+    org = context.org()
     answered = f"{name.localname}Response"
     if name.localname == "login":
-        call = Call(org, space, number, None, body, headers, kind)
-        return soap_partner.answer(space, answered, login.login(call))
+        call = Call(org, number, None, body, headers)
+        return soap_partner.answer(answered, login.login(call))
     session = _session(org, headers)
     usage = quota.count(org)
     quota.check(org, usage, request.environ)
@@ -114,11 +111,11 @@ def _answer(kind: str, version: str, body: Any, headers: dict[str, Any]) -> Resp
     ):
         raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # logs [V]
     v2_run.catch_up(org)
-    call = Call(org, space, number, session, body, headers, kind)
+    call = Call(org, number, session, body, headers)
     saves = soap_partner.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
     with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
         result = known[name.localname](call)
-    return soap_partner.answer(space, answered, result, usage=usage)
+    return soap_partner.answer(answered, result, usage=usage)
 
 
 def _no_operation(body: Any) -> str:

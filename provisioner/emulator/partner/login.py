@@ -90,7 +90,7 @@ def login(call: Call) -> list[Any]:
             "metadataServerUrl": f"{here}/services/Soap/m/{tail}",
             "passwordExpired": expired,
             "sandbox": bool(org.select("Organization")[0]["IsSandbox"]),
-            "serverUrl": f"{here}/services/Soap/{call.kind}/{tail}",
+            "serverUrl": f"{here}/services/Soap/u/{tail}",
             "sessionId": session.token,
             "userId": user["Id"],
             "userInfo": info(org, user),
@@ -188,8 +188,6 @@ def _scope(call: Call) -> tuple[bool, Row | None]:
 
 def _record(call: Call, user: dict[str, Any], status: str, *, by_portal: bool) -> None:
     client = soap_partner.text(call.headers.get("CallOptions"), "client") or "N/A"
-    # names of the API kinds as in LoginHistory of real orgs, general knowledge [U]
-    api = "SOAP Partner" if call.kind == "u" else "SOAP Enterprise"
     login_history.log_in(
         call.org,
         user["Id"],
@@ -197,7 +195,7 @@ def _record(call: Call, user: dict[str, Any], status: str, *, by_portal: bool) -
         login_type="Customer Service Portal" if by_portal else "Other Apex API",
         more={
             "Application": client[:64],
-            "ApiType": api,
+            "ApiType": "SOAP Partner",  # as in LoginHistory of real orgs, general knowledge [U]
             "ApiVersion": f"{call.version}.0",
             "OptionsIsPost": True,
         },

@@ -65,7 +65,7 @@ def header(token):
     return f"<SessionHeader><sessionId>{token}</sessionId></SessionHeader>"
 
 
-def call(session, body, *, headers="", version="40.0", kind="u", checked=True, packed=None):
+def call(session, body, *, headers="", version="40.0", checked=True, packed=None):
     """Posts one call in the partner namespace; its answer is checked by the WSDL if it is here.
 
     `packed` is the name and the function of an encoding.
@@ -77,7 +77,7 @@ def call(session, body, *, headers="", version="40.0", kind="u", checked=True, p
     )
     encoding, pack = packed or ("identity", bytes)
     answer = session.post(
-        f"{URL}/services/Soap/{kind}/{version}",
+        f"{URL}/services/Soap/u/{version}",
         data=pack(envelope.encode()),
         headers={
             "Content-Type": "text/xml; charset=UTF-8",

@@ -2,7 +2,8 @@
 
 import pytest
 
-URL = "http://127.0.0.1:8787"
+from .partner_client import SOAP, URL, fault
+
 CODE = "FUNCTIONALITY_NOT_ENABLED"
 
 
@@ -62,3 +63,24 @@ def test_the_device_flow_is_refused(anonymous, local, form):
         },
     )
     assert anonymous.send("GET", f"{URL}/setup/connect").status_code == 404
+
+
+@pytest.mark.parametrize("space", ["enterprise", "partner"])
+@pytest.mark.parametrize("path", ["62.0", "62.0/00D000000000001"])
+@pytest.mark.parametrize(
+    "operation", ["<login><username>x</username></login>", "<getUserInfo/>", "<create/>"]
+)
+def test_the_enterprise_soap_api_is_refused(anonymous, space, path, operation):
+    answer = anonymous.session.post(
+        f"{URL}/services/Soap/c/{path}",
+        data=f'<e:Envelope xmlns:e="{SOAP}" xmlns="urn:{space}.soap.sforce.com">'
+        f"<e:Body>{operation}</e:Body></e:Envelope>",
+        headers={"Content-Type": "text/xml", "SOAPAction": '""'},
+    )
+    assert answer.status_code == 500
+    assert fault(answer) == (
+        f"sf:{CODE}",
+        "UnexpectedErrorFault",
+        CODE,
+        "The local org does not serve the enterprise SOAP API",
+    )

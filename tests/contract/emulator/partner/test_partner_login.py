@@ -19,9 +19,9 @@ NEW = "<newPassword>chosen12x</newPassword>"
 NO_LOGIN = "Invalid username, password, security token; or user locked out."
 
 
-def login(anonymous, username, password, *, scope="", version="40.0", kind="u"):
+def login(anonymous, username, password, *, scope="", version="40.0"):
     body = f"<login><username>{username}</username><password>{password}</password></login>"
-    return call(anonymous.session, body, headers=scope, version=version, kind=kind)
+    return call(anonymous.session, body, headers=scope, version=version)
 
 
 def scope(organization, portal=None):
@@ -300,29 +300,6 @@ def test_what_is_no_envelope(anonymous, data, told):
     fault_ = etree.fromstring(answer.content)
     assert fault_.findtext(".//faultcode") == "soapenv:Client"
     assert fault_.findtext(".//faultstring") == told
-
-
-def test_the_enterprise_address_has_faults_of_its_own(anonymous):
-    body = f"<login><username>{ADMIN}</username><password>wrong</password></login>"
-    answer = call(anonymous.session, body, kind="c", checked=False)
-    (detail,) = etree.fromstring(answer.content).iter("detail")
-    assert detail[0].tag == "{urn:fault.enterprise.soap.sforce.com}LoginFault"
-    assert b"<sf:exceptionCode>INVALID_LOGIN</sf:exceptionCode>" in answer.content
-
-
-def test_the_enterprise_address_logs_in_too(anonymous, secret, local):
-    organization = local.select("Organization")[0]["Id"][:15]
-    assert login(anonymous, ADMIN, secret, kind="c").ok
-    space = "urn:enterprise.soap.sforce.com"
-    body = (
-        f"<login xmlns='{space}'><username>{ADMIN}</username><password>{secret}</password></login>"
-    )
-    answer = call(anonymous.session, body, kind="c", checked=False)
-    assert (
-        etree.fromstring(answer.content)
-        .findtext(f".//{{{space}}}serverUrl")
-        .endswith(f"/services/Soap/c/40.0/{organization}")
-    )
 
 
 def test_a_new_user_is_mailed_only_when_the_call_asks(anonymous, local, admin, rest, profiles):
