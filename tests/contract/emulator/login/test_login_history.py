@@ -22,9 +22,9 @@ def token(local, admin):
     return local.start_session(admin).token
 
 
-def login(anonymous, username, password, *, scope="", version="40.0", kind="u"):
+def login(anonymous, username, password, *, scope="", version="40.0"):
     body = f"<login><username>{username}</username><password>{password}</password></login>"
-    return call(anonymous.session, body, headers=scope, version=version, kind=kind)
+    return call(anonymous.session, body, headers=scope, version=version)
 
 
 def statuses(local, user_id):
