@@ -12,7 +12,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, assert_never
+from typing import assert_never
 from urllib.parse import urlsplit
 
 import jwt
@@ -27,6 +27,7 @@ from provisioner.model.credentials import (
     SfCli,
     UsernamePassword,
 )
+from provisioner.model.json_value import Json
 from provisioner.model.resource import Secret
 from provisioner.org import shapes
 from provisioner.org.client import SalesforceOrg
@@ -222,7 +223,7 @@ def _from_cli(target_org: str, run: Run) -> tuple[str, Secret]:
     return str(shown["instanceUrl"]), Secret(token)
 
 
-def _sf(arguments: list[str], target_org: str, run: Run) -> Mapping[str, Any]:
+def _sf(arguments: list[str], target_org: str, run: Run) -> Mapping[str, Json]:
     """The `result` of one command. Its output may hold the token, and is never quoted."""
     command = "sf " + " ".join(arguments[: arguments.index("--target-org")])
     try:
@@ -267,13 +268,13 @@ def _sf(arguments: list[str], target_org: str, run: Run) -> Mapping[str, Any]:
     return result
 
 
-def _json(text: str) -> dict[str, Any] | None:
+def _json(text: str) -> Mapping[str, Json] | None:
     """The JSON object in what the CLI printed, after any warnings."""
     try:
-        found = json.loads(text[text.index("{") :])
+        value: Json = json.loads(text[text.index("{") :])
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _checked(token: Secret) -> Secret:

@@ -15,18 +15,19 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Protocol
+from typing import Protocol
 
+from provisioner.model.json_value import Json
 from provisioner.model.operations import CreateRecord, DeleteRecord, UpdateRecord, UpsertRecord
+from provisioner.model.resource import Scalar
 from provisioner.org import shapes
-from provisioner.org.bulk_query import job_id, job_state
+from provisioner.org.bulk_query import JobState, job_id, job_state
 from provisioner.org.collections import Answer, RecordCall
 from provisioner.org.errors import NoAnswer, NotSent, OrgError, Refused, refusal
-from provisioner.org.rest import Rest, sent
+from provisioner.org.rest import Rest, request_fields, request_value
 
 Cells = tuple[str, ...]
 """A row as it is sent, or the names of its columns."""
-_ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
 # Salesforce takes 150 MB and advises 100. (platform reference 8.3)
 _LARGEST = 100_000_000
 _FIRST_POLL, _SLOWEST_POLL = 0.25, 5.0
@@ -75,14 +76,14 @@ class Bulk:
         pauses = _pauses()
         while True:
             try:
-                state = str(self._rest.get(f"jobs/ingest/{job}", job_state)["state"])
+                current = self._rest.get(f"jobs/ingest/{job}", job_state)
             except Refused as error:
                 if error.code in ("NOT_FOUND", "HTTP_404", "INVALIDJOB"):
                     return "Deleted"
                 raise
-            if state in _ENDED:
-                return state
-            if state == "Open":
+            if current.has_ended:
+                return current.state
+            if current.state == "Open":
                 # Its data never arrived, and never will.
                 self._abort_now(job)
                 return "Aborted"
@@ -117,8 +118,8 @@ class Bulk:
             message = f"the data of a bulk job did not arrive: {error.message}"
             raise NotSent(error.host, message) from error
         self._close(job)
-        told = self._follow(job, len(rows), watcher)
-        answers = self._results(job, told, columns, rows)
+        ended = self._follow(job, len(rows), watcher)
+        answers = self._results(job, ended, columns, rows)
         if isinstance(first, CreateRecord | UpsertRecord):
             return answers
         return [None if isinstance(answer, str) else answer for answer in answers]
@@ -133,25 +134,25 @@ class Bulk:
                 self._rest.send("PATCH", path, done, job_state)
                 return
             except NoAnswer:
-                if self._told(job)["state"] != "Open":
+                if self._state(job).state != "Open":
                     return
         self._abort(job)
-        state = self._told(job)["state"]
+        state = self._state(job).state
         if state == "Open":
             raise _lost(job, NoAnswer(self._rest.host, "it could neither be started nor aborted"))
         if state in ("Aborted", "Failed"):
             raise NotSent(self._rest.host, f"the bulk job {job} could not be started")
 
-    def _follow(self, job: str, rows: int, watcher: Watcher) -> Mapping[str, Any]:
-        """What the job says of itself at its end."""
+    def _follow(self, job: str, rows: int, watcher: Watcher) -> JobState:
+        """The state of the job once it has ended."""
         pauses = _pauses()
         began, aborted = time.monotonic(), False
         while True:
-            told = self._told(job)
-            done = int(told.get("numberRecordsProcessed") or 0)
+            current = self._state(job)
+            done = current.processed or 0
             watcher.processed(done)
-            if told["state"] in _ENDED:
-                return told
+            if current.has_ended:
+                return current
             if watcher.stopping and not aborted:
                 aborted = True
                 self._abort(job)
@@ -160,7 +161,7 @@ class Bulk:
             left = (time.monotonic() - began) * (rows - done) / done if done else math.inf
             self._rest.sleep(min(next(pauses), max(left, _FIRST_POLL / 2)))
 
-    def _told(self, job: str) -> Mapping[str, Any]:
+    def _state(self, job: str) -> JobState:
         try:
             return self._rest.get(f"jobs/ingest/{job}", job_state)
         except OrgError as error:
@@ -177,13 +178,13 @@ class Bulk:
             return  # it has ended by itself, or goes on: the next look tells
 
     def _results(
-        self, job: str, told: Mapping[str, Any], columns: Cells, rows: Sequence[Cells]
+        self, job: str, ended: JobState, columns: Cells, rows: Sequence[Cells]
     ) -> list[Answer]:
         """The Id of each row, or why it has none. Results come in no promised order, so they are
         known by their contents; rows that are alike in all are one as good as the other.
         """
         found: dict[Cells, list[Answer]] = defaultdict(list)
-        done, failed = told.get("numberRecordsProcessed"), told.get("numberRecordsFailed")
+        done, failed = ended.processed, ended.failed
         expected = None if done is None or failed is None else done - failed
         results = f"jobs/ingest/{job}"
         try:
@@ -192,25 +193,25 @@ class Bulk:
             ):
                 found[key].append(id_)
             # A job says when it is done that none failed: that list is a call for nothing.
-            if told["state"] != "JobComplete" or failed != 0:
+            if ended.state != "JobComplete" or failed != 0:
                 path = f"{results}/failedResults/"
                 for text, key in self._rows(path, "sf__Error", columns, failed):
                     found[key].append(_refused(text))
         except OrgError as error:
             raise _lost(job, error) from error
-        left = self._left(job, told)
+        left = self._left(job, ended)
         empty: list[Answer] = []
         return [mine.pop() if (mine := found.get(row, empty)) else left for row in rows]
 
-    def _left(self, job: str, told: Mapping[str, Any]) -> OrgError:
+    def _left(self, job: str, ended: JobState) -> OrgError:
         """Why a row is in neither result."""
-        if told["state"] == "JobComplete":
+        if ended.state == "JobComplete":
             message = f"the bulk job {job} has ended and does not say what became of this row"
             return NoAnswer(self._rest.host, message, job=job)
         # A job that was aborted left these alone; one that failed will fail again.
-        failure = str(told.get("errorMessage") or "")
-        code, message = ("BULK_JOB_FAILED", failure) if failure else ("UNPROCESSED", _UNTRIED)
-        return Refused(code, message, transient=not failure)
+        if ended.error:
+            return Refused("BULK_JOB_FAILED", ended.error)
+        return Refused("UNPROCESSED", _UNTRIED, transient=True)
 
     def _rows(
         self, path: str, wanted: str, columns: Cells, count: int | None
@@ -277,16 +278,16 @@ def _csv(columns: Cells, rows: Sequence[Cells]) -> bytes:
 
 
 def _cells(call: RecordCall, columns: Cells) -> Cells:
-    fields = {} if isinstance(call, DeleteRecord) else sent(call.fields)
+    fields = {} if isinstance(call, DeleteRecord) else request_fields(call.fields)
     match call:
         case UpdateRecord(_, id_) | DeleteRecord(_, id_):
-            fields = {**fields, "Id": id_}
+            fields = {**fields, "Id": request_value(id_)}
         case UpsertRecord(_, key, value):
             fields = {**fields, key: value}
     return tuple([_cell(fields[name]) if name in fields else "" for name in columns])
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Scalar) -> str:
     """A value as Bulk reads it: an empty cell says nothing, `#N/A` clears the field."""
     if value is None or value == "":
         return _NULL
@@ -305,7 +306,7 @@ def _refused(text: str) -> OrgError:
     return refusal(code, message, [part.strip() for part in named.split(",") if part.strip()])
 
 
-def _uploaded(answer: Any) -> None:
+def _uploaded(answer: Json) -> None:
     # Bulk API 2.0 guide, "Upload Job Data": 201 and no body
     if answer is not None:
         raise shapes.UnexpectedError("it has a body")

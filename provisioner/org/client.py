@@ -48,7 +48,7 @@ from provisioner.org.collections import Answer, PasswordCall, RecordCall, set_pa
 from provisioner.org.errors import OrgError, Refused
 from provisioner.org.metadata import Metadata
 from provisioner.org.portal_pages import PortalPages
-from provisioner.org.reads import Reads, side_by_side
+from provisioner.org.reads import Reads, in_parallel
 from provisioner.org.rest import Rest
 from provisioner.org.setup_pages import Setup
 from provisioner.org.soap_partner import Partner
@@ -206,7 +206,7 @@ class SalesforceOrg:
         if records:
             tasks.insert(0, partial(self._reads.read, records))
         answers: dict[Query[object], object] = {}
-        for part in side_by_side(tasks):
+        for part in in_parallel(tasks):
             answers |= part
         return QueryAnswers(answers)
 

@@ -6,10 +6,10 @@ Each row stands for itself (`allOrNone` is false), and has its own answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import quote
 
+from provisioner.model.json_value import Json
 from provisioner.model.operations import (
     CreateRecord,
     DeleteRecord,
@@ -21,7 +21,15 @@ from provisioner.model.operations import (
 from provisioner.org import shapes
 from provisioner.org.error_mapping import refused
 from provisioner.org.errors import OrgError
-from provisioner.org.rest import VERSION, Rest, composite_parts, path_of, sent
+from provisioner.org.rest import (
+    VERSION,
+    Rest,
+    composite_parts,
+    path_of,
+    request_fields,
+    request_value,
+)
+from provisioner.org.shapes import JsonObject
 
 Answer = str | OrgError | None
 RecordCall = CreateRecord | UpsertRecord | UpdateRecord | DeleteRecord
@@ -46,7 +54,7 @@ def write(rest: Rest, calls: Sequence[RecordCall]) -> list[Answer]:
         records = [_record(call) for call in calls]
         body = json.dumps({"allOrNone": False, "records": records})
 
-    def read(answer: Any) -> list[Answer]:
+    def read(answer: Json) -> list[Answer]:
         results = shapes.mappings(answer, "the answer", count=len(calls))
         return [_answer(row, call, rest.host) for row, call in zip(results, calls, strict=True)]
 
@@ -59,46 +67,47 @@ def set_passwords(rest: Rest, calls: Sequence[PasswordCall]) -> list[Answer]:
     The temporary passwords in the answer are not looked at, and not kept. (REST guide,
     "Composite": all sObject resources can be in one; platform reference 6.1)
     """
+    references = [f"user{number}" for number in range(len(calls))]
     parts = [
         {
             "method": "POST" if isinstance(call, SetPassword) else "DELETE",
             "url": f"/services/data/v{VERSION}/{path_of('User', call.user)}/password",
-            "referenceId": f"user{number}",
+            "referenceId": reference,
+            **_new_password(call),
         }
-        | _new_password(call)
-        for number, call in enumerate(calls)
+        for reference, call in zip(references, calls, strict=True)
     ]
     body = json.dumps({"allOrNone": False, "compositeRequest": parts})
 
-    def read(answer: Any) -> list[Answer]:
-        found = composite_parts(answer, [part["referenceId"] for part in parts])
+    def read(answer: Json) -> list[Answer]:
         return [
             None if 200 <= status < 300 else refused(status, content, rest.host)
-            for status, content in found
+            for status, content in composite_parts(answer, references)
         ]
 
     return rest.send("POST", "composite", body, read)
 
 
-def _new_password(call: PasswordCall) -> dict[str, Any]:
+def _new_password(call: PasswordCall) -> dict[str, Json]:
     if isinstance(call, ResetPassword):
         return {}
     # A value that looks like a reference would be taken for one, and there is no escape.
     return {"body": {"NewPassword": call.password.reveal()}}
 
 
-def _record(call: RecordCall) -> dict[str, Any]:
+def _record(call: RecordCall) -> dict[str, Json]:
     assert not isinstance(call, DeleteRecord), "what is deleted has no fields"
-    record: dict[str, Any] = {"attributes": {"type": call.sobject}, **sent(call.fields)}
+    attributes = {"type": call.sobject}
+    record: dict[str, Json] = {"attributes": attributes, **request_fields(call.fields)}
     match call:
         case UpdateRecord(_, id_):
-            record["id"] = id_
+            record["id"] = request_value(id_)
         case UpsertRecord(_, key, value):
             record[key] = value
     return record
 
 
-def _answer(result: Mapping[str, Any], call: RecordCall, host: str) -> Answer:
+def _answer(result: JsonObject, call: RecordCall, host: str) -> Answer:
     if not shapes.flag(result.get("success"), "`success`"):
         return refused(400, result.get("errors"), host)
     id_ = shapes.record_id(result.get("id"))

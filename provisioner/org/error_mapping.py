@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException, IncompleteRead
-from typing import Any
 
 import requests
 import urllib3
@@ -21,6 +20,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from provisioner.model.json_value import Json
 from provisioner.org import sessions as http
 from provisioner.org.errors import (
     AuthenticationFailed,
@@ -87,22 +87,23 @@ def unexpected(host: str, request: str, error: Exception) -> NoAnswer:
     )
 
 
-def refused(status: int, content: Any, host: str) -> OrgError:
+def refused(status: int, content: Json, host: str) -> OrgError:
     """The error for an answer without data: Salesforce's JSON errors, or a web page."""
-    if isinstance(content, Mapping):
-        content = [content]
-    if not isinstance(content, Sequence) or isinstance(content, (str, bytes)) or not content:
+    items = [content] if isinstance(content, Mapping) else content
+    if not isinstance(items, Sequence) or isinstance(items, str) or not items:
         return _web_page(status, host)
-    if not all(isinstance(one, Mapping) for one in content):
-        if status != 300 or not all(isinstance(one, str) for one in content):
-            return _web_page(status, host)
-        # 300: an external id that several records have; the body lists their URLs.
-        return refusal(f"HTTP_{status}", ", ".join(content), status=status)
-    codes = [str(one.get("errorCode") or one.get("statusCode") or "") for one in content]
-    messages = dict.fromkeys(str(one.get("message") or "") for one in content)
+    urls = [item for item in items if isinstance(item, str)]
+    if status == 300 and len(urls) == len(items):
+        # 300: several records have this external id; the body lists their URLs.
+        return refusal(f"HTTP_{status}", ", ".join(urls), status=status)
+    errors = [item for item in items if isinstance(item, Mapping)]
+    if len(errors) < len(items):
+        return _web_page(status, host)
+    codes = [str(error.get("errorCode") or error.get("statusCode") or "") for error in errors]
+    messages = dict.fromkeys(str(error.get("message") or "") for error in errors)
     if not codes[0] and not any(messages):
         return _web_page(status, host)
-    named = [one.get("fields") for one in content]
+    named = [error.get("fields") for error in errors]
     fields = dict.fromkeys(str(f) for some in named if isinstance(some, list) for f in some)
     return refusal(codes[0] or f"HTTP_{status}", "; ".join(messages), fields, status=status)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 from urllib.parse import unquote
 
 import requests
@@ -32,7 +32,8 @@ from provisioner.org.transport import Send, Wire
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _NS = {"s": _SOAP, "m": xml.NAMESPACE}
-_PREFIXES: Mapping[Any, str] = {None: xml.NAMESPACE, "soapenv": _SOAP, "xsi": _XSI}
+# The type stubs of lxml do not have the key of the default namespace.
+_PREFIXES = cast("Mapping[str, str]", {None: xml.NAMESPACE, "soapenv": _SOAP, "xsi": _XSI})
 # Platform reference 4.4, and 4.3 for those that are read one at a time.
 _LISTED_AT_ONCE, _READ_AT_ONCE = 3, 10
 # As large as a profile, but no kind.

@@ -7,22 +7,19 @@ it came with. No password is ever part of a message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from lxml import html
 
 from provisioner.model import hosts
 from provisioner.model.resource import Secret
 from provisioner.org import sessions as http
 from provisioner.org.errors import OrgError
+from provisioner.org.html_page import FormElement, HtmlPage, attribute, parse_page, text
 from provisioner.org.transport import Wire
 
-_ERRORS = ("error", "errorTitle", "errorDesc", "validationError")
 _LOGIN_PATH = "/secur/login_portal.jsp"
 _LOGOUT_PATH = "/secur/logout_portal.jsp"
 
@@ -46,7 +43,7 @@ class PortalPages:
         self._session = http.session_for(wire.instance_url, wire.session)
         # The administrator's token is no matter of a customer.
         self._session.headers.pop("Authorization", None)
-        self._page: _Page | None = None
+        self._page: HtmlPage | None = None
 
     def open(self) -> None:
         """Reach the login page. Raises UnexpectedPage when it has no form to log in with."""
@@ -57,50 +54,50 @@ class PortalPages:
                 raise UnexpectedPage(message)
             self._origins.append(self._url)
         page = self._get(self._url)
-        if page.form_with("un", "pw") is None:
-            raise page.unexpected("the login page")
+        if _form_with(page, "un", "pw") is None:
+            raise _unexpected(page, "the login page")
         self._page = page
 
     def log_in(self, username: str, password: Secret) -> bool:
         """Send the form; whether a new password is asked for. Raises UnexpectedPage."""
         page = self._current()
-        form = page.form_with("un", "pw")
+        form = _form_with(page, "un", "pw")
         assert form is not None, "`open` saw the form"
         reply = self._send(page, form, {"un": username, "pw": password.reveal()})
         self._page = reply
-        if reply.form_with("un", "pw") is not None:
-            raise reply.unexpected("the login", "the org shows the login page again")
-        if reply.errors():
-            raise reply.unexpected("the login")
-        return reply.form_with("newpassword", "confirmpassword") is not None
+        if _form_with(reply, "un", "pw") is not None:
+            raise _unexpected(reply, "the login", "the org shows the login page again")
+        if _errors(reply):
+            raise _unexpected(reply, "the login")
+        return _form_with(reply, "newpassword", "confirmpassword") is not None
 
     def change_password(self, new: Secret) -> None:
         """Choose a password where one is asked for. Raises UnexpectedPage when it is not taken."""
         page = self._current()
-        form = page.form_with("newpassword", "confirmpassword")
+        form = _form_with(page, "newpassword", "confirmpassword")
         assert form is not None, "`log_in` saw the form"
         value = new.reveal()
         reply = self._send(page, form, {"newpassword": value, "confirmpassword": value})
         self._page = reply
-        if reply.form_with("newpassword", "confirmpassword") is not None or reply.errors():
-            raise reply.unexpected("the change of the password")
+        if _form_with(reply, "newpassword", "confirmpassword") is not None or _errors(reply):
+            raise _unexpected(reply, "the change of the password")
 
     def landed(self, username: str) -> None:
         """Check that the page is one for somebody who is logged in. Raises UnexpectedPage."""
         page = self._current()
-        if page.form_with("un", "pw") is not None or page.errors():
-            raise page.unexpected("the landing page")
-        if not page.has_link(_LOGOUT_PATH) and not page.has_link("/secur/logout.jsp"):
-            raise page.unexpected("the landing page", "the page has no way to log out")
-        shown = page.by_id("username")
+        if _form_with(page, "un", "pw") is not None or _errors(page):
+            raise _unexpected(page, "the landing page")
+        if not _has_link(page, _LOGOUT_PATH) and not _has_link(page, "/secur/logout.jsp"):
+            raise _unexpected(page, "the landing page", "the page has no way to log out")
+        shown = _text_of(page, "username")
         if shown and shown.casefold() != username.casefold():
-            raise page.unexpected("the landing page", f"it greets `{shown}`")
+            raise _unexpected(page, "the landing page", f"it greets `{shown}`")
 
     def reach(self, prefix: str) -> None:
         """Open the tab of an object by its key prefix. Raises UnexpectedPage."""
         page = self._get(f"{self._wire.instance_url}/{prefix}/o")
-        if page.form_with("un", "pw") is not None or page.errors():
-            raise page.unexpected(f"the tab `/{prefix}/o`")
+        if _form_with(page, "un", "pw") is not None or _errors(page):
+            raise _unexpected(page, f"the tab `/{prefix}/o`")
 
     def close(self) -> None:
         """Log out, as far as that is possible, and forget the session."""
@@ -114,7 +111,7 @@ class PortalPages:
         finally:
             self._session.close()
 
-    def _current(self) -> _Page:
+    def _current(self) -> HtmlPage:
         assert self._page is not None, "`open` comes first"
         return self._page
 
@@ -124,18 +121,18 @@ class PortalPages:
     def _follow(self, reply: requests.Response) -> requests.Response:
         return http.follow(self._session, reply, self._is_ours)
 
-    def _get(self, url: str) -> _Page:
+    def _get(self, url: str) -> HtmlPage:
         return self._wire.read(lambda: self._follow(self._session.get(url)), _page, counted=False)
 
-    def _send(self, page: _Page, form: Any, values: dict[str, str]) -> _Page:
+    def _send(self, page: HtmlPage, form: FormElement, values: dict[str, str]) -> HtmlPage:
         with self._wire.understanding("a portal page"):
             kept = [(n, v) for n, v in form.form_values() if n not in values]
             buttons = form.xpath('.//input[@type="submit"][@name]')[:1]
-            url = urljoin(page.url, form.get("action", ""))
-        pressed = [(button.get("name"), button.get("value", "")) for button in buttons]
+            url = urljoin(page.url, attribute(form, "action"))
+        pressed = [(attribute(button, "name"), attribute(button, "value")) for button in buttons]
         data = [*kept, *values.items(), *pressed]
         if not self._is_ours(url):
-            raise page.unexpected("the form", f"it is sent to `{urlsplit(url).netloc}`")
+            raise _unexpected(page, "the form", f"it is sent to `{urlsplit(url).netloc}`")
 
         def send() -> requests.Response:
             return self._follow(self._session.post(url, data=data))
@@ -144,60 +141,36 @@ class PortalPages:
         return self._wire.write(send, _page, counted=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A parsed page, where it came from and its status."""
-
-    url: str
-    status: int
-    root: Any
-
-    def form_with(self, *names: str) -> Any:
-        """The form that has all these fields, or `None`."""
-        for form in self.root.iter("form"):
-            fields = {str(e.get("name")) for e in form.iter("input")}
-            if fields.issuperset(names):
-                return form
-        return None
-
-    def errors(self) -> list[str]:
-        """What the page says went wrong, each text once."""
-        texts = dict.fromkeys(_text(e) for e in self._told())
-        return [t for t in texts if t and not any(t != o and t in o for o in texts)]
-
-    def has_link(self, path: str) -> bool:
-        return any(urlsplit(a.get("href", "")).path == path for a in self.root.iter("a"))
-
-    def by_id(self, id_: str) -> str:
-        found = self.root.xpath("//*[@id = $id]", id=id_)
-        return _text(found[0]) if found else ""
-
-    def unexpected(self, stage: str, what: str | None = None) -> UnexpectedPage:
-        said = self.errors()
-        title = _text(self.root.find(".//title"))
-        if said:
-            return UnexpectedPage("; ".join(said))
-        shown = what or f"the org answered {self.status} with a page titled `{title}`"
-        return UnexpectedPage(f"{stage}: {shown}")
-
-    def _told(self) -> Iterator[Any]:
-        for element in self.root.iter():
-            if not isinstance(element.tag, str):
-                continue
-            classes = element.get("class", "").split()
-            if element.get("id") in _ERRORS or {"errorMsg", "loginError"} & set(classes):
-                yield element
+def _form_with(page: HtmlPage, *names: str) -> FormElement | None:
+    """The form that has all these fields, if there is one."""
+    for form in page.forms():
+        if {attribute(e, "name") for e in form.iter("input")}.issuperset(names):
+            return form
+    return None
 
 
-def _page(reply: requests.Response) -> _Page:
-    content = reply.content.strip() or b"<html></html>"
-    charset = "charset" in reply.headers.get("Content-Type", "")
-    parser = html.HTMLParser(encoding=reply.encoding if charset else "utf-8")
-    page = _Page(reply.url, reply.status_code, html.document_fromstring(content, parser=parser))
+def _errors(page: HtmlPage) -> list[str]:
+    return page.errors(("errorMsg", "loginError"))
+
+
+def _has_link(page: HtmlPage, path: str) -> bool:
+    return any(urlsplit(attribute(a, "href")).path == path for a in page.root.iter("a"))
+
+
+def _text_of(page: HtmlPage, id_: str) -> str:
+    elements = page.root.xpath("//*[@id = $id]", id=id_)
+    return text(elements[0]) if elements else ""
+
+
+def _unexpected(page: HtmlPage, stage: str, what: str | None = None) -> UnexpectedPage:
+    if errors := _errors(page):
+        return UnexpectedPage("; ".join(errors))
+    shown = what or f"the org answered {page.status} with a page titled `{page.title}`"
+    return UnexpectedPage(f"{stage}: {shown}")
+
+
+def _page(reply: requests.Response) -> HtmlPage:
+    page = parse_page(reply)
     if reply.status_code >= 400:
-        raise page.unexpected("the portal")
+        raise _unexpected(page, "the portal")
     return page
-
-
-def _text(element: Any) -> str:
-    return "" if element is None else " ".join(element.text_content().split())

@@ -1,8 +1,8 @@
-"""How to read many rows: by their keys, all there are, or by a Bulk 2.0 job. Pure.
+"""Choose how to read many rows: by their keys, all of them, or by a Bulk 2.0 job. Pure.
 
-What each way costs is a model: calls, which an org has a daily number of, and time. Its
-figures are rounded from what such calls take in orgs of middling size; the choice has to be
-right by a factor, not by a tenth.
+The costs are a model: API calls, of which an org has a daily number, and time. The figures are
+rounded from measurements in orgs of medium size. The choice must be right by a factor, not by a
+tenth.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ PAGE = 2_000
 QUERIES = 5
 """Queries of one composite call. (platform reference 8.2)"""
 JOB_PAGE = 50_000
-"""Rows of one page of a Bulk 2.0 job's results, as we ask for them."""
+"""Rows of one page of a Bulk 2.0 job's results, as we request them."""
 
 
-class Way(Enum):
+class ReadStrategy(Enum):
     """How the rows of one query are read."""
 
-    KEYED = "by their keys, as many in a query as it holds"
+    BY_KEY = "by their keys, as many in a query as fit"
     SCAN = "all rows, page by page"
     BULK = "all rows, by a Bulk 2.0 query job"
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a way takes: API calls, and seconds."""
+    """What a strategy takes: API calls, and seconds."""
 
     calls: int
     seconds: float
@@ -37,40 +37,42 @@ class Cost:
     @property
     def price(self) -> float:
         """Both in one number: a call is worth some waiting."""
-        return self.seconds + self.calls * _WORTH
+        return self.seconds + self.calls * _CALL_PRICE
 
 
-_WORTH = 0.3
-_CALL = 0.2  # seconds there and back
+_CALL_PRICE = 0.3
+_CALL = 0.2  # seconds for a request and its response
 _ROW = 0.000_15  # to find, send and read a row
 _KEY = 0.000_3  # to look up one key
-_JOB = 25.0  # until a job has been queued, run and noticed
+_JOB = 25.0  # until a job was queued and run, and its end was noticed
 _JOB_ROW = 0.000_04
-_JOB_CALLS = 8  # to make it and to ask how it goes
+_JOB_CALLS = 8  # to create a job and to poll its state
 
 
-def choose(keys: int, length: int, total: int | None, *, bulk: bool = True) -> Way:
-    """The cheapest way to the rows that have any of so many keys, `length` characters of SOQL.
+def choose(keys: int, length: int, total: int | None, *, bulk: bool = True) -> ReadStrategy:
+    """The cheapest strategy for the rows that have any of so many keys.
 
-    `total` is how many rows there are in all; where it is not known, only keys will do. `bulk`
-    says whether a job can be had.
+    The keys take `length` characters of SOQL. `total` is the number of all rows; if it is not
+    known, rows can only be read by key. `bulk` says whether a job is possible.
     """
     if total is None:
-        return Way.KEYED
-    ways = [way for way in Way if bulk or way is not Way.BULK]
-    return min(ways, key=lambda way: cost(way, keys, length, total).price)
+        return ReadStrategy.BY_KEY
+    strategies = [s for s in ReadStrategy if bulk or s is not ReadStrategy.BULK]
+    return min(strategies, key=lambda strategy: cost(strategy, keys, length, total).price)
 
 
-def cost(way: Way, keys: int, length: int, total: int, *, longest: int = 90_000) -> Cost:
-    """What a way takes."""
-    match way:
-        case Way.KEYED:
+def cost(
+    strategy: ReadStrategy, keys: int, length: int, total: int, *, longest: int = 90_000
+) -> Cost:
+    """What a strategy takes."""
+    match strategy:
+        case ReadStrategy.BY_KEY:
             queries, rows = ceil(length / longest), min(keys, total)
             calls = ceil(queries / QUERIES) + max(ceil(rows / PAGE) - queries, 0)
             return Cost(calls, calls * _CALL + keys * _KEY + rows * _ROW)
-        case Way.SCAN:
+        case ReadStrategy.SCAN:
             calls = max(ceil(total / PAGE), 1)
             return Cost(calls, calls * _CALL + total * _ROW)
-        case Way.BULK:
+        case ReadStrategy.BULK:
             calls = _JOB_CALLS + max(ceil(total / JOB_PAGE), 1)
             return Cost(calls, _JOB + calls * _CALL + total * _JOB_ROW)

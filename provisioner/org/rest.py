@@ -6,19 +6,22 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
 from simple_salesforce.api import Salesforce
 
-from provisioner.model.operations import Site
+from provisioner.model.json_value import Json
+from provisioner.model.operations import ObjectDescribe, Site
 from provisioner.model.resource import Lookup, Ref, Scalar, Secret, Value
 from provisioner.org import sessions as http
 from provisioner.org import shapes
 from provisioner.org.error_mapping import refused
 from provisioner.org.errors import AuthenticationFailed, Refused, refusal
 from provisioner.org.read_strategy import PAGE
+from provisioner.org.shapes import JsonObject
 from provisioner.org.transport import Send, Wire
 
 VERSION = "62.0"
@@ -66,12 +69,13 @@ class Rest:
             return None
 
     def _username(self, reply: requests.Response) -> str:
-        return shapes.text(self.json(reply)["preferred_username"], "`preferred_username`")
+        identity = shapes.mapping(self.json(reply))
+        return shapes.text(identity["preferred_username"], "`preferred_username`")
 
     def sites(self) -> list[Site]:
         """The sites, by name; none where Digital Experiences are off. (platform reference 1.6)"""
 
-        def read(rows: Sequence[Mapping[str, Any]]) -> list[Site]:
+        def read(rows: Sequence[JsonObject]) -> list[Site]:
             return sorted(map(self._site, rows), key=lambda site: (site.name, site.id))
 
         return self._communities(read) or []
@@ -79,15 +83,16 @@ class Rest:
     def site_hosts(self) -> frozenset[str]:
         """The hosts of the sites' own addresses."""
 
-        def read(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+        def read(rows: Sequence[JsonObject]) -> frozenset[str]:
             urls = (shapes.text(row["siteUrl"], "`siteUrl`") for row in rows)
             return frozenset(urlsplit(url).netloc.lower() for url in urls)
 
         return self._communities(read) or frozenset()
 
-    def _communities(self, read: Callable[[Sequence[Mapping[str, Any]]], T]) -> T | None:
-        def listed(answer: Any) -> T:
-            return read(shapes.mappings(answer["communities"], "`communities`"))
+    def _communities(self, read: Callable[[Sequence[JsonObject]], T]) -> T | None:
+        def listed(answer: Json) -> T:
+            communities = shapes.mapping(answer)["communities"]
+            return read(shapes.mappings(communities, "`communities`"))
 
         try:
             return self.get("connect/communities", listed)
@@ -96,7 +101,7 @@ class Rest:
                 return None
             raise
 
-    def _site(self, row: Mapping[str, Any]) -> Site:
+    def _site(self, row: JsonObject) -> Site:
         id_, name, status = (shapes.text(row[key], f"`{key}`") for key in ("id", "name", "status"))
         url = shapes.text(row.get("loginUrl") or row["siteUrl"], "`siteUrl`")
         return Site(id_, name, status, self._reached(url))
@@ -110,8 +115,8 @@ class Rest:
     def password_expired(self, user_id: str) -> bool:
         """Whether the user's next login asks for a new password. (platform reference 6.1)"""
 
-        def read(answer: Any) -> bool:
-            return shapes.flag(answer["isExpired"], "`isExpired`")
+        def read(answer: Json) -> bool:
+            return shapes.flag(shapes.mapping(answer)["isExpired"], "`isExpired`")
 
         return self.get(path_of("User", user_id) + "/password", read)
 
@@ -119,17 +124,17 @@ class Rest:
         """The Id of the new record."""
 
         path = f"sobjects/{quote(sobject, safe='')}"
-        return self.send("POST", path, json.dumps(sent(fields)), self._new_id)
+        return self.send("POST", path, json.dumps(request_fields(fields)), self._new_id)
 
     def upsert(self, sobject: str, key: str, value: Scalar, fields: Mapping[str, Value]) -> str:
         """The Id of the record whose external id field `key` has this value, created or not."""
         # A value of dots alone would be taken for a step up the path.
         encoded = quote(str(value), safe="").replace(".", "%2E")
         path = f"sobjects/{quote(sobject, safe='')}/{quote(key, safe='')}/{encoded}"
-        return self.send("PATCH", path, json.dumps(sent(fields)), self._new_id)
+        return self.send("PATCH", path, json.dumps(request_fields(fields)), self._new_id)
 
     def update(self, sobject: str, id_: Value, fields: Mapping[str, Value]) -> None:
-        send = self._request("PATCH", path_of(sobject, id_), json.dumps(sent(fields)))
+        send = self._request("PATCH", path_of(sobject, id_), json.dumps(request_fields(fields)))
         self._wire.write(send, self._nothing)
 
     def delete(self, sobject: str, id_: Value) -> None:
@@ -154,7 +159,7 @@ class Rest:
     def host(self) -> str:
         return self._wire.host
 
-    def get(self, path: str, read: Callable[[Any], T]) -> T:
+    def get(self, path: str, read: Callable[[Json], T]) -> T:
         """What `read` makes of the JSON at a path below `/services/data/vXX.X/`.
 
         It is tried again while that helps. Here and below `read` depends on the answer only; what
@@ -162,19 +167,19 @@ class Rest:
         """
         return self._wire.read(self._request("GET", path), lambda reply: read(self.json(reply)))
 
-    def ask(self, path: str, data: str, read: Callable[[Any], T]) -> T:
+    def ask(self, path: str, data: str, read: Callable[[Json], T]) -> T:
         """What `read` makes of the answer to a POST that changes nothing, tried again likewise."""
         send = self._request("POST", path, data)
         return self._wire.read(send, lambda reply: read(self.json(reply)))
 
-    def rows(self, path: str) -> Mapping[str, Any]:
+    def rows(self, path: str) -> QueryPage:
         """One page of a query in JSON, of whatever size."""
         send = self._request("GET", path, more=_WHOLE_PAGES)
-        return self._wire.read(send, lambda reply: page_of_query(self.json(reply)))
+        return self._wire.read(send, lambda reply: query_page(self.json(reply)))
 
-    def described(self, path: str) -> Mapping[str, Any]:
-        """One describe in JSON."""
-        return self.get(path, describe)
+    def described(self, path: str) -> ObjectDescribe:
+        """One describe."""
+        return self.get(path, shapes.describe)
 
     def page(self, path: str, read: Callable[[str], T]) -> tuple[T, str]:
         """What `read` makes of the CSV at a path, and the locator of the page after it."""
@@ -192,7 +197,7 @@ class Rest:
         method: str,
         path: str,
         data: str | bytes,
-        read: Callable[[Any], T],
+        read: Callable[[Json], T],
         *,
         content_type: str = _JSON,
     ) -> T:
@@ -205,7 +210,7 @@ class Rest:
 
         return self._wire.write(send, parse)
 
-    def json(self, reply: requests.Response) -> Any:
+    def json(self, reply: requests.Response) -> Json:
         """The JSON of a reply with data. Raises OrgError for a refusal, and for a web page."""
         self._checked(reply)
         try:
@@ -213,7 +218,7 @@ class Rest:
         except ValueError as error:
             raise refused(reply.status_code, "", self._wire.host) from error
 
-    def _new_id(self, answer: Any) -> str:
+    def _new_id(self, answer: Json) -> str:
         """The Id in the answer to a create. Raises OrgError where it was refused."""
         row = shapes.mapping(answer)
         if row.get("success") is False and row.get("errors"):
@@ -232,7 +237,7 @@ class Rest:
         if 200 <= reply.status_code < 300:
             return
         try:
-            content = shapes.parse_json(reply.content)
+            content: Json = shapes.parse_json(reply.content)
         except (ValueError, RecursionError):
             content = ""
         raise refused(reply.status_code, content, self._wire.host)
@@ -269,36 +274,41 @@ class Rest:
         self._wire.sleep(seconds)
 
 
-def composite_parts(answer: Any, references: Sequence[str]) -> list[tuple[int, Any]]:
+def composite_parts(answer: Json, references: Sequence[str]) -> list[tuple[int, Json]]:
     """Status and body of each part of a composite answer, in the order of `references`."""
-    parts = shapes.mappings(answer["compositeResponse"], "`compositeResponse`")
+    parts = shapes.mappings(shapes.mapping(answer)["compositeResponse"], "`compositeResponse`")
     by_id = {part.get("referenceId"): part for part in parts}
     if len(parts) != len(references) or by_id.keys() != set(references):
         raise shapes.UnexpectedError("`compositeResponse` is not for the requests that were sent")
     return [
-        (shapes.whole(by_id[one]["httpStatusCode"], "`httpStatusCode`"), by_id[one]["body"])
-        for one in references
+        (shapes.count(by_id[id_]["httpStatusCode"], "`httpStatusCode`"), by_id[id_]["body"])
+        for id_ in references
     ]
 
 
-def page_of_query(answer: Any) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class QueryPage:
+    """A page of the records of a query.
+
+    `next_url` is the path of the page after it, `None` on the last page; `total` is the number of
+    records on all pages, 0 on the last page.
+    """
+
+    records: Sequence[JsonObject]
+    next_url: str | None = None
+    total: int = 0
+
+
+def query_page(answer: Json) -> QueryPage:
     """A page of a query with all that a page has."""
     page = shapes.mapping(answer)
-    shapes.mappings(page.get("records"), "`records`")
-    if not shapes.flag(page.get("done"), "`done`"):
-        if not shapes.text(page.get("nextRecordsUrl"), "`nextRecordsUrl`").startswith("/services/"):
-            raise shapes.UnexpectedError("`nextRecordsUrl` is not a path of the API")
-        shapes.whole(page.get("totalSize"), "`totalSize`")
-    return page
-
-
-def describe(answer: Any) -> Mapping[str, Any]:
-    """A describe whose fields have a name and a type."""
-    described = shapes.mapping(answer)
-    for field in shapes.mappings(described.get("fields"), "`fields`"):
-        shapes.text(field.get("name"), "the name of a field")
-        shapes.text(field.get("type"), "the type of a field")
-    return described
+    records = shapes.mappings(page.get("records"), "`records`")
+    if shapes.flag(page.get("done"), "`done`"):
+        return QueryPage(records)
+    url = shapes.text(page.get("nextRecordsUrl"), "`nextRecordsUrl`")
+    if not url.startswith("/services/"):
+        raise shapes.UnexpectedError("`nextRecordsUrl` is not a path of the API")
+    return QueryPage(records, url, shapes.count(page.get("totalSize"), "`totalSize`"))
 
 
 def path_of(sobject: str, id_: Value) -> str:
@@ -309,13 +319,14 @@ def path_of(sobject: str, id_: Value) -> str:
     return f"sobjects/{quote(sobject, safe='')}/{id_}"
 
 
-def sent(fields: Mapping[str, Value]) -> dict[str, Any]:
-    """The fields as JSON has them; the values of a multi-select picklist are one text."""
-    found: dict[str, Any] = {}
-    for name, value in fields.items():
-        assert not isinstance(value, (Ref, Lookup)), "the executor resolves references"
-        if isinstance(value, Secret):
-            found[name] = value.reveal()
-        else:
-            found[name] = ";".join(value) if isinstance(value, tuple) else value
-    return found
+def request_fields(fields: Mapping[str, Value]) -> dict[str, Scalar]:
+    """The fields as a request has them; the values of a multi-select picklist are one text."""
+    return {name: request_value(value) for name, value in fields.items()}
+
+
+def request_value(value: Value) -> Scalar:
+    """A value as a request has it."""
+    assert not isinstance(value, (Ref, Lookup)), "the executor resolves references"
+    if isinstance(value, Secret):
+        return value.reveal()
+    return ";".join(value) if isinstance(value, tuple) else value

@@ -8,20 +8,30 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPResponse
-from typing import Any
+from socket import socket
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+from urllib3 import (
+    BaseHTTPResponse,
+    HTTPConnectionPool,
+    HTTPSConnectionPool,
+    PoolManager,
+    ProxyManager,
+)
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from provisioner.model import hosts
 from provisioner.org.errors import AuthenticationFailed, NoAnswer
 from provisioner.org.timing import Timing, timing_for
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 SLOWEST = 1_000
 """Bytes per second that a response must bring after its first minute."""
@@ -148,32 +158,54 @@ class _Adapter(HTTPAdapter):
         self._pools = _paced_pools(timing)
         super().__init__()
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+    def init_poolmanager(
+        self,
+        connections: int,
+        maxsize: int,
+        block: bool = False,  # noqa: FBT001, FBT002 - as requests has it
+        **pool_options: object,
+    ) -> None:
+        super().init_poolmanager(connections, maxsize, block, **pool_options)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> PoolManager:
-        manager: PoolManager = super().proxy_manager_for(*args, **kwargs)
+    def proxy_manager_for(self, proxy: str, **proxy_options: object) -> PoolManager:
+        manager: PoolManager = super().proxy_manager_for(proxy, **proxy_options)
         if type(manager) is ProxyManager:  # a SOCKS proxy has connections of its own
             manager.pool_classes_by_scheme = self._pools
         return manager
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - as requests has it
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,  # noqa: FBT001, FBT002
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
         url = request.url or ""
         if urlsplit(url).scheme == "http" and not hosts.is_loopback(url):
             raise AuthenticationFailed(
                 hosts.not_trusted(f"http://{_host(url)}") or "", remedy=hosts.remedy(url)
             )
-        kwargs["timeout"] = kwargs.get("timeout") or (self._timing.connect, self._timing.read)
-        return super().send(request, *args, **kwargs)
+        timeout = timeout or (self._timing.connect, self._timing.read)
+        return super().send(
+            request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies
+        )
 
 
-def _paced_pools(timing: Timing) -> dict[str, Any]:
+def _paced_pools(timing: Timing) -> dict[str, type[HTTPConnectionPool]]:
     """Connection pools whose responses must come fast enough."""
 
     class Response(HTTPResponse):
-        def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-            super().__init__(sock, *args, **kwargs)
+        def __init__(
+            self,
+            sock: socket,
+            debuglevel: int = 0,
+            method: str | None = None,
+            url: str | None = None,
+        ) -> None:
+            super().__init__(sock, debuglevel, method, url)
             self.fp.close()
             self._paced = _PacedReader(sock, timing)
             self.fp = io.BufferedReader(self._paced, _BLOCK)
@@ -183,9 +215,9 @@ def _paced_pools(timing: Timing) -> dict[str, Any]:
             self._paced.headers_read = True
 
     class Paced:
-        sock: Any
+        sock: socket | None
 
-        def send(self, data: Any) -> None:
+        def send(self, data: object) -> None:
             # Without this, a whole upload has the time that is meant for connecting.
             if self.sock is not None:
                 self.sock.settimeout(timing.read)
@@ -222,7 +254,7 @@ class _PacedReader(io.RawIOBase):
     `timing.read` seconds without a byte.
     """
 
-    def __init__(self, sock: Any, timing: Timing) -> None:
+    def __init__(self, sock: socket, timing: Timing) -> None:
         self.headers_read = False
         self._sock = sock
         self._file = sock.makefile("rb", buffering=0)
@@ -232,14 +264,14 @@ class _PacedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
         started = self._until is not None
         left = self._until - time.monotonic() if self._until is not None else self._timing.read
         if left <= 0:
             raise TooSlowError
         self._sock.settimeout(min(left, self._timing.read))
         try:
-            count: int | None = self._file.readinto(buffer)
+            count = self._file.readinto(buffer)
         except TimeoutError as error:
             raise TooSlowError if started else error from error
         now = time.monotonic()
@@ -259,11 +291,11 @@ class _PacedReader(io.RawIOBase):
 class _Bounded:
     """The body of a response, read up to a size. Everything else is that of `raw`."""
 
-    def __init__(self, raw: Any, largest: int) -> None:
+    def __init__(self, raw: BaseHTTPResponse, largest: int) -> None:
         self._raw = raw
         self._largest = largest
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._raw, name)
 
     def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:  # noqa: FBT001

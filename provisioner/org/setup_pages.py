@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
-from lxml import html
 
 from provisioner.model import hosts
 from provisioner.model.canonical import long_id
@@ -26,12 +24,19 @@ from provisioner.model.resource import Secret
 from provisioner.org import sessions as http
 from provisioner.org.error_mapping import refused
 from provisioner.org.errors import AuthenticationFailed, NoAnswer, OrgError, Refused, refusal
+from provisioner.org.html_page import (
+    FormElement,
+    HtmlPage,
+    InputElement,
+    attribute,
+    parse_page,
+    text,
+)
 from provisioner.org.transport import Wire
 
 _PORTALS = "/_ui/core/portal/CustomerSuccessPortalSetup"
 _MEMBERSHIP = "/_ui/core/portal/PortalProfileMembershipPage/e"
 _PROFILE_ID = re.compile(r"00e[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?\b")
-_ERRORS = ("error", "errorTitle", "errorDesc", "validationError")
 
 
 class Setup:
@@ -47,34 +52,34 @@ class Setup:
         """Switch the Customer Portal on; when it is on already, nothing is sent."""
         path = f"{_PORTALS}/e"
         page = self._get(path)
-        switch = page.checkbox("penabled")
+        switch = _checkbox(page, "penabled")
         if switch.checked:
             return
         switch.checked = True
         self._save(page, switch)
         with self._saved("the switch of the Customer Portal"):
-            on = self._get(path).checkbox("penabled").checked
+            on = _checkbox(self._get(path), "penabled").checked
         if not on:
             raise _not_kept("the Customer Portal is still off")
 
     def portal_id(self, name: str) -> str:
         """The Id of the portal of that name. Raises Refused when there is none."""
         for link in self._get(f"{_PORTALS}/d").root.iter("a"):
-            path = urlsplit(link.get("href", "")).path
-            if re.fullmatch(r"/060\w{12,15}", path) and _text(link).casefold() == name.casefold():
+            path = urlsplit(attribute(link, "href")).path
+            if re.fullmatch(r"/060\w{12,15}", path) and text(link).casefold() == name.casefold():
                 return long_id(path[1:])
         raise Refused("INVALID_CROSS_REFERENCE_KEY", f"the org has no portal named `{name}`")
 
     def members(self, portal_id: str) -> list[Member]:
         """Every profile that could be of the portal, by name."""
         page = self._get(_membership(portal_id))
-        found = [_member(name, box) for name, box in page.profiles()]
+        found = [_member(name, box) for name, box in _profiles(page)]
         return sorted(found, key=lambda member: (member.name, member.profile_id))
 
     def set_members(self, portal_id: str, profiles: Collection[str]) -> None:
         """Make exactly `profiles` the members; when they are already, nothing is sent."""
         page = self._get(_membership(portal_id))
-        boxes = page.profiles()
+        boxes = _profiles(page)
         wanted = {name.casefold() for name in profiles}
         listed = {name.casefold() for name, _ in boxes}
         missing = [name for name in profiles if name.casefold() not in listed]
@@ -97,10 +102,10 @@ class Setup:
         if now != wanted:
             raise _not_kept("the portal's profiles are not those that were saved")
 
-    def _get(self, path: str) -> _Page:
+    def _get(self, path: str) -> HtmlPage:
         url = self._wire.instance_url + path
 
-        def get() -> _Page:
+        def get() -> HtmlPage:
             self._log_in()
             return self._wire.read(
                 lambda: self._follow(self._session.get(url)), self._page, counted=False
@@ -129,21 +134,21 @@ class Setup:
         org = self._wire.instance_url
         return http.follow(self._session, reply, lambda url: hosts.is_of_org(org, url))
 
-    def _save(self, page: _Page, changed: Any) -> None:
+    def _save(self, page: HtmlPage, changed: InputElement) -> None:
         """Send the form that holds `changed`. Raises Refused for what the next page says."""
-        form = next(changed.iterancestors("form"), None)
+        form = next((cast("FormElement", e) for e in changed.iterancestors("form")), None)
         button = None if form is None else form.find('.//input[@name="save"]')
         if form is None or button is None:
-            raise page.not_understood("has no form with a button to save it")
-        for one in form.inputs:
+            raise _not_understood(page, "has no form with a button to save it")
+        for element in form.iter("input"):
             # A browser sends no plain buttons; lxml would, and one may be called "cancel".
-            if isinstance(one, html.InputElement) and one.type == "button":
-                one.set("disabled", "disabled")
+            if attribute(element, "type").lower() == "button":
+                element.set("disabled", "disabled")
         with self._wire.understanding("a setup page"):
-            data = [*form.form_values(), ("save", button.get("value", ""))]
-            url = urljoin(page.url, form.get("action", ""))
+            data = [*form.form_values(), ("save", attribute(button, "value"))]
+            url = urljoin(page.url, attribute(form, "action"))
         if not hosts.same_host(self._wire.instance_url, url):
-            raise page.not_understood("has a form for another host")
+            raise _not_understood(page, "has a form for another host")
 
         def send() -> requests.Response:
             # A form that was taken leads on to some other page, which does not matter here.
@@ -164,14 +169,12 @@ class Setup:
             message = f"{what} was saved, but could not be read again"
             raise NoAnswer(self._wire.host, message, transient=False) from error
 
-    def _page(self, reply: requests.Response) -> _Page:
+    def _page(self, reply: requests.Response) -> HtmlPage:
         """The page of a reply. Raises OrgError when it is not the one that was asked for."""
         if reply.status_code >= 400 or not reply.content.strip():
             raise refused(reply.status_code, "", self._wire.host)
-        charset = "charset" in reply.headers.get("Content-Type", "")
-        parser = html.HTMLParser(encoding=reply.encoding if charset else "utf-8")
-        page = _Page(reply.url, html.document_fromstring(reply.content, parser=parser))
-        if page.asks_for_login():
+        page = parse_page(reply)
+        if _asks_for_login(page):
             raise AuthenticationFailed(
                 "the org asks for a login in place of its setup page: the session may use the"
                 " API, but not the web pages",
@@ -179,7 +182,7 @@ class Setup:
                 remedy="give the connected app the scope `web` or `full`, and use a user that"
                 " is not `API Only` and needs no further verification to log in",
             )
-        errors = page.errors()
+        errors = page.errors(("errorMsg",))
         if errors:
             message = "; ".join(errors)
             forbidden = "insufficient privileges" in message.casefold()
@@ -187,57 +190,44 @@ class Setup:
         return page
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A parsed page and where it came from."""
+def _checkbox(page: HtmlPage, id_: str) -> InputElement:
+    for box in _checkboxes(page):
+        if id_ in (attribute(box, "id"), attribute(box, "name")):
+            return box
+    raise _not_understood(page, f"has no box `{id_}`")
 
-    url: str
-    root: Any
 
-    def checkbox(self, id_: str) -> Any:
-        for box in self._checkboxes():
-            if id_ in (box.get("id"), box.get("name")):
-                return box
-        raise self.not_understood(f"has no box `{id_}`")
+def _profiles(page: HtmlPage) -> list[tuple[str, InputElement]]:
+    """The checkbox of every profile with the profile's name, which is next to it."""
+    named = ((_label(page, box), box) for box in _checkboxes(page))
+    profiles = [(name, box) for name, box in named if name and _profile_id(box)]
+    if not profiles and not page.root.xpath('//*[@id="portalId" or @name="portalId"]'):
+        raise _not_understood(page, "lists no profiles")
+    return profiles
 
-    def profiles(self) -> list[tuple[str, Any]]:
-        """The box of every profile with the profile's name, which stands beside it."""
-        named = ((self._beside(box), box) for box in self._checkboxes())
-        found = [(name, box) for name, box in named if name and _profile_id(box)]
-        if not found and not self.root.xpath('//*[@id="portalId" or @name="portalId"]'):
-            raise self.not_understood("lists no profiles")
-        return found
 
-    def asks_for_login(self) -> bool:
-        return bool(self.root.xpath('//input[@type="password" and (@name="pw" or @id="password")]'))
+def _asks_for_login(page: HtmlPage) -> bool:
+    return bool(page.root.xpath('//input[@type="password" and (@name="pw" or @id="password")]'))
 
-    def errors(self) -> Sequence[str]:
-        """What the page says went wrong, each text once, without what is not shown."""
-        texts: dict[str, None] = {}
-        for element in self.root.iter():
-            if not isinstance(element.tag, str) or not _tells_error(element):
-                continue
-            text = _text(element)
-            if text and not any(_hidden(e) for e in (element, *element.iterancestors())):
-                texts[text] = None
-        return [t for t in texts if not any(t in other for other in texts if other != t)]
 
-    def not_understood(self, what: str) -> Refused:
-        path = urlsplit(self.url).path
-        return Refused(
-            "SETUP_PAGE_NOT_UNDERSTOOD",
-            f"the setup page `{path}` (titled `{_text(self.root.find('.//title'))}`) {what}",
-            remedy="check that the user may `Customize Application`, and do this step by hand",
-        )
+def _not_understood(page: HtmlPage, what: str) -> Refused:
+    path = urlsplit(page.url).path
+    return Refused(
+        "SETUP_PAGE_NOT_UNDERSTOOD",
+        f"the setup page `{path}` (titled `{page.title}`) {what}",
+        remedy="check that the user may `Customize Application`, and do this step by hand",
+    )
 
-    def _checkboxes(self) -> Iterator[Any]:
-        return (e for e in self.root.iter("input") if e.get("type", "").lower() == "checkbox")
 
-    def _beside(self, box: Any) -> str:
-        row = next(box.iterancestors("tr"), None)
-        heading = None if row is None else row.find(".//th")
-        labels: Mapping[str, Any] = {e.get("for", ""): e for e in self.root.iter("label")}
-        return _text(heading) or _text(labels.get(box.get("id", "")))
+def _checkboxes(page: HtmlPage) -> Iterator[InputElement]:
+    return (e for e in page.inputs() if attribute(e, "type").lower() == "checkbox")
+
+
+def _label(page: HtmlPage, box: InputElement) -> str:
+    row = next(box.iterancestors("tr"), None)
+    heading = None if row is None else row.find(".//th")
+    labels = {attribute(e, "for"): e for e in page.root.iter("label")}
+    return text(heading) or text(labels.get(attribute(box, "id")))
 
 
 def _membership(portal_id: str) -> str:
@@ -245,28 +235,15 @@ def _membership(portal_id: str) -> str:
     return f"{_MEMBERSHIP}?{query}"
 
 
-def _member(name: str, box: Any) -> Member:
+def _member(name: str, box: InputElement) -> Member:
     return Member(long_id(_profile_id(box)), name, bool(box.checked))
 
 
-def _profile_id(box: Any) -> str:
-    for attribute in ("id", "name", "value"):
-        found = _PROFILE_ID.search(box.get(attribute, ""))
-        if found:
-            return found.group()
+def _profile_id(box: InputElement) -> str:
+    for name in ("id", "name", "value"):
+        if match := _PROFILE_ID.search(attribute(box, name)):
+            return match.group()
     return ""
-
-
-def _tells_error(element: Any) -> bool:
-    return element.get("id") in _ERRORS or "errorMsg" in element.get("class", "").split()
-
-
-def _hidden(element: Any) -> bool:
-    return "display:none" in element.get("style", "").replace(" ", "").lower()
-
-
-def _text(element: Any) -> str:
-    return "" if element is None else " ".join(element.text_content().split())
 
 
 def _not_kept(message: str) -> Refused:

@@ -7,7 +7,7 @@ import pytest
 from provisioner.emulator.lifecycle import first_day
 from provisioner.model.operations import Describe, Select
 from provisioner.org.errors import Refused
-from provisioner.org.read_strategy import Way
+from provisioner.org.read_strategy import ReadStrategy
 from provisioner.org.reads import Reads
 
 FIELDS = (
@@ -52,9 +52,9 @@ def by(org, way):
 @pytest.mark.parametrize(
     ("way", "paths"),
     [
-        (Way.KEYED, {"/limits/recordCount": 1, "/composite": 1}),
-        (Way.SCAN, {"/limits/recordCount": 1, "/query": 1, "/query/more": 1}),
-        (Way.BULK, {"/limits/recordCount": 1, "/jobs/query": 1, "job": 2, "results": 1}),
+        (ReadStrategy.BY_KEY, {"/limits/recordCount": 1, "/composite": 1}),
+        (ReadStrategy.SCAN, {"/limits/recordCount": 1, "/query": 1, "/query/more": 1}),
+        (ReadStrategy.BULK, {"/limits/recordCount": 1, "/jobs/query": 1, "job": 2, "results": 1}),
     ],
 )
 def test_every_way_gives_the_same_rows(people, org, log, way, paths):
@@ -102,12 +102,14 @@ def test_ids_are_always_read_by_key(people, org, log):
 
 def test_what_a_job_refuses_is_a_refusal(people, org):
     with pytest.raises(Refused, match="Nonsense"):
-        by(org, Way.BULK).read([Select("Contact", ("Id", "Nonsense"), (("Email", WANTED),))])
+        by(org, ReadStrategy.BULK).read(
+            [Select("Contact", ("Id", "Nonsense"), (("Email", WANTED),))]
+        )
 
 
 def test_what_a_scan_refuses_is_a_refusal(people, org):
     with pytest.raises(Refused, match="Nonsense"):
-        by(org, Way.SCAN).read(
+        by(org, ReadStrategy.SCAN).read(
             [
                 Select("Contact", ("Id", "Nonsense"), (("Email", WANTED),)),
                 Select("Account", ("Id",), (("Name", WANTED),)),

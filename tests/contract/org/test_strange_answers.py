@@ -38,7 +38,7 @@ from provisioner.org import bulk_query
 from provisioner.org.auth import connect
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.errors import NoAnswer, NotSent, OrgError
-from provisioner.org.rows import Sieve
+from provisioner.org.rows import RowCollector
 
 from .strange import SHAPES, drip, drip_of_headers, serving
 
@@ -79,7 +79,7 @@ def portal_id(org):
 
 
 def bulk_read(org):
-    bulk_query.read(org._rest, "SELECT Id, Name FROM Account", Sieve(("Id", "Name")))
+    bulk_query.read(org._rest, "SELECT Id, Name FROM Account", RowCollector(("Id", "Name")))
 
 
 def account(number):

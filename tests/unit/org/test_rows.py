@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from provisioner.org.rows import Record, Sieve
+from provisioner.org.rows import Record, RowCollector
 
 ROWS = [
     {"attributes": {}, "Id": "2", "Email": "B@x.io", "Owner": {"attributes": {}, "Name": "Bo"}},
@@ -27,29 +27,29 @@ def test_a_record_is_a_mapping_of_its_fields():
 
 
 def test_each_row_is_there_once_by_id_or_as_it_came():
-    sieve = Sieve(["Email", "Owner.Name"])
+    sieve = RowCollector(["Email", "Owner.Name"])
     sieve.add(ROWS)
     rows = [{"Email": None, "Owner.Name": None}, {"Email": "B@x.io", "Owner.Name": "Bo"}]
     assert sieve.rows() == rows
-    assert sieve.rows(as_found=True) == rows[::-1]
+    assert sieve.rows(in_order_added=True) == rows[::-1]
     assert sieve.fields == ("Email", "Owner.Name", "Id")
 
 
 def test_names_are_found_as_salesforce_spells_them():
-    sieve = Sieve(["id", "EMAIL", "owner.name"])
+    sieve = RowCollector(["id", "EMAIL", "owner.name"])
     sieve.add(ROWS[:1])
     assert sieve.rows() == [{"id": "2", "EMAIL": "B@x.io", "owner.name": "Bo"}]
 
 
 def test_rows_that_were_not_asked_for_fall_through():
-    sieve = Sieve(["Id"], [("Email", ["b@X.io "]), ("Owner.Name", ["Al"])])
+    sieve = RowCollector(["Id"], [("Email", ["b@X.io "]), ("Owner.Name", ["Al"])])
     assert sieve.fields == ("Id", "Email", "Owner.Name")
     sieve.add([*ROWS, {"Id": "3", "Email": "c@x.io", "Owner": {"Name": "AL"}}])
     assert sieve.rows() == [{"Id": "2"}, {"Id": "3"}]
 
 
 def test_equal_values_are_kept_once():
-    sieve = Sieve(["Email"])
+    sieve = RowCollector(["Email"])
     rows = json.loads('[{"Id": "1", "Email": "long@x.io"}, {"Id": "2", "Email": "long@x.io"}]')
     assert rows[0]["Email"] is not rows[1]["Email"]
     sieve.add(rows)
@@ -59,7 +59,7 @@ def test_equal_values_are_kept_once():
 
 def test_text_of_a_csv_file_becomes_what_json_would_have():
     types = {"IsActive": "boolean", "Count": "int", "Amount": "currency", "Name": "string"}
-    sieve = Sieve(["IsActive", "Count", "Amount", "Name", "Owner.Name"], types=types)
+    sieve = RowCollector(["IsActive", "Count", "Amount", "Name", "Owner.Name"], types=types)
     header = ["Id", "ISACTIVE", "Count", "Amount", "Name", "Owner.Name"]
     sieve.add_csv(header, [["1", "true", "7", "1.5", "7", ""], ["2", "false", "", "2.0", "", "Bo"]])
     assert sieve.rows() == [
