@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+from provisioner.kinds import BY_SOBJECT
+from provisioner.kinds.record import RecordKind
 from provisioner.model.masking import mask
 from provisioner.model.operations import Call, may_duplicate
 from provisioner.model.resource import Address
@@ -442,8 +444,10 @@ def _described(call: Call) -> dict[str, Any]:
 def _may_duplicate(line: Mapping[str, Any]) -> bool:
     if "may_duplicate" in line:
         return line["may_duplicate"] is True
-    # A journal of version 0.1 does not say.
-    creates = line["call"] == "CreateRecord" and line.get("of") not in ("User", "Profile", "Group")
+    # A journal of version 0.1 does not record it.
+    kind = BY_SOBJECT.get(str(line.get("of")))
+    unique = isinstance(kind, RecordKind) and kind.salesforce_rejects_second
+    creates = line["call"] == "CreateRecord" and not unique and line.get("of") != "Group"
     return creates or line["call"] == "ResetPassword"
 
 

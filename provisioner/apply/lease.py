@@ -261,7 +261,7 @@ def _open_until(
 def creation(run: str, host: str) -> CreateRecord:
     """The call that creates the lease."""
     fields = {"Name": _name(run, host), "DeveloperName": DEVELOPER_NAME, "Type": "Regular"}
-    return CreateRecord("Group", fields)
+    return CreateRecord("Group", fields, unique=True)
 
 
 def current(org: Org) -> State:
@@ -345,7 +345,7 @@ def _mark(org: Org, marker: Marker | None, run: str, until: datetime) -> None:
     if marker is None:
         fields = {"Name": _marker_name(run, until), "DeveloperName": MARKER, "Type": "Regular"}
         try:
-            org.call(CreateRecord("Group", fields))
+            org.call(CreateRecord("Group", fields, unique=True))
         except Refused:
             # Another run may have been faster.
             marker = current(org).marker

@@ -251,14 +251,14 @@ def _urls(planned: Planned, loaded: LoadedSpec) -> None:
 
 def _login_urls(planned: Planned) -> tuple[tuple[str, str], ...]:
     """The login page of every active portal of the spec, by the portal's name."""
-    from provisioner.login.read import login_page
+    from provisioner.kinds import BY_NAME
 
     org = planned.plan.org
-    return tuple(
-        (address.name, login_page(org.instance_url, org.id, portal.id))
-        for address, portal in planned.reading.live.items()
-        if address.kind == "portal" and portal.id and portal.fields.get("active") is True
+    urls = (
+        (address.name, BY_NAME[address.kind].login_url(live, org.id, org.instance_url))
+        for address, live in planned.reading.live.items()
     )
+    return tuple((name, url) for name, url in urls if url)
 
 
 def _say_where(loaded: LoadedSpec) -> None:

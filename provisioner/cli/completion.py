@@ -120,7 +120,7 @@ def _spec_folders(options: argparse.Namespace) -> list[Path]:
 def _addresses(folder: Path) -> Iterator[str]:
     from yaml import YAMLError
 
-    from provisioner.spec.declarations import SECTIONS
+    from provisioner.kinds import BY_SECTION
 
     for file in sorted(folder.rglob("*.y*ml")):
         if "environments" in file.parts or file.stat().st_size > _MANY:
@@ -130,8 +130,8 @@ def _addresses(folder: Path) -> Iterator[str]:
         except (OSError, UnicodeDecodeError, YAMLError):
             continue
         for section, keys in sections.items():
-            if section in SECTIONS:
-                yield from (f"{SECTIONS[section]}/{key}" for key in keys)
+            if section in BY_SECTION:
+                yield from (f"{BY_SECTION[section].name}/{key}" for key in keys)
 
 
 def _keys(file: Path) -> dict[str, list[str]]:

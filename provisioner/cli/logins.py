@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cli import output, suggestions
 from provisioner.cli.exit_status import CHANGES, DONE, NO_ORG, PARTLY, REFUSED, WRONG
 from provisioner.cli.session import online
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.user.kind import UserKind
 from provisioner.login.causes import Cause
 from provisioner.login.spec_lines import place, user_called
 from provisioner.model.credentials import Local
 from provisioner.model.diagnostics import DiagnosticError
-from provisioner.model.resource import Address, Secret, Spec
+from provisioner.model.resource import Secret, Spec
 from provisioner.render import encoding
 from provisioner.render import logins as views
 from provisioner.render.format import json_text, visible
@@ -67,10 +69,10 @@ def _url(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     from provisioner.login import read as explaining
     from provisioner.model.operations import ReadSites
 
-    wanted = {s.address.name.casefold() for s in loaded.specs if s.address.kind == "portal"}
+    wanted = {s.address.name.casefold() for s in loaded.specs if PortalKind.owns(s.address)}
     portals = [p for p in explaining.portals(org) if not wanted or p.name.casefold() in wanted]
     sites = org.read(ReadSites())
-    every = [("portal", p.name, p.url, p.active) for p in portals]
+    every = [(PortalKind.name, p.name, p.url, p.active) for p in portals]
     every += [("site", s.name, s.login_url, s.status == "Live") for s in sites]
     # Nobody can log in where it is not active, so that its address is of no use.
     found = [
@@ -103,7 +105,7 @@ def _print_urls(found: Sequence[dict[str, Any]], *, qr: bool) -> None:
 
 
 def _activate(one: Mapping[str, Any]) -> str:
-    if one["kind"] == "portal":
+    if one["kind"] == PortalKind.name:
         return f"set `active: true` in `portals.{one['name']}`, and apply"
     return "activate it: Workspaces > Administration > Settings > Activate"
 
@@ -196,7 +198,7 @@ def credentials(canary: VerifyEntry, loaded: LoadedSpec) -> Credentials:
     """What a canary logs in with. Raises DiagnosticError for a secret that cannot be had."""
     from provisioner.login.verify import Credentials
 
-    user = next(s for s in loaded.specs if s.address == Address("user", canary.key))
+    user = next(s for s in loaded.specs if s.address == UserKind.address(canary.key))
     username = str(user.data["Username"]).strip().lower()
     if canary.password is not None:
         given = loader.secret(canary.password, canary.at("password"), loaded.folder)
@@ -383,5 +385,5 @@ def _target(portal: str | None, loaded: LoadedSpec, canary: VerifyEntry | None =
     from provisioner.login.read import Target
 
     named = portal or (canary.portal if canary else None)
-    declared = tuple(s.address.name for s in loaded.specs if s.address.kind == "portal")
+    declared = tuple(s.address.name for s in loaded.specs if PortalKind.owns(s.address))
     return Target(named, declared)

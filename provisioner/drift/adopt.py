@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.kinds.layout.fields import ON_LAYOUT
+from provisioner.kinds.layout.kind import LayoutKind
 from provisioner.kinds.metadata import NAME
 from provisioner.kinds.user.fields import PASSWORD
 from provisioner.model.change import Action, FieldChange
@@ -144,7 +145,7 @@ class _File:
     def _as_before(self, wanted: _Wanted, names: Names, remarks: list[str]) -> Plain:
         """The value in the form of the former one: as a list, with the names of a template."""
         old, value = _at(self.document.data, wanted.path), wanted.value
-        if isinstance(old, dict) and "find" not in old and wanted.address.kind != "layout":
+        if isinstance(old, dict) and "find" not in old and not LayoutKind.owns(wanted.address):
             raise EditError("it is not written in a place of its own")
         if isinstance(old, list):
             items = value.split(";") if isinstance(value, str) else value

@@ -7,7 +7,10 @@ from dataclasses import replace
 
 from provisioner.drift import report as drifting
 from provisioner.drift.report import Drift
+from provisioner.kinds import BY_SOBJECT
 from provisioner.kinds.org_facts import OrgFacts, user_by_username
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.profile.kind import ProfileKind
 from provisioner.model.operations import (
     CountActive,
     ListMetadata,
@@ -39,7 +42,7 @@ def drift(loaded: LoadedSpec, org: Org) -> tuple[Planned, Drift]:
     who = user_by_username(username) if username and steps else None
     trail = drifting.audit_trail(steps, username)
     people = drifting.portal_users(reading)
-    gone = {q.sobject.lower(): q for q in drifting.recycled(steps)}
+    gone = {BY_SOBJECT[q.sobject].name: q for q in drifting.recycled(steps)}
     asked: list[Query[object]] = [q for q in (who, trail, people) if q]
     asked += [*gone.values(), *drifting.pages(reading)]
     answers, unread = _readable(asked, org)
@@ -49,7 +52,7 @@ def drift(loaded: LoadedSpec, org: Org) -> tuple[Planned, Drift]:
     active = None
     if people and len(users) == drifting.MOST:
         # There are more than one answer holds: they are counted, and the newest listed.
-        counting = CountActive(drifting.portal_profiles(reading))
+        counting = CountActive(drifting.profile_ids(reading))
         active = sum(org.read(counting).values())
     unmanaged, shares = drifting.unmanaged(reading, users, answers, active)
     recycled = {kind: answers[query] for kind, query in gone.items()}
@@ -60,7 +63,7 @@ def drift(loaded: LoadedSpec, org: Org) -> tuple[Planned, Drift]:
 
 def _with_portals(facts: OrgFacts, org: Org) -> tuple[OrgFacts, tuple[str, ...]]:
     """The facts with all portals and profiles, and in words what could not be read of them."""
-    types = tuple(type_ for type_ in ("Portal", "Profile") if not facts.lists(type_))
+    types = tuple(type_ for type_ in (PortalKind.type, ProfileKind.type) if not facts.lists(type_))
     if not types:
         return facts, ()
     query = ListMetadata(types)

@@ -11,8 +11,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from provisioner.kinds.org_facts import PROFILES_OF_SITES, PROFILES_OF_THE_PORTAL, OrgProfile
+from provisioner.kinds import BY_NAME, KINDS
+from provisioner.kinds.base import Unmanaged
 from provisioner.kinds.portal.fields import MEMBERS
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.user.kind import UserKind
 from provisioner.model.canonical import canonical
 from provisioner.model.change import Action
 from provisioner.model.operations import (
@@ -22,7 +25,6 @@ from provisioner.model.operations import (
     QueryAnswers,
     ReadMembership,
     Row,
-    text,
 )
 from provisioner.model.plan import Step
 from provisioner.model.resource import Address, Resource, Value
@@ -30,14 +32,7 @@ from provisioner.plan.read import Reading
 
 # What Salesforce gives in one answer. (platform reference 8.1)
 MOST = 2_000
-_SETUP = frozenset({"settings", "profile", "portal", "layout", "user"})
-# How a record that is gone is known: an object, and a field that its spec has.
-_BY_KEY: Mapping[str, tuple[str, str]] = {
-    "account": ("Account", "Name"),
-    "contact": ("Contact", "Email"),
-}
 _MOST_KEYS = 200
-_STANDARD = frozenset(p.name for p in (*PROFILES_OF_THE_PORTAL, *PROFILES_OF_SITES))
 _BY = "LastModifiedBy.Name"
 _USERNAME = "LastModifiedBy.Username"
 _AT = "LastModifiedDate"
@@ -51,16 +46,6 @@ class Author:
     at: str
     source: str
     said: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unmanaged:
-    """A `user`, `profile`, `portal` or `member` in the portal's reach that no spec names."""
-
-    kind: str
-    name: str
-    id: str
-    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +94,7 @@ def audit_trail(steps: Iterable[Step], username: str) -> Newest | None:
     `Display` and `Section` can not be filtered by; the rest can. (Object Reference,
     SetupAuditTrail)
     """
-    if not any(step.address.kind in _SETUP for step in steps):
+    if not any(BY_NAME[step.address.kind].in_setup_trail for step in steps):
         return None
     own = (("CreatedBy.Username", (username,)),) if username else ()
     fields = ("Id", "Action", "Section", "Display", "CreatedDate", "CreatedBy.Name", "DelegateUser")
@@ -118,36 +103,35 @@ def audit_trail(steps: Iterable[Step], username: str) -> Newest | None:
 
 def recycled(steps: Iterable[Step]) -> Iterator[Newest]:
     """The queries for what is missing, and may lie in the recycle bin: one for each object."""
-    for kind, (sobject, key) in _BY_KEY.items():
-        values = {
-            str(value)
-            for step in steps
-            if step.action is Action.CREATE and step.address.kind == kind
-            for value in [step.change.after.written.get(key)]
-            if value
-        }
-        if values:
-            chosen = tuple(sorted(values))[:_MOST_KEYS]
-            fields = ("Id", key, _BY, _USERNAME, _AT)
-            yield Newest(sobject, fields, MOST, within=((key, chosen),), deleted=True)
+    missing: dict[tuple[str, str], set[str]] = {}
+    for step in steps:
+        kind = BY_NAME[step.address.kind]
+        key = kind.recycle_bin_key()
+        value = step.change.after.written.get(key) if key else None
+        if step.action is Action.CREATE and kind.sobject and key and value:
+            missing.setdefault((kind.sobject, key), set()).add(str(value))
+    for (sobject, key), values in sorted(missing.items()):
+        chosen = tuple(sorted(values))[:_MOST_KEYS]
+        fields = ("Id", key, _BY, _USERNAME, _AT)
+        yield Newest(sobject, fields, MOST, within=((key, chosen),), deleted=True)
 
 
 def portal_users(reading: Reading) -> Newest | None:
     """The query for the people who can log in with any of the portal's profiles."""
-    ids = portal_profiles(reading)
+    ids = profile_ids(reading)
     if not ids:
         return None
     return Newest(
-        "User",
+        UserKind.sobject,
         ("Id", "Username", "Name", "ProfileId"),
         MOST,
         within=(("ProfileId", ids), ("IsActive", (True,))),
     )
 
 
-def portal_profiles(reading: Reading) -> tuple[str, ...]:
-    """The profiles that let people in through a portal, by Id."""
-    return tuple(sorted(p.id for p in _profiles(reading)))
+def profile_ids(reading: Reading) -> tuple[str, ...]:
+    """The Ids of the profiles whose users log in through a portal or site."""
+    return tuple(sorted(p.id for p in reading.facts.portal_profiles))
 
 
 def pages(reading: Reading) -> tuple[ReadMembership, ...]:
@@ -155,7 +139,7 @@ def pages(reading: Reading) -> tuple[ReadMembership, ...]:
     return tuple(
         ReadMembership(portal.id)
         for address, portal in reading.live.items()
-        if address.kind == "portal" and portal.id and MEMBERS not in reading.desired[address].fields
+        if PortalKind.owns(address) and portal.id and MEMBERS not in reading.desired[address].fields
     )
 
 
@@ -190,7 +174,7 @@ def authors(
     `bin_` are the deleted records of a kind by its name.
     """
     deleted = {
-        (kind, _key(row.get(_BY_KEY[kind][1]))): row
+        (kind, _key(row.get(str(BY_NAME[kind].recycle_bin_key())))): row
         for kind, rows in (bin_ or {}).items()
         # The newest first, so that it is the one that stays.
         for row in reversed(tuple(rows))
@@ -218,44 +202,22 @@ def unmanaged(
 
     `active` is the number of people in all, where `users` are not all of them.
     """
-    facts, live = reading.facts, reading.live
-    ours = {r.id for r in live.values()}
-    people = list(users)
-    names = {p.id: p.name for p in _profiles(reading)}
-    # Those that come with Salesforce count once somebody has one.
-    used = {user["ProfileId"] for user in people} | ours
-    profiles = [p for p in _profiles(reading) if p.id in used or p.name not in _STANDARD]
-    mine = sum(a.kind == "user" and r.fields.get("IsActive") is True for a, r in live.items())
-    others = [u for u in people if u["Id"] not in ours]
-    portals = facts.components("Portal").values()
-    found = [
-        *(Unmanaged("portal", c.full_name, c.id) for c in portals if c.id not in ours),
-        *(Unmanaged("profile", p.name, p.id) for p in profiles if p.id not in ours),
-        *_members(reading, answers),
-        *(
-            Unmanaged(
-                "user",
-                text(u, "Username"),
-                text(u, "Id"),
-                f"{u['Name']}, {names[text(u, 'ProfileId')]}",
-            )
-            for u in others
-        ),
-    ]
-    all_people = active if active is not None else len(people)
-    counts = {"portal": len(portals), "profile": len(profiles), "user": all_people}
-    managed = {
-        "portal": sum(c.id in ours for c in portals),
-        "profile": sum(p.id in ours for p in profiles),
-        "user": len(people) - len(others) if active is None else mine,
-    }
-    shares = (Share(k, managed[k], max(0, counts[k] - managed[k])) for k in counts if counts[k])
-    return tuple(found), tuple(shares)
-
-
-def _profiles(reading: Reading) -> list[OrgProfile]:
-    # Chatter's own people come in by another door.
-    return [p for p in reading.facts.profiles if p.is_portal and p.user_type != "CsnOnly"]
+    rows = list(users)
+    count = len(rows) if active is None else active
+    others: list[Unmanaged] = []
+    shares: list[Share] = []
+    for kind in sorted(KINDS, key=lambda kind: kind.name):
+        inventory = kind.inventory(reading.live, reading.facts, rows, count)
+        if inventory is None:
+            continue
+        others += inventory.unmanaged
+        if inventory.total:
+            left = max(0, inventory.total - inventory.managed)
+            shares.append(Share(kind.name, inventory.managed, left))
+    others += _members(reading, answers)
+    # Users last: they are many.
+    others.sort(key=lambda other: other.kind == UserKind.name)
+    return tuple(others), tuple(shares)
 
 
 def _members(reading: Reading, answers: QueryAnswers) -> Iterator[Unmanaged]:
@@ -280,9 +242,10 @@ def _from_record(before: Resource | None, me: Me) -> Iterator[Author]:
 def _from_bin(step: Step, deleted: Mapping[tuple[str, str], Row], me: Me) -> Iterator[Author]:
     """Who deleted what is missing: a record's last write is its deletion. (guess)"""
     kind = step.address.kind
-    if step.action is not Action.CREATE or kind not in _BY_KEY:
+    key = BY_NAME[kind].recycle_bin_key()
+    if step.action is not Action.CREATE or key is None:
         return
-    row = deleted.get((kind, _key(step.change.after.written.get(_BY_KEY[kind][1]))))
+    row = deleted.get((kind, _key(step.change.after.written.get(key))))
     if row and row.get(_BY) and not me.wrote(row):
         yield Author(str(row[_BY]), str(canonical(row[_AT], "datetime")), "deleted")
 
@@ -293,7 +256,7 @@ def _key(value: object) -> str:
 
 def _from_trail(step: Step, trail: _Trail) -> Iterator[Author]:
     """The newest entry that names the resource, as far as words can tell."""
-    row = trail.naming(*_names(step))
+    row = trail.naming(*BY_NAME[step.address.kind].setup_trail_names(step.change))
     if row is not None:
         by = str(row.get("DelegateUser") or row.get("CreatedBy.Name") or "")
         at = str(canonical(row["CreatedDate"], "datetime"))
@@ -331,31 +294,3 @@ class _Trail:
 
 _WORD = re.compile(r"\w+")
 _LONGEST_NAME = 8
-
-
-def _names(step: Step) -> Iterator[str]:
-    """What an entry about a resource may call it."""
-    name = step.address.name
-    match step.address.kind:
-        case "settings":
-            # Settings are named by their label, such as `Guest Chatter`.
-            for field in step.change.fields:
-                yield from (field.name, _label(field.name))
-        case "portal":
-            yield name
-            if MEMBERS in step.change.names():
-                yield "profiles assigned to a Customer Portal"
-        case "profile":
-            yield name
-        case "layout":
-            yield from (name, name.partition("-")[2])
-        case "user":
-            # People are named by their full name, and one by that name may be another.
-            before = step.change.before
-            yield str(step.change.after.shown("Username") or "")
-            yield str((before.shown("Name") if before else None) or "")
-
-
-def _label(setting: str) -> str:
-    """`enableFooBar` as people read it: `foo bar`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"^enable", "", setting))

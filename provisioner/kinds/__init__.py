@@ -26,9 +26,12 @@ KINDS: tuple[Kind, ...] = (
     UserKind(),
 )
 BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
+BY_SECTION: Mapping[str, Kind] = {kind.section: kind for kind in KINDS}
 BY_SOBJECT: Mapping[str, Kind] = {kind.sobject: kind for kind in KINDS if kind.sobject}
 BY_TYPE: Mapping[str, MetadataKind] = {k.type: k for k in KINDS if isinstance(k, MetadataKind)}
 RECORD_KINDS: tuple[RecordKind, ...] = tuple(k for k in KINDS if isinstance(k, RecordKind))
+
+ROSTER_KINDS: tuple[RecordKind, ...] = tuple(k for k in RECORD_KINDS if k.in_rosters)
 
 # A contact can be matched by its user, so users are matched before contacts.
 IN_MATCHING_ORDER: tuple[Kind, ...] = tuple(sorted(KINDS, key=lambda kind: kind.matched_last))

@@ -13,7 +13,7 @@ from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.operations import Call, Query, Row
 from provisioner.model.plan import Note
 from provisioner.model.plan_context import PlanContext
-from provisioner.model.resource import Address, Lookup, Resource, Spec, Value
+from provisioner.model.resource import Address, LiveState, Lookup, Resource, Spec, Value
 
 Context = PlanContext[OrgFacts]
 FindDesired = Callable[[Address], Resource | None]
@@ -89,6 +89,15 @@ class Unmanaged:
     detail: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """How many resources of a kind the org has, how many the specs declare, and the others."""
+
+    total: int
+    managed: int
+    unmanaged: tuple[Unmanaged, ...]
+
+
 class Kind:
     """A kind of resource: what the product knows about it, and how it is read and written.
 
@@ -107,6 +116,8 @@ class Kind:
     """The Metadata types whose components must be listed by name and Id."""
     lookup_fields: ClassVar[tuple[str, ...]] = ()
     """The fields that checks need of a record that a spec only refers to."""
+    name_is_unique: ClassVar[bool] = True
+    """Whether two resources of the kind never have the same name, which `was:` changes."""
     in_rosters: ClassVar[bool] = False
     """Whether each row of a roster can declare a resource of this kind."""
     shared_by_rows: ClassVar[bool] = False
@@ -283,6 +294,10 @@ class Kind:
         """The other record that Salesforce locks while the change is written; `None` if none."""
         return None
 
+    def login_url(self, live: Resource, organization_id: str, instance_url: str) -> str | None:
+        """The address where users log in to a live resource; `None` if they cannot."""
+        return None
+
     # ------------------------------------------------------------ drift
 
     def setup_trail_names(self, change: Change) -> Iterator[str]:
@@ -293,7 +308,22 @@ class Kind:
         """The field by which a deleted record is found in the recycle bin."""
         return None
 
+    def inventory(
+        self, live: LiveState, facts: OrgFacts, users: Sequence[Row], active_users: int
+    ) -> Inventory | None:
+        """What the portals of the org use of this kind; `None` if they do not use the kind.
+
+        `users` are the newest active portal users, `active_users` is the number of all of them.
+        """
+        return None
+
 
 def candidates(*, unknown: bool) -> Query[Sequence[Row]] | None:
     """The query for the users that an unknown name may stand for; sent only if there is one."""
     return INTERNAL_USERS if unknown else None
+
+
+def inventory(total: int, unmanaged: Iterable[Unmanaged]) -> Inventory:
+    """The inventory of a kind of which all resources are known."""
+    others = tuple(unmanaged)
+    return Inventory(total, total - len(others), others)

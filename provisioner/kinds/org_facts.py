@@ -334,12 +334,17 @@ class OrgFacts:
         return profile.full_name if shared else profile.name
 
     @cached_property
+    def portal_profiles(self) -> tuple[OrgProfile, ...]:
+        """The profiles whose users log in through a portal or site; not Chatter's own."""
+        return tuple(p for p in self.profiles if p.is_portal and p.user_type != "CsnOnly")
+
+    @cached_property
     def has_site_users(self) -> bool:
         """Whether there are profiles for users of portals or sites.
 
         In an org whose Customer Portal is off, they come with Digital Experiences. (1.1, 3.5)
         """
-        return any(p.is_portal and p.user_type != "CsnOnly" for p in self.profiles)
+        return bool(self.portal_profiles)
 
     def lists(self, type_: str) -> bool:
         """Whether the components of a Metadata type were listed."""

@@ -64,8 +64,6 @@ class RecordKind(Kind):
     """The fields that identify a record, best first; the last is the one that `was:` renames."""
     always: ClassVar[tuple[str, ...]] = ()
     """The fields that are read of every record, for comparisons and checks."""
-    name_is_unique: ClassVar[bool] = True
-    """Whether the last natural key identifies one record of the whole org."""
     key_in_schema: ClassVar[bool] = True
     """Whether the schema requires a natural key of every resource that is not removed."""
     salesforce_rejects_second: ClassVar[bool] = False

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lxml import etree
@@ -20,7 +19,11 @@ from provisioner.kinds.org_facts import (
     SWITCHES,
     OrgFacts,
 )
+from provisioner.kinds.portal.fields import login_page
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.profile.kind import ProfileKind
 from provisioner.kinds.settings import portal_is_on
+from provisioner.kinds.user.kind import UserKind
 from provisioner.kinds.xml import flat
 from provisioner.login.login_facts import (
     Attempt,
@@ -53,7 +56,7 @@ from provisioner.org.errors import AuthenticationFailed, NotAllowed, Refused
 T = TypeVar("T")
 
 _ATTEMPTS = 5
-_LISTED = ListMetadata(("Portal", "Profile"))
+_LISTED = ListMetadata((PortalKind.type, ProfileKind.type))
 _USER = (
     "Id",
     "Username",
@@ -86,7 +89,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     Without a name it is the first portal, then site, that lets the user in and is active, else one
     that would let it in, else one of the spec's, else the first there is.
     """
-    selected = Select("User", _USER, (("Username", (username,)),))
+    selected = Select(UserKind.sobject, _USER, (("Username", (username,)),))
     first = (selected, LICENCES, PROFILES, ORGANIZATION, _LISTED)
     facts = OrgFacts(org.read_all(first))
     rows = facts.shared[selected]
@@ -97,8 +100,8 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     if chosen is None or not (chosen.active and profile in (chosen.members or ())):
         # Only where no portal takes the user: a site costs two calls more.
         chosen = _chosen((*portals, *_sites(org, row, profile, target)), target, profile)
-    on = bool(facts.components("Portal")) or portal_is_on(OrgFacts(org.read_all([SWITCHES])))
-    names = tuple(sorted(facts.components("Portal")))
+    on = bool(facts.components(PortalKind.type)) or portal_is_on(OrgFacts(org.read_all([SWITCHES])))
+    names = tuple(sorted(facts.components(PortalKind.type)))
     if row is None:
         return LoginFacts(
             username, None, on, chosen, names, address=address, has_sites=facts.has_site_users
@@ -128,12 +131,6 @@ def portals(org: Org) -> tuple[Portal, ...]:
     return _portals(org, facts, Target(), members=False)
 
 
-def login_page(instance_url: str, organization_id: str, portal_id: str) -> str:
-    """Where a portal's users log in. (platform reference 6.5)"""
-    query = urlencode({"orgId": organization_id[:15], "portalId": portal_id[:15]})
-    return f"{instance_url}/secur/login_portal.jsp?{query}"
-
-
 @dataclass(frozen=True, slots=True)
 class _Details:
     """What is read of one user and its profile."""
@@ -149,7 +146,7 @@ class _Details:
 def _portals(
     org: Org, facts: OrgFacts, target: Target, *, members: bool = True
 ) -> tuple[Portal, ...]:
-    listed = facts.components("Portal")
+    listed = facts.components(PortalKind.type)
     wanted = {
         name: component
         for name, component in listed.items()
@@ -157,7 +154,7 @@ def _portals(
     }
     if not wanted:
         return ()
-    read = org.read(ReadMetadata("Portal", tuple(sorted(wanted))))
+    read = org.read(ReadMetadata(PortalKind.type, tuple(sorted(wanted))))
     organization = str(facts.organization.get("Id", ""))
     return tuple(
         Portal(
@@ -231,7 +228,9 @@ def _details(org: Org, facts: OrgFacts, row: Row) -> _Details:
     switches = login[0] if login else None
     rows = _asked(org, LastLogins(id_, _HISTORY, _ATTEMPTS)) or []
     names = tuple(p.full_name for p in facts.profiles if p.id == row["ProfileId"])
-    component = next(iter((_asked(org, ReadMetadata("Profile", names)) or {}).values()), None)
+    component = next(
+        iter((_asked(org, ReadMetadata(ProfileKind.type, names)) or {}).values()), None
+    )
     hours, ranges = limits(component) if component else ({}, ())
     return _Details(
         _flag(switches, "IsFrozen"),
@@ -310,7 +309,7 @@ def _user(facts: OrgFacts, row: Row, details: _Details) -> User:
 
 
 def _password(row: Row, details: _Details) -> PasswordState:
-    # The date is null until a password was set or reset, as `kinds.user` relies on, too.
+    # The date is null until a password was set or reset, as `kinds.user` relies on too.
     if not row["LastPasswordChangeDate"] and not row["LastLoginDate"]:
         return PasswordState.NEVER_GIVEN
     if details.expired is None:

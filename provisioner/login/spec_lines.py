@@ -1,32 +1,38 @@
-"""Where in the spec a cause of a failed login is mended. Pure."""
+"""Where in the spec the cause of a failed login can be fixed. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from provisioner.kinds.base import Kind
+from provisioner.kinds.portal.fields import MEMBERS
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.settings import PORTAL_SETTINGS, PORTAL_SWITCH, SettingsKind
+from provisioner.kinds.user.fields import CONTACT_KEY, PROFILE_KEY
+from provisioner.kinds.user.kind import UserKind
 from provisioner.login.causes import Cause
 from provisioner.login.login_facts import LoginFacts
 from provisioner.model.diagnostics import Span
 from provisioner.model.resource import Address, Spec
 
 # The kind of the resource that a cause is about, and the part of it.
-_PARTS: Mapping[Cause, tuple[str, str]] = {
-    Cause.USER: ("user", ""),
-    Cause.ACTIVE: ("user", "IsActive"),
-    Cause.PASSWORD: ("user", "on_create"),
-    Cause.LICENCE: ("user", "profile"),
-    Cause.PROFILE: ("user", "profile"),
-    Cause.ROLE: ("user", "PortalRole"),
-    Cause.PERSON: ("user", "contact"),
-    Cause.ENABLED: ("settings", "enableCustomerSuccessPortal"),
-    Cause.OPEN: ("portal", "active"),
-    Cause.MEMBER: ("portal", "profiles"),
+_PARTS: Mapping[Cause, tuple[type[Kind], str]] = {
+    Cause.USER: (UserKind, ""),
+    Cause.ACTIVE: (UserKind, "IsActive"),
+    Cause.PASSWORD: (UserKind, "on_create"),
+    Cause.LICENCE: (UserKind, PROFILE_KEY),
+    Cause.PROFILE: (UserKind, PROFILE_KEY),
+    Cause.ROLE: (UserKind, "PortalRole"),
+    Cause.PERSON: (UserKind, CONTACT_KEY),
+    Cause.ENABLED: (SettingsKind, PORTAL_SWITCH),
+    Cause.OPEN: (PortalKind, "active"),
+    Cause.MEMBER: (PortalKind, MEMBERS),
 }
 
 
 def user_called(name: str, specs: Iterable[Spec]) -> Spec | None:
     """The user of the spec that a key or a username means."""
-    users = [s for s in specs if s.address.kind == "user"]
+    users = [s for s in specs if UserKind.owns(s.address)]
     wanted = name.strip().casefold()
     by_key = (s for s in users if s.address.name == name)
     by_username = (s for s in users if str(s.data.get("Username")).casefold() == wanted)
@@ -34,17 +40,16 @@ def user_called(name: str, specs: Iterable[Spec]) -> Spec | None:
 
 
 def place(cause: Cause, facts: LoginFacts, specs: Mapping[Address, Spec]) -> Span | None:
-    """The line of the spec that decides a cause; `None` where no spec manages it."""
-    kind, part = _PARTS.get(cause, ("", ""))
-    match kind:
-        case "user":
-            found = user_called(facts.username, specs.values())
-        case "portal":
-            found = specs.get(Address("portal", facts.portal.name)) if facts.portal else None
-        case "settings":
-            found = specs.get(Address("settings", "OrgSettings"))
-        case _:
-            return None
-    if found is None:
+    """The line of the spec that decides a cause; `None` if no spec manages it."""
+    if cause not in _PARTS:
         return None
-    return found.at(part) if part else found.span
+    kind, part = _PARTS[cause]
+    if kind is UserKind:
+        spec = user_called(facts.username, specs.values())
+    elif kind is PortalKind:
+        spec = specs.get(PortalKind.address(facts.portal.name)) if facts.portal else None
+    else:
+        spec = specs.get(PORTAL_SETTINGS)
+    if spec is None:
+        return None
+    return spec.at(part) if part else spec.span

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from provisioner.kinds.user.kind import UserKind
 from provisioner.login import read as explaining
 from provisioner.login.check_results import Trace
 from provisioner.login.checks import trace
@@ -54,7 +55,9 @@ def _prefixes(org: Org, objects: tuple[str, ...]) -> tuple[tuple[str, str], ...]
 def users_called(org: Org, usernames: Sequence[str]) -> tuple[tuple[Mailed, ...], tuple[str, ...]]:
     """The users of these names in their order, each once, and the names that are none."""
     names = tuple(dict.fromkeys(name.strip().lower() for name in usernames))
-    select = Select("User", ("Id", "Username", "Email", "IsActive"), (("Username", names),))
+    select = Select(
+        UserKind.sobject, ("Id", "Username", "Email", "IsActive"), (("Username", names),)
+    )
     rows = {str(row["Username"]).lower(): row for row in org.read(select)}
     people = (rows[name] for name in names if name in rows)
     found = tuple(

@@ -146,12 +146,13 @@ def person(facts: LoginFacts) -> Iterator[CheckResult]:
         return
     person = user.person
     if person.contact is None or person.account is None:
-        missing = "contact" if person.contact is None else "account"
+        no_contact = person.contact is None
         yield CheckResult(
             Cause.PERSON,
             CheckStatus.NOTE,
-            f"the user has no {missing}: there is little that it will see",
-            remedy=f"give the {'user' if missing == 'contact' else 'contact'} its {missing}",
+            f"the user has no {'contact' if no_contact else 'account'}: there is little that it "
+            "will see",
+            remedy="give the user its contact" if no_contact else "give the contact its account",
         )
         return
     owner, found = person.owner, f"contact `{person.contact}` of `{person.account}`"

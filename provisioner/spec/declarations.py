@@ -11,34 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from provisioner.kinds import BY_NAME, KINDS, ROSTER_KINDS
+from provisioner.kinds.record import RecordKind
 from provisioner.model.diagnostics import Diagnostic, Span, in_order
 from provisioner.model.resource import Address, Spec
 from provisioner.spec import references
 from provisioner.spec.document import Document, Path
-
-SECTIONS: Mapping[str, str] = {
-    "settings": "settings",
-    "portals": "portal",
-    "profiles": "profile",
-    "layouts": "layout",
-    "accounts": "account",
-    "contacts": "contact",
-    "users": "user",
-}
-"""The kind of the resources of each section."""
-
-# Our word for a lookup field, and the field itself.
-_FORMS: Mapping[str, Mapping[str, str]] = {
-    "account": {"owner": "OwnerId", "parent": "ParentId"},
-    "contact": {"account": "AccountId", "owner": "OwnerId", "reports_to": "ReportsToId"},
-    "user": {
-        "contact": "ContactId",
-        "profile": "ProfileId",
-        "role": "UserRoleId",
-        "manager": "ManagerId",
-    },
-}
-_SOBJECTS: Mapping[str, str] = {"account": "Account", "contact": "Contact", "user": "User"}
 
 # Parts of a resource whose keys are names in Salesforce, which knows no case.
 _NAMED = ("fields", "objectPermissions", "fieldPermissions", "userPermissions", "layoutAssignments")
@@ -106,8 +84,11 @@ def specs(
         problems += _unidentified(spec, names)
     problems += _same_record(placed, names)
     problems += _same_name(placed)
-    problems += _same_contact(placed)
-    problems += _without_contact(placed)
+    by_kind: dict[str, list[Spec]] = {}
+    for spec in placed:
+        by_kind.setdefault(spec.address.kind, []).append(spec)
+    for kind in KINDS:
+        problems += kind.spec_problems(by_kind.get(kind.name, ()))
     problems += references.check(placed, flawed=flawed, complete=complete)
     all_ = tuple(by_address[address] for address in sorted(by_address))
     return Specs(all_, names, in_order(problems))
@@ -120,23 +101,23 @@ def _of(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
     """Every resource of a document, with the places of the keys in it."""
     values = _by_resource(document.values)
     keys = _by_resource(document.keys)
-    for section, kind in SECTIONS.items():
-        for key, data in _mapping(_mapping(document.data).get(section)).items():
-            place = section, key
+    for kind in KINDS:
+        for key, data in _mapping(_mapping(document.data).get(kind.section)).items():
+            place = kind.section, key
             span = document.span(place, key=True)
             if span and isinstance(data, Mapping):
-                yield Spec(Address(kind, key), data, {**values[place], (): span}), keys[place]
+                yield Spec(kind.address(key), data, {**values[place], (): span}), keys[place]
 
 
 def _of_rosters(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
     """Every part of a roster, with the places of the keys in it, as if it were a resource."""
     for name, roster in _mapping(_mapping(document.data).get("rosters")).items():
-        for kind in _SOBJECTS:
-            place = "rosters", name, kind
-            span, data = document.span(place, key=True), _mapping(roster).get(kind)
+        for kind in ROSTER_KINDS:
+            place = "rosters", name, kind.name
+            span, data = document.span(place, key=True), _mapping(roster).get(kind.name)
             if span and isinstance(data, Mapping):
                 keys = {p[3:]: s for p, s in document.keys.items() if p[:3] == place}
-                yield Spec(Address(kind, name), data, {(): span}), keys
+                yield Spec(kind.address(name), data, {(): span}), keys
 
 
 def _by_resource(spans: Mapping[Path, Span]) -> Mapping[Path, dict[Path, Span]]:
@@ -224,8 +205,9 @@ def _same_field(spec: Spec, keys: Mapping[Path, Span]) -> Iterator[Diagnostic]:
 
 
 def _both_forms(spec: Spec) -> Iterator[Diagnostic]:
-    for ours, api_name in _FORMS.get(spec.address.kind, {}).items():
-        if ours in spec.data and api_name in spec.data:
+    for reference in BY_NAME[spec.address.kind].references:
+        ours, api_name = reference.name, reference.api_name
+        if api_name and ours in spec.data and api_name in spec.data:
             first, second = sorted((spec.at(ours), spec.at(api_name)))
             yield Diagnostic(
                 "duplicate-field",
@@ -238,12 +220,14 @@ def _both_forms(spec: Spec) -> Iterator[Diagnostic]:
 
 def _unidentified(spec: Spec, identity: Mapping[str, str]) -> Iterator[Diagnostic]:
     """A record that can not be found again would be created again by every run."""
-    natural = _NATURAL.get(spec.address.kind, ())
-    external = identity.get(_SOBJECTS.get(spec.address.kind, ""))
-    keys = [*natural, external] if external else [*natural]
-    if not natural or "was" in spec.data or any(spec.data.get(key) for key in keys):
+    kind = BY_NAME[spec.address.kind]
+    if not isinstance(kind, RecordKind):
         return
-    if spec.address.kind != "contact" and spec.data.get("remove") is not True:
+    external = identity.get(kind.sobject)
+    keys = [*kind.natural, external] if external else [*kind.natural]
+    if "was" in spec.data or any(spec.data.get(key) for key in keys):
+        return
+    if kind.key_in_schema and spec.data.get("remove") is not True:
         return  # the schema asks for the name
     ways = " or ".join(f"`{key}`" for key in keys)
     yield Diagnostic(
@@ -255,13 +239,6 @@ def _unidentified(spec: Spec, identity: Mapping[str, str]) -> Iterator[Diagnosti
     )
 
 
-_NATURAL: Mapping[str, tuple[str, ...]] = {
-    "account": ("AccountNumber", "Name"),
-    "contact": ("Email",),
-    "user": ("Username",),
-}
-
-
 # ---------------------------------------------------------------- two resources
 
 
@@ -269,9 +246,12 @@ def _same_record(placed: Sequence[Spec], identity: Mapping[str, str]) -> Iterato
     """Resources that would be found to be one record, by the keys that records are found by."""
     seen: dict[tuple[Any, ...], Spec] = {}
     for spec in placed:
-        for name, scope in _keys(spec, identity):
+        kind = BY_NAME[spec.address.kind]
+        if not isinstance(kind, RecordKind):
+            continue
+        for name, scope in kind.identifying_keys(spec.data, identity.get(kind.sobject)):
             value = str(spec.data[name]).strip().casefold()
-            key = spec.address.kind, name, value, scope
+            key = kind.name, name, value, scope
             first = seen.setdefault(key, spec)
             if first is not spec:
                 yield Diagnostic(
@@ -286,33 +266,16 @@ def _same_record(placed: Sequence[Spec], identity: Mapping[str, str]) -> Iterato
 _SHARED = "people who share an address need an external id field, named under `identity:`"
 
 
-def _keys(spec: Spec, identity: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The fields that this record is found by, each with what it must be unique within."""
-    external = identity.get(_SOBJECTS.get(spec.address.kind, ""))
-    if external and spec.data.get(external):
-        yield external, ""
-        if spec.address.kind != "user":
-            return
-    match spec.address.kind:
-        case "user" if spec.data.get("Username"):
-            yield "Username", ""
-        case "account" if spec.data.get("AccountNumber"):
-            yield "AccountNumber", ""
-        case "account" if spec.data.get("Name"):
-            yield "Name", ""
-        case "contact" if spec.data.get("Email"):
-            account = spec.data.get("account", spec.data.get("AccountId"))
-            yield "Email", f"account {account}"
-
-
 def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
     """Names that differ in case alone, and former names that are somebody's name."""
     named: dict[tuple[str, str], tuple[Spec, Path]] = {}
     former: dict[tuple[str, str], Spec] = {}
     for spec in placed:
-        for name, path in _name(spec):
-            first, at = named.setdefault((spec.address.kind, name.casefold()), (spec, path))
-            if first is not spec and spec.address.kind not in _NATURAL:
+        kind = BY_NAME[spec.address.kind]
+        if unique := kind.unique_name(spec):
+            name, path = unique
+            first, at = named.setdefault((kind.name, name.casefold()), (spec, path))
+            if first is not spec and not isinstance(kind, RecordKind):
                 yield Diagnostic(
                     "duplicate-name",
                     f"`{name}` and `{first.address.name}` are one name to Salesforce",
@@ -321,8 +284,7 @@ def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
                 )
     for spec in placed:
         was = spec.data.get("was")
-        # The former e-mail of a contact is no name: others may have the same.
-        if not isinstance(was, str) or spec.address.kind == "contact":
+        if not isinstance(was, str) or not BY_NAME[spec.address.kind].name_is_unique:
             continue
         key = spec.address.kind, was.strip().casefold()
         holder, at = named.get(key, (spec, ()))
@@ -335,47 +297,3 @@ def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
             what = f"`{other.address}` was `{was}` already"
             note = f"first given at {other.at('was')}"
             yield Diagnostic("former-name", what, spec.at("was"), notes=(note,))
-
-
-def _name(spec: Spec) -> Iterator[tuple[str, Path]]:
-    """The name by which Salesforce knows the resource, if it is unique to it, and its path."""
-    match spec.address.kind:
-        case "contact":
-            return
-        case "account" | "user" as kind:
-            field = _NATURAL[kind][-1]
-            if isinstance(name := spec.data.get(field), str) and not spec.data.get("AccountNumber"):
-                yield name.strip(), (field,)
-        case _:
-            yield spec.address.name.strip(), ()
-
-
-def _same_contact(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
-    """A contact has one user at most, even a deactivated one. (platform reference 1.8)"""
-    seen: dict[str, Spec] = {}
-    for spec in placed:
-        contact = spec.data.get("contact")
-        if spec.address.kind != "user" or not isinstance(contact, str):
-            continue
-        first = seen.setdefault(contact, spec)
-        if first is not spec:
-            yield Diagnostic(
-                "two-users",
-                f"`{first.address}` is already the user of contact `{contact}`",
-                spec.at("contact"),
-                help="a contact has one user at most",
-                notes=(f"first given at {first.at('contact')}",),
-            )
-
-
-def _without_contact(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
-    """A user that is to follow its contact, which no spec declares."""
-    for spec in placed:
-        follows = spec.address.kind == "user" and spec.data.get("follow_contact") is True
-        if follows and not isinstance(spec.data.get("contact"), str):
-            yield Diagnostic(
-                "nothing-to-follow",
-                f"`{spec.address}` has no contact in the spec that it could follow",
-                spec.at("follow_contact"),
-                help="name its `contact` by the key that it has under `contacts:`",
-            )

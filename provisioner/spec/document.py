@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from provisioner.kinds import ROSTER_KINDS
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span, in_order
 from provisioner.spec import template
 from provisioner.spec import yaml_reader as nodes
@@ -19,7 +20,7 @@ from provisioner.spec.positions import between, lines, offsets
 Path = nodes.Path
 
 # The parts of a roster whose templates may name its `row`.
-_BY_ROW = (("key",), ("account",), ("contact",), ("user",))
+_BY_ROW = (("key",), *((kind.name,) for kind in ROSTER_KINDS))
 _ROW = re.compile(r"\brow\b")
 
 

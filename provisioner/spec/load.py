@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from provisioner.kinds import BY_NAME
 from provisioner.model import masking
 from provisioner.model.credentials import Local
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Severity, Span, by_cause
@@ -275,7 +276,7 @@ def _environment(
     problems += [p for p in checked if p.span not in unfilled]
     if len(problems) > before:
         return None
-    kinds, read = (*spec.SECTIONS.values(),), _secret_reader(root)
+    kinds, read = tuple(BY_NAME), _secret_reader(root)
     try:
         found = environments.parse(document, os.environ, read, kinds, env)
         masking.remember(secret.reveal() for secret in found.secrets)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
+from provisioner.kinds import BY_NAME
+from provisioner.kinds.base import Reference
 from provisioner.model.diagnostics import Diagnostic, Severity, Span, closest
 from provisioner.model.resource import Address, Spec
 from provisioner.spec.yaml_reader import Path
@@ -19,40 +20,9 @@ _MANY = 2_000
 """More keys than this are not searched for a near one: it would take minutes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a reference may name: a declared resource, or a record of the org by `by`.
-
-    `by` is `None` where the org knows such records by no name, so that it must be
-    declared. `strict` is whether a near miss is an error, or only looks like one: a
-    profile may well have nearly the name of another.
-    """
-
-    kind: str
-    by: str | None
-    strict: bool = True
-
-
-TARGETS: Mapping[tuple[str, str], Target] = {
-    ("account", "owner"): Target("user", "Username"),
-    ("account", "parent"): Target("account", "Name"),
-    ("contact", "account"): Target("account", "Name"),
-    ("contact", "owner"): Target("user", "Username"),
-    # Contacts have no unique name.
-    ("contact", "reports_to"): Target("contact", None),
-    ("user", "contact"): Target("contact", None),
-    ("user", "profile"): Target("profile", "Name", strict=False),
-    ("user", "manager"): Target("user", "Username"),
-    ("profile", "clone_of"): Target("profile", "Name", strict=False),
-    ("layout", "clone_of"): Target("layout", "Name", strict=False),
-    ("portal", "selfRegUserDefaultProfile"): Target("profile", "Name", strict=False),
-    ("portal", "profiles"): Target("profile", "Name", strict=False),
-}
-
-
-class _Reference(NamedTuple):
+class _Use(NamedTuple):
     source: Spec
-    target: Target
+    target: Reference
     address: Address
     path: Path
 
@@ -98,23 +68,20 @@ def check(
         yield from _circles([r for r in _all_references(all_) if r.address in declared])
 
 
-_TARGETS: Mapping[str, Sequence[tuple[str, Target]]] = {
-    kind: [(name, target) for (of, name), target in TARGETS.items() if of == kind]
-    for kind in {kind for kind, _ in TARGETS}
-}
-
-
-def _all_references(specs: Iterable[Spec]) -> Iterator[_Reference]:
+def _all_references(specs: Iterable[Spec]) -> Iterator[_Use]:
     for spec in specs:
-        for name, target in _TARGETS.get(spec.address.kind, ()):
+        for target in BY_NAME[spec.address.kind].references:
+            name = target.name
+            if target.kind not in BY_NAME:
+                continue
             match spec.data.get(name):
                 case str() as value:
-                    yield _Reference(spec, target, Address(target.kind, value), (name,))
+                    yield _Use(spec, target, Address(target.kind, value), (name,))
                 case list() as values:
                     for i, value in enumerate(values):
                         if isinstance(value, str):
                             address = Address(target.kind, value)
-                            yield _Reference(spec, target, address, (name, i))
+                            yield _Use(spec, target, address, (name, i))
 
 
 # ---------------------------------------------------------------- names
@@ -137,9 +104,11 @@ class _Names:
             self._nearest[address] = closest(address.name, keys.values(), cutoff)
         return self._nearest[address]
 
-    def key_of(self, target: Target, name: str) -> str | None:
+    def key_of(self, target: Reference, name: str) -> str | None:
         """The key of the resource that has this name in the org, whatever its case."""
-        return self._by_name(target.kind, target.by or "").get(name.strip().casefold())
+        return self._by_name(target.kind, "" if target.declared_only else target.key).get(
+            name.strip().casefold()
+        )
 
     @functools.cache  # noqa: B019 - this object lives as long as one check
     def _keys(self, kind: str) -> Mapping[str, str]:
@@ -155,24 +124,25 @@ class _Names:
         return keys
 
 
-def _undeclared(reference: _Reference, names: _Names) -> Diagnostic | None:
+def _undeclared(reference: _Use, names: _Names) -> Diagnostic | None:
     """What is wrong with a name that is not a key: nothing, if the org may have it."""
     target, name = reference.target, reference.name
     what = f"`{target.kind}/{name}` is not declared in any spec"
-    near = names.near(reference.address, _NEAR if target.by else 0.65)
+    near = names.near(reference.address, 0.65 if target.declared_only else _NEAR)
     meant = f"did you mean `{near}`?" if near else None
     same = names.key_of(target, name)
     if same is not None and near is None:
         # It names what the spec declares as if the org had it already.
         what = f"`{name}` is what the spec declares as `{target.kind}/{same}`"
         return Diagnostic("unknown-reference", what, reference.span, help=f"write `{same}`")
-    if target.by is None:
-        help_ = meant or f"declare it under `{target.kind}s`, or name it by {{find: {{...}}}}"
+    if target.declared_only:
+        section = BY_NAME[target.kind].section
+        help_ = meant or f"declare it under `{section}`, or name it by {{find: {{...}}}}"
         return Diagnostic("unknown-reference", what, reference.span, help=help_)
     if near is None:
         return None
-    if target.strict:
-        note = f"a record of the org that is not declared is {{find: {{{target.by}: {name}}}}}"
+    if target.exact:
+        note = f"a record of the org that is not declared is {{find: {{{target.key}: {name}}}}}"
         return Diagnostic("unknown-reference", what, reference.span, help=meant, notes=(note,))
     slip = near.casefold() == name.casefold()
     severity = Severity.ERROR if slip else Severity.WARNING
@@ -194,15 +164,15 @@ def _has_circle(edges: Iterable[tuple[str, str]]) -> bool:
     return False
 
 
-def _circles(references: Sequence[_Reference]) -> Iterator[Diagnostic]:
+def _circles(references: Sequence[_Use]) -> Iterator[Diagnostic]:
     """Each circle once, at its first reference in the files."""
-    edges: dict[Address, list[_Reference]] = {}
+    edges: dict[Address, list[_Use]] = {}
     for reference in references:
         edges.setdefault(reference.source.address, []).append(reference)
     seen: set[Address] = set()
     for start in sorted(edges):
         # Walked without recursion: a chain of managers can be longer than Python's stack.
-        trail: list[_Reference] = []
+        trail: list[_Use] = []
         on_trail = {start: 0}
         todo = [iter(edges[start])] if start not in seen else []
         seen.add(start)
@@ -223,7 +193,7 @@ def _circles(references: Sequence[_Reference]) -> Iterator[Diagnostic]:
                 todo.append(iter(edges.get(to, [])))
 
 
-def _circle(references: Sequence[_Reference]) -> Diagnostic:
+def _circle(references: Sequence[_Use]) -> Diagnostic:
     first = min(range(len(references)), key=lambda i: references[i].span)
     ordered = [*references[first:], *references[:first]]
     addresses = [str(r.source.address) for r in ordered]

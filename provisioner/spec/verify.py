@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from provisioner.kinds.portal.kind import PortalKind
+from provisioner.kinds.profile.kind import ProfileKind
+from provisioner.kinds.user.kind import UserKind
 from provisioner.model.diagnostics import Diagnostic, Span
 from provisioner.model.resource import Address, Spec
 from provisioner.spec.document import Document
@@ -49,8 +52,8 @@ def entries(documents: Iterable[Document]) -> tuple[VerifyEntry, ...]:
 
 def check(documents: Iterable[Document], specs: Iterable[Spec]) -> Iterator[Diagnostic]:
     """What is wrong with the entries: repeated keys, and users or portals without a spec."""
-    users = {s.address.name: s for s in specs if s.address.kind == "user"}
-    portals = {s.address.name for s in specs if s.address.kind == "portal"}
+    users = {s.address.name: s for s in specs if UserKind.owns(s.address)}
+    portals = {s.address.name for s in specs if PortalKind.owns(s.address)}
     seen: dict[str, VerifyEntry] = {}
     for entry in (e for document in documents for e in _entries(document)):
         first = seen.setdefault(entry.key, entry)
@@ -87,9 +90,9 @@ def objects_of(entry: VerifyEntry, specs: Mapping[Address, Spec]) -> tuple[str, 
     """The objects that the user must be able to read: those of the entry, or of the profile."""
     if entry.objects is not None:
         return entry.objects
-    user = specs.get(Address("user", entry.key))
+    user = specs.get(UserKind.address(entry.key))
     profile = user.data.get("profile") if user else None
-    declared = specs.get(Address("profile", profile)) if isinstance(profile, str) else None
+    declared = specs.get(ProfileKind.address(profile)) if isinstance(profile, str) else None
     allowed = (declared.data.get("objectPermissions") if declared else None) or {}
     return tuple(sorted(name for name, rights in allowed.items() if "read" in (rights or ())))
 

@@ -8,13 +8,14 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from provisioner.kinds import BY_NAME, BY_SECTION
 from provisioner.spec import declarations as spec
 from provisioner.spec import document as source
 from provisioner.spec import schema
 
 SPEC = schema.validator("spec.schema.json")
 
-KINDS = [schema.schemas()[f"{kind}.schema.json"] for kind in spec.SECTIONS.values()]
+KINDS = [schema.schemas()[f"{kind}.schema.json"] for kind in BY_NAME]
 FIELDS = sorted(
     {name for kind in KINDS for name in kind["properties"]}
     | {"find", "env", "X__c", "x__c", "nonsense", "Case", "column"}
@@ -29,7 +30,7 @@ VALUES = (
 )
 RESOURCES = st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4)
 KEYS = st.sampled_from(["a", "A", "b", "Contact-A", "OrgSettings", "Account", " "])
-SECTIONS = st.sampled_from([*spec.SECTIONS, "identity", "other"])
+SECTIONS = st.sampled_from([*BY_SECTION, "identity", "other"])
 FILES = st.dictionaries(
     SECTIONS, VALUES | st.dictionaries(KEYS, VALUES | RESOURCES, max_size=3), max_size=3
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from provisioner.kinds.org_facts import FIRST_PORTAL, OrgFacts
 from provisioner.model.resource import Resource
@@ -44,3 +45,9 @@ def adopts(portal: Resource, facts: OrgFacts) -> bool:
 def names_in(value: object) -> tuple[str, ...]:
     """The names in a list of profiles; none if the value is no list."""
     return tuple(str(n) for n in value) if isinstance(value, list | tuple) else ()
+
+
+def login_page(instance_url: str, organization_id: str, portal_id: str) -> str:
+    """The address where the users of a portal log in. (platform reference 6.5)"""
+    query = urlencode({"orgId": organization_id[:15], "portalId": portal_id[:15]})
+    return f"{instance_url}/secur/login_portal.jsp?{query}"

@@ -9,9 +9,12 @@ from provisioner.kinds.base import (
     Context,
     Declared,
     FindDesired,
+    Inventory,
     NamedQueries,
     Reference,
+    Unmanaged,
     candidates,
+    inventory,
 )
 from provisioner.kinds.metadata import MetadataKind
 from provisioner.kinds.org_facts import FIRST_PORTAL, PROFILE, OrgFacts
@@ -24,6 +27,7 @@ from provisioner.kinds.portal.fields import (
     TYPE,
     admins,
     adopts,
+    login_page,
     names_in,
 )
 from provisioner.kinds.portal.notes import notes, profiles_to_count
@@ -36,11 +40,12 @@ from provisioner.model.operations import (
     EditMetadata,
     ReadMembership,
     RenameMetadata,
+    Row,
     Select,
     SetMembership,
 )
 from provisioner.model.plan import Note
-from provisioner.model.resource import Address, Resource, Spec, Value
+from provisioner.model.resource import Address, LiveState, Resource, Spec, Value
 
 
 class PortalKind(MetadataKind):
@@ -133,10 +138,23 @@ class PortalKind(MetadataKind):
         enables = settings is not None and settings.fields.get(PORTAL_SWITCH) is True
         return enables and resource.was == FIRST_PORTAL
 
+    def login_url(self, live: Resource, organization_id: str, instance_url: str) -> str | None:
+        if not live.id or live.fields.get("active") is not True:
+            return None
+        return login_page(instance_url, organization_id, live.id)
+
     def setup_trail_names(self, change: Change) -> Iterator[str]:
         yield change.address.name
         if MEMBERS in change.names():
             yield "profiles assigned to a Customer Portal"
+
+    def inventory(
+        self, live: LiveState, facts: OrgFacts, users: Sequence[Row], active_users: int
+    ) -> Inventory:
+        portals = facts.components(TYPE).values()
+        managed = {r.id for r in live.values()}
+        others = (Unmanaged(NAME, c.full_name, c.id) for c in portals if c.id not in managed)
+        return inventory(len(portals), others)
 
     def canonical(self, name: str, value: Value, facts: OrgFacts) -> Value:
         # A profile may be written by either of its names. (platform reference 4.2)

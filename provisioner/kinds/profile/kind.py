@@ -10,13 +10,22 @@ from provisioner.kinds.base import (
     Context,
     Declared,
     FindDesired,
+    Inventory,
     LiveResources,
     NamedQueries,
     Reference,
+    Unmanaged,
+    inventory,
 )
 from provisioner.kinds.matching import Row
 from provisioner.kinds.metadata import CLONE, NAME, MetadataKind, full_name
-from provisioner.kinds.org_facts import PROFILE, OrgFacts, OrgProfile
+from provisioner.kinds.org_facts import (
+    PROFILE,
+    PROFILES_OF_SITES,
+    PROFILES_OF_THE_PORTAL,
+    OrgFacts,
+    OrgProfile,
+)
 from provisioner.kinds.profile import checks
 from provisioner.kinds.profile.fields import LICENCE, encoded, source_name
 from provisioner.kinds.profile.fields import NAME as KIND
@@ -36,8 +45,9 @@ from provisioner.model.operations import (
     UpdateRecord,
 )
 from provisioner.model.plan import Note, NoteKind
-from provisioner.model.resource import Address, Lookup, Resource, Spec, Value
+from provisioner.model.resource import Address, LiveState, Lookup, Resource, Spec, Value
 
+_STANDARD = frozenset(p.name for p in (*PROFILES_OF_THE_PORTAL, *PROFILES_OF_SITES))
 _FLAGS: Mapping[str, Mapping[str, str]] = {
     "objectPermissions": OBJECT_FLAGS,
     "fieldPermissions": FIELD_FLAGS,
@@ -111,6 +121,16 @@ class ProfileKind(MetadataKind):
         source = change.field(CLONE)
         if source and isinstance(source.after, str):
             yield source.after
+
+    def inventory(
+        self, live: LiveState, facts: OrgFacts, users: Sequence[Row], active_users: int
+    ) -> Inventory:
+        managed = {r.id for r in live.values()}
+        # A profile that comes with Salesforce counts once a user has it.
+        used = {user["ProfileId"] for user in users} | managed
+        profiles = [p for p in facts.portal_profiles if p.id in used or p.name not in _STANDARD]
+        others = (Unmanaged(KIND, p.name, p.id) for p in profiles if p.id not in managed)
+        return inventory(len(profiles), others)
 
     def edit_xml(self, root: Element, edits: Mapping[str, Value]) -> None:
         edit(root, edits)

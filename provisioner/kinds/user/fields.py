@@ -8,6 +8,9 @@ NAME = "user"
 SOBJECT = "User"
 USERNAME = "Username"
 ACTIVE = "IsActive"
+# The references of a user by their names in a spec.
+CONTACT_KEY = "contact"
+PROFILE_KEY = "profile"
 CONTACT = "ContactId"
 PROFILE_ID = "ProfileId"
 # The pseudo-field of `on_create.password`: whether the user ever had a password.

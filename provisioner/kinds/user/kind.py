@@ -14,9 +14,12 @@ from provisioner.kinds.base import (
     Context,
     Declared,
     FindDesired,
+    Inventory,
     NamedQueries,
     Reference,
     Removal,
+    Unmanaged,
+    inventory,
 )
 from provisioner.kinds.org_facts import PROFILE, OrgFacts
 from provisioner.kinds.record import RecordKind, referenced, with_fields
@@ -24,21 +27,39 @@ from provisioner.kinds.user import checks, permissions, spec_checks
 from provisioner.kinds.user.fields import (
     ACTIVE,
     CONTACT,
+    CONTACT_KEY,
     FOLLOW,
     FOLLOWED,
     MAILED,
     NAME,
     PASSWORD,
     PROFILE_ID,
+    PROFILE_KEY,
     SOBJECT,
     USERNAME,
 )
 from provisioner.kinds.user.notes import notes
 from provisioner.model.change import Action, Change
 from provisioner.model.diagnostics import Diagnostic
-from provisioner.model.operations import Call, ResetPassword, SetPassword, UpdateRecord
+from provisioner.model.operations import (
+    Call,
+    ResetPassword,
+    Row,
+    SetPassword,
+    UpdateRecord,
+    text,
+)
 from provisioner.model.plan import Note
-from provisioner.model.resource import Address, Lookup, Ref, Resource, Secret, Spec, Value
+from provisioner.model.resource import (
+    Address,
+    LiveState,
+    Lookup,
+    Ref,
+    Resource,
+    Secret,
+    Spec,
+    Value,
+)
 
 # Changing these first, alone: "the existing profile is considered when validating the
 # role", even when both change in one update. (platform reference 2.1)
@@ -65,8 +86,8 @@ class UserKind(RecordKind):
     )
     lookup_fields = (ACTIVE, "UserRoleId", USERNAME)
     references = (
-        Reference("contact", "contact", "Contact", CONTACT, declared_only=True, of_row=True),
-        Reference("profile", "profile", PROFILE, PROFILE_ID, exact=False),
+        Reference(CONTACT_KEY, "contact", "Contact", CONTACT, declared_only=True, of_row=True),
+        Reference(PROFILE_KEY, "profile", PROFILE, PROFILE_ID, exact=False),
         Reference("role", "role", "UserRole", "UserRoleId"),
         Reference("manager", NAME, SOBJECT, "ManagerId", USERNAME),
     )
@@ -134,6 +155,26 @@ class UserKind(RecordKind):
 
     def suggestion(self, context: Context, referring_kind: str, lookup: Lookup) -> str | None:
         return nearest_user(context, referring_kind, str(lookup.where[0][1]))
+
+    def inventory(
+        self, live: LiveState, facts: OrgFacts, users: Sequence[Row], active_users: int
+    ) -> Inventory:
+        managed = {r.id for r in live.values()}
+        profiles = {p.id: p.name for p in facts.portal_profiles}
+        others = tuple(
+            Unmanaged(
+                NAME,
+                text(user, USERNAME),
+                text(user, "Id"),
+                f"{user['Name']}, {profiles[text(user, PROFILE_ID)]}",
+            )
+            for user in users
+            if user["Id"] not in managed
+        )
+        if len(users) == active_users:
+            return inventory(active_users, others)
+        active = sum(r.fields.get(ACTIVE) is True for a, r in live.items() if a.kind == NAME)
+        return Inventory(active_users, active, others)
 
     def setup_trail_names(self, change: Change) -> Iterator[str]:
         # The trail has the full name of a user, which another user may have too.

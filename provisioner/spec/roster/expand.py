@@ -10,6 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from provisioner.kinds import ROSTER_KINDS
+from provisioner.kinds.account import AccountKind
+from provisioner.kinds.contact.kind import ContactKind
+from provisioner.kinds.user.kind import UserKind
 from provisioner.model.canonical import TRUTH_VALUES
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span
 from provisioner.model.resource import Address, Spec
@@ -28,11 +32,16 @@ from provisioner.spec.roster.templates import (
 )
 from provisioner.spec.yaml_reader import Yaml
 
-PARTS = ("account", "contact", "user")
-"""What a row becomes. Each is made for the one before it."""
+_IMPLIED: Mapping[str, str] = {
+    kind.name: reference.name
+    for kind in ROSTER_KINDS
+    for reference in kind.references
+    if reference.of_row
+}
+"""The reference of each kind to another resource of the same row, unless the roster gives one."""
 
-_IMPLIED: Mapping[str, str] = {"contact": "account", "user": "contact"}
-"""The reference that a part has to the one before it, unless it has its own."""
+_SHARED = frozenset(kind.name for kind in ROSTER_KINDS if kind.shared_by_rows)
+"""The kinds whose resources several rows declare together."""
 
 _MOST_PROBLEMS = 5_000
 """More problems of one roster are only counted; a wrong column has one in every row."""
@@ -111,18 +120,20 @@ def scopes(documents: Iterable[Document], specs: Iterable[Spec]) -> tuple[Scope,
     profiles: dict[str, set[str]] = {}
     for spec in specs:
         name, colon, _ = spec.address.name.partition(":")
-        if colon and spec.address.kind == "user" and isinstance(spec.data.get("profile"), str):
+        if colon and UserKind.owns(spec.address) and isinstance(spec.data.get("profile"), str):
             profiles.setdefault(name, set()).add(spec.data["profile"])
     result: list[Scope] = []
     for document in documents:
         for name, data in _rosters(document).items():
             span = document.span(("rosters", name), key=True)
-            if span is None or not isinstance(data, dict) or not data.get("user"):
+            if span is None or not isinstance(data, dict) or not data.get(UserKind.name):
                 continue
-            profile = _constant(document, name, "user", "profile")
+            profile = _constant(document, name, UserKind.name, "profile")
             own = profiles.get(name, set()) | ({profile} if profile else set())
             account = (
-                None if data.get("account") else _constant(document, name, "contact", "account")
+                None
+                if data.get(AccountKind.name)
+                else _constant(document, name, ContactKind.name, "account")
             )
             span = document.span(("rosters", name, "absent")) or span
             deactivates = data.get("absent") == "deactivate"
@@ -168,7 +179,7 @@ def expand(
     `lines` are those of `file`, with their line breaks; they are read one at a time. `names`
     are the scopes that templates can use besides `row`.
     """
-    return _Expansion(roster, file, names, identity.get("Account")).run(lines)
+    return _Expansion(roster, file, names, identity.get(AccountKind.sobject)).run(lines)
 
 
 class _Expansion:
@@ -241,7 +252,9 @@ class _Expansion:
         self._read_header(header)
         self._key = self._leaf(("key",), str(self._roster.data["key"]))
         self._parts = [
-            part for kind in PARTS if (part := self._part(kind, self._roster.data.get(kind)))
+            part
+            for kind in ROSTER_KINDS
+            if (part := self._part(kind.name, self._roster.data.get(kind.name)))
         ]
         if not self._parts:
             what = f"the rows of `{self._roster.name}` become nothing"
@@ -382,13 +395,13 @@ class _Expansion:
     ) -> str:
         """Add the resource that a part of a row declares. Returns its key in the spec."""
         column = self._key_column
-        if part.kind == "account":
+        if part.kind in _SHARED:
             key = self._account_key(data)
             columns = (part.columns.get((n,)) for n in self._account_keys if data.get(n))
             column = next((c for c in columns if c is not None), column)
         name = f"{self._roster.name}:{key}"
         spec = Spec(Address(part.kind, name), data, RowSpans(part, row.text, row.line, column))
-        is_new = part.kind != "account" or self._is_new_account(spec)
+        is_new = part.kind not in _SHARED or self._is_new_account(spec)
         if is_new and (part.validator.is_valid(data) or self._explain(part, spec, values)):
             self._specs.append(spec)
         return name

@@ -11,7 +11,6 @@ from provisioner.kinds.portal.fields import MEMBERS, REQUIRED
 from provisioner.kinds.profile.xml import FIELD_FLAGS, OBJECT_FLAGS
 from provisioner.kinds.record import RecordKind
 from provisioner.kinds.settings import FULL_NAMES
-from provisioner.spec.declarations import SECTIONS
 from provisioner.spec.policy import Policy
 from provisioner.spec.schema import schemas
 
@@ -27,7 +26,6 @@ def properties(kind):
 def test_the_sections_of_a_spec_are_the_kinds():
     declared = set(SCHEMAS["spec.schema.json"]["properties"])
     assert declared == {kind.section for kind in KINDS} | {"identity", "rosters", "verify"}
-    assert {kind.section: kind.name for kind in KINDS} == SECTIONS
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=IDS)
