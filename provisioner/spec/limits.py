@@ -1,14 +1,13 @@
-"""Limits of what a spec can give: how long a text is, how large a number, which characters."""
+"""Limits of the values in a spec: the length of a text, the size of a number, the characters."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 LONGEST = 131_072
 """The longest text that Salesforce stores in one field. (platform reference 3.1)"""
 LARGEST = 10**100
-"""No field has numbers of so many digits, and Python can still turn them into floats."""
+"""No field has numbers of this size, and Python can still convert them to floats."""
 DEEPEST = 50
 """How deeply lists and mappings can be nested."""
 
@@ -18,13 +17,13 @@ UNWRITABLE = re.compile(
 
 
 class LimitError(Exception):
-    """A template would take too long, or give too much; the message says what of it."""
+    """A template would take too long or give too much; the message says which limit it exceeds."""
 
 
-class Missing(Exception):  # noqa: N818 - an undefined name, which is reported elsewhere
-    """`name` is not in the mapping `inside`, or is no scope at all when that is None."""
+class MissingNameError(Exception):
+    """`name` is not in the mapping `inside`; it is not a scope if that is `None`."""
 
-    def __init__(self, name: str, inside: Any) -> None:
+    def __init__(self, name: str, inside: object) -> None:
         super().__init__(name)
         self.name = name
         self.inside = inside
@@ -34,5 +33,5 @@ def unwritable(text: str) -> str | None:
     """The first character of a text that cannot be stored, such as `U+0000`."""
     if text.isprintable():
         return None
-    found = UNWRITABLE.search(text)
-    return f"U+{ord(found[0]):04X}" if found else None
+    match = UNWRITABLE.search(text)
+    return f"U+{ord(match[0]):04X}" if match else None

@@ -266,7 +266,7 @@ def _environment(
     if document is None:
         return None
     env, wrong = environments.variables(document, os.environ, used)
-    masking.remember(v.text for v in env.given.values() if isinstance(v, Opaque))
+    masking.remember(v.text for v in env.variables.values() if isinstance(v, Opaque))
     before = len(problems)
     problems += wrong
     # An environment names the process environment only: it is where `vars` come from.

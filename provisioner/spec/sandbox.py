@@ -1,7 +1,8 @@
-"""Jinja2 for templates that nobody trusts: they change nothing, and use little time and memory.
+"""Jinja2 for untrusted templates: they change nothing, and their time and memory are limited.
 
-Every operation is charged to the limits of the template that runs. What could build a large
-value in one step (`*`, `~`, padding, `replace`, `join`, formats) is refused before it starts.
+Every operation counts against the limits of the template that runs. An operation that could build
+a large value in one step (`*`, `~`, padding, `replace`, `join`, formats) is checked before it
+starts.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ import jinja2
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.parser import Parser
-from jinja2.runtime import LoopContext
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from provisioner.model.masking import Masked, MaskedUseError, Opaque
-from provisioner.spec.limits import DEEPEST, LARGEST, LONGEST, LimitError, Missing
+from provisioner.spec.limits import DEEPEST, LARGEST, LONGEST, LimitError, MissingNameError
 
 STEPS = 100_000
-"""How much one template may do: about a tenth of a second."""
+"""The work that one template may do: about a tenth of a second."""
 _WIDEST = 1_000
 
 _FILTERS = frozenset(
@@ -44,7 +45,7 @@ _FILTERS = frozenset(
     }
 )
 _SIMPLE = frozenset({"lower", "string", "trim", "upper"})
-"""Filters that give a text as short as the one that they take: most filters of a roster."""
+"""Filters whose result is about as long as their text: most of the filters in a roster."""
 _PADDING = frozenset({"batch", "center", "indent", "round", "slice", "tojson", "wordwrap"})
 _METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset(
@@ -82,7 +83,7 @@ class UnknownFilterError(Exception):
 
 @dataclass(slots=True)
 class _Work:
-    """What the template that runs may still do, and whether it wrote a masked value."""
+    """The work left to the template that runs, and whether it wrote a masked value."""
 
     steps: int = STEPS
     written: int = LONGEST
@@ -110,28 +111,28 @@ def parse(text: str) -> nodes.Template:
 
 
 def names(tree: nodes.Template, scope: str) -> list[str]:
-    """The names that a template asks a scope for by a plain name or a literal."""
-    found: list[str] = []
+    """The names of a scope that a template uses as `scope.name` or `scope['name']`."""
+    names: list[str] = []
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         assert isinstance(node, nodes.Getattr | nodes.Getitem)
         if not isinstance(node.node, nodes.Name) or node.node.name != scope:
             continue
         if isinstance(node, nodes.Getattr):
-            found.append(node.attr)
+            names.append(node.attr)
         elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            found.append(node.arg.value)
-    return found
+            names.append(node.arg.value)
+    return names
 
 
 def compile_all(
-    texts: Sequence[str], write: Callable[[Any], str]
-) -> Callable[[Mapping[str, Any]], tuple[list[Any], int]]:
+    texts: Sequence[str], write: Callable[[object], str]
+) -> Callable[[Mapping[str, object]], tuple[list[object], int]]:
     """The templates as one function of their names: their values, and the steps that all took.
 
     The value of a template that is one expression has any type, of another it is a text.
 
     `write` turns a value into a part of a text. A text with a masked value in it is a `Masked`,
-    a value that is one is an `Opaque`. Raises Missing, LimitError, MaskedUseError,
+    a value that is one is an `Opaque`. Raises MissingNameError, LimitError, MaskedUseError,
     UnknownFilterError, and what Python and Jinja2 raise.
     """
     env = _environment()
@@ -145,13 +146,13 @@ def compile_all(
     except RecursionError:
         raise LimitError("it is nested too deeply") from None
 
-    def fill(names: Mapping[str, Any]) -> tuple[list[Any], int]:
+    def fill(names: Mapping[str, object]) -> tuple[list[object], int]:
         work = _Work()
         tokens = _work.set(work), _write.set(write)
         try:
             context = template.new_context(names, shared=True)  # type: ignore[arg-type]
             deque(template.root_render_func(context), maxlen=0)
-            values: list[Any] = context.vars["values"]
+            values: list[object] = context.vars["values"]
             for value in values:
                 if isinstance(value, jinja2.Undefined):
                     str(value)  # raises, as any use of it does
@@ -187,7 +188,7 @@ def _combined(trees: Sequence[nodes.Template]) -> nodes.Template:
     return nodes.Template(body, lineno=1)
 
 
-_write: ContextVar[Callable[[Any], str]] = ContextVar("write")
+_write: ContextVar[Callable[[object], str]] = ContextVar("write")
 
 
 @contextmanager
@@ -223,7 +224,7 @@ _REFUSED = {
 
 
 def _check(tree: nodes.Template) -> None:
-    """Refuse what can call itself, and any use of `env` but `env.NAME`."""
+    """Raise for what can call itself, for unknown filters, and for `env` without a name."""
     for node in tree.find_all(tuple(_REFUSED)):
         raise SecurityError(f"`{{% {_REFUSED[type(node)]} %}}` is not allowed in a template")
     for used in tree.find_all((nodes.Filter, nodes.Test)):
@@ -241,9 +242,9 @@ def _check(tree: nodes.Template) -> None:
 
 
 class _Limits(jinja2.visitor.NodeTransformer):
-    """Sends all that can grow, repeat or compare through filters that charge for it.
+    """Wraps whatever can grow, repeat or compare in filters that charge for it.
 
-    Their names can not be written in a template.
+    Their names cannot be written in a template.
     """
 
     def __init__(self) -> None:
@@ -256,15 +257,15 @@ class _Limits(jinja2.visitor.NodeTransformer):
 
     def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        return _filter(node, " made")
+        return _filter(node, " result")
 
     def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        return _filter(node, " made")
+        return _filter(node, " result")
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        return _filter(node, " made") if node.ctx == "load" else node
+        return _filter(node, " result") if node.ctx == "load" else node
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
@@ -290,7 +291,7 @@ class _Limits(jinja2.visitor.NodeTransformer):
     def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         if self._captured:
-            # A masked value that was written to a variable could be read from it.
+            # A variable that a masked value was written to could be read.
             node.nodes = [
                 part if isinstance(part, nodes.TemplateData) else _filter(part, " seen")
                 for part in node.nodes
@@ -318,45 +319,41 @@ def _charge(steps: int) -> None:
         raise LimitError(f"it takes more than {STEPS:,} steps")
 
 
-def _size(value: Any) -> int:
-    """How many characters and items there are in a value; of a mapping, its keys too.
+def _size(value: object) -> int:
+    """How many characters and items a value has, and the keys of mappings.
 
-    A part that is in it twice counts twice. Raises LimitError when it is too large.
+    A part that is in it twice counts twice. Raises LimitError if it is too large.
     """
     if isinstance(value, str):
         return len(value)
-    size, depth, left = 0, 0, [value]
-    while left:
+    size, depth = 0, 0
+    level: list[object] = [value]
+    while level:
         depth += 1
-        below: list[Any] = []
-        for one in left:
-            match one:
+        below: list[object] = []
+        for item in level:
+            match item:
                 case str():
-                    size += len(one)
+                    size += len(item)
                 case Mapping():
-                    below += [*one.keys(), *one.values()]
+                    below += [*item.keys(), *item.values()]
                 case list() | tuple() | set():
-                    below += one
+                    below += item
             size += 1
             if size + len(below) > 2 * LONGEST:
                 raise LimitError("a value in it is too large")
         if depth > DEEPEST:
             raise LimitError("a value in it is nested too deeply")
-        left = below
+        level = below
     return size
 
 
-def _short(text: str) -> None:
-    if len(text) > LONGEST:
-        raise LimitError(f"it gives a text of more than {LONGEST:,} characters")
-
-
-def _fits(length: int) -> None:
+def _check_length(length: int) -> None:
     if length > LONGEST:
         raise LimitError(f"it gives a text of more than {LONGEST:,} characters")
 
 
-def _given(*values: Any) -> None:
+def _charge_for(*values: object) -> None:
     """Charge for the operands of one operation."""
     for value in values:
         if isinstance(value, Opaque):
@@ -364,16 +361,16 @@ def _given(*values: Any) -> None:
     _charge(1 + sum(_size(v) for v in values if not isinstance(v, int | float)) // 100)
 
 
-def _made(value: Any) -> Any:
-    """The result of one operation, if it is not too large."""
+def _result(value: Any) -> Any:
+    """The result of one operation. Raises LimitError if it is too large."""
     if type(value) is str:
-        _short(value)
+        _check_length(len(value))
         return value
     match value:
         case bool() | None | float() | Opaque() | jinja2.Undefined():
             return value
         case str():
-            _short(value)
+            _check_length(len(value))
             return str(value)  # Jinja2's Markup is a str too
         case int():
             if abs(value) >= LARGEST:
@@ -388,7 +385,7 @@ def _made(value: Any) -> Any:
             return value
 
 
-def _counted(values: Iterable[Any]) -> Iterator[Any]:
+def _counted(values: Iterable[object]) -> Iterator[object]:
     for value in values:
         _charge(1)
         yield value
@@ -397,15 +394,15 @@ def _counted(values: Iterable[Any]) -> Iterator[Any]:
 # ---------------------------------------------------------------- operations
 
 
-def _concat(parts: list[Any]) -> Any:
+def _concat(parts: list[object]) -> object:
     shown = [part.text if isinstance(part, Opaque) else str(part) for part in parts]
-    _fits(sum(map(len, shown)))
+    _check_length(sum(map(len, shown)))
     _charge(1 + len(shown))
     text = "".join(shown)
     return Opaque(text) if any(isinstance(part, Opaque) for part in parts) else text
 
 
-def _compared(value: Any) -> Any:
+def _compared(value: object) -> object:
     if type(value) is str:
         _charge(1 + len(value) // 1_000)
         return value
@@ -416,32 +413,32 @@ def _compared(value: Any) -> Any:
     return value
 
 
-def _each(values: Any, data: int, cost: int) -> Any:
+def _each(values: Any, data: int, cost: int) -> object:
     """The items of a loop, whose body writes `data` characters and takes `cost` steps."""
     if isinstance(values, Opaque):
         raise MaskedUseError
     if isinstance(values, jinja2.Undefined):
         return values  # which raises when it is iterated over
     work = _work.get()
-    items: list[Any] = []
+    items: list[object] = []
     for item in values:
         _charge(cost)
         work.written -= data
         if work.written < 0:
-            _fits(LONGEST + 1)
+            _check_length(LONGEST + 1)
         items.append(item)
     return items
 
 
 def _written(text: str) -> str:
     """What a whole template wrote."""
-    _short(text)
+    _check_length(len(text))
     work = _work.get()
     masked, work.masked = work.masked, False
     return Masked(text) if masked else text
 
 
-def _seen(value: Any) -> Any:
+def _seen(value: object) -> object:
     if isinstance(value, Opaque):
         raise MaskedUseError
     return value
@@ -450,7 +447,7 @@ def _seen(value: Any) -> Any:
 def _multiply(left: Any, right: Any) -> Any:
     for many, count in ((left, right), (right, left)):
         if isinstance(many, str | list | tuple) and isinstance(count, int):
-            _fits(max(_size(many), 1) * max(count, 0))
+            _check_length(max(_size(many), 1) * max(count, 0))
     return left * right
 
 
@@ -460,33 +457,33 @@ def _modulo(left: Any, right: Any) -> Any:
     return left % right
 
 
-def _check_format(text: str, values: Iterable[Any], *, percent: bool) -> None:
+def _check_format(text: str, values: Iterable[object], *, percent: bool) -> None:
     wide = _WIDE_PERCENT if percent else _WIDE_BRACES
     if wide.search(text):
         raise LimitError(f"a width in a format is at most {_WIDEST - 1}")
     # Each place can take every value.
     places = text.count("%" if percent else "{")
     if places * max(map(_size, values), default=0) > 100 * LONGEST:
-        _fits(LONGEST + 1)
+        _check_length(LONGEST + 1)
 
 
-def _replace(text: Any, old: Any = "", new: Any = "", *_: Any) -> None:
+def _replace(text: object, old: object = "", new: object = "", *_: object) -> None:
     if isinstance(text, str) and isinstance(old, str) and isinstance(new, str):
-        _fits(len(text) + text.count(old) * len(new))
+        _check_length(len(text) + text.count(old) * len(new))
 
 
-def _join(between: Any, items: Any) -> None:
+def _join(between: object, items: object) -> None:
     if isinstance(between, str) and isinstance(items, str | list | tuple | Mapping):
-        _fits(len(between) * len(items) + _size(items))
+        _check_length(len(between) * len(items) + _size(items))
 
 
-def _narrow(name: str, values: Iterable[Any]) -> None:
+def _narrow(name: str, values: Iterable[object]) -> None:
     for value in values:
         if isinstance(value, int) and abs(value) > _WIDEST:
             raise LimitError(f"`{name}` takes a number of at most {_WIDEST:,}")
 
 
-def _before_filter(name: str, values: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+def _before_filter(name: str, values: tuple[object, ...], named: Mapping[str, object]) -> None:
     value, *arguments = values
     every = [*arguments, *named.values()]
     if name in _PADDING:
@@ -494,13 +491,13 @@ def _before_filter(name: str, values: tuple[Any, ...], named: Mapping[str, Any])
         widest = max((len(a) for a in every if isinstance(a, str)), default=0)
         if isinstance(value, str):
             lines = len(value) if name == "wordwrap" else value.count("\n") + 1
-            _fits(widest * lines)
+            _check_length(widest * lines)
             if name == "indent":
-                _fits(lines * max((a for a in every if type(a) is int), default=0))
+                _check_length(lines * max((a for a in every if type(a) is int), default=0))
     match name:
         case "replace":
-            given = dict(zip(("old", "new"), arguments, strict=False)) | dict(named)
-            _replace(value, given.get("old", ""), given.get("new", ""))
+            texts = dict(zip(("old", "new"), arguments, strict=False)) | dict(named)
+            _replace(value, texts.get("old", ""), texts.get("new", ""))
         case "join":
             _join(arguments[0] if arguments else named.get("d", ""), value)
         case "format":
@@ -509,7 +506,7 @@ def _before_filter(name: str, values: tuple[Any, ...], named: Mapping[str, Any])
             pass
 
 
-def _before_call(method: Any, values: tuple[Any, ...]) -> None:
+def _before_call(method: types.BuiltinMethodType, values: tuple[object, ...]) -> None:
     owner, name = method.__self__, method.__name__
     match name:
         case "center" | "ljust" | "rjust" | "zfill":
@@ -522,33 +519,33 @@ def _before_call(method: Any, values: tuple[Any, ...]) -> None:
             pass
 
 
-def _wrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that is charged for, and refused what is too large."""
+def _wrapped(name: str, function: Callable[..., object]) -> Callable[..., object]:
+    """A filter that is charged for, and whose result is checked."""
     takes_context = hasattr(function, "jinja_pass_arg")
     is_simple = name in _SIMPLE
 
-    def filtered(*values: Any, **named: Any) -> Any:
+    def filtered(*values: object, **named: object) -> object:
         if is_simple and len(values) == 1 and type(values[0]) is str:
             _charge(1 + len(values[0]) // 100)
-            return _made(function(values[0]))
+            return _result(function(values[0]))
         # An iterator is a list here, so that its length is known.
         values = tuple(list(v) if isinstance(v, Iterator) else v for v in values)
         own = values[1:] if takes_context else values
         if name not in ("default", "d"):
-            _given(*own, *named.values())
+            _charge_for(*own, *named.values())
             _before_filter(name, own, named)
-        return _made(function(*values, **named))
+        return _result(function(*values, **named))
 
     return functools.update_wrapper(filtered, function)
 
 
-def _tested(name: str, function: Any) -> Callable[..., Any]:
+def _tested(name: str, function: Any) -> Callable[..., bool]:
     takes_context = hasattr(function, "jinja_pass_arg")
 
-    def tested(*values: Any) -> Any:
+    def tested(*values: object) -> bool:
         if name not in ("defined", "undefined"):
-            _given(*(values[1:] if takes_context else values))
-        return function(*values)
+            _charge_for(*(values[1:] if takes_context else values))
+        return bool(function(*values))
 
     return functools.update_wrapper(tested, function)
 
@@ -557,15 +554,19 @@ def _tested(name: str, function: Any) -> Callable[..., Any]:
 
 
 class _Undefined(jinja2.StrictUndefined):
-    """Any use raises `Missing`, which keeps what was asked of what."""
+    """A name that is not defined: any use raises `MissingNameError`."""
 
     def __init__(
-        self, hint: Any = None, obj: Any = missing, name: Any = None, exc: Any = None
+        self,
+        hint: str | None = None,
+        obj: object = missing,
+        name: str | None = None,
+        exc: type[jinja2.TemplateRuntimeError] = jinja2.UndefinedError,
     ) -> None:
         def error(message: str) -> Exception:
             if obj is missing or isinstance(obj, Mapping):
-                return Missing(str(name), obj if isinstance(obj, Mapping) else None)
-            return (exc or jinja2.UndefinedError)(message)
+                return MissingNameError(str(name), obj if isinstance(obj, Mapping) else None)
+            return exc(message)
 
         super().__init__(hint, obj, name, error)  # type: ignore[arg-type]
 
@@ -575,7 +576,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
+    def getattr(self, obj: object, attribute: str) -> Any:
         if type(obj) is dict and attribute in obj:
             return obj[attribute]  # a row, where it counts
         if isinstance(obj, Mapping):
@@ -584,14 +585,14 @@ class _Environment(ImmutableSandboxedEnvironment):
             raise MaskedUseError
         return super().getattr(obj, attribute)
 
-    def getitem(self, obj: Any, argument: Any) -> Any:
+    def getitem(self, obj: object, argument: object) -> Any:
         if isinstance(obj, Mapping) and isinstance(argument, str):
             return self.getattr(obj, argument)
         if isinstance(obj, Opaque) or isinstance(argument, Opaque):
             raise MaskedUseError
         return super().getitem(obj, argument)
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
         if isinstance(obj, LoopContext):
             return attr in _LOOP
         if isinstance(obj, tuple) and attr in getattr(obj, "_fields", ()):
@@ -599,42 +600,42 @@ class _Environment(ImmutableSandboxedEnvironment):
         allowed = next((m for type_, m in _METHODS.items() if isinstance(obj, type_)), frozenset())
         return attr in allowed and super().is_safe_attribute(obj, attr, value)
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        _given(left, right)
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        _charge_for(left, right)
         match operator:
             case "**":
                 # 9**9**9 would never end, and no spec needs it.
                 raise SecurityError("`**` is not allowed in a template")
             case "*":
-                return _made(_multiply(left, right))
+                return _result(_multiply(left, right))
             case "%":
-                return _made(_modulo(left, right))
+                return _result(_modulo(left, right))
             case _:
-                return _made(self.binop_table[operator](left, right))
+                return _result(self.binop_table[operator](left, right))
 
     def call(
         __self,  # noqa: N805 - as Jinja2 has it, for arguments of any name
-        __context: Any,
+        __context: Context,
         __obj: Any,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
+        *args: object,
+        **kwargs: object,
+    ) -> object:
         owner = getattr(__obj, "__self__", None)
         if isinstance(__obj, types.BuiltinMethodType) and isinstance(owner, str | list | tuple):
-            _given(owner, *args, *kwargs.values())
+            _charge_for(owner, *args, *kwargs.values())
             _before_call(__obj, args)
         elif isinstance(getattr(__obj, "__wrapped__", None), types.BuiltinMethodType):
             text = __obj.__wrapped__.__self__
-            _given(text, *args, *kwargs.values())
+            _charge_for(text, *args, *kwargs.values())
             _check_format(text, [*args, *kwargs.values()], percent=False)
         elif isinstance(owner, LoopContext):
-            _given(*args, *kwargs.values())
+            _charge_for(*args, *kwargs.values())
         elif not isinstance(__obj, jinja2.Undefined):
-            raise SecurityError(f"a {type(__obj).__name__} can not be called")
-        return _made(super().call(__context, __obj, *args, **kwargs))
+            raise SecurityError(f"a {type(__obj).__name__} cannot be called")
+        return _result(super().call(__context, __obj, *args, **kwargs))
 
 
-def _finalized(value: Any) -> str:
+def _finalized(value: object) -> str:
     if isinstance(value, jinja2.Undefined):
         return str(value)  # raises, as any use of it does
     work = _work.get()
@@ -648,7 +649,7 @@ def _finalized(value: Any) -> str:
         text = write(value)
     work.written -= len(text)
     if work.written < 0:
-        _fits(LONGEST + 1)
+        _check_length(LONGEST + 1)
     return text
 
 
@@ -675,7 +676,7 @@ def _environment() -> _Environment:
     env.filters = {n: _wrapped(n, f) for n, f in env.filters.items() if n in _FILTERS}
     env.filters |= {
         " concat": _concat,
-        " made": _made,
+        " result": _result,
         " compared": _compared,
         " each": _each,
         " seen": _seen,

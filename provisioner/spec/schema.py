@@ -1,9 +1,9 @@
-"""Check documents against the JSON Schemas, reporting in the user's own terms.
+"""Check documents against the JSON Schemas, with messages in the user's terms.
 
-The schemas carry what a message needs in annotations of ours: `x-expected` says in words
-what a value must be, `x-refused` why a field can not be managed, `x-noun` what the keys of
-a mapping are, `x-help` what to do about any violation of that part, `x-unknown-help` about
-a key that resembles no known one.
+The schemas have annotations of our own for the messages: `x-expected` says in words what a value
+must be, `x-refused` why a field cannot be managed, `x-noun` what the keys of a mapping are,
+`x-help` how to fix any violation of that part, `x-unknown-help` how to fix an unknown key that
+resembles no known one.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import functools
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import jsonschema_rs
 
 from provisioner.model.diagnostics import Diagnostic, Span, closest, did_you_mean, in_order
 from provisioner.model.masking import Masked
-from provisioner.spec.yaml_reader import Path, is_secret
+from provisioner.spec.yaml_reader import Path, Yaml, is_secret
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
@@ -31,6 +31,10 @@ _FALSE = frozenset({"no", "n", "off", "false", "0"})
 _FEW = 12
 
 
+Schema = dict[str, Any]
+"""A JSON Schema, or a part of one."""
+
+
 class Readable(Protocol):
     """What is checked: a document, or anything else whose values have places."""
 
@@ -38,16 +42,16 @@ class Readable(Protocol):
     def file(self) -> str: ...
 
     @property
-    def data(self) -> Any: ...
+    def data(self) -> Yaml: ...
 
     def span(self, path: Path, *, key: bool = False) -> Span | None:
-        """Where the value at `path` stands, or its key."""
+        """The place of the value at `path`, or of its key."""
 
     def written(self, path: Path) -> str:
         """The text that the value at `path` was read from."""
 
     def type_help(
-        self, path: Path, value: Any, types: Collection[str], default: str | None
+        self, path: Path, value: Yaml, types: Collection[str], default: str | None
     ) -> str | None:
         """What to do about a value that has none of these types, instead of the default."""
 
@@ -66,7 +70,7 @@ class Validator:
             schemas()[file], retriever=lambda uri: schemas()[uri.rpartition("/")[2]]
         )
 
-    def is_valid(self, data: Any) -> bool:
+    def is_valid(self, data: Yaml) -> bool:
         """Whether the schema accepts the data. `False` can also mean that `errors` must decide.
 
         The two libraries read `\\w` and `\\s` in a pattern differently outside of ASCII.
@@ -76,13 +80,45 @@ class Validator:
         except ValueError:  # it accepts the types of JSON only, and a `Masked` is a subtype
             return self._fast.is_valid(_unmasked(data))
 
-    def errors(self, data: Any) -> Iterator[ValidationError]:
-        """Every violation, as `jsonschema` reports it."""
-        return _explaining(self._file).iter_errors(data)
+    def violations(self, data: Yaml) -> tuple[Violation, ...]:
+        """Every violation, found by `jsonschema`."""
+        return tuple(map(_violation_of, _explaining(self._file).iter_errors(data)))
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A value that violates a keyword of a schema; `rule` is what the keyword says.
+
+    With `of_key`, the value is a key of the mapping at `path`. `alternatives` are the violations
+    of each branch of `anyOf`.
+    """
+
+    keyword: str
+    rule: Any
+    schema: Schema
+    path: Path
+    value: Yaml
+    of_key: bool
+    alternatives: tuple[tuple[Violation, ...], ...]
+
+
+def _violation_of(error: ValidationError) -> Violation:
+    branches: dict[str | int, list[Violation]] = {}
+    for sub in error.context:
+        branches.setdefault(sub.relative_schema_path[0], []).append(_violation_of(sub))
+    return Violation(
+        str(error.validator),
+        error.validator_value,
+        cast("Schema", error.schema),
+        tuple(error.absolute_path),
+        cast("Yaml", error.instance),
+        list(error.schema_path)[-2:-1] == ["propertyNames"],
+        tuple(map(tuple, branches.values())),
+    )
 
 
 @functools.cache
-def schemas() -> Mapping[str, dict[str, Any]]:
+def schemas() -> Mapping[str, Schema]:
     """The JSON Schemas by file name: those of the wheel, or of the checkout it runs from."""
     shipped = resources.files("provisioner") / "schemas"
     folder = shipped if shipped.is_dir() else FilePath(__file__).parents[2] / "schemas"
@@ -107,11 +143,11 @@ def _explaining(file: str) -> Draft202012Validator:
     from referencing.jsonschema import DRAFT202012
 
     contents = ((name, DRAFT202012.create_resource(s)) for name, s in schemas().items())
-    registry: Registry[Any] = Registry().with_resources(contents)
+    registry: Registry[bool | Mapping[str, Any]] = Registry().with_resources(contents)
     return Draft202012Validator(schemas()[file], registry=registry)
 
 
-def _unmasked(value: Any) -> Any:
+def _unmasked(value: Yaml) -> Yaml:
     match value:
         case str():
             return str(value)
@@ -127,65 +163,67 @@ def check(document: Readable, validator: Validator) -> tuple[Diagnostic, ...]:
     """Every violation, in the order of the file. Empty when the document is valid."""
     if validator.is_valid(document.data):
         return ()
-    errors = tuple(validator.errors(document.data))
-    misspelled = frozenset(found for error in errors for found in _misspelled(error))
-    return in_order(d for error in errors for d in _explain(document, error, misspelled))
+    violations = validator.violations(document.data)
+    misspelled = frozenset(key for violation in violations for key in _misspelled(violation))
+    return in_order(d for v in violations for d in _explain(document, v, misspelled))
 
 
 _Misspelled = frozenset[tuple[Path, str]]
 
 
-def _misspelled(error: ValidationError) -> Iterator[tuple[Path, str]]:
-    """The keys that are meant by unknown ones, each with the path of its mapping.
+def _misspelled(violation: Violation) -> Iterator[tuple[Path, str]]:
+    """The keys that unknown ones most likely stand for, each with the path of its mapping.
 
-    The unknown key is reported and names the one that is meant, which is then not missing too.
+    The report of the unknown key suggests the other one, which is then not reported as missing.
     """
-    for sub in error.context or ():
-        yield from _misspelled(sub)
-    if error.validator == "additionalProperties":
-        schema: Any = error.schema
-        instance: Any = error.instance
-        known = list(schema.get("properties", {}))
-        unknown = [key for key in instance if key not in known]
+    for branch in violation.alternatives:
+        for sub in branch:
+            yield from _misspelled(sub)
+    if violation.keyword == "additionalProperties":
+        known = list(violation.schema.get("properties", {}))
+        unknown = [key for key in _mapping(violation.value) if key not in known]
         meant = known if len(known) == 1 else [closest(key, known) for key in unknown]
-        yield from ((tuple(error.absolute_path), name) for name in meant if unknown and name)
+        yield from ((violation.path, name) for name in meant if unknown and name)
 
 
 def _explain(
-    document: Readable, error: ValidationError, misspelled: _Misspelled = frozenset()
+    document: Readable, violation: Violation, misspelled: _Misspelled
 ) -> Iterator[Diagnostic]:
-    path = tuple(error.absolute_path)
-    instance: Any = error.instance
-    rule: Any = error.validator_value
-    schema: Any = error.schema
-    if list(error.schema_path)[-2:-1] == ["propertyNames"]:
-        yield _key_refused(document, path, error)
+    path, value, schema = violation.path, violation.value, violation.schema
+    if violation.of_key:
+        yield _wrong_key(document, violation)
         return
-    match error.validator:
+    match violation.keyword:
         case "additionalProperties":
-            yield from _unknown(document, path, instance, schema)
+            yield from _unknown(document, path, _mapping(value), schema)
         case "required":
-            names = (n for n in rule if n not in instance and (path, n) not in misspelled)
+            present = _mapping(value)
+            names = (n for n in violation.rule if n not in present and (path, n) not in misspelled)
             yield from (_missing(document, path, name, schema) for name in names)
         case "anyOf":
-            yield from _alternatives(document, path, error, schema, misspelled)
+            yield from _alternatives(document, violation, misspelled)
         case "not":
-            what = f"{_name(path)} can not be managed: {schema['x-refused']}"
+            what = f"{_name(path)} cannot be managed: {schema['x-refused']}"
             help_ = schema.get("x-help", "remove it")
             yield Diagnostic("refused-field", what, _key(document, path), help=help_)
         case "uniqueItems":
-            yield from _repeated(document, path, instance)
+            yield from _repeated(document, path, value if isinstance(value, list) else ())
         case "type":
-            yield _wrong_type(document, path, error, schema)
+            yield _wrong_type(document, violation)
         case _:
-            yield _wrong_value(document, path, error, schema)
+            yield _wrong_value(document, violation)
+
+
+def _mapping(value: Yaml) -> Mapping[str, Yaml]:
+    assert isinstance(value, dict), "the keyword is about mappings"
+    return value
 
 
 # ---------------------------------------------------------------- keys
 
 
 def _unknown(
-    document: Readable, path: Path, instance: Mapping[str, Any], schema: Mapping[str, Any]
+    document: Readable, path: Path, instance: Mapping[str, Yaml], schema: Schema
 ) -> Iterator[Diagnostic]:
     known = list(schema.get("properties", {}))
     patterns = list(schema.get("patternProperties", {}))
@@ -196,7 +234,7 @@ def _unknown(
             continue
         span = document.span((*path, key), key=True)
         if is_secret(path) and closest(key, known) is None:
-            # Whatever it is, it stands where a secret was expected.
+            # The key may be the secret itself.
             what = f"{_name(path)} has a key that is not {noun}"
             yield Diagnostic("unknown-field", what, document.span(path), help=some, secret=True)
             continue
@@ -204,20 +242,18 @@ def _unknown(
         yield Diagnostic("unknown-field", f"`{key}` is not {noun}", span, help=help_)
 
 
-def _missing(document: Readable, path: Path, name: str, schema: Mapping[str, Any]) -> Diagnostic:
+def _missing(document: Readable, path: Path, name: str, schema: Schema) -> Diagnostic:
     what = f"{_name(path)} has no `{name}`"
     help_ = schema.get("x-help", f"add `{name}`")
-    missing = _violation("missing-field", what, _key(document, path), schema, path, help_)
-    # However the resources are called that lack the field.
+    missing = _diagnostic("missing-field", what, _key(document, path), schema, path, help_)
+    # The same for all resources without the field.
     return replace(missing, cause=f"{path[:-1]} {name}")
 
 
-def _key_refused(document: Readable, path: Path, error: ValidationError) -> Diagnostic:
-    # jsonschema points at the mapping; the key is the instance of the error.
-    key = str(error.instance)
-    schema: Any = error.schema
-    span = document.span((*path, key), key=True)
-    if error.validator == "enum":
+def _wrong_key(document: Readable, violation: Violation) -> Diagnostic:
+    key, schema = str(violation.value), violation.schema
+    span = document.span((*violation.path, key), key=True)
+    if violation.keyword == "enum":
         names = [str(name) for name in schema["enum"]]
         help_ = did_you_mean(key, names, f"known: {_listed(names)}")
         return Diagnostic("unknown-field", f"`{key}` is not {schema['x-noun']}", span, help=help_)
@@ -225,7 +261,7 @@ def _key_refused(document: Readable, path: Path, error: ValidationError) -> Diag
     return Diagnostic("wrong-key", what, span, help=schema.get("x-help"))
 
 
-def _repeated(document: Readable, path: Path, items: Sequence[Any]) -> Iterator[Diagnostic]:
+def _repeated(document: Readable, path: Path, items: Sequence[Yaml]) -> Iterator[Diagnostic]:
     for i, item in enumerate(items):
         if item in items[:i]:
             first = document.span((*path, items.index(item)))
@@ -237,23 +273,22 @@ def _repeated(document: Readable, path: Path, items: Sequence[Any]) -> Iterator[
 # ---------------------------------------------------------------- values
 
 
-def _wrong_type(
-    document: Readable, path: Path, error: ValidationError, schema: Mapping[str, Any]
-) -> Diagnostic:
-    allowed: Any = error.validator_value
-    types = [allowed] if isinstance(allowed, str) else list(allowed)
+def _wrong_type(document: Readable, violation: Violation) -> Diagnostic:
+    path, value, schema = violation.path, violation.value, violation.schema
+    types = [violation.rule] if isinstance(violation.rule, str) else list(violation.rule)
     expected = schema.get("x-expected") or _or(_TYPES[t] for t in types if t != "null")
-    fraction = isinstance(error.instance, float) and "integer" in types
-    given = _given(path, error.instance) if fraction else _kind(error.instance)
-    what = f"{_name(path)} must be {expected}, not {given}"
-    help_ = schema.get("x-help") or _type_help(document, path, error.instance, types)
-    help_ = document.type_help(path, error.instance, types, help_)
-    notes = _filled_in(document, path, error.instance)
-    place = _place(document, path, error.instance)
-    return _violation("wrong-type", what, place, schema, path, help_, notes)
+    fraction = isinstance(value, float) and "integer" in types
+    shown = _quoted(path, value) if fraction else _kind(value)
+    what = f"{_name(path)} must be {expected}, not {shown}"
+    help_ = schema.get("x-help") or _type_help(document, path, value, types)
+    help_ = document.type_help(path, value, types, help_)
+    notes = _filled_in(document, path, value)
+    return _diagnostic(
+        "wrong-type", what, _place(document, path, value), schema, path, help_, notes
+    )
 
 
-def _type_help(document: Readable, path: Path, value: Any, types: Sequence[str]) -> str | None:
+def _type_help(document: Readable, path: Path, value: Yaml, types: Sequence[str]) -> str | None:
     if is_secret(path) or isinstance(value, Masked):
         return None
     if "boolean" in types and isinstance(value, str | int):
@@ -276,72 +311,63 @@ def _type_help(document: Readable, path: Path, value: Any, types: Sequence[str])
     return None
 
 
-def _wrong_value(
-    document: Readable, path: Path, error: ValidationError, schema: Mapping[str, Any]
-) -> Diagnostic:
-    name = _name(path)
-    value: Any = error.instance
-    limit: Any = error.validator_value
+def _wrong_value(document: Readable, violation: Violation) -> Diagnostic:
+    path, value, schema = violation.path, violation.value, violation.schema
+    name, limit = _name(path), violation.rule
     help_ = None
     code = "wrong-value"
-    match error.validator:
+    match violation.keyword:
         case "maxLength":
             code = "too-long"
-            what = f"{name} has {len(value)} characters, and Salesforce keeps at most {limit}"
+            what = f"{name} has {len(str(value))} characters, and Salesforce keeps at most {limit}"
             help_ = "shorten it"
         case "minLength":
             what = f"{name} must not be empty"
         case "enum":
-            what = f"{name} must be {_or(map(_shown, limit))}, not {_given(path, value)}"
+            what = f"{name} must be {_or(map(_shown, limit))}, not {_quoted(path, value)}"
             near = None if _is_hidden(path, value) else closest(str(value), map(str, limit))
             help_ = f"did you mean `{near}`?" if near else None
         case "minProperties" | "maxProperties" if "maxProperties" in schema:
             names = _or(f"`{part}`" for part in schema["properties"])
             what = f"{name} must have exactly one of {names}"
         case _ if "x-expected" in schema:
-            what = f"{name} must be {schema['x-expected']}, not {_given(path, value)}"
+            what = f"{name} must be {schema['x-expected']}, not {_quoted(path, value)}"
         case "minimum":
-            what = f"{name} must be {limit} or more, not {_given(path, value)}"
+            what = f"{name} must be {limit} or more, not {_quoted(path, value)}"
         case "maximum":
-            what = f"{name} must be {limit} or less, not {_given(path, value)}"
+            what = f"{name} must be {limit} or less, not {_quoted(path, value)}"
         case "minProperties" | "minItems":
             what = f"{name} must not be empty"
         case keyword:
             raise AssertionError(f"the schemas use `{keyword}`, for which there are no words")
     notes = _filled_in(document, path, value)
-    return _violation(code, what, _place(document, path, value), schema, path, help_, notes)
+    return _diagnostic(code, what, _place(document, path, value), schema, path, help_, notes)
 
 
 def _alternatives(
-    document: Readable,
-    path: Path,
-    error: ValidationError,
-    schema: Mapping[str, Any],
-    misspelled: _Misspelled,
+    document: Readable, violation: Violation, misspelled: _Misspelled
 ) -> Iterator[Diagnostic]:
-    """What is wrong with the only alternative that has the right type; else one message."""
-    branches: dict[Any, list[ValidationError]] = {}
-    for sub in error.context:
-        branches.setdefault(sub.relative_schema_path[0], []).append(sub)
+    """What is wrong with the alternative that has the right type; if none has, one message."""
+    path, value, schema = violation.path, violation.value, violation.schema
     fitting = [
-        subs
-        for subs in branches.values()
-        if not any(s.validator in ("type", "const") and not s.relative_path for s in subs)
+        branch
+        for branch in violation.alternatives
+        if not any(v.keyword in ("type", "const") and v.path == path for v in branch)
     ]
     if len(fitting) == 1:
         for sub in fitting[0]:
             yield from _explain(document, sub, misspelled)
         return
-    # What stands here may be a secret: its kind is all that is said of it.
-    what = f"{_name(path)} must be {schema['x-expected']}, not {_kind(error.instance)}"
-    yield _violation("wrong-value", what, _place(document, path, error.instance), schema, path)
+    # The value may be a secret, so only its kind is shown.
+    what = f"{_name(path)} must be {schema['x-expected']}, not {_kind(value)}"
+    yield _diagnostic("wrong-value", what, _place(document, path, value), schema, path)
 
 
-def _violation(
+def _diagnostic(
     code: str,
     message: str,
     span: Span | None,
-    schema: Mapping[str, Any],
+    schema: Schema,
     path: Path,
     help_: str | None = None,
     notes: tuple[str, ...] = (),
@@ -364,7 +390,7 @@ _TYPES = {
 }
 
 
-def _kind(value: Any) -> str:
+def _kind(value: Yaml) -> str:
     match value:
         case None:
             return "null"
@@ -380,7 +406,7 @@ def _kind(value: Any) -> str:
             return "a mapping"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Yaml) -> str:
     match value:
         case str():
             return f"`{value if len(value) <= 60 else value[:57] + '...'}`"
@@ -390,14 +416,14 @@ def _shown(value: Any) -> str:
             return _kind(value)
 
 
-def _given(path: Path, value: Any) -> str:
-    """A value as a message quotes it; of one that is not to be shown, its kind."""
+def _quoted(path: Path, value: Yaml) -> str:
+    """A value as a message quotes it; of a secret, only its kind."""
     if is_secret(path):
         return _kind(value)
     return "a masked value" if isinstance(value, Masked) else _shown(value)
 
 
-def _is_hidden(path: Path, value: Any) -> bool:
+def _is_hidden(path: Path, value: Yaml) -> bool:
     return is_secret(path) or isinstance(value, Masked)
 
 
@@ -420,14 +446,14 @@ def _name(path: Path) -> str:
 
 
 def _key(document: Readable, path: Path) -> Span | None:
-    """Where the key of `path` stands; of a whole file, its first line."""
+    """The place of the key of `path`; for a whole file, its first line."""
     if not path:
         return Span(document.file, 1, 1, 1, 1)
     return document.span(path, key=True)
 
 
-def _place(document: Readable, path: Path, value: Any) -> Span | None:
-    """The value; the key instead, where the value spans lines or is not written at all."""
+def _place(document: Readable, path: Path, value: Yaml) -> Span | None:
+    """The place of the value, or of its key if the value has many lines or none."""
     span = document.span(path)
     if not path or (span and isinstance(value, dict | list) and span.end_line > span.line):
         return _key(document, path)
@@ -436,7 +462,7 @@ def _place(document: Readable, path: Path, value: Any) -> Span | None:
     return span
 
 
-def _filled_in(document: Readable, path: Path, value: Any) -> tuple[str, ...]:
+def _filled_in(document: Readable, path: Path, value: Yaml) -> tuple[str, ...]:
     if "{{" in document.written(path) and not isinstance(value, dict | list):
-        return (f"the template gives {_given(path, value)}",)
+        return (f"the template gives {_quoted(path, value)}",)
     return ()

@@ -1,7 +1,7 @@
-"""Fill in one template. Names come from the scopes it is given, and nothing else.
+"""Fill in the templates of a spec: plain names such as `{{ vars.x }}`, and Jinja2.
 
-A text of plain names (`jane@{{ vars.domain }}`) is filled in without Jinja2, which is
-slow to import and to compile; everything else is Jinja2 in its sandbox.
+A text of plain names (`jane@{{ vars.domain }}`) is filled in without Jinja2, which takes long to
+import; everything else is Jinja2 in the sandbox.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 from provisioner.model.diagnostics import closest, did_you_mean
 from provisioner.model.masking import Masked, MaskedUseError, Opaque
-from provisioner.spec.limits import LARGEST, LONGEST, LimitError, Missing, unwritable
+from provisioner.spec.limits import LARGEST, LONGEST, LimitError, MissingNameError, unwritable
+from provisioner.spec.yaml_reader import Yaml
 
-Names = Mapping[str, Mapping[str, Any]]
+Names = Mapping[str, Mapping[str, object]]
+"""The scopes that templates can use, such as `vars` and `env`, each with its names."""
 
 _MARK = re.compile(r"\{[{%#]")
 _PLAIN = re.compile(r"\{\{\s*([^\W\d]\w*(?:\.[^\W\d]\w*)+)\s*\}\}")
@@ -35,26 +36,26 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Environ(Mapping[str, Any]):
+class Environ(Mapping[str, object]):
     """What `env` is in templates: the variables that the environment `file` lists.
 
-    `given` are the values of those that are set, `listed` all names, and `secrets` the variables
-    that hold secrets of this environment, which no template can read.
+    `variables` are the values of those that are set, `listed` the names of all of them, and
+    `secrets` the variables that hold secrets of this environment, which no template can read.
     """
 
-    given: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str | Opaque] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     file: str = "environments/local.yaml"
 
-    def __getitem__(self, name: str) -> Any:
-        return self.given[name]
+    def __getitem__(self, name: str) -> str | Opaque:
+        return self.variables[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.given)
+        return iter(self.variables)
 
     def __len__(self) -> int:
-        return len(self.given)
+        return len(self.variables)
 
 
 class TemplateError(Exception):
@@ -67,7 +68,7 @@ class TemplateError(Exception):
 
 @dataclass(slots=True)
 class _Total:
-    """What all templates of one spec did so far."""
+    """What all templates of one spec have done so far."""
 
     templates: int = 0
     steps: int = 0
@@ -81,7 +82,7 @@ _CHARACTERS = 16_000_000, 1_000
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Limit what all templates together may do and give, in proportion to their number."""
+    """Limit the work and the output of all templates together, in proportion to their number."""
     token = _total.set(_Total())
     try:
         yield
@@ -90,7 +91,7 @@ def limited() -> Iterator[None]:
 
 
 def spend(templates: int, *, steps: int = 0, characters: int = 0) -> None:
-    """Count what templates did. Raises TemplateError when it is too much in all."""
+    """Count the work of templates. Raises TemplateError if it is too much in total."""
     total = _total.get()
     if total is None:
         return
@@ -103,16 +104,19 @@ def spend(templates: int, *, steps: int = 0, characters: int = 0) -> None:
         raise TemplateError([Problem("template-limit", "the templates give too much text in all")])
 
 
-def scopes(vars: Mapping[str, Any], env: Mapping[str, Any]) -> Names:  # noqa: A002 - as templates
+def scopes(
+    vars: Mapping[str, Yaml],  # noqa: A002 - the name that templates use
+    env: Mapping[str, object],
+) -> Names:
     """The names that a template can use; a masked value in them can only be written out."""
-    return {"vars": _opaque(vars), "env": env}
+    return {"vars": {name: _opaque(value) for name, value in vars.items()}, "env": env}
 
 
-def _opaque(value: Any) -> Any:
+def _opaque(value: Yaml) -> object:
     match value:
         case Masked():
             return Opaque(value)
-        case Mapping():
+        case dict():
             return {key: _opaque(item) for key, item in value.items()}
         case list():
             return [_opaque(item) for item in value]
@@ -124,13 +128,13 @@ def is_template(text: str) -> bool:
     return "{" in text and _MARK.search(text) is not None
 
 
-def fill(text: str, names: Names) -> Any:
+def fill(text: str, names: Names) -> Yaml:
     """The value of a template: of any type if it is one expression, else text."""
     return compiled(text)(names)
 
 
 def is_plain(text: str) -> bool:
-    """Whether the template is a text with nothing but names in it, so that no Jinja2 is needed."""
+    """Whether a template has only plain names, so that Jinja2 is not needed."""
     rest = _PLAIN.sub("", text)
     return not is_template(rest) and "}}" not in rest
 
@@ -146,7 +150,7 @@ def with_dotted_names(text: str, scope: str) -> str:
 
 
 def named(text: str, scope: str) -> tuple[str, ...]:
-    """The names that a template asks a scope for by a plain name or a literal, each once."""
+    """The names of a scope that a template uses as `scope.name` or `scope['name']`, each once."""
     from provisioner.spec import sandbox
 
     try:
@@ -155,7 +159,7 @@ def named(text: str, scope: str) -> tuple[str, ...]:
         return ()
 
 
-def compiled(text: str) -> Callable[[Names], Any]:
+def compiled(text: str) -> Callable[[Names], Yaml]:
     """The template as a function of its names, for one that is filled in many times.
 
     Raises TemplateError for what is wrong whatever the names are; the function raises it for
@@ -165,7 +169,7 @@ def compiled(text: str) -> Callable[[Names], Any]:
         return lambda names: _plainly(text, names)
     fill_all = compile_all([text])
 
-    def filled(names: Names) -> Any:
+    def filled(names: Names) -> Yaml:
         (value,), steps = fill_all(names)
         spend(1, steps=steps, characters=_length(value))
         return value
@@ -173,7 +177,7 @@ def compiled(text: str) -> Callable[[Names], Any]:
     return filled
 
 
-def compile_all(texts: Sequence[str]) -> Callable[[Names], tuple[list[Any], int]]:
+def compile_all(texts: Sequence[str]) -> Callable[[Names], tuple[list[Yaml], int]]:
     """Many templates as one function of their names: their values, and the steps it took.
 
     It is faster than to fill in one after the other, which finds out which of them fails. Raises
@@ -186,7 +190,7 @@ def compile_all(texts: Sequence[str]) -> Callable[[Names], tuple[list[Any], int]
     except Exception as error:
         raise _template_error(error, texts[0], {}) from error
 
-    def filled(names: Names) -> tuple[list[Any], int]:
+    def filled(names: Names) -> tuple[list[Yaml], int]:
         try:
             values, steps = fill(names)
             # Most values are texts of a row, which need no closer look.
@@ -203,38 +207,37 @@ def compile_all(texts: Sequence[str]) -> Callable[[Names], tuple[list[Any], int]
 
 
 def undefined(name: str, scope: str, names: Names) -> Problem:
-    """What is wrong with a template that asks a scope for a name it does not have."""
+    """The problem of a template that uses a name which its scope does not have."""
     return _undefined(name, names[scope], names, f"{scope}.{name}")
 
 
-def _plainly(text: str, names: Names) -> Any:
+def _plainly(text: str, names: Names) -> Yaml:
     if len(text) > LONGEST:
         raise TemplateError([_limit(f"a template has at most {LONGEST:,} characters")])
-    found: dict[str, Any] = {}
+    whole = _PLAIN.fullmatch(text)
+    values: dict[str, object] = {}
     problems: dict[str, Problem] = {}
-    masked, whole, length = False, _PLAIN.fullmatch(text), len(text)
-    for match in _PLAIN.finditer(text):
-        name = match[1]
+    for name in dict.fromkeys(match[1] for match in _PLAIN.finditer(text)):
         try:
-            if name not in found:
-                found[name] = _lookup(name, names)
-                masked |= type(found[name]) is Opaque
-                if not whole:
-                    found[name] = _text(found[name])
-            length += 0 if whole else len(found[name])
-        except Missing as error:
+            values[name] = _lookup(name, names)
+            if not whole:
+                _text(values[name])
+        except MissingNameError as error:
             problems[name] = _undefined(error.name, error.inside, names, words=name)
         except _NotTextError as error:
             problems[name] = Problem("template", f"`{name}` is {error}", _NOT_TEXT, name)
     if problems:
         raise TemplateError(problems.values())
     if whole:
-        value = _plain(found[whole[1]], text)
-    elif length > LONGEST + len(text):
-        raise TemplateError([_limit(f"it gives a text of more than {LONGEST:,} characters")])
+        value = _plain(values[whole[1]], text)
     else:
-        value = _PLAIN.sub(lambda match: str(found[match[1]]), text)
-        value = _plain(Masked(value) if masked else value, text)
+        texts = {name: _text(value) for name, value in values.items()}
+        length = len(text) + sum(len(texts[match[1]]) for match in _PLAIN.finditer(text))
+        if length > LONGEST + len(text):
+            raise TemplateError([_limit(f"it gives a text of more than {LONGEST:,} characters")])
+        filled = _PLAIN.sub(lambda match: texts[match[1]], text)
+        is_masked = any(isinstance(value, Opaque) for value in values.values())
+        value = _plain(Masked(filled) if is_masked else filled, text)
     spend(1, characters=_length(value))
     return value
 
@@ -243,12 +246,12 @@ def _limit(message: str, words: str = "") -> Problem:
     return Problem("template-limit", message, None, words)
 
 
-def _length(value: Any) -> int:
-    """How many characters and items there are in a value, about."""
+def _length(value: Yaml) -> int:
+    """About how many characters and items a value has."""
     match value:
         case str():
             return len(value)
-        case Mapping():
+        case dict():
             return sum(len(key) + _length(item) for key, item in value.items())
         case list():
             return len(value) + sum(map(_length, value))
@@ -262,19 +265,19 @@ _NOT_TEXT = "it can only be a whole value, not a part of a text"
 
 
 class _NotTextError(Exception):
-    """A list or a mapping stands where only text fits. The message says which."""
+    """A list or a mapping is used as a part of a text. The message says which of them."""
 
 
-def _lookup(dotted: str, names: Names) -> Any:
-    value: Any = names
+def _lookup(dotted: str, names: Names) -> object:
+    value: object = names
     for name in dotted.split("."):
         if not isinstance(value, Mapping) or name not in value:
-            raise Missing(name, None if value is names else value)
+            raise MissingNameError(name, None if value is names else value)
         value = value[name]
     return value
 
 
-def _undefined(name: str, inside: Any, names: Names, words: str = "") -> Problem:
+def _undefined(name: str, inside: object, names: Names, words: str = "") -> Problem:
     if inside is None:
         meant = [f"{scope}.{name}" for scope in names if name in names[scope]]
         *most, last = [f"`{scope}.NAME`" for scope in names]
@@ -282,7 +285,7 @@ def _undefined(name: str, inside: Any, names: Names, words: str = "") -> Problem
         hint = f"did you mean `{meant[0]}`?" if meant else anything
         return Problem("undefined-name", f"`{name}` is not defined", hint, words or name)
     if not isinstance(inside, Mapping):
-        what = f"`{words}` is not defined: what stands before `.{name}` is no mapping"
+        what = f"`{words}` is not defined: the value before `.{name}` is not a mapping"
         return Problem("undefined-name", what, None, words)
     scope = _path_of(inside, names)
     full = f"{scope}.{name}" if scope else name
@@ -290,15 +293,15 @@ def _undefined(name: str, inside: Any, names: Names, words: str = "") -> Problem
     meant_here = f"did you mean `{scope}.{near}`?" if near else None
     if scope == "env":
         return _not_in_environ(name, inside, meant_here)
-    known = ", ".join(f"`{scope}.{key}`" for key in list(inside)[:10])
+    names_here = ", ".join(f"`{scope}.{key}`" for key in list(inside)[:10])
     nothing = "the environment defines no variables" if scope == "vars" else None
-    otherwise = f"defined are {known}" if known else nothing
+    otherwise = f"defined are {names_here}" if names_here else nothing
     return Problem(
         "undefined-name", f"`{full}` is not defined", meant_here or otherwise, words or full
     )
 
 
-def _not_in_environ(name: str, inside: Mapping[str, Any], meant: str | None) -> Problem:
+def _not_in_environ(name: str, inside: Mapping[str, object], meant: str | None) -> Problem:
     full = f"env.{name}"
     if not isinstance(inside, Environ) or name in inside.listed:
         help_ = meant or f"set the variable `{name}`"
@@ -310,21 +313,21 @@ def _not_in_environ(name: str, inside: Mapping[str, Any], meant: str | None) -> 
     return Problem("undefined-name", f"`{full}` is not listed under `env:`", help_, full)
 
 
-def _path_of(wanted: Any, names: Mapping[str, Any], path: str = "") -> str | None:
-    """The dotted name under which exactly this mapping is found."""
+def _path_of(mapping: object, names: Mapping[str, object], path: str = "") -> str | None:
+    """The dotted name of exactly this mapping."""
     for name, value in names.items():
         here = f"{path}.{name}" if path else name
-        if value is wanted:
+        if value is mapping:
             return here
         if path.count(".") < 10 and isinstance(value, Mapping):
-            deeper = _path_of(wanted, value, here)
+            deeper = _path_of(mapping, value, here)
             if deeper:
                 return deeper
     return None
 
 
-def _text(value: Any) -> str:
-    """A value inside a text, spelled as YAML spells it; null is nothing."""
+def _text(value: object) -> str:
+    """A value as a part of a text, as YAML writes it; null is empty."""
     match value:
         case str():
             return value
@@ -344,8 +347,8 @@ def _text(value: Any) -> str:
             raise _NotTextError(f"a {type(value).__name__}")
 
 
-def _plain(value: Any, text: str) -> Any:
-    """The value as YAML could have given it."""
+def _plain(value: object, text: str) -> Yaml:
+    """The value as YAML data. Raises TemplateError if a spec cannot have it."""
     match value:
         case Opaque():
             return _plain(value.text, text)
@@ -404,7 +407,7 @@ def _template_error(error: Exception, text: str, names: Names) -> TemplateError:
         case jinja2.TemplateSyntaxError():
             message, help_ = _lower(error.message or ""), "write it as `{{ name }}`"
             problem = Problem("template-syntax", message, help_, _failing(text))
-        case Missing():
+        case MissingNameError():
             problem = _undefined(error.name, error.inside, names)
         case _NotTextError():
             problem = Problem("template", f"a part of it is {error}", _NOT_TEXT)
@@ -420,7 +423,7 @@ def _template_error(error: Exception, text: str, names: Names) -> TemplateError:
 
 
 def _failing(text: str) -> str:
-    """The first `{{ ... }}` that can not be parsed by itself; nothing if it is none of them."""
+    """The first `{{ ... }}` that cannot be parsed alone; empty if each of them can."""
     import jinja2
 
     from provisioner.spec import sandbox
@@ -436,6 +439,6 @@ def _failing(text: str) -> str:
 
 
 def _lower(message: str) -> str:
-    """Someone else's sentence in the style of our messages."""
+    """A message of Jinja2 or Python in the style of ours."""
     message = message.strip().rstrip(".")
     return message[:1].lower() + message[1:]

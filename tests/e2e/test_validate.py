@@ -67,7 +67,7 @@ EXPECTED = [
     ("d_people.yaml:5:16", "wrong-type", "`IsPartner` must be true or false", "write `false`"),
     ("d_people.yaml:7:11", "duplicate-record", "would be one record, by `Name`", "declare it once"),
     ("d_people.yaml:8:3", "missing-field", "`nameless` has no `Name`", "requires it"),
-    ("d_people.yaml:10:5", "refused-field", "`IsDeleted` can not be managed", "`remove: true`"),
+    ("d_people.yaml:10:5", "refused-field", "`IsDeleted` cannot be managed", "`remove: true`"),
     ("d_people.yaml:11:28", "reference-cycle", "account/hen -> account/egg -> account/hen", None),
     ("d_people.yaml:15:14", "unknown-reference", "`account/acmee` is not declared", "`acme`"),
     ("d_people.yaml:20:14", "unknown-reference", "`contact/jnae` is not declared", "`jane`"),

@@ -563,7 +563,7 @@ def _truths(kind: str, path: Path) -> Mapping[str, bool]:
     def is_valid(value: Yaml) -> bool:
         for step in reversed(path[1:]):
             value = {step: value} if isinstance(step, str) else [value]
-        return validator.is_valid({"remove": True, path[0]: value})
+        return validator.is_valid({"remove": True, str(path[0]): value})
 
     validator = schema.validator(f"{kind}.schema.json")
     return {

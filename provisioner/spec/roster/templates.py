@@ -112,7 +112,7 @@ class RowTemplates:
         self._texts = texts
         self._fill_all = template.compile_all(texts)
 
-    def fill(self, names: template.Names) -> list[Yaml | template.TemplateError]:
+    def fill(self, names: template.Names) -> Sequence[Yaml | template.TemplateError]:
         """The values of all templates; for one that fails, its TemplateError."""
         try:
             values, steps = self._fill_all(names)

@@ -292,7 +292,7 @@ NO_TEXT = "it can only be a whole value, not a part of a text"
             "{{ vars.domain.x }}",
             (
                 "1:8",
-                "`vars.domain.x` is not defined: what stands before `.x` is no mapping",
+                "`vars.domain.x` is not defined: the value before `.x` is not a mapping",
                 None,
             ),
         ),

@@ -206,7 +206,7 @@ UNQUOTED = "write `false`, without quotes"
             "users: {a: {Username: a@b.io, IsPortalEnabled: false}}",
             (
                 "1:31",
-                "`IsPortalEnabled` can not be managed: disabling a portal user is for ever",
+                "`IsPortalEnabled` cannot be managed: disabling a portal user is for ever",
                 "set `IsActive: false` to take the login away",
             ),
         ),
@@ -214,7 +214,7 @@ UNQUOTED = "write `false`, without quotes"
             "contacts: {a: {LastName: A, Id: '003'}}",
             (
                 "1:29",
-                "`Id` can not be managed: the org gives it, and the key in the spec stands for it",
+                "`Id` cannot be managed: the org gives it, and the key in the spec stands for it",
                 "remove it",
             ),
         ),
@@ -371,7 +371,9 @@ def test_the_fast_check_agrees_with_jsonschema(kind):
     validator = schema.validator(f"{kind}.schema.json")
     names = [*schema.schemas()[f"{kind}.schema.json"]["properties"], "Own__c", "Nonsense"]
     every = [{"remove": True, name: value} for name in names for value in VALUES]
-    disagree = [data for data in every if validator.is_valid(data) == any(validator.errors(data))]
+    disagree = [
+        data for data in every if validator.is_valid(data) == bool(validator.violations(data))
+    ]
     assert disagree == []
     assert 100 < sum(map(validator.is_valid, every)) < len(every) - 100
 

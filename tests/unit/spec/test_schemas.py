@@ -176,4 +176,4 @@ def test_a_policy_takes_the_fields_of_its_type():
 
 
 def test_references_between_the_files_are_resolved():
-    assert [*schema.validator("spec.schema.json").errors({"accounts": {}})] == []
+    assert schema.validator("spec.schema.json").violations({"accounts": {}}) == ()
