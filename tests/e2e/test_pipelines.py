@@ -25,6 +25,7 @@ from provisioner.plan import plan_file as saved
 from .runner import GitHub, Runner
 
 ROOT = Path(__file__).parents[2]
+TOPIC = ROOT / "provisioner" / "cli" / "topics" / "pipelines.md"
 WORKFLOWS = ROOT / ".github" / "workflows"
 FILES = sorted(WORKFLOWS.glob("*.yml"))
 ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
@@ -419,7 +420,7 @@ def test_drift_keeps_one_issue_and_closes_it(repository):
 
 @pytest.fixture(scope="module")
 def gitlab_file(tmp_path_factory):
-    (text,) = re.findall(r"```yml\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    (text,) = re.findall(r"```yml\n(.*?)```", TOPIC.read_text("utf-8"), re.DOTALL)
     file = tmp_path_factory.mktemp("gitlab") / ".gitlab-ci.yml"
     file.write_text(text, "utf-8")
     return file

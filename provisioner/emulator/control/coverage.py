@@ -189,7 +189,7 @@ def certainty_of(note: str) -> str | None:
 
 
 def summary(found: Report) -> str:
-    """A few lines of Markdown for README; the door for tests is not counted."""
+    """A few lines of Markdown for the help topic; the door for tests is not counted."""
     shown = [route for route in found.routes if route.surface != "control"]
     routes = Counter(route.surface for route in shown)
     listed = ", ".join(f"{count} {name}" for name, count in routes.items())

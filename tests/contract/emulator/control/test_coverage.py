@@ -1,4 +1,4 @@
-"""What the local org says it covers, against what it does and what README says."""
+"""What the local org says it covers, against what it does and what its help topic says."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from provisioner.emulator.app import create_app
 from provisioner.emulator.control import coverage, coverage_routes
 
-README = Path(__file__).parents[4] / "README.md"
+TOPIC = Path(__file__).parents[4] / "provisioner" / "cli" / "topics" / "local-org.md"
 
 SOURCE = '''"""A module, after a recording."""
 LIMIT = 5  # platform reference 8.1 [V]
@@ -176,9 +176,11 @@ def test_dispatch_through_functions_is_followed(tmp_path):
     ]
 
 
-def test_the_summary_in_the_readme_is_true(report):
+def test_the_summary_in_the_help_topic_is_true(report):
     block = re.search(
-        r"<!-- coverage -->\n+(.*?)\n+<!-- /coverage -->", README.read_text("utf-8"), re.DOTALL
+        r"<!-- coverage -->\n+(.*?)\n+<!-- /coverage -->", TOPIC.read_text("utf-8"), re.DOTALL
     )
-    assert block, "README has the summary between <!-- coverage --> and <!-- /coverage -->"
-    assert block[1] == coverage.summary(report), "paste what `coverage.summary` gives into README"
+    assert block, "the topic has the summary between <!-- coverage --> and <!-- /coverage -->"
+    assert block[1] == coverage.summary(report), (
+        "paste the output of `coverage.summary` into local-org.md"
+    )
