@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def may_modify_metadata(org: Org, user_id: str) -> bool:
-    """Whether a user may use the Metadata API at all (platform reference 4.4 [V])."""
+    """Whether a user may use the Metadata API at all (fact 517)."""
     return any(permissions.has(org, user_id, name) for name in ("ModifyAllData", "ModifyMetadata"))

@@ -109,7 +109,7 @@ def fields(org: Org, user_id: str) -> tuple[frozenset[str], frozenset[str]]:
 def of_standard_profile(org: Org, user_id: str) -> bool:
     """Whether Salesforce made the user's profile, which then has the standard fields open.
 
-    A standard profile comes with them, while a new one "starts without any permission" (4.1 [V]);
+    A standard profile comes with them, while a new one "starts without any permission" (fact 501);
     that it comes with all of them is a guess.
     """
     sql = (

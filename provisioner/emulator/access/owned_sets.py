@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def insert_profile(org: Org, values: Mapping[str, Any], *, by: str) -> str:
-    """Inserts a profile and its set (platform reference 4.1 [V]); returns the profile's Id.
+    """Inserts a profile and its set (fact 501); returns the profile's Id.
 
     The set's name is the key prefix and id of the profile as seen in real orgs: X00e...
     """

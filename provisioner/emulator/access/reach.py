@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 _PROFILES: Final = "ManageProfilesPermissionsets"
-# Since Summer '20 only "Manage Roles" may edit roles (platform reference 3.4 [V]); "To create
+# Since Summer '20 only "Manage Roles" may edit roles (fact 412); "To create
 # profiles: Manage Profiles and Permission Sets" (help, "Create or Clone Profiles" [V]), what they
 # and permission sets hold, too [I]; "Assign Permission Sets" is for what it says [I]. That a
 # site's or the org's other setup takes "Manage Users", and all else "Modify All Data": guess.
@@ -57,7 +57,7 @@ def check_record(org: Org, by: str, sobject: SObject, id_: str, way: sharing.Way
 def check_references(
     org: Org, by: str, sobject: SObject, row: Mapping[str, Any], current: Mapping[str, Any] | None
 ) -> None:
-    """Refuses to refer to a record that the user does not see (2.4 [V]).
+    """Refuses to refer to a record that the user does not see (fact 723).
 
     A detail asks to edit its master (help, "Master-Detail Relationships" [U]).
     """

@@ -126,7 +126,7 @@ def _people(who: Person, *, beside: bool = False) -> str:
         ' ON r."ParentRoleId" = below.id) SELECT id FROM below'
     )
     roles = f'"UserRoleId" IN ({below})' + (f" OR \"UserRoleId\" = '{who.role}'" if beside else "")
-    # the index by account, for a portal's roles are of one account (3.4 [V])
+    # the index by account, for a portal's roles are of one account (fact 408)
     account = f"\"AccountId\" = '{who.account}' AND " if who.external else ""
     return f'{own} UNION SELECT "Id" FROM "User" WHERE {account}({roles})'  # noqa: S608 - our ids
 

@@ -35,7 +35,7 @@ _CLOSED: Final = frozenset(
      "PermissionSetAssignment", "PersonAccountOwnerPowerUser", "Profile", "SetupAuditTrail",
      "UserLicense", "UserLogin"}
 )  # fmt: skip
-# Any of these permissions opens an object: "View Roles and Role Hierarchy" roles (3.4 [V]), the
+# Any of these permissions opens an object: "View Roles and Role Hierarchy" roles (fact 412), the
 # others as their pages say (object reference, "Special Access Rules" [V]).
 _OPENED_BY: Final = {
     "UserRole": ("ViewRoles",),
@@ -189,7 +189,7 @@ def _secured(org: Org, user_id: str, sobject: SObject, field: Field) -> Field | 
 
 
 def _filtered(org: Org, user_id: str) -> bool:
-    """Profile filtering hides the others from users without "View All Profiles" (4.2 [V])."""
+    """Profile filtering hides the others from users without "View All Profiles" (fact 513)."""
     row = components.by_name(org, SETTINGS, SETTINGS_NAME)
     on = row is not None and bool(json.loads(row.body).get("enableProfileFiltering"))
     return on and not permissions.has(org, user_id, "ViewAllProfiles")

@@ -30,7 +30,7 @@ class SalesforceError(Exception):
         """The body of a REST answer: an array of one.
 
         `fields` is there only for refusals of a record, even when it is empty
-        (platform reference 2.3, 2.4 [V]).
+        (fact 701).
         """
         body: dict[str, Any] = {"message": self.message, "errorCode": self.code}
         if self.fields is not None:
@@ -38,7 +38,7 @@ class SalesforceError(Exception):
         return [body]
 
     def collection(self) -> dict[str, Any]:
-        """The error inside a collection's result: `statusCode`, not `errorCode` (8.2 [V])."""
+        """The error inside a collection's result: `statusCode`, not `errorCode` (fact 702)."""
         return {
             "statusCode": self.code,
             "message": self.message,
@@ -47,7 +47,7 @@ class SalesforceError(Exception):
 
 
 def method_not_allowed(method: str, allowed: Iterable[str]) -> SalesforceError:
-    """A resource that does not take the method (platform reference 2.4 [V]).
+    """A resource that does not take the method (fact 721).
 
     Words and order, which are those of the header `Allow`, too: seen in real orgs (forrest#59,
     forrest#181, restforce#134 [V]).
@@ -64,7 +64,7 @@ def method_not_allowed(method: str, allowed: Iterable[str]) -> SalesforceError:
 
 
 def not_found() -> SalesforceError:
-    """An unknown route, object or row (platform reference 2.4 [V])."""
+    """An unknown route, object or row (fact 710)."""
     return SalesforceError("NOT_FOUND", "The requested resource does not exist", status=404)
 
 
@@ -75,14 +75,14 @@ def media_type(kind: str) -> SalesforceError:
 
 
 def session_invalid() -> SalesforceError:
-    """No session, or one that ended (platform reference 2.4 [V])."""
+    """No session, or one that ended (fact 703)."""
     return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
 
 
 def ambiguous(label: str, field: str, found: Sequence[str]) -> SalesforceError:
     """The refusal of an upsert whose key several records have.
 
-    Code [V], platform reference 9; text as public tools and tests quote it, with the label of the
+    Code [V], fact 741; text as public tools and tests quote it, with the label of the
     key and the ids [Q].
     """
     message = f"{label}: more than one record found for external id field: [{', '.join(found)}]"
@@ -97,7 +97,7 @@ def not_served(name: str) -> SalesforceError:
 
 
 def no_such_column(name: str, sobject: str) -> SalesforceError:
-    """A field that is asked for and is not there: a query's wording (2.4 [V]); elsewhere [I]."""
+    """A field that is asked for and is not there: a query's wording (fact 713); elsewhere [I]."""
     return SalesforceError(
         "INVALID_FIELD",
         f"No such column '{name}' on entity '{sobject}'. If you are attempting to use a custom"

@@ -82,7 +82,7 @@ class Fault:
     def refusal(self) -> SalesforceError:
         """What a `refuse`, `out-of-calls` or whole-request `lock-row` fault answers."""
         match self.kind:
-            case "out-of-calls":  # platform reference 2.4 [V]
+            case "out-of-calls":  # fact 708
                 return SalesforceError(
                     "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403
                 )
@@ -313,7 +313,7 @@ def check_row(sobject: str, id_: str | None = None) -> None:
 
 
 def _locked(id_: str | None) -> SalesforceError:
-    # platform reference 2.4 [V]; without the ids where none is known yet: guess
+    # fact 717; without the ids where none is known yet: guess
     which = f" or 1 records: {id_}" if id_ else ""
     return SalesforceError(
         "UNABLE_TO_LOCK_ROW", f"unable to obtain exclusive access to this record{which}", ()

@@ -21,7 +21,7 @@ def make(prefix: str, number: int) -> str:
 
 
 def checked(id15: str) -> str:
-    """The 15 characters with their three checksum characters (platform reference 8.4 [V])."""
+    """The 15 characters with their three checksum characters (fact 728)."""
     capitals = id15.translate(_CAPITALS)
     return id15 + _SUMS[capitals[:5]] + _SUMS[capitals[5:10]] + _SUMS[capitals[10:]]
 

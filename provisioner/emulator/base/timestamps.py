@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def timestamp(moment: datetime) -> str:
-    """A moment as Salesforce writes it: `2026-05-01T10:00:00.000+0000` (11.2 [V])."""
+    """A moment as Salesforce writes it: `2026-05-01T10:00:00.000+0000` (fact 729)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 

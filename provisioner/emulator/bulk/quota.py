@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 
-DAILY_BATCHES: Final = 15_000  # platform reference 8.3 [V]
+DAILY_BATCHES: Final = 15_000  # fact 801
 
-_BATCH: Final = 10_000  # rows; platform reference 8.3 [V]
+_BATCH: Final = 10_000  # rows; fact 801
 
-DAILY_QUERY_JOBS: Final = 10_000  # platform reference 8.3 [V]
+DAILY_QUERY_JOBS: Final = 10_000  # fact 802
 
 
 def check(org: Org, kind: str) -> None:
-    """Refuses a job of Bulk 2.0 beyond those of a day (platform reference 8.3 [V])."""
+    """Refuses a job of Bulk 2.0 beyond those of a day (facts 801 and 802)."""
     most = {"V2Query": DAILY_QUERY_JOBS, "V2Ingest": DAILY_BATCHES}[kind]
     if org.execute("SELECT COUNT(*) FROM bulk_job WHERE kind = ?", (kind,))[0][0] < most:
         return

@@ -287,13 +287,13 @@ def _answered(version: str, work: Callable[[Org], tuple[Any, int]]) -> Response:
 def _entered(version: str) -> Org:
     """The org, for a session that may call this version; `g.session` is that session."""
     number = _number(version)
-    if number < versions.OLDEST:  # code: platform reference 6.4 [V]; text: guess
+    if number < versions.OLDEST:  # code: fact 613; text: guess
         raise AsyncError("InvalidVersion", f"Api version {version} is not supported")
     org = context.org()
     token = request.headers.get("X-SFDC-Session", "")
     session = org.session(token) if token else None
-    # One that may only set a password (6.4 [V]) is of no use here either; its code: guess.
-    if session is None or session.kind == context.EXPIRED_KIND:  # recorded: reference 2.4 [V]
+    # One that may only set a password (fact 610) is of no use here either; its code: guess.
+    if session is None or session.kind == context.EXPIRED_KIND:  # fact 706
         raise AsyncError("InvalidSessionId", "Invalid session id")
     try:
         quota.check(org, quota.count(org), request.environ)

@@ -32,7 +32,7 @@ _INGEST: Final = frozenset(
      "object", "operation"}
 )  # fmt: skip
 _QUERY: Final = frozenset({"columnDelimiter", "contentType", "lineEnding", "operation", "query"})
-_MOST_BYTES: Final = 150_000_000  # platform reference 8.3 [V]
+_MOST_BYTES: Final = 150_000_000  # fact 801
 _MOST_IN_PARTS: Final = 100_000  # characters of a multipart request (guide, "Create a Job")
 _LIST_PAGE: Final = 1000  # guide, "Get Information About All Jobs"
 _DIGITS: Final = 10  # of a place in a list, at most
@@ -291,7 +291,7 @@ def _list(call: Call, kind: str) -> Answer:
     ]
     _, _, place = call.params.get("queryLocator", "").rpartition("-")
     if "queryLocator" in call.params and not (place.isdecimal() and len(place) < _DIGITS):
-        # the code: 2.4; text: public logs of real orgs [V]
+        # the code: fact 733; text: public logs of real orgs [V]
         raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
     start = int(place or 0)
     end = start + _LIST_PAGE

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 50_000  # rows of a page when the client names no number: guess
 _PART: Final = 2_000  # rows kept together
-_URLS: Final = 5  # of one answer of resultPages (platform reference 8.3 [V])
-_PAGES_SINCE: Final = 58  # platform reference 8.3 [V]
+_URLS: Final = 5  # of one answer of resultPages (fact 804)
+_PAGES_SINCE: Final = 58  # fact 804
 # By whether the job is of Bulk 1.0: texts of real orgs for child queries (haoide#137, OpenFn#395
 # [V]), for aggregates [I]
 _AGGREGATES: Final = {
@@ -70,7 +70,7 @@ def checked(
 ) -> tuple[SObject, list[Resolved]]:
     """The object and the columns of a query that a bulk job may run, one of Bulk 1.0 if `classic`.
 
-    What is refused: platform reference 8.3 [V]. The texts are Salesforce's where they are said to
+    What is refused: fact 803. The texts are Salesforce's where they are said to
     be so; the code of both is reported from real orgs.
     """
     parsed = parse.parse(text)
@@ -88,7 +88,7 @@ def checked(
         match item:
             case Selected(what=Ref() as ref):
                 found.append(scope.resolve(ref))
-            case TypeOf():  # refused [V], platform reference 8.3; text: guess
+            case TypeOf():  # refused [V], fact 803; text: guess
                 raise _unsupported("TYPEOF clause not supported in Bulk Query")
             case Fields():  # text: as Apex has it, IlluminatedCloud issue 2281 [I]
                 raise _unsupported(
@@ -156,7 +156,7 @@ def _refuse(context: soql_sql.Context, text: str, parsed: Query) -> None:
 
 
 def _unsupported(message: str) -> SalesforceError:
-    # which: 8.3; code: recorded in public code, of compound data [V]
+    # which: fact 803; code: recorded in public code, of compound data [V]
     return SalesforceError("API_ERROR", message)
 
 
@@ -193,7 +193,7 @@ def _queried(org: Org, job: Job) -> Job:
 
 
 def _ready(call: Call, job: Job) -> None:
-    if call.version != job.version:  # 409: platform reference 8.3 [V]; code and text: guess
+    if call.version != job.version:  # 409: fact 805; code and text: guess
         raise SalesforceError(
             "CONFLICT", f"The job was created with API version {job.version}.0", status=409
         )

@@ -18,6 +18,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from provisioner.emulator import facts
 from provisioner.emulator.control import coverage_routes
 from provisioner.emulator.control.coverage_routes import Route
 from provisioner.emulator.http import context
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.store.org import Org
 
-# The marks of the platform reference, strongest first, and what they are called here. A rule that
-# carries several is as certain as the weakest.
+# The marks in comments and docstrings, strongest first, and what they are called here. A rule that
+# carries several marks, or cites several facts, is as certain as the weakest.
 CERTAINTIES: Final[Mapping[str, str]] = {
     "[V]": "verified", "[Q]": "quoted", "[I]": "inferred", "[U]": "unverified", "guess": "guess",
 }  # fmt: skip
@@ -43,7 +44,6 @@ _PRIMARY: Final = re.compile(
     r"\brecord(?:ed|ing|ings)\b|\b(?:developer|API|SOQL) guide\b|\bdocumentation\b|\bdocs\b",
     re.IGNORECASE,
 )
-_REFERENCE: Final = re.compile(r"\bplatform reference\b", re.IGNORECASE)
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|REQUIRED|NOT_FOUND|GONE")
 _LONGEST: Final = 100  # characters of a statement that is shown
 _REFUSALS: Final = ("SalesforceError", "Fault", "OAuthError", "InvalidXml", "JsonKindError")
@@ -87,12 +87,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that `report` found, in the order of the code."""
+    """What the local org covers, and the register of facts that its code cites."""
 
     routes: tuple[Route, ...]
     objects: tuple[SObjectCover, ...]
     soql: tuple[Feature, ...]
     metadata_types: tuple[str, ...]
+    facts: tuple[facts.Fact, ...]
     rules: tuple[Rule, ...]
 
 
@@ -114,6 +115,7 @@ def report(app: Flask) -> Report:
         ),
         soql=tuple(_features((_package() / "soql" / "grammar.lark").read_text(encoding="utf-8"))),
         metadata_types=tuple(sorted(_metadata_types())),
+        facts=tuple(facts.register().values()),
         rules=rules(),
     )
 
@@ -140,7 +142,7 @@ def rules() -> tuple[Rule, ...]:
     """Every rule of the local org's source, by module and line."""
     found: list[Rule] = []
     for name, text in sources():
-        if not name.startswith("control.coverage"):
+        if not name.startswith(("control.coverage", "facts.")):
             found += rules_in(name, text)
     return tuple(found)
 
@@ -181,11 +183,10 @@ def certainty_of(note: str) -> str | None:
     """How certain a comment or docstring says it is, or None when it states no source."""
     marks = [mark if mark.startswith("[") else "guess" for mark in _MARK.findall(note)]
     names = [CERTAINTIES.get(f"{mark[:2]}]", mark) for mark in marks]
+    names += [facts.register()[number].level for number in facts.cited(note)]
     if names:
         return max(names, key=list(CERTAINTIES.values()).index)
-    if _PRIMARY.search(note):
-        return "verified"
-    return "unmarked" if _REFERENCE.search(note) else None
+    return "verified" if _PRIMARY.search(note) else None
 
 
 def summary(found: Report) -> str:
@@ -198,12 +199,15 @@ def summary(found: Report) -> str:
     sure = ", ".join(
         f"{certain[name]} {name}" for name in (*CERTAINTIES.values(), "unmarked") if certain[name]
     )
+    known = Counter(fact.certainty for fact in found.facts)
+    facts_by_certainty = ", ".join(f"{known[name]} {name}" for name in facts.LEVELS if known[name])
     return "\n".join(
         (
             f"- {len(shown)} routes and operations: {listed}",
             f"- {len(found.objects)} objects with {fields} fields",
             f"- SOQL: {len(found.soql)} productions and keywords of its grammar",
             f"- {len(found.metadata_types)} metadata types: {', '.join(found.metadata_types)}",
+            f"- {len(found.facts)} numbered facts with a public source: {facts_by_certainty}",
             f"- {len(found.rules)} rules with their sources: {sure}",
         )
     )
@@ -226,7 +230,11 @@ def as_text(found: Report) -> str:
         lines.append(f"  {thing.name:26} {thing.fields:4} fields  {flags}".rstrip())
     lines += ["", "SOQL"]
     lines += [f"  {one.name:20} {one.form}" for one in found.soql]
-    lines += ["", "Metadata types", *(f"  {name}" for name in found.metadata_types), "", "Rules"]
+    lines += ["", "Metadata types", *(f"  {name}" for name in found.metadata_types), "", "Facts"]
+    for fact in found.facts:
+        lines.append(f"  {fact.number}  {fact.certainty:10} {fact.text}")
+        lines.append(f"{'':17}{fact.source}: {fact.url}")
+    lines += ["", "Rules"]
     for rule in found.rules:
         codes = f" [{' '.join(rule.codes)}]" if rule.codes else ""
         text = f": {rule.text}" if rule.text else ""

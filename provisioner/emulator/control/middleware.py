@@ -124,7 +124,7 @@ class Watched:
             case "cut-answer":
                 return _cut(self._inner(environ, start))
             case "unavailable":
-                # An HTML page: platform reference 2.4 ("down for maintenance") [V]; its text: guess
+                # An HTML page: fact 722 ("down for maintenance") [V]; its text: guess
                 return refusals.page(503, "We are down for maintenance.")(environ, start)
             case "expire-session":
                 _expire(self._app.extensions[context.EXTENSION], environ)

@@ -106,7 +106,7 @@ def unmet(headers: Mapping[str, str], tag: str, changed: datetime) -> Answer | N
     """What the conditions of a request are answered with when they fail; None when they hold.
 
     412 for `If-Match` and `If-Unmodified-Since`, 304 for the other two, 400 for a malformed date
-    (platform reference 8.4 [V]; codes and texts: guess).
+    (fact 724; codes and texts: guess).
     """
     wanted = _tags(headers.get("if-match"))
     since = _moment(headers.get("if-unmodified-since"))
@@ -129,7 +129,7 @@ def validators(tag: str, changed: datetime) -> dict[str, str]:
 def row_conditions(call: Call, row: Mapping[str, Any]) -> tuple[Answer | None, dict[str, str]]:
     """The failed condition on a row, and the row's validators.
 
-    Only rows of Account have them, and not for DELETE (platform reference 8.4 [V]).
+    Only rows of Account have them, and not for DELETE (fact 724).
     """
     tag, changed = etag(dict(row)), parse_timestamp(row["SystemModstamp"]).replace(microsecond=0)
     failed = unmet(call.headers, tag, changed)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.state import Session
 
 EXTENSION = "local org"
-# The kind of a session that may only choose a new password (platform reference 6.4 [V])
+# The kind of a session that may only choose a new password (fact 610)
 EXPIRED_KIND: Final = "Expired"
 
 
@@ -38,12 +38,12 @@ def require_session() -> Session:
     """
     token = bearer_token()
     if token is None and request.headers.get("Authorization"):
-        # the code: platform reference 2.4 [V]; the text as quoted on the web [Q]
+        # the code: fact 705; the text as quoted on the web [Q]
         raise SalesforceError("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", status=401)
     found = org().session(token) if token else None
     if found is None:
         raise session_invalid()
-    if found.kind == EXPIRED_KIND:  # may only set a password, by SOAP (6.4 [V]); status [U]
+    if found.kind == EXPIRED_KIND:  # may only set a password, by SOAP (fact 610); status: fact 627
         raise SalesforceError(
             "INVALID_OPERATION_WITH_EXPIRED_PASSWORD",
             "The users password has expired, you must call SetPassword before attempting any other"
@@ -51,7 +51,7 @@ def require_session() -> Session:
             status=403,
         )
     if found.kind == "Portal":
-        # text and status: 2.4 [V], of sessions that a policy keeps from the API; that those of
+        # text and status: fact 704, of sessions that a policy keeps from the API; that those of
         # portals and sites are such: guess
         raise SalesforceError(
             "INVALID_SESSION_ID",

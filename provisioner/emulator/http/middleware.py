@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.store.org import Org
 
-# Requests of 20 seconds or more count (platform reference 8.4 [V]), by the org's clock, so that
+# Requests of 20 seconds or more count (fact 725), by the org's clock, so that
 # nobody need wait.
 _LONG: Final = timedelta(seconds=20)
 _API: Final = re.compile(r"/services/(data/v|async/|Soap/)")
@@ -50,7 +50,7 @@ def check(org: Org, environ: WSGIEnvironment) -> None:
         return
     most, since = editions.long_calls(org), org.now() - _LONG
     if sum(begun <= since for begun in list(running.values())) >= most:
-        # platform reference 2.4 [V]
+        # fact 709
         raise SalesforceError(
             "REQUEST_LIMIT_EXCEEDED",
             "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
@@ -58,8 +58,8 @@ def check(org: Org, environ: WSGIEnvironment) -> None:
         )
 
 
-# "Server Error": platform reference 2.4 [V], as Jetty words it, whose pages real orgs send (2.4
-# [V]); the others are Jetty's, too [I].
+# "Server Error": fact 720, as Jetty words it, whose pages real orgs send (fact
+# 722); the others are Jetty's, too [I].
 _LINES: Final = {str(one.value): f"{one.value} {one.phrase}" for one in HTTPStatus} | {
     "414": "414 URI Too Long",
     "500": "500 Server Error",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def exceeded() -> SalesforceError:
-    """The day's calls are used up (platform reference 2.4 [V])."""
+    """The day's calls are used up (fact 708)."""
     return SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
 
 

@@ -55,7 +55,7 @@ def surface(path: str) -> str:
 def refusal(path: str, error: SalesforceError) -> Response:
     """The refusal in the form of the path's surface.
 
-    JSON of one error from REST and from the token endpoint (platform reference 2.4 [V], where an
+    JSON of one error from REST and from the token endpoint (fact 701, where an
     OAuth code, which is in lower case, comes in OAuth's own form), a fault with HTTP 500 from
     SOAP, an `error` element from Bulk 1.0, a page from everything else.
     """
@@ -84,7 +84,7 @@ def refusal(path: str, error: SalesforceError) -> Response:
 def unrouted(error: HTTPException) -> ResponseReturnValue:
     """What a request gets that no route takes, or that made the local org itself fail.
 
-    Below `/services/` in the form of the surface, with the codes of REST (platform reference 2.4
+    Below `/services/` in the form of the surface, with the codes of REST (fact 710
     [V]; those of the other surfaces are a guess); elsewhere a page.
     """
     path = request.path

@@ -90,14 +90,14 @@ def enable_customer_portal(org: Org, by: str) -> None:
     """Turns the Customer Portal on; does nothing when it is on already.
 
     The fields that depend on it appear, and the standard profiles of the Customer Portal licences
-    that are active are made (platform reference 1.1 [Q]).
+    that are active are made (fact 105).
     """
     if org.feature("CustomerPortal"):
         return
     with org.transaction():
         org.set_feature("CustomerPortal", on=True)
         bring_portal_profiles(org, by)
-        # The sharing group of all portal users comes with it (1.1 [V]; its row is a guess).
+        # The sharing group of all portal users comes with it (fact 106; its row is a guess).
         org.insert(
             "Group",
             {"Name": "", "DeveloperName": "AllCustomerPortalUsers", "Type": "AllCustomerPortal"},
@@ -108,7 +108,7 @@ def enable_customer_portal(org: Org, by: str) -> None:
 def bring_portal_profiles(org: Org, by: str) -> None:
     """Makes the standard profiles of the active Customer Portal licences that are not there yet.
 
-    They come on enabling (platform reference 1.1 [Q]), and "on the first day" of licences bought
+    They come on enabling (fact 105), and "on the first day" of licences bought
     later (KB 000007211 [Q], of Customer Portal Manager Custom).
     """
     active = {row["LicenseDefinitionKey"] for row in org.select("UserLicense", Status="Active")}
@@ -121,8 +121,8 @@ def bring_portal_profiles(org: Org, by: str) -> None:
 def enable_digital_experiences(org: Org, by: str) -> None:
     """Turns Digital Experiences on; does nothing when it is on already.
 
-    Objects and fields of sites appear, with their e-mail templates (platform reference 1.4 [Q]),
-    and the licences that a newer Developer org has free (3.5 [Q]; that they come with the switch,
+    Objects and fields of sites appear, with their e-mail templates (fact 203),
+    and the licences that a newer Developer org has free (fact 416; that they come with the switch,
     and not with the org, is a guess) with their profiles.
     """
     if org.feature("Networks"):

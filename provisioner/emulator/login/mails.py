@@ -23,7 +23,7 @@ _WELCOME: Final = "You can now log in."
 
 
 def login_url(base: str, org_id: str, portal_id: str) -> str:
-    """The address where a portal's users log in (platform reference 6.5 [Q])."""
+    """The address where a portal's users log in (fact 615)."""
     return f"{base}{LOGIN_PAGE}?orgId={org_id[:15]}&portalId={portal_id[:15]}"
 
 
@@ -37,7 +37,7 @@ def portal_of(org: Org, user: dict[str, Any]) -> Row | None:
 def mail_password(org: Org, base: str, user_id: str, password: str, *, new: bool = False) -> None:
     """Sends a user the way to a password of its own; `new` says that it is the first one.
 
-    There is a link that leads to it (platform reference 6.1 [V]); that only portals' users are told
+    There is a link that leads to it (fact 604); that only portals' users are told
     the password that the org made up, too: guess.
     """
     user = org.get("User", user_id)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.components import Row
     from provisioner.emulator.store.org import Org
 
-# LoginHistory.Status, platform reference 6.5 [V]; the text of a success [U]
+# LoginHistory.Status, fact 617; the text of a success: fact 618
 SUCCESS: Final = "Success"
 INACTIVE: Final = "User is inactive"
 FROZEN: Final = "User is frozen"
@@ -78,7 +78,7 @@ def by_scope(
     in_org: bool,
     portal: Row | None,
 ) -> str:
-    """`by_password`, and in between whether the scope of the login fits the user (6.4, 6.5).
+    """`by_password`, and in between whether the login scope fits the user (facts 608 and 617).
 
     A portal's user names organisation and portal, by SOAP or by the page it comes to, and the
     profile must be one of the portal's; people of the company name no portal (guess).

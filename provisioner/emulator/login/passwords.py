@@ -82,7 +82,7 @@ def temporary() -> str:
 
 
 def check_policy(org: Org, user_id: str, password: str, *, own: bool = False) -> None:
-    """Raises INVALID_NEW_PASSWORD when the org's policy refuses the password (6.1 [V], [U])."""
+    """Raises INVALID_NEW_PASSWORD if the org's policy refuses it (fact 603; other texts [U])."""
     policy = security.policy(org)
     if len(password) < policy.shortest:
         # Wording as on the change-password page [U]
@@ -132,5 +132,5 @@ def _digest(salt: str, password: str) -> str:
 
 
 def _refused(message: str) -> SalesforceError:
-    # code: 6.1; 500: what public clients of POST .../password look for [V]
+    # code: fact 603; 500: what public clients of POST .../password look for [V]
     return SalesforceError("INVALID_NEW_PASSWORD", message, status=500)

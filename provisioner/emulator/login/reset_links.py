@@ -1,4 +1,4 @@
-"""The link in the mail about a new password, which lets its user choose one (6.1 [V]).
+"""The link in the mail about a new password, which lets its user choose one (fact 604).
 
 It is good until a password is chosen, for 24 hours at most (salesforce.stackexchange.com, question
 136193 [Q]). Its address: a public test of such a mail [Q].

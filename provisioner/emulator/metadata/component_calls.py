@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.components import Listed
     from provisioner.emulator.store.org import Org
 
-_COMPONENTS_PER_CALL: Final = 10  # platform reference 4.4 [V]
+_COMPONENTS_PER_CALL: Final = 10  # fact 515
 _MORE_PER_CALL: Final = dict.fromkeys(("CustomApplication", "CustomMetadata"), 200)  # as above
-_LISTS_PER_CALL: Final = 3  # platform reference 4.4 [V]
+_LISTS_PER_CALL: Final = 3  # fact 515
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def upsert(call: Call, body: Any, _: Value) -> Value:
     """upsertMetadata: makes those that are new, and replaces the others."""
 
     def write(kind: registry.Kind, values: Value) -> Value:
-        # platform reference 4.4: matched by fullName [V]
+        # fact 518: matched by fullName [V]
         created = kind.read(call.org, values["fullName"]) is None
         _written(call, kind, values, kind.create if created else kind.update)
         return {"created": created}
@@ -175,7 +175,7 @@ def _parts(call: Call, body: Any) -> list[tuple[registry.Kind, Component]]:
     _check_count(nodes, _type_of(nodes))
     read = [wsdl().read_component(node) for node in nodes]
     if len({component.type for component in read}) > 1:
-        # platform reference 4.4: one type per call [V], text guess
+        # fact 515: one type per call [V], text guess
         raise Fault("sf:INVALID_TYPE", "INVALID_TYPE: All components must be of the same type")
     for component in read:
         if not component.values.get("fullName"):
@@ -237,7 +237,7 @@ def _save_one(
 
 
 def _rolled_back(result: Value) -> Value:
-    # platform reference 8.2: the code; text: recorded of collections, amp-labs/connectors [V]
+    # fact 737: the code; text: recorded of collections, amp-labs/connectors [V]
     problem = {
         "message": "Record rolled back because not all records were valid and the request was"
         " using AllOrNone header",

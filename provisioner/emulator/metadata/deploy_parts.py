@@ -136,7 +136,7 @@ def _unusable(package: Package) -> list[Problem]:
     problems = []
     for type_name in sorted(set(package.manifest.types) - set(ORDER)):
         if wsdl().is_component(type_name):
-            # platform reference 4.5, last line [V]
+            # fact 509
             message = f"Cannot use: {type_name} in this organization"
         else:
             message = f"Unknown type name '{type_name}' specified in package.xml"  # [U]

@@ -72,7 +72,7 @@ def run(org: Org, packages: list[Package], options: Options, by: str) -> Outcome
         with org.attempt():
             done, problems = _steps(org, packages, options, by)
             outcome = _outcome(org, packages, options, done, problems)
-            # platform reference 4.5 [V], Metadata guide: a failed transaction leaves nothing
+            # fact 524, Metadata guide: a failed transaction leaves nothing
             if options.check_only or outcome.status == "Failed":
                 raise Rollback
     except Rollback:
@@ -249,7 +249,7 @@ def _save(org: Org, part: Part, by: str) -> _Done:
         # ebikes-lwc issue 105 [V]; code: guess
         raise SalesforceError("INVALID_TYPE", "Not available for deploy for this organization", ())
     if kind is None:
-        # platform reference 4.5, last line [V]
+        # fact 509
         raise SalesforceError("INVALID_TYPE", f"Cannot use: {part.type} in this organization", ())
     name = part.full_name
     if part.type == "CustomField" and not name.endswith("__c") and _is_standard(org, name):
@@ -312,7 +312,7 @@ def _delete_all(
 
 def _delete(org: Org, type_name: str, name: str, file: str, by: str) -> _Done:
     kind = registry.kind(org, f"{name}Settings" if type_name == "Settings" else type_name)
-    if kind is None:  # platform reference 4.5 [V]
+    if kind is None:  # fact 509
         raise SalesforceError("INVALID_TYPE", f"Cannot use: {type_name} in this organization", ())
     id_ = _id(org, type_name, name)
     kind.delete(org, name, by)

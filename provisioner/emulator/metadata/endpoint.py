@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("metadata", __name__)
 
-_LARGEST: Final = 52_428_800  # bytes of a SOAP call, platform reference 4.5 [V]
-_PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, platform reference 4.4 [V]
+_LARGEST: Final = 52_428_800  # bytes of a SOAP call, fact 523
+_PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, fact 516
 
 
 @blueprint.before_app_request
@@ -41,9 +41,9 @@ def run_forgotten_jobs() -> None:
 @blueprint.post("/services/Soap/m/<version>/")  # simple-salesforce ends it so [V]
 @blueprint.post("/services/Soap/m/<version>/<path:_rest>")
 def serve(version: str, _rest: str = "") -> Response:
-    """Answers one SOAP call. A path behind the version is ignored, platform reference 4.5 [V]."""
+    """Answers one SOAP call. A path behind the version is ignored, fact 519."""
     if (request.content_length or 0) > _LARGEST:
-        # text: platform reference 4.5 [V]; code of the SOAP guide's exceptions [Q]
+        # text: fact 523; code of the SOAP guide's exceptions [Q]
         return soap_metadata.fault(
             "sf:EXCEEDED_MAX_SIZE_REQUEST",
             "EXCEEDED_MAX_SIZE_REQUEST: Maximum size of request reached."
@@ -87,7 +87,7 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
     except ValueError:
         number = 0.0
     if not OLDEST <= number <= NEWEST:
-        # platform reference 6.4: 500 UNSUPPORTED_API_VERSION; text: answers to the sf CLI [V]
+        # fact 613: 500 UNSUPPORTED_API_VERSION; text: answers to the sf CLI [V]
         raise Fault(
             "sf:UNSUPPORTED_API_VERSION",
             "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL",
@@ -95,12 +95,12 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
     org = context.org()
     session = org.session(soap_metadata.header(headers, "SessionHeader", "sessionId"))
     if session is None:
-        # platform reference 2.4, last rows [V]
+        # fact 718
         raise Fault(
             "sf:INVALID_SESSION_ID",
             "INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session",
         )
-    if session.kind == "Expired":  # platform reference 6.4 [V]
+    if session.kind == "Expired":  # fact 610
         code = "INVALID_OPERATION_WITH_EXPIRED_PASSWORD"
         raise Fault(
             f"sf:{code}",
@@ -110,7 +110,7 @@ def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
     if counted:
         quota.check(org, quota.count(org), request.environ)
     if not metadata_rights.may_modify_metadata(org, session.user_id):
-        # platform reference 4.4: needs one of the two permissions; text: public logs [V]
+        # fact 517: needs one of the two permissions; text: public logs [V]
         raise Fault(
             "sf:INSUFFICIENT_ACCESS",
             "INSUFFICIENT_ACCESS: use of the Metadata API requires a user with the"

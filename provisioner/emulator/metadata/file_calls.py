@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _DEEPEST: Final = 4  # nesting that describeValueType spells out: guess, real ones end somewhere too
 _STATES: Final = {"Pending": "Queued", "Succeeded": "Completed"}
-_MOST_BYTES: Final = 52_428_800  # of a SOAP request, platform reference 4.5 [V]
+_MOST_BYTES: Final = 52_428_800  # of a SOAP request, fact 523
 
 
 def start_deploy(org: Org, by: str, body: Any) -> Value:
@@ -164,7 +164,7 @@ def read(body: Any, operation: str) -> Value:
 
 def _decoded(text: str) -> bytes:
     if len(text) > _MOST_BYTES:
-        # platform reference 4.5 [V]
+        # fact 523
         raise SalesforceError(
             "LIMIT_EXCEEDED",
             "Maximum size of request reached. Maximum size of request is 52428800 bytes.",

@@ -27,8 +27,8 @@ DESTRUCTIVE: Final = (
     "destructiveChanges.xml",
     "destructiveChangesPost.xml",
 )
-MOST_FILES: Final = 10_000  # platform reference 4.5 [V]
-MOST_BYTES: Final = 400 * 1024 * 1024  # unzipped, platform reference 4.5 [V]
+MOST_FILES: Final = 10_000  # fact 522
+MOST_BYTES: Final = 400 * 1024 * 1024  # unzipped, fact 522
 _META: Final = "-meta.xml"  # how the CLI ends names in its own layout
 _TWO_FILES: Final = "siteDotComSites/"
 

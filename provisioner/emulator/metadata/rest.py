@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.metadata.jobs import Job
 
 _MULTIPART: Final = "multipart/form-data"
-# CumulusCI names the part `json` (platform reference 4.5 [V]), jsforce `entity_content` [U]
+# CumulusCI names the part `json` (fact 520), jsforce `entity_content` [U]
 _OPTION_PARTS: Final = ("json", "entity_content")
 _FILE_PART: Final = "file"
 
@@ -31,7 +31,7 @@ def takes_parts(path: str) -> bool:
 def answer(call: Call, names: tuple[str, ...]) -> Answer:
     """The answer to a call below `/metadata`; needs what the SOAP Metadata API needs."""
     if not metadata_rights.may_modify_metadata(call.org, call.by):
-        # code and text: what the sf CLI is told by SOAP [V], here [I]; 4.4: the permissions [V]
+        # code and text: what the sf CLI is told by SOAP [V], here [I]; permissions: fact 517
         raise SalesforceError(
             "INSUFFICIENT_ACCESS",
             "use of the Metadata API requires a user with the ModifyAllData or ModifyMetadata"
@@ -50,7 +50,7 @@ def answer(call: Call, names: tuple[str, ...]) -> Answer:
 
 
 def _start(call: Call) -> Answer:
-    """POST: 201 with the id (CumulusCI, platform reference 4.5 [V]); the rest as in the guide."""
+    """POST: 201 with the id (CumulusCI, fact 520); the rest as in the guide."""
     if not takes_parts("/".join(call.parts)):
         if "validatedDeployRequestId" in call.json():
             # the guide: 404 when no validation has passed its tests; there are no tests here [V]
@@ -86,7 +86,7 @@ def _options() -> dict[str, Any]:
         raise SalesforceError("JSON_PARSER_ERROR", "runTests must be a list of texts")  # guess
     level, levels = options.get("testLevel"), wsdl().enum("TestLevel") or ()
     if level is not None and level not in levels:
-        # the levels: platform reference 4.5 [V]; code and text: guess
+        # the levels: fact 521; code and text: guess
         message = f"testLevel must be one of {', '.join(levels)}: {level}"
         raise SalesforceError("JSON_PARSER_ERROR", message)
     return {**options, "runTests": tests}

@@ -29,7 +29,7 @@ _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)  # so that the same components give th
 # one component can not stand for all of these types (Metadata guide, "Wildcards")
 _NO_WILDCARD: Final = frozenset({"CustomField"})
 # parts of a profile that come only with the component they are about: element -> how its name is
-# found in an entry, and the type (platform reference 4.3 [V])
+# found in an entry, and the type (fact 514)
 _PROFILE_PARTS: Final = {
     "applicationVisibilities": ("application", "CustomApplication"),
     "fieldPermissions": ("field", "CustomField"),

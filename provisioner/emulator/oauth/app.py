@@ -61,7 +61,7 @@ def check(org: Org) -> None:
 
 
 def known(org: Org, key: str) -> None:
-    """Refuses a consumer key that is not the app's (platform reference 7 [V])."""
+    """Refuses a consumer key that is not the app's (fact 619)."""
     if key != org.setting("consumer key"):
         raise OAuthError("invalid_client_id", "client identifier invalid")
 

@@ -1,4 +1,4 @@
-"""OAuth as a connected app sees it: tokens, users, revocation (platform reference 7 [V])."""
+"""OAuth as a connected app sees it: tokens, users, revocation (fact 620)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 def token() -> Response:
     """A token for one of the flows."""
     org = context.org()
-    if org.api_calls() >= editions.daily_calls(org):  # here, too, as REST says it: 7 and 2.4 [V]
+    if org.api_calls() >= editions.daily_calls(org):  # here, too, as REST says it: fact 708
         return refusals.refusal(request.path, quota.exceeded())
     try:
         if request.method != "POST":
@@ -165,6 +165,6 @@ def _of_site(site: dict[str, Any]) -> dict[str, str]:
 
 
 def _forbidden(given: str) -> Response:
-    # platform reference 7 [U]; "Missing_OAuth_Token": identity URL documentation, remembered [U]
+    # fact 625; "Missing_OAuth_Token": identity URL documentation, remembered [U]
     text = "Bad_OAuth_Token" if given else "Missing_OAuth_Token"
     return Response(text, 403, content_type="text/plain")

@@ -137,14 +137,14 @@ def _by_password(org: Org) -> str:
 
 def _by_refresh_token(org: Org, given: str) -> str:
     owner = refresh_tokens.owner(org, given)
-    if owner is None:  # platform reference 7 [V]
+    if owner is None:  # fact 624
         raise OAuthError("invalid_grant", "expired access/refresh token")
     _may_log_in(org, _user(org, owner))
     return owner
 
 
 def _run_as(org: Org) -> str:
-    """The user that the app runs as (platform reference 7 [V]), who must be able to log in [I]."""
+    """The user that the app runs as (fact 623), who must be able to log in [I]."""
     user = _user(org, org.setting("run as") or "")
     _may_log_in(org, user)
     return str(user["Id"])
@@ -169,7 +169,7 @@ def _by_jwt(org: Org) -> str:
         raise OAuthError("invalid_grant", "invalid assertion") from None
     if str(claims.get("aud", "")).rstrip("/") not in _audiences():
         raise OAuthError("invalid_grant", "audience is invalid")
-    # Within three minutes, says the guide (platform reference 7 [V]); a later one is taken, too, as
+    # Within three minutes, says the guide (fact 621); a later one is taken, too, as
     # the Salesforce CLI asks with milliseconds for seconds (authInfo.js of @salesforce/core [V]).
     until = _instant(claims.get("exp"))
     if until is None:
@@ -184,7 +184,7 @@ def _by_jwt(org: Org) -> str:
 
 
 def _audiences() -> set[str]:
-    """Whom an assertion may be meant for; at a site, that alone (platform reference 6.4 [V])."""
+    """Whom an assertion may be meant for; at a site, that alone (fact 614)."""
     hosts = {context.instance_url(), f"http://{request.host}", f"https://{request.host}"}
     site = context.site()
     if site is None:
@@ -205,7 +205,7 @@ def _may_use(org: Org, user_id: str) -> bool:
     """Whether the app may act for a user who is not there to be asked.
 
     It is pre-authorised for those who may manage users (guess), and by an earlier approval that
-    came with a refresh token (platform reference 7 [V]).
+    came with a refresh token (fact 622).
     """
     if permissions.has(org, user_id, "ManageUsers"):
         return True

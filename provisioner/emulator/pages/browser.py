@@ -109,7 +109,7 @@ def no_saml() -> Response:
     """The honest answer to a SAML response: Salesforce would log its user in, or record the try.
 
     So the statuses `Failed: Invalid Portal Id` and `Failed: Missing Portal Id` are never in this
-    org's LoginHistory (platform reference 6.5); the page's title: guess.
+    org's LoginHistory (fact 617); the page's title: guess.
     """
     return refusal("Single Sign-On Error", not_served("SAML logins").message)
 

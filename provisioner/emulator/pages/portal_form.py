@@ -52,7 +52,7 @@ _ELEMENTS: Final = {
     "self_close_case": "enableSelfCloseCase",
     "action_confirmation": "showActionConfirmation",
 }
-# the page says User where the API says Worker, platform reference 1.2 [V]
+# the page says User where the API says Worker, fact 115
 ROLES: Final = (("Executive", "Executive"), ("Manager", "Manager"), ("Worker", "User"))
 
 

@@ -30,7 +30,7 @@ blueprint = Blueprint("portal", __name__)
 FORGOT_PAGE: Final = "/secur/forgotpasswordp.jsp"
 REGISTER_PAGE: Final = "/secur/selfreg_portal.jsp"  # guess
 
-# platform reference 6.5: what the page says to a profile outside the portal [Q]
+# fact 616: what the page says to a profile outside the portal [Q]
 _NOT_ASSOCIATED: Final = (
     "Your user profile is not associated with this service. Please contact your administrator for"
     " more information."

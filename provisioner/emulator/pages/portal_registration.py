@@ -83,7 +83,7 @@ def _values(org: Org, contact: dict[str, Any], portal_values: dict[str, Any]) ->
     assert profile is not None, "the default profile of a portal is not deleted"
     license_ = org.get("UserLicense", profile["UserLicenseId"])
     assert license_ is not None, "a profile without a licence"
-    # a licence has roles or has none, platform reference 3.5 [V]
+    # a licence has roles or has none, fact 417
     takes_role = licenses.BY_KEY[license_["LicenseDefinitionKey"]].roles
     role = portal_values.get("selfRegUserDefaultRole")
     first = contact["FirstName"] or ""

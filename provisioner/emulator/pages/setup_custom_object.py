@@ -1,7 +1,7 @@
 """The setup page of a custom object: whether it is "Available for Customer Portal".
 
 The box is the only way to say so, as metadata has no word for it; its address and its id are those
-that browserforce uses against real orgs (platform reference 1.1 [V]), the texts are a guess.
+that browserforce uses against real orgs (fact 108), the texts are a guess.
 """
 
 from __future__ import annotations

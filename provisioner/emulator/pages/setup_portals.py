@@ -1,7 +1,7 @@
 """The Classic setup pages of the Customer Portal, as a person or a browser tool drives them.
 
-Addresses, element ids and names are those that browserforce uses against real orgs (platform
-reference 1.1 to 1.3 [V]); what it does not touch is named after the metadata (guess).
+Addresses, element ids and names are those that browserforce uses against real orgs (facts
+104 and 116); what it does not touch is named after the metadata (guess).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _settings(visit: Visit) -> Response:
             return browser.go(WIZARD_PAGE)
         if wanted or not enabled:
             return browser.go(LIST_PAGE if enabled else browser.STAFF_HOME)
-        # platform reference 1.1: can not be disabled [V], wording guess
+        # fact 102: can not be disabled [V], wording guess
         error = "The Customer Portal can't be disabled after it's enabled."
     return browser.page(
         "portal_settings.html",

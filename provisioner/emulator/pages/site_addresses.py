@@ -1,6 +1,6 @@
 """The API of one site: the token endpoint and SOAP below the site's own address.
 
-Members of a site get tokens at `https://<site>/services/oauth2/token` (platform reference 6.4 [V]),
+Members of a site get tokens at `https://<site>/services/oauth2/token` (fact 614),
 and log in by SOAP below the same address [U]. REST is served at the instance alone, which the
 token's answer names.
 """

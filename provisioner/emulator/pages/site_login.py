@@ -1,6 +1,6 @@
 """Where the members of an Experience Cloud site log in: the address that Connect tells.
 
-Status texts of LoginHistory: platform reference 6.5 [V]. The form stands for the login pages of all
+Status texts of LoginHistory: fact 617. The form stands for the login pages of all
 templates, and inside the site a member sees what a portal's user sees (guess).
 """
 

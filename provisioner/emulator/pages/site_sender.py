@@ -14,7 +14,7 @@ blueprint = Blueprint("site_pages", __name__)
 
 @blueprint.get(mails.SENDER_PAGE)
 def sender() -> Response:
-    """Confirms a sender's address (platform reference 1.7 [V]; what the page says: guess)."""
+    """Confirms a sender's address (fact 226; what the page says: guess)."""
     org = context.org()
     network_id = ids.normal(request.args.get("network", "")) or ""
     with org.transaction():

@@ -58,7 +58,7 @@ def sobject_of(call: Call, name: str) -> SObject:
 def sobject_in(known: Catalog, name: str) -> SObject:
     """The object of that name among those known; INVALID_TYPE when there is none."""
     found = known.get(name)
-    if found is None:  # platform reference 2.4, last row [V]
+    if found is None:  # fact 720
         raise SalesforceError(
             "INVALID_TYPE",
             f"sObject type '{name}' is not supported. If you are attempting to use a custom"
@@ -69,7 +69,7 @@ def sobject_in(known: Catalog, name: str) -> SObject:
 
 
 def triggers_user_email(call: Call) -> bool:
-    """Whether a mail about passwords is asked for; the API sends none by itself (6.3 [V])."""
+    """Whether a mail about passwords is asked for; the API sends none by itself (fact 607)."""
     asked = soap_partner.text(call.headers.get("EmailHeader"), "triggerUserEmail")
     return asked.strip() in {"true", "1"}
 

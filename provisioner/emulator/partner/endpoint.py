@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("partner", __name__)
 
-_OWN_PASSWORD_SINCE: Final = 37  # changeOwnPassword, platform reference 6.2 [V]
+_OWN_PASSWORD_SINCE: Final = 37  # changeOwnPassword, fact 605
 # Operations of the partner WSDL that this org has not; they are refused by name.
 _ELSEWHERE: Final = frozenset(
     {"convertLead", "describeAllTabs", "describeAppMenu", "describeApprovalLayout",
@@ -60,7 +60,7 @@ _ELSEWHERE: Final = frozenset(
      "sendEmail", "sendEmailMessage"}
 )  # fmt: skip
 _VERSION: Final = re.compile(r"(\d{1,3})\.0\Z")
-# platform reference 2.4 [V]
+# fact 707
 _EXPIRED: Final = (
     "The users password has expired, you must call SetPassword before attempting any other API"
     " operations"
@@ -86,7 +86,7 @@ def _answer(version: str, body: Any, headers: dict[str, Any]) -> Response:
     if not OLDEST <= number <= NEWEST:
         if name.localname == "login" and 0 < number < OLDEST:
             login.too_old(Call(context.org(), number, None, body, headers))
-        # platform reference 6.4: 500 and the code [V]; text: superfell/SoqlX issue 10 [V]
+        # fact 613: 500 and the code [V]; text: superfell/SoqlX issue 10 [V]
         raise SalesforceError("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
     known: dict[str, Callable[[Call], list[Any]]] = (
         _USERS | {"login": login.login} | queries.OPERATIONS | records.OPERATIONS
@@ -131,7 +131,7 @@ def _number(version: str) -> int:
 def _session(org: Org, headers: dict[str, Any]) -> Session:
     token = soap_partner.text(headers.get("SessionHeader"), "sessionId").strip()
     found = org.session(token)
-    if found is None:  # platform reference 2.4, last rows [V]
+    if found is None:  # fact 718
         raise SalesforceError(
             "INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session"
         )
@@ -221,7 +221,7 @@ def _user(call: Call) -> dict[str, Any]:
             raise SalesforceError("INVALID_ID_FIELD", "")
         user = existing(call.org, objects.tables()["user"], id_)
     except SalesforceError:
-        # "A specified ID was invalid" (platform reference 6.2 [V]); the text: guess
+        # "A specified ID was invalid" (fact 606); the text: guess
         raise SalesforceError("INVALID_ID_FIELD", f"invalid user id: {asked}") from None
     if not permissions.may_set_password(call.org, call.by, id_):
         raise SalesforceError("INSUFFICIENT_ACCESS", "insufficient access rights on object id")

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 SWITCH: Final = "SOAP login"  # the org's setting that may be "off"
-_LAST: Final = 64  # `login` is not in v65 and later, platform reference 6.4 [V]
-_SESSION_SECONDS: Final = 7200  # platform reference 6.4 [V]
-# platform reference 6.4 [V]
+_LAST: Final = 64  # `login` is not in v65 and later, fact 612
+_SESSION_SECONDS: Final = 7200  # fact 609
+# fact 611
 _REFUSED: Final = "Invalid username, password, security token; or user locked out."
 # what real orgs told clients that named an organisation: simple-salesforce issue 99 [V]
 _REFUSED_IN_ORG: Final = (
@@ -80,7 +80,7 @@ def login(call: Call) -> list[Any]:
     if status in _FAULTS:
         raise SalesforceError(*_FAULTS[status])
     if status != password_login.SUCCESS:
-        # A lock-out, too, is told so (platform reference 6.4 [V]); the rest: guess
+        # A lock-out, too, is told so (fact 611); the rest: guess
         raise _refused(in_org=in_org and portal is None)
     here, organization = context.instance_url(), org.organization_id()
     here = here if site is None else networks.address(here, site)
@@ -106,7 +106,7 @@ def too_old(call: Call) -> None:
 
 
 def info(org: Org, user: dict[str, Any]) -> dict[str, Any]:
-    """The user as GetUserInfoResult; its fields as in platform reference 6.4 [V]."""
+    """The user as GetUserInfoResult; its fields as in fact 609."""
     (organization,) = org.select("Organization")
     return {
         "accessibilityMode": False,
@@ -139,7 +139,7 @@ def info(org: Org, user: dict[str, Any]) -> dict[str, Any]:
 def _check_served(call: Call) -> None:
     """Refuses versions that have no `login`, and every one where the org has it switched off.
 
-    It is off in orgs made in Winter '26 and later (6.4 [V]); a local org is as one made before
+    It is off in orgs made in Winter '26 and later (fact 612); a local org is as one made before
     (guess), until its option `SoapLogin` says otherwise. That no row of LoginHistory comes of
     either: guess.
     """

@@ -103,7 +103,7 @@ def _upsert(call: Call) -> list[Any]:
 
 
 def _welcome(call: Call, sobject: SObject, id_: str) -> None:
-    """Mails a new user, when the call asks for it (6.3 [V]); what the mail says: guess."""
+    """Mails a new user, when the call asks for it (fact 607); what the mail says: guess."""
     if sobject.name == "User" and triggers_user_email(call):
         new = passwords.temporary()
         passwords.keep(call.org, id_, new, expired=True)
@@ -155,7 +155,7 @@ def _of_any_object(call: Call, asked: str) -> tuple[SObject, str]:
 
 
 def _unmixed(kinds: set[str]) -> None:
-    """Refuses setup objects together with others (platform reference page one, 11 [V])."""
+    """Refuses setup objects together with others (fact 331)."""
     if len(kinds) > 1 and objects.SETUP_OBJECTS & kinds:  # code and text of a fault: guess
         raise SalesforceError(
             "INVALID_OPERATION",
@@ -227,7 +227,7 @@ def _failed(error: SalesforceError) -> dict[str, Any]:
 
 def _rolled_back() -> dict[str, Any]:
     return _failed(
-        SalesforceError(  # code: 8.2; text: recorded of collections, amp-labs/connectors [V]
+        SalesforceError(  # code: fact 737; text: recorded of collections, amp-labs/connectors [V]
             "ALL_OR_NONE_OPERATION_ROLLED_BACK",
             "Record rolled back because not all records were valid and the request was using"
             " AllOrNone header",
@@ -279,7 +279,7 @@ def _value(field: Field | None, text: str) -> Any:
                 return text
     except (KeyError, ValueError):
         assert field is not None
-        raise SalesforceError(  # code [V], platform reference 2.3; text: [U]
+        raise SalesforceError(  # code [V], fact 337; text: [U]
             "INVALID_TYPE_ON_FIELD_IN_RECORD",
             f"{field.label}: value not of required type: {plain}",
             (field.name,),
@@ -289,7 +289,7 @@ def _value(field: Field | None, text: str) -> Any:
 def _id(sobject: SObject, text: str) -> str:
     found = ids.normal(text)
     if found is None or found[:3] != sobject.prefix:
-        raise SalesforceError(  # platform reference 2.3 [V], there of a reference
+        raise SalesforceError(  # fact 319, there of a reference
             "MALFORMED_ID", f"{sobject.label} ID: id value of incorrect type: {text}", ("Id",)
         )
     return found

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.schema.objects import SObject
 
-# Limits: platform reference 8.2 [V]; codes and texts of their refusals: guess.
+# Limits: fact 736; codes and texts of their refusals: guess.
 _MOST_RECORDS: Final = 200
 _MOST_RUNS: Final = 10
-_UPSERT_SINCE: Final = 46  # platform reference 8.2 [V]
+_UPSERT_SINCE: Final = 46  # fact 736
 
 
 def answer(call: Call, names: tuple[str, ...]) -> Answer:
@@ -144,7 +144,7 @@ def _all(call: Call, writes: list[_Write], *, all_or_none: bool) -> Answer:
         )
     types = [sobject.name for sobject, _ in writes]
     if len(set(types)) > 1 and objects.SETUP_OBJECTS.intersection(types):
-        raise SalesforceError(  # text: platform reference 8.2 [V]; code: guess
+        raise SalesforceError(  # text: fact 331; code: guess
             "MIXED_DML_OPERATION",
             "You can't create records for multiple object types in one call when one of the types"
             " is related to a feature in the Salesforce Setup area",
@@ -229,7 +229,7 @@ def _typed(call: Call, record: Mapping[str, Any]) -> SObject:
     name = attributes.get("type") if isinstance(attributes, dict) else None
     found = visible.catalog(call.org, call.by, call.version).get(str(name))
     if found is None:
-        raise SalesforceError(  # the wording of a query, platform reference 2.4 [V]; here [I]
+        raise SalesforceError(  # the wording of a query, fact 712; here [I]
             "INVALID_TYPE",
             f"sObject type '{name}' is not supported. If you are attempting to use a custom"
             " object, be sure to append the '__c' after the entity name. Please reference your"
@@ -248,7 +248,7 @@ def _sobject(call: Call, name: str) -> SObject:
 def _checked_id(sobject: SObject, text: str) -> str:
     id_ = ids.normal(text)
     if id_ is None or id_[:3] != sobject.prefix:
-        raise SalesforceError(  # platform reference 2.3 [V], there of a reference
+        raise SalesforceError(  # fact 319, there of a reference
             "MALFORMED_ID", f"{sobject.label} ID: id value of incorrect type: {text}", ("Id",)
         )
     return id_

@@ -18,7 +18,7 @@ from provisioner.emulator.store.database import Rollback
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Limits: platform reference 8.2 [V]; codes and texts of their refusals: guess.
+# Limits: fact 734; codes and texts of their refusals: guess.
 _MOST_CALLS: Final = 25
 _MOST_QUERIES: Final = 5
 # Resources that are no part of a composite call (REST guide, "Composite"); the answer: guess.
@@ -221,7 +221,7 @@ def _looked_up(reference: re.Match[str], found: Mapping[str, Answer], *, null: b
                 value = value[int(step)]
             case _:
                 value, there = None, False
-    if value is None and not (null and there):  # recorded: platform reference 8.2 [V]
+    if value is None and not (null and there):  # recorded: fact 735
         # The text names the whole reference: CumulusCI's test of composite.py, REST guide [V]
         whole = reference[0][2:-1]
         raise SalesforceError(
@@ -232,7 +232,7 @@ def _looked_up(reference: re.Match[str], found: Mapping[str, Answer], *, null: b
 
 
 def _one_side(inner: Call, written: dict[bool, str]) -> None:
-    """Refuses setup and data objects in one transaction (page one, 11 [V])."""
+    """Refuses setup and data objects in one transaction (fact 331)."""
     if inner.method in {"GET", "HEAD"} or inner.parts[:1] != ("sobjects",):
         return
     sobject = inner.org.catalog().get(inner.parts[1]) if inner.parts[1:] else None
@@ -240,7 +240,7 @@ def _one_side(inner: Call, written: dict[bool, str]) -> None:
         return
     setup = sobject.name in objects.SETUP_OBJECTS
     written.setdefault(setup, sobject.name)
-    if len(written) > 1:  # text: platform reference 2.3 [V]
+    if len(written) > 1:  # text: fact 332
         raise SalesforceError(
             "MIXED_DML_OPERATION",
             "DML operation on setup object is not permitted after you have updated a non-setup"

@@ -15,8 +15,8 @@ from provisioner.emulator.rest import composite
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Limits: platform reference 8.2 [V]; codes and texts of their refusals: guess.
-_OLDEST: Final = 31  # versions; platform reference 6.4 [V]
+# Limits: fact 739; codes and texts of their refusals: guess.
+_OLDEST: Final = 31  # versions; fact 613
 _MOST_GRAPHS: Final = 75
 _MOST_NODES: Final = 500
 _DEEPEST: Final = 15
@@ -118,7 +118,7 @@ def _requests(graph: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _check(named: list[tuple[str, list[dict[str, Any]]]]) -> None:
-    # limits: platform reference 8.2 [V]; codes and texts: guess
+    # limits: fact 739; codes and texts: guess
     if len({name for name, _ in named}) < len(named) or any(not name for name, _ in named):
         raise SalesforceError("INVALID_INPUT", "each graph needs a graphId of its own")
     if len(named) > _MOST_GRAPHS:
@@ -150,7 +150,7 @@ def _kind(name: str, request: dict[str, Any]) -> str:
 
 
 def _halted(request: dict[str, Any]) -> dict[str, Any]:
-    error = SalesforceError(  # more than 14: 8.2 [V]; text: guess
+    error = SalesforceError(  # more than 14: fact 739; text: guess
         "PROCESSING_HALTED", f"more than {_MOST_FAILURES} graphs failed before this one"
     )
     return {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.schema.objects import Catalog, SObject
 
-# Limits: platform reference 8.2 and the REST guide, "Create Multiple Records"; codes and texts of
+# Limits: fact 738 and the REST guide, "Create Multiple Records"; codes and texts of
 # their refusals but for those about reference ids: guess.
 _MOST_RECORDS: Final = 200
 _MOST_TYPES: Final = 5
@@ -117,7 +117,7 @@ def _check(nodes: list[_Node]) -> None:
     types = {node.sobject.name for node in nodes}
     if len(types) > _MOST_TYPES:
         raise _invalid(f"At most {_MOST_TYPES} different types are allowed in one request.")
-    if len(types) > 1 and objects.SETUP_OBJECTS & types:  # page one, 11 [V]
+    if len(types) > 1 and objects.SETUP_OBJECTS & types:  # fact 331
         raise SalesforceError(
             "MIXED_DML_OPERATION",
             "You can't create records for multiple object types in one call when one of the types"

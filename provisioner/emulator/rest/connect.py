@@ -21,7 +21,7 @@ _TAKEN_IN: Final = frozenset(
     {"name", "description", "templateName", "templateParams", "urlPathPrefix"}
 )
 _LWR: Final = "Build Your Own (LWR)"
-# platform reference 1.6 [V]
+# fact 212
 _AUTHENTICATION: Final = frozenset(
     {"AUTHENTICATED", "AUTHENTICATED_WITH_PUBLIC_ACCESS_ENABLED", "UNAUTHENTICATED"}
 )
@@ -29,7 +29,7 @@ _CREATING: Final = (  # the answer as verified in a live org, in Salesforce's ow
     "Your site is almost ready. To track the site creation status, query the BackgroundOperation"
     " object and enter the jobId as the Id."
 )
-_PUBLISHING: Final = (  # platform reference 1.6 [V]
+_PUBLISHING: Final = (  # fact 215
     "We are publishing your changes now. You will receive an email confirmation when your changes"
     " are live."
 )
@@ -57,7 +57,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, int]]] = {
 def answer(call: Call, rest: tuple[str, ...]) -> Answer:
     """The answer to a call below `/connect`.
 
-    404 NOT_FOUND when Digital Experiences is off (1.6: the answer [V], its meaning [I]).
+    404 NOT_FOUND when Digital Experiences is off (fact 214).
     """
     if not call.org.feature(FEATURE):
         raise not_found()
@@ -73,7 +73,7 @@ def answer(call: Call, rest: tuple[str, ...]) -> Answer:
             ]
             return Answer(200, {"templates": found, "total": len(found)})
         case ("communities", id_):
-            # 405 to PATCH, as seen in a live org [V]; a site is never deleted (page one, 4 [V])
+            # 405 to PATCH, as seen in a live org [V]; a site is never deleted (fact 221)
             call.allow("GET", "HEAD")
             return Answer(200, _shown(call, _site(call, id_)))
         case ("communities", id_, "publish"):
@@ -150,7 +150,7 @@ def _shown(call: Call, network: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _create(call: Call) -> Answer:
-    """Queues a new site: 202 with the job's id (platform reference 1.6 [V])."""
+    """Queues a new site: 202 with the job's id (fact 211)."""
     if call.version < _POST_SINCE:
         call.allow("GET", "HEAD")
     _may_set_up(call)
@@ -192,10 +192,10 @@ def _create(call: Call) -> Answer:
 
 
 def _publish(call: Call, network: Mapping[str, Any]) -> Answer:
-    """Queues the publishing of a site's pages (platform reference 1.6 [V]; status as above [I])."""
+    """Queues the publishing of a site's pages (fact 215; status as above [I])."""
     _may_set_up(call)
     if not network["OptionsSiteAsContainerEnabled"]:
-        # not for sites of Visualforce (1.6 [V]); code and text: guess
+        # not for sites of Visualforce (fact 220); code and text: guess
         raise SalesforceError(
             "INVALID_INPUT", "A Salesforce Tabs + Visualforce site can't be published."
         )
@@ -233,7 +233,7 @@ def _text(given: Mapping[str, Any], name: str, most: int) -> str:
 
 
 def _check_params(params: object, template: str) -> None:
-    """`AuthenticationType` only, and only for one template (1.6 [V]); code and texts: guess."""
+    """`AuthenticationType` only, and only for one template (fact 212); code and texts: guess."""
     if params is None:
         return
     if not isinstance(params, dict):

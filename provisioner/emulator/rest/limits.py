@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.schema.objects import SObject
     from provisioner.emulator.store.org import Org
 
-_DAILY_RESULTS: Final = 976_562  # megabytes, of 1 TB; platform reference 8.3 [V]
+_DAILY_RESULTS: Final = 976_562  # megabytes, of 1 TB; fact 802
 _BATCHES_SINCE: Final = 49  # "DailyBulkApiRequests" before (REST guide, "Limits")
 _COUNTED_SINCE: Final = 40  # REST guide, "Record Count" [V]
 _STORAGE: Final = 1_024  # megabytes; a Developer org has 5, and no use for rosters of people

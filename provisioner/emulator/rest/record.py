@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from provisioner.emulator.schema.objects import Field, SObject
 
-_POST_ID_SINCE: Final = 37  # `POST /sobjects/X/Id`, platform reference 9 [V]
-_CREATED_SINCE: Final = 46  # `created` in upsert answers, platform reference 9 [V]
+_POST_ID_SINCE: Final = 37  # `POST /sobjects/X/Id`, fact 745
+_CREATED_SINCE: Final = 46  # `created` in upsert answers, fact 740
 
 
 def collection(call: Call, sobject: SObject) -> Answer:
@@ -34,7 +34,7 @@ def collection(call: Call, sobject: SObject) -> Answer:
 
 
 def by_id(call: Call, sobject: SObject, text: str) -> Answer:
-    """`/sobjects/X/<id>`; `Id` in its place inserts (API >= 37, platform reference 9 [V])."""
+    """`/sobjects/X/<id>`; `Id` in its place inserts (API >= 37, fact 745)."""
     if text.lower() == "id" and call.method == "POST" and call.version >= _POST_ID_SINCE:
         return collection(call, sobject)
     call.allow("DELETE", "GET", "HEAD", "PATCH")
@@ -58,7 +58,7 @@ def by_key(call: Call, sobject: SObject, name: str, value: str) -> Answer:
             raise not_found()
         return _row(call, sobject, found[0])
     if not found and call.params.get("updateOnly", "").lower() == "true":
-        raise not_found()  # no new record: platform reference 9 [V]; the answer: guess
+        raise not_found()  # no new record: fact 740; the answer: guess
     values = call.json()
     id_, created = upsert(call, sobject, key, value, values, found)
     if created:
@@ -103,7 +103,7 @@ def upsert(
         )
     given = {name: v for name, v in values.items() if name.lower() != key.name.lower()}
     if len(given) < len(values):
-        # page one, 24: without the key field; text: REST guide's example [V]
+        # fact 740: without the key field; text: REST guide's example [V]
         raise SalesforceError(
             "INVALID_FIELD", f"The {key.name} field should not be specified in the sobject data."
         )
@@ -118,13 +118,13 @@ def upsert(
 
 
 def password(call: Call, user_id: str) -> Answer:
-    """`/sobjects/User/<id>/password` (platform reference 6.1 [V])."""
+    """`/sobjects/User/<id>/password` (fact 601)."""
     call.allow("DELETE", "GET", "HEAD", "POST")
     org = call.org
     user = existing(org, objects.tables()["user"], ids.normal(user_id) or user_id)
     id_ = user["Id"]
     if not permissions.may_set_password(org, call.by, id_):
-        # An object here, not an array: platform reference 6.1 [V].
+        # An object here, not an array: fact 602.
         message = "You do not have permission to view this record."
         return Answer(403, {"message": message, "errorCode": "INSUFFICIENT_ACCESS"})
     match call.method:
@@ -174,7 +174,7 @@ def _row(call: Call, sobject: SObject, id_: str) -> Answer:
             row = call.org.get(sobject.name, id_)
             if row is None or not visible.sees(call.org, call.by, sobject.name, id_):
                 raise not_found()
-            if row.get("IsDeleted"):  # without `fields` here: platform reference 2.4 [V]
+            if row.get("IsDeleted"):  # without `fields` here: fact 711
                 raise SalesforceError("ENTITY_IS_DELETED", "entity is deleted", status=404)
             return Answer(200, shown(call, sobject, row, call.params.get("fields")), validators)
 

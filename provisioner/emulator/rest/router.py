@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("rest", __name__)
 
-_LONGEST_URI: Final = 16_384  # platform reference 8.1 [V]
+_LONGEST_URI: Final = 16_384  # fact 719
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ASKED: Final = (*_METHODS, "OPTIONS")  # which no resource takes
 
@@ -233,7 +233,7 @@ def _soql(call: Call) -> str:
 
 
 def _size(call: Call) -> int:
-    """The page size of `Sforce-Query-Options` (platform reference 8.1 [V])."""
+    """The page size of `Sforce-Query-Options` (fact 731)."""
     for option in call.headers.get("sforce-query-options", "").split(","):
         name, _, size = option.partition("=")
         if name.strip().lower() == "batchsize" and size.strip().isdecimal():
@@ -257,9 +257,9 @@ _BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {
 
 
 def _too_long() -> Response | None:
-    """What refuses a URI, or a URI and headers, that are too long (platform reference 8.1 [V]).
+    """What refuses a URI, or a URI and headers, that are too long (fact 719).
 
-    HTML, not JSON, as from the web server in front (2.4 [V]); the text for headers is a guess.
+    HTML, not JSON, as from the web server in front (fact 719); the text for headers is a guess.
     """
     uri = len(request.environ.get("REQUEST_URI", request.full_path))
     if uri > _LONGEST_URI:
@@ -275,7 +275,7 @@ def _version(text: str) -> int:
     number = found[1] if found else ""
     if not number or int(number) > NEWEST:
         raise not_found()
-    if int(number) < OLDEST:  # 410 [V], platform reference 6.4; text: guess
+    if int(number) < OLDEST:  # 410 [V], fact 613; text: guess
         raise SalesforceError("GONE", f"API version {number}.0 is retired", status=410)
     return int(number)
 
@@ -321,7 +321,7 @@ def _error_headers(error: SalesforceError) -> dict[str, str]:
     if error.status != 401:
         return {}
     caching = "no-cache,must-revalidate,max-age=0,no-store,private"
-    return {"WWW-Authenticate": "Token", "Cache-Control": caching}  # recorded: 2.4 [V]
+    return {"WWW-Authenticate": "Token", "Cache-Control": caching}  # recorded: fact 703
 
 
 def _response(answer: Answer) -> Response:

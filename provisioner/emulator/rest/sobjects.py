@@ -37,7 +37,7 @@ def answer(call: Call, names: tuple[str, ...]) -> Answer:
             raise _elsewhere(call, name, "/".join((part, *rest)))
         case (name, "updated" | "deleted" as which) if {"start", "end"} <= call.params.keys():
             return _changed(call, _sobject(call, name), which)
-        # The guide has it for SelfServiceUser, too (6.1 [V]), an object that no org made since
+        # The guide has it for SelfServiceUser, too (fact 601), an object that no org made since
         # Spring '12 has, this one neither (object reference, "SelfServiceUser" [V]).
         case (name, id_, "password") if name.lower() == "user":
             return record.password(call, id_)
@@ -88,7 +88,7 @@ def _describe_global(call: Call) -> dict[str, Any]:
 
 
 def _if_modified(call: Call, body: dict[str, Any]) -> Answer:
-    """304 when the schema is as old as `If-Modified-Since` (platform reference 8.4 [V])."""
+    """304 when the schema is as old as `If-Modified-Since` (fact 724)."""
     changed = parse_timestamp(call.org.setting("schema changed") or "1970-01-01T00:00:00.000+0000")
     tag = bodies.etag([str(changed), call.parts])
     failed = bodies.unmet(call.headers, tag, changed)

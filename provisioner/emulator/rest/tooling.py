@@ -62,7 +62,7 @@ def answer(call: Call, rest: tuple[str, ...], query: Callable[[Call], Answer]) -
 
 
 def one_full_name(text: str, body: dict[str, Any]) -> None:
-    """Refuses more than one row with FullName or Metadata (platform reference 4.2 [V])."""
+    """Refuses more than one row with FullName or Metadata (fact 511)."""
     words = text.lower()
     if body["totalSize"] > 1 and ("fullname" in words or "metadata" in words):
         raise SalesforceError(

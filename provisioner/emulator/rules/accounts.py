@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def owner_needs_role(org: Org, owner_id: str) -> None:
-    """Refuses an owner of portal users' accounts who has no role (2.3 [Q])."""
+    """Refuses an owner of portal users' accounts who has no role (fact 310)."""
     owner = org.some("User", owner_id, "UserRoleId")
     if owner is None or owner["UserRoleId"] is None:
         raise SalesforceError("UNKNOWN_EXCEPTION", "portal account owner must have a role", ())
@@ -35,10 +35,10 @@ def may_admit(org: Org, account_id: str, license_: License) -> dict[str, Any]:
     assert account, "a contact's account is never removed"
     person_accounts.may_have(account, license_)
     # Certain for licences with roles. For high volume ones nobody says; the how-to that the
-    # product replaces asks for a role without exception: guess (3.4 [U]).
+    # product replaces asks for a role without exception: guess (fact 413).
     owner_needs_role(org, account["OwnerId"])
     if license_.portal == "Partner" and not account["IsPartner"]:
-        raise SalesforceError(  # needs IsPartner first (3.1 [V]); code and text: guess
+        raise SalesforceError(  # needs IsPartner first (fact 402); code and text: guess
             "FIELD_INTEGRITY_EXCEPTION",
             "A partner user's account must be a partner account: Contact ID",
             ("ContactId",),
@@ -47,7 +47,7 @@ def may_admit(org: Org, account_id: str, license_: License) -> dict[str, Any]:
 
 
 def admit(org: Org, by: str, account: Mapping[str, Any], license_: License) -> None:
-    """Marks the account of a customer user as one (3.1 [V])."""
+    """Marks the account of a customer user as one (fact 403)."""
     if license_.portal == "Customer" and not account["IsCustomerPortal"]:
         org.update("Account", account["Id"], {"IsCustomerPortal": True}, by=by)
 
@@ -125,7 +125,7 @@ def _account(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, An
     becomes_partner = merged["IsPartner"] and not current["IsPartner"]
     moved = merged["OwnerId"] != current["OwnerId"]
     if becomes_partner or (moved and (users or merged["IsPartner"])):
-        owner_needs_role(org, merged["OwnerId"])  # for the account itself: 3.4 [U]
+        owner_needs_role(org, merged["OwnerId"])  # for the account itself: fact 413
     if moved or becomes_partner:
         owners.check_account(org, merged, users=bool(users))
     if becomes_partner:
@@ -143,7 +143,7 @@ def _contact(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, An
         if user["IsPortalEnabled"]:
             if not _suits_portal_user(org, account):
                 raise needs_account("AccountId")
-            # A portal role is one of the user's account (3.4 [V]); that a move takes the user
+            # A portal role is one of the user's account (fact 408); that a move takes the user
             # to the same level of the new account: guess.
             license_ = license_of(org, user["ProfileId"])
             admit(org, by, may_admit(org, account, license_), license_)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 _SETTING: Final = "duplicate rules"
-_TEXT: Final = "Use one of these records?"  # platform reference 2.4 [V]
+_TEXT: Final = "Use one of these records?"  # fact 715
 _SAVES: ContextVar[tuple[bool, str]] = ContextVar("saves", default=(False, ""))
 
 
 class DuplicatesError(SalesforceError):
-    """Records that look like the one that was to be written (platform reference 2.4 [V])."""
+    """Records that look like the one that was to be written (fact 715)."""
 
     def __init__(self, sobject: str, rule: Mapping[str, Any], found: list[str], base: str) -> None:
         super().__init__("DUPLICATES_DETECTED", _TEXT, ())
@@ -61,7 +61,7 @@ class DuplicatesError(SalesforceError):
         }
 
     def rest(self) -> list[dict[str, Any]]:
-        """As recorded: the key really is misspelt, and there are no `fields` (2.4 [V])."""
+        """As recorded: the key really is misspelt, and there are no `fields` (fact 715)."""
         return [{"duplicateResut": self.result, "errorCode": self.code, "message": self.message}]
 
 
@@ -80,7 +80,7 @@ def set_rules(org: Org, given: Mapping[str, Mapping[str, Any]]) -> None:
 def saving(header: str, base: str) -> Iterator[None]:
     """Inside the block writes obey `Sforce-Duplicate-Rule-Header`, if it is there.
 
-    `allowSave=true` writes in spite of a rule that allows it ([U], platform reference 2.4);
+    `allowSave=true` writes in spite of a rule that allows it ([U], fact 716);
     `base` begins the addresses of the records that a refusal names.
     """
     options = dict(part.strip().split("=", 1) for part in header.split(",") if "=" in part)

@@ -45,7 +45,7 @@ def email(field: Field, value: str | None) -> str | None:
     if value is None:
         return None
     if not _EMAIL.fullmatch(value):
-        raise SalesforceError(  # platform reference 2.3 [V]
+        raise SalesforceError(  # fact 320
             "INVALID_EMAIL_ADDRESS",
             f"{field.label}: invalid email address: {value}",
             (field.name,),
@@ -54,7 +54,7 @@ def email(field: Field, value: str | None) -> str | None:
 
 
 def malformed_id(label: str, text: object, name: str) -> SalesforceError:
-    """The refusal of an id of the wrong form or kind (platform reference 2.3 [V])."""
+    """The refusal of an id of the wrong form or kind (fact 319)."""
     message = f"{label}: id value of incorrect type: {text}"
     return SalesforceError("MALFORMED_ID", message, (name,))
 
@@ -138,7 +138,7 @@ def _json(value: Any) -> str:
 
 def _fits_text(field: Field, value: str | None) -> None:
     if value is not None and len(value) > field.length:
-        raise SalesforceError(  # platform reference 2.3 [V]
+        raise SalesforceError(  # fact 322
             "STRING_TOO_LONG",
             f"{field.label}: data value too large: {value} (max length={field.length})",
             (field.name,),
@@ -165,7 +165,7 @@ def _known_value(field: Field, value: str | None) -> str | None:
         return None
     known = _spellings(field).get(value.lower())
     if known is None:
-        raise SalesforceError(  # platform reference 2.3 [V]
+        raise SalesforceError(  # fact 323
             "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
             f"{field.label}: bad value for restricted picklist field: {value}",
             (field.name,),

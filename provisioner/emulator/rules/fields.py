@@ -23,7 +23,7 @@ def checked(
     """The values by field name, as they are stored; `current` is None for a new record.
 
     Text is trimmed, an empty one is null, e-mail addresses are in lower case, ids have 18
-    characters. Raises the first refusal in the order of platform reference 11.3 [U].
+    characters. Raises the first refusal in the order of fact 335.
     """
     creating = current is None
     shape = org.remember(
@@ -50,7 +50,7 @@ def checked(
 
 
 def existing(org: Org, sobject: SObject, id_: str) -> dict[str, Any]:
-    """The live row of an id; refusals as in platform reference 2.4 [V]."""
+    """The live row of an id; refusals as in fact 711."""
     row = org.get(sobject.name, id_)
     if row is None:
         raise SalesforceError("NOT_FOUND", "The requested resource does not exist", status=404)
@@ -112,7 +112,7 @@ def _named(org: Org, shape: _Shape, values: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _foreign_key(org: Org, field: Field, value: Mapping[str, Any]) -> str:
-    """The Id of the parent that `{"Email": "..."}` names (platform reference 9 [V])."""
+    """The Id of the parent that `{"Email": "..."}` names (fact 743)."""
     keys = [(name, text) for name, text in value.items() if name != "attributes"]
     known = org.catalog()
     attributes = value.get("attributes")
@@ -146,7 +146,7 @@ def _writable(shape: _Shape) -> None:
 
 
 def unwritable(fields: tuple[str, ...]) -> SalesforceError:
-    """The refusal of fields that may not be written (platform reference 2.3 [V])."""
+    """The refusal of fields that may not be written (fact 324)."""
     return SalesforceError(
         "INVALID_FIELD_FOR_INSERT_UPDATE",
         f"Unable to create/update fields: {', '.join(fields)}. Please check the security settings"
@@ -170,7 +170,7 @@ def _well_formed_id(org: Org, field: Field, row: dict[str, Any]) -> None:
 def _required(shape: _Shape, row: Mapping[str, Any]) -> None:
     missing = tuple(name for name in shape.needed if row.get(name) is None)
     if missing:
-        raise SalesforceError(  # platform reference 2.3 [V]
+        raise SalesforceError(  # fact 318
             "REQUIRED_FIELD_MISSING",
             f"Required fields are missing: [{', '.join(missing)}]",
             missing,
@@ -194,6 +194,7 @@ def _references(
         parent = known.by_prefix(value[:3])
         state = _state(org, parent, value) if parent else None
         if state is None or state == "deleted":
+            # fact 338
             raise SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ())
         if field.name == "OwnerId" and state == "inactive":
             raise SalesforceError(  # code and text: documentation of Marketo Measure, logs [V]

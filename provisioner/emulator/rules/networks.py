@@ -27,7 +27,7 @@ _LARGEST_FILE: Final = 2_097_152  # "the default limit of 2 GB" (object referenc
 
 
 def may_write(org: Org, by: str, sobject: SObject, id_: str | None = None) -> bool:
-    """Whether a user may write rows of sites; of all members one's own may be (1.7 [V])."""
+    """Whether a user may write rows of sites; of all members one's own may be (fact 225)."""
     if any(permissions.has(org, by, right) for right in _RIGHTS):
         return True
     row = org.get(sobject.name, id_) if id_ and sobject.name == "NetworkMember" else None
@@ -41,7 +41,7 @@ def create(org: Org, by: str, sobject: SObject, row: dict[str, Any]) -> str:
         return org.insert(sobject.name, row, by=by)
     wanted = {"NetworkId": row["NetworkId"], "ParentId": row["ParentId"]}
     if org.find("NetworkMemberGroup", **wanted):
-        # that a second one is refused: 1.7 [V]; code and text: guess
+        # that a second one is refused: fact 223; code and text: guess
         raise SalesforceError(
             "DUPLICATE_VALUE",
             "duplicate value found: the profile or permission set is a member already",
@@ -59,7 +59,7 @@ def create(org: Org, by: str, sobject: SObject, row: dict[str, Any]) -> str:
 def check_member(org: Org, parent_id: str) -> None:
     """Refuses the profile of guests, who visit a site and are no members of it (code, text: guess).
 
-    Profiles of the legacy portals' licences are fine (platform reference 10 [Q]).
+    Profiles of the legacy portals' licences are fine (fact 228).
     """
     if org.get("Profile", parent_id) and license_of(org, parent_id).user_type == "Guest":
         raise SalesforceError(
@@ -160,7 +160,7 @@ def _check_status(before: str, after: str) -> None:
 
 
 def _leave(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]) -> None:
-    """The one change of a group: `WaitingForRemove` (platform reference 1.7 [V])."""
+    """The one change of a group: `WaitingForRemove` (fact 222)."""
     wanted = row.get("AssignmentStatus", current["AssignmentStatus"])
     if wanted == current["AssignmentStatus"]:
         return

@@ -49,14 +49,14 @@ def check(
 def check_account(org: Org, merged: Mapping[str, Any], *, users: bool) -> None:
     """Refuses that a portal user owns a partner account, or one that has portal `users`.
 
-    Both, and contacts of a partner account: sfdcian.com (platform reference 2.3 [Q]).
+    Both, and contacts of a partner account: sfdcian.com (fact 328).
     """
     if (merged["IsPartner"] or users) and _is_portal(org, merged["OwnerId"]):
         raise _of_partners()
 
 
 def check_contacts(org: Org, account_id: str) -> None:
-    """Refuses to make an account a partner's whose contacts a portal user owns (2.3 [Q])."""
+    """Refuses to make an account a partner's whose contacts a portal user owns (fact 328)."""
     sql = (
         'SELECT 1 FROM "Contact" AS c JOIN "User" AS u ON u."Id" = c."OwnerId"'
         ' WHERE c."AccountId" = ? AND c."IsDeleted" = 0 AND u."ContactId" IS NOT NULL LIMIT 1'
@@ -66,7 +66,7 @@ def check_contacts(org: Org, account_id: str) -> None:
 
 
 def check_contact(org: Org, by: str, row: Mapping[str, Any]) -> None:
-    """Refuses that a portal user owns a contact of a partner account (2.3 [Q])."""
+    """Refuses that a portal user owns a contact of a partner account (fact 328)."""
     account_id = row.get("AccountId")
     if account_id is None or not _is_portal(org, row.get("OwnerId") or by):
         return
@@ -90,5 +90,5 @@ def _read_type(org: Org, owner_id: str) -> str:
 
 
 def _of_partners() -> SalesforceError:
-    # platform reference 2.3 [Q]
+    # fact 328
     return SalesforceError("UNKNOWN_EXCEPTION", "portal users cannot own partner accounts", ())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 FEATURE: Final = "PersonAccounts"
-# A user who may own more than 50,000 portal accounts (3.3 [V]; the key prefix of its object is a
+# A user who may own more than 50,000 portal accounts (fact 406; the key prefix of its object is a
 # guess).
 POWER_USER: Final = "PersonAccountOwnerPowerUser"
 MOST_OWNED: Final = 50_000
@@ -72,7 +72,7 @@ def prepared(
         # required of every account; that of people is made of theirs
         added["Name"] = f"{first or ''} {last}".strip()
     if person and not last and (current is None or "LastName" in named):
-        raise SalesforceError(  # platform reference 2.3 [V]
+        raise SalesforceError(  # fact 318
             "REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]", ("LastName",)
         )
     return {**values, **added}
@@ -146,7 +146,7 @@ def check_contact_deleted(current: Mapping[str, Any]) -> None:
 
 
 def check_partner(account: Mapping[str, Any]) -> None:
-    """A person is no partner account (platform reference 3.3 [V]); code and text: guess."""
+    """A person is no partner account (fact 334); code and text: guess."""
     if account["IsPersonAccount"] and account["IsPartner"]:
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
@@ -156,7 +156,7 @@ def check_partner(account: Mapping[str, Any]) -> None:
 
 
 def may_have(account: Mapping[str, Any], license_: License) -> None:
-    """A person can be a customer user, not a partner user (2.5 [V]); code and text: guess."""
+    """A person can be a customer user, not a partner user (fact 407); code and text: guess."""
     if account["IsPersonAccount"] and license_.portal == "Partner":
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
@@ -187,7 +187,7 @@ def may_own_more(org: Org, owner_id: str, *, field: str = "ContactId") -> None:
 
     Counted are people, and business accounts with account role optimization, which this org does
     not have; not those of users without roles (help, "Experience Cloud Site User Account Ownership
-    Limitations" [V]; platform reference 3.3 [V]). Code and text: guess.
+    Limitations" [V]; fact 406). Code and text: guess.
     """
     ((most,),) = org.execute('SELECT MAX("rowid") FROM "UserRole"')
     if (most or 0) < MOST_OWNED:
@@ -209,7 +209,7 @@ def may_own_more(org: Org, owner_id: str, *, field: str = "ContactId") -> None:
 
 
 def keeps_role(org: Org, user_id: str) -> None:
-    """The role of a power user can't be changed (platform reference 3.3 [V]); text: guess."""
+    """The role of a power user can't be changed (fact 406); text: guess."""
     if org.find(POWER_USER, UserId=user_id):
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",

@@ -1,7 +1,7 @@
 """Which custom objects are there for a Customer Portal: the box "Available for Customer Portal".
 
 "Makes the custom object available via the Customer Portal": without it there is no tab of the
-object (platform reference 1.1 [V]); that the APIs keep to permissions alone: guess.
+object (fact 108); that the APIs keep to permissions alone: guess.
 """
 
 from __future__ import annotations

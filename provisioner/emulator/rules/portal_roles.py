@@ -1,4 +1,4 @@
-"""The roles of portal users: up to three for each account, made with its first user (3.4)."""
+"""The roles of portal users: up to three for each account, made with its first user (fact 408)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from provisioner.emulator.schema.licenses import License
     from provisioner.emulator.store.org import Org
 
-# From the bottom up (platform reference 3.4 [V]); a role's label is not the value in the API.
+# From the bottom up (fact 408); a role's label is not the value in the API.
 _LEVELS: Final = (("Worker", "User"), ("Manager", "Manager"), ("Executive", "Executive"))
-# The one role of a person account (3.3: the level [V]; its name [I]).
+# The one role of a person account (fact 405: the level [V]; its name [I]).
 _OF_PEOPLE: Final = (("PersonAccount", "Person Account"),)
-# "Number of customer roles" of the org, a page of Digital Experiences' settings (3.4 [V]); three
+# "Number of customer roles" of the org, a page of Digital Experiences' settings (fact 408); three
 # of a new org, and that partners have as many: guess.
 NUMBER: Final = "customer roles"
 NUMBERS: Final = range(1, 4)
@@ -35,7 +35,7 @@ def fits(org: Org, row: Mapping[str, Any], license_: License, account_id: str | 
     elif not license_.roles:
         good = level is None and role is None
     elif level is not None and (level == "PersonAccount") != _is_person(org, account_id):
-        good = False  # that level is for users of person accounts (3.3 [V]); refusal: guess
+        good = False  # that level is for users of person accounts (fact 405); refusal: guess
     elif role is not None:
         good = role["PortalAccountId"] == account_id
     if not good:
@@ -53,7 +53,7 @@ def of_user(
     """The level and role of `user`, who was `before`; makes the account's roles when needed.
 
     A role chosen by its id sets the level, unless a level was chosen too (guess); no level means
-    the User role (2.1 [V]).
+    the User role (fact 304).
     """
     account = org.get("Account", user["AccountId"])
     assert account, "a portal user has an account"
@@ -75,7 +75,7 @@ def of_user(
 
 
 def follow_owner(org: Org, by: str, account_id: str, owner_id: str) -> None:
-    """Hangs an account's roles under the role of the account's owner (3.4 [I])."""
+    """Hangs an account's roles under the role of the account's owner (fact 410)."""
     owner = org.get("User", owner_id)
     for role in org.select("UserRole", PortalAccountId=account_id):
         if role["PortalRole"] == "PersonAccount" and role["PortalAccountOwnerId"] != owner_id:
@@ -91,7 +91,7 @@ def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
     """Deletes a role that nobody has and no role reports to.
 
     Without the lowest portal role of an account, those above it take its place: "Manager" becomes
-    "User" (3.4 [V]), and "Executive" so becomes "Manager" [I].
+    "User" (fact 408), and "Executive" so becomes "Manager" [I].
     """
     holders = org.find("User", UserRoleId=current["Id"])
     if holders or org.find("UserRole", ParentRoleId=current["Id"]):
@@ -136,6 +136,7 @@ def _made(org: Org, by: str, account: Mapping[str, Any], kind: str) -> dict[str,
     word = "Partner" if kind == "Partner" else "Customer"
     made: dict[str, str] = {}
     for level, label in reversed(_levels(org, account)):
+        # fact 409
         name = f"{account['Name'][: 79 - len(word) - len(label)]} {word} {label}"
         above = made[level] = org.insert(
             "UserRole",
@@ -155,5 +156,5 @@ def _made(org: Org, by: str, account: Mapping[str, Any], kind: str) -> dict[str,
 
 
 def _wrong_role(field: str) -> SalesforceError:
-    # platform reference 2.3 [V]
+    # fact 317
     return SalesforceError("FIELD_INTEGRITY_EXCEPTION", "role type must match user type", (field,))

@@ -41,7 +41,7 @@ def is_standard(org: Org, profile_id: str) -> bool:
 
 
 def create(org: Org, by: str, row: Mapping[str, Any]) -> str:
-    """A custom profile, without any permission it was not given (platform reference 4.1 [V])."""
+    """A custom profile, without any permission it was not given (fact 501)."""
     _free_name(org, row["Name"], None)
     key = org.select("UserLicense", Id=row["UserLicenseId"])[0]["LicenseDefinitionKey"]
     license_ = licenses.BY_KEY[key]
@@ -76,7 +76,7 @@ def update(org: Org, by: str, current: Mapping[str, Any], row: Mapping[str, Any]
 
 
 def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
-    """Deletes a custom profile that no user has, active or not (platform reference 4.1 [V])."""
+    """Deletes a custom profile that no user has, active or not (fact 502)."""
     if is_standard(org, current["Id"]):
         raise SalesforceError(  # guess
             "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", ()
@@ -96,7 +96,7 @@ def delete(org: Org, by: str, current: Mapping[str, Any]) -> None:
 
 
 def keeps_portal_admin(org: Org, user_id: str, *, manages: bool) -> None:
-    """Refuses that the administrator of a portal loses `ManageCssUsers` (1.2 [V]).
+    """Refuses that the administrator of a portal loses `ManageCssUsers` (fact 113).
 
     `manages` is whether the profile that the user is to have grants it; a permission set does as
     well, as it does for a new administrator [I].
@@ -132,7 +132,7 @@ def _by_set(org: Org, user_id: str) -> bool:
 
 def _free_name(org: Org, name: str, own_id: str | None) -> None:
     if any(id_ != own_id for id_ in org.find("Profile", Name=name)):
-        raise SalesforceError(  # platform reference 4.1 [V]
+        raise SalesforceError(  # fact 503
             "FIELD_INTEGRITY_EXCEPTION", "The profile name is already in use: Name", ("Name",)
         )
 
@@ -142,7 +142,7 @@ def _licensed(row: Mapping[str, Any], license_: License) -> None:
         return
     for name in _STAFF_ONLY:
         if row.get(f"Permissions{name}"):
-            raise SalesforceError(  # text: platform reference 4.1; code: public logs [V]
+            raise SalesforceError(  # text: fact 507; code: public logs [V]
                 "FIELD_INTEGRITY_EXCEPTION",
                 f"The user license doesn't allow the permission: {name}",
                 (f"Permissions{name}",),

@@ -127,7 +127,7 @@ def _still_unique(org: Org, sobject: SObject, id_: str) -> None:
     for field in sobject.fields.values():
         if field.custom and "unique" in field.flags and row.get(field.name) is not None:
             for other in org.find(sobject.name, **{field.name: row[field.name]}):
-                raise SalesforceError(  # the text is platform reference 9 [U]
+                raise SalesforceError(  # the text is fact 744
                     "DUPLICATE_VALUE",
                     f"duplicate value found: {field.name} duplicates value on record with id:"
                     f" {other[:15]}",

@@ -1,7 +1,7 @@
 """Writing records as a user may: every rule of the org, then the row and what follows from it.
 
-All rules of one write are checked before anything is written, in the order of platform reference
-11.3 [U]; a refusal leaves nothing behind.
+All rules of one write are checked before anything is written, in the order of fact
+335; a refusal leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
             case "Account" | "Contact" | "Case" | "Opportunity" | "Lead":
                 accounts.update(org, by, sobject, current, row)
             case "UserRole" if current["PortalType"] != "None":
-                # "You can't update any field for a portal role" (3.4 [V]); code: guess
+                # "You can't update any field for a portal role" (fact 411); code: guess
                 raise SalesforceError(
                     "FIELD_INTEGRITY_EXCEPTION", "You can't update any field for a portal role", ()
                 )

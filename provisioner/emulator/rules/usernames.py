@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 ELSEWHERE: Final = "usernames elsewhere"
 _USERNAME: Final = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s.]+(\.[^@\s.]+)+")
-# Unique in the org only (platform reference 2.5 [V]); that the Login licences are as theirs [I].
+# Unique in the org only (fact 333); that the Login licences are as theirs [I].
 _IN_ORG: Final = frozenset(
     {"PID_Customer_Community", "PID_Customer_Community_Login", "PID_Customer_Community_Plus",
      "PID_Customer_Community_Plus_Login"}
 )  # fmt: skip
-# As those where the org prefers it so (platform reference 1.4 and 2.5 [V]).
+# As those where the org prefers it so (facts 204 and 333).
 _IN_ORG_BY_CHOICE: Final = frozenset({"PID_Partner_Community", "PID_Partner_Community_Login"})
 _CHOICE: Final = "enableUsernameUniqForOrgPref"
 
@@ -34,7 +34,7 @@ _CHOICE: Final = "enableUsernameUniqForOrgPref"
 def normal(text: str) -> str:
     """The username as it is stored; refuses one that is not like an e-mail address."""
     if not _USERNAME.fullmatch(text):
-        raise SalesforceError(  # platform reference 2.3 [V]
+        raise SalesforceError(  # fact 314
             "FIELD_INTEGRITY_EXCEPTION",
             "Username must be in the form of an email address (for example, john@acme.com):"
             " Username",
@@ -64,7 +64,7 @@ def check_free(
             raise SalesforceError(code, message, (name,))
     username = row.get("Username")
     if username and username in elsewhere(org) and not _in_org_only(org, license_):
-        # platform reference 2.3 [V]
+        # fact 312
         raise SalesforceError("DUPLICATE_USERNAME", _TAKEN_USERNAME, ("Username",))
 
 
@@ -79,6 +79,7 @@ _TAKEN_USERNAME: Final = (
     " organization. Usernames must be unique across all Salesforce organizations. To resolve, use"
     " a different username (it doesn't need to match the user's email address). "
 )
-_TAKEN_NICKNAME: Final = (  # platform reference 2.3: code [V], text [U]
-    "Another user has already selected this nickname.<br>Please select another."
+_TAKEN_NICKNAME: Final = (  # fact 329
+    "Duplicate Nickname.<br>Another user has already selected this nickname.<br>"
+    "Please select another."
 )

@@ -61,7 +61,7 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
     if account is not None:
         _enable(org, by, row, account, license_)
     if row.get("CommunityNickname") is None:
-        # The API makes one up (2.1 [U]); real ones look like User1612345678901234567.
+        # The API makes one up (fact 307); real ones look like User1612345678901234567.
         row["CommunityNickname"] = f"User{org.next_number('nickname'):019}"
     id_ = owned_sets.insert_user(org, row, by=by)
     org.insert("UserLogin", {"UserId": id_}, by=by)
@@ -71,7 +71,7 @@ def create(org: Org, by: str, row: dict[str, Any]) -> str:
 
 
 def update(org: Org, by: str, current: Mapping[str, Any], row: dict[str, Any]) -> None:
-    """Changes a user; profile and role are both checked against the profile held before (2.1)."""
+    """Changes a user; profile and role are checked against the former profile (fact 306)."""
     merged = {**current, **row}
     held = license_of(org, current["ProfileId"])
     license_ = license_of(org, merged["ProfileId"])
@@ -170,7 +170,7 @@ def _manages(org: Org, by: str, license_: License) -> bool:
 
 
 def _may_give(org: Org, by: str, *profile_ids: str) -> None:
-    """Nobody gives or takes a power over all data without having it (2.3 [V])."""
+    """Nobody gives or takes a power over all data without having it (fact 325)."""
     found = [org.known("Profile", id_) for id_ in profile_ids]
     powerful = any(profile and profile["PermissionsModifyAllData"] for profile in found)
     if powerful and not permissions.has(org, by, "ModifyAllData"):
@@ -197,26 +197,26 @@ def _not_a_guest(license_: License) -> None:
 
 
 def _portal_user(org: Org, row: dict[str, Any], license_: License) -> Mapping[str, Any]:
-    """Contact, account, profile and owner of a new portal user (11.3, steps 10 to 14)."""
+    """Contact, account, profile and owner of a new portal user (fact 335)."""
     if not row.get("ContactId"):
-        raise SalesforceError(
+        raise SalesforceError(  # fact 315
             "INVALID_CROSS_REFERENCE_KEY", "Cannot create a portal user without contact.", ()
         )
     if not any(org.feature(name) for name in _FEATURES):
-        raise SalesforceError(  # the code is for a licence that can not be used (2.3 [Q]): guess
+        raise SalesforceError(  # the code is for a licence that can not be used (fact 327): guess
             "PORTAL_NO_ACCESS", "The portal of this user's license is not enabled", ()
         )
     contact = org.some("Contact", row["ContactId"], "Id", "AccountId")
     assert contact, "references were checked"
     if contact["AccountId"] is None:
-        # "contact must have a value in AccountId or an error occurs" (2.1 [V])
+        # "contact must have a value in AccountId or an error occurs" (fact 302)
         raise needs_account("ContactId")
     if (
         org.feature("Networks")
         and not settings.setting(org, "enableOotbProfExtUserOpsEnable")
         and is_standard(org, row["ProfileId"])
     ):
-        raise SalesforceError(
+        raise SalesforceError(  # fact 316
             "FIELD_INTEGRITY_EXCEPTION",
             "To create or update users for this profile, go to Setup > Digital Experiences >"
             " Settings and select Allow using standard external profiles for self-registration,"
@@ -224,7 +224,7 @@ def _portal_user(org: Org, row: dict[str, Any], license_: License) -> Mapping[st
             ("ProfileId",),
         )
     if portal_users(org, ContactId=contact["Id"]):
-        raise SalesforceError(
+        raise SalesforceError(  # fact 311
             "PORTAL_USER_ALREADY_EXISTS_FOR_CONTACT", "portal user already exists for contact", ()
         )
     account = may_admit(org, contact["AccountId"], license_)
@@ -235,7 +235,7 @@ def _portal_user(org: Org, row: dict[str, Any], license_: License) -> Mapping[st
 def _enable(
     org: Org, by: str, row: dict[str, Any], account: Mapping[str, Any], license_: License
 ) -> None:
-    """What follows from a new portal user (11.3, step 17)."""
+    """What follows from a new portal user (facts 403 and 408)."""
     row["IsPortalEnabled"] = True
     admit(org, by, account, license_)
     if license_.roles:
@@ -247,7 +247,7 @@ def _enable(
 
 def _same_contact(current: Mapping[str, Any], merged: Mapping[str, Any]) -> None:
     if merged["ContactId"] != current["ContactId"]:
-        # Updatable by the documentation, refused in practice (2.1 [U]); code and text: guess.
+        # Updatable by the documentation, refused in practice (fact 308); code and text: guess.
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
             "The contact of a user cannot be changed: Contact ID",
@@ -256,7 +256,7 @@ def _same_contact(current: Mapping[str, Any], merged: Mapping[str, Any]) -> None
 
 
 def _portal_switch(current: Mapping[str, Any], row: dict[str, Any]) -> None:
-    """`IsPortalEnabled=false` is for good and renames the user (platform reference 2.2 [V])."""
+    """`IsPortalEnabled=false` is for good and renames the user (fact 309)."""
     disabled = current["ContactId"] is not None and not current["IsPortalEnabled"]
     if disabled and (row.get("IsPortalEnabled") or row.get("IsActive")):
         raise SalesforceError(  # code and text: guess
@@ -347,7 +347,7 @@ def _leaves_an_admin(org: Org, current: Mapping[str, Any]) -> None:
 
 
 def _allowed_domain(org: Org, row: Mapping[str, Any]) -> None:
-    """An e-mail address is of one of the allowed domains, if there are any (2.3 [V])."""
+    """An e-mail address is of one of the allowed domains, if there are any (fact 321)."""
     allowed = org.remember(EMAIL_DOMAINS, lambda: json.loads(org.setting(EMAIL_DOMAINS) or "[]"))
     domain = str(row.get("Email") or "").rpartition("@")[2].lower()
     if allowed and domain and domain not in allowed:
@@ -359,14 +359,14 @@ def _allowed_domain(org: Org, row: Mapping[str, Any]) -> None:
 
 
 def _seat(org: Org, license_: License) -> None:
-    """One seat must be free; only active users take one (2.3 [Q], 11.3 [I])."""
+    """One seat must be free; only active users take one (fact 313, fact 336)."""
     if org.execute(_SEATS_LEFT, (license_.key,))[0][0] <= 0:
         name = f" - {license_.name}" if license_.portal else ""
         raise SalesforceError("LICENSE_LIMIT_EXCEEDED", f"License Limit Exceeded{name}", ())
 
 
 def _not_a_portal_profile() -> SalesforceError:
-    # Some refusal comes (2.3); code and text: guess.
+    # Some refusal comes (fact 330); code and text: guess.
     return SalesforceError(
         "FIELD_INTEGRITY_EXCEPTION",
         "The profile of a user with a contact must have a portal license: Profile ID",

@@ -35,8 +35,8 @@ class StandardProfile:
     license_key: str
 
 
-# Names, seats and states as listed from a real Developer org; user types and roles as in the
-# table of platform reference 3.5. The keys marked `guess` were found in no source.
+# Names, seats and states as listed from a real Developer org; user types and roles as in
+# fact 423. The keys marked `guess` were found in no source.
 LICENSES: Final = (
     License("SFDC", "Salesforce", "Active", 20, "Standard"),
     License("AUL", "Salesforce Platform", "Active", 30, "Standard"),
@@ -75,14 +75,14 @@ LICENSES: Final = (
     # 25 seats: a licence list of a real org [Q]; the key is that of another stand-in: guess.
     License("PID_Guest_User", "Guest User License", "Active", 25, "Guest"),
     # Older ones, which that Developer org has none of: a row without seats is a guess, there to be
-    # bought before the portal is enabled (1.1 [Q]). POWER_SSP and its type: 3.5; SSP: guess.
+    # bought before the portal is enabled (fact 105). POWER_SSP and its type: fact 415; SSP: guess.
     License("POWER_SSP", "Customer Portal Manager", "Disabled", 0, "PowerCustomerSuccess",
             "Customer", roles=True),
     License("SSP", "Customer Portal User", "Disabled", 0, "CustomerSuccess", "Customer",
             roles=True),
 )  # fmt: skip
 
-# Names in both APIs: platform reference 4.2 [V].
+# Names in both APIs: fact 510.
 INTERNAL_PROFILES: Final = (
     StandardProfile("System Administrator", "Admin", "SFDC"),
     StandardProfile("Standard User", "Standard", "SFDC"),
@@ -97,7 +97,7 @@ INTERNAL_PROFILES: Final = (
     # The names [V]; that it is there before the first site is a guess.
     StandardProfile("Standard Guest", "Guest", "PID_Guest_User"),
 )
-# Appear when the Customer Portal is enabled, if the licence was bought (1.1 [Q], 3.5).
+# Appear when the Customer Portal is enabled, if the licence was bought (fact 105, fact 423).
 CUSTOMER_PORTAL_PROFILES: Final = (
     StandardProfile("Customer Portal Manager Custom", "Customer Portal Manager Custom",
                     "PID_Customer_Portal_Standard"),
@@ -106,7 +106,7 @@ CUSTOMER_PORTAL_PROFILES: Final = (
     StandardProfile("High Volume Customer Portal", "HighVolumePortal",
                     "PID_High_Volume_Customer_Portal"),
     StandardProfile("Authenticated Website", "PlatformPortal", "Platform_Portal_User"),
-    # One Name, two profiles (4.2, from a comment of Salto's). Four public retrievals spell the
+    # One Name, two profiles (fact 510, from a comment of Salto's). Four public retrievals spell the
     # second one's full name `Authenticated Website`; the reference's spelling is kept.
     StandardProfile("Authenticated Website", "AuthenticatedWebsite", "Platform_Portal_User"),
     # Licence: a public list of a real org's profiles, which has both of High Volume [V].
@@ -116,14 +116,14 @@ CUSTOMER_PORTAL_PROFILES: Final = (
     StandardProfile("Customer Portal User", "Customer Portal User", "SSP"),
 )  # fmt: skip
 
-# Become active with Digital Experiences (`first_day`); names and seats: platform reference 3.5 [Q].
+# Become active with Digital Experiences (`first_day`); names and seats: fact 416.
 SITE_PROFILES: Final = (
     StandardProfile("Customer Community User", "Customer Community User",
                     "PID_Customer_Community"),
     StandardProfile("Customer Community Plus User", "Customer Community Plus User",
                     "PID_Customer_Community_Plus"),
     StandardProfile("Partner Community User", "Partner Community User", "PID_Partner_Community"),
-    # Of licences that the org has from its first day; the names: platform reference 3.5 [V], that
+    # Of licences that the org has from its first day; the names: fact 423, that
     # their profiles are there with Digital Experiences and not before: guess.
     StandardProfile("Gold Partner User", "Gold Partner User", "PID_STRATEGIC_PRM"),
     StandardProfile("Silver Partner User", "Silver Partner User", "PID_TACTICAL_PRM"),

@@ -24,7 +24,7 @@ OBJECTS: Final = (
     "RecordType", "SetupAuditTrail", "Site", "User", "UserLicense", "UserLogin", "UserRole",
 )  # fmt: skip
 
-# May not be written in one transaction with the others (platform reference page one, 11 [V]).
+# May not be written in one transaction with the others (fact 331).
 SETUP_OBJECTS: Final = frozenset(
     {"FieldPermissions", "Group", "ObjectPermissions", "Organization", "PermissionSet",
      "PermissionSetAssignment", "Profile", "User", "UserLogin", "UserRole"}
@@ -128,7 +128,7 @@ class Field:
 
     @property
     def required(self) -> bool:
-        """Must be given on create (platform reference 2.1 [V])."""
+        """Must be given on create (fact 301)."""
         return self.createable and not self.nillable and not self.defaulted
 
     @property

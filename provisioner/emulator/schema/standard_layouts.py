@@ -46,7 +46,7 @@ class StandardLayout:
 
     @property
     def full_name(self) -> str:
-        """The layout's metadata name; platform reference 5 [V]."""
+        """The layout's metadata name; fact 525."""
         return f"{self.sobject}-{self.name}"
 
     def values(self, layout_id: str) -> Value:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OLDEST: Final = 31  # API versions; 7 to 30 are retired (platform reference 6.4 [V])
+OLDEST: Final = 31  # API versions; 7 to 30 are retired (fact 613)
 
-# The newest that the references describe: 65 has no SOAP `login` (6.4 [V]). That nothing else which
-# is served here differs from 63, whose metadata WSDL is at hand: [I].
+# The newest that the references describe: 65 has no SOAP `login` (fact 612). That nothing else
+# which is served here differs from 63, whose metadata WSDL is at hand: [I].
 NEWEST: Final = 65
 
-# `User.PortalRole` can be updated (platform reference 2.1 [V]), profiles can be created (object
-# reference 192 to 232 against later ones [V]), there is `PersonAccountOwnerPowerUser` (platform
-# reference 3.3 [V]), `UserLicense.UsedLicenses` is no more for WHERE (3.5 [V]).
+# `User.PortalRole` can be updated (fact 304), profiles can be created (object
+# reference 192 to 232 against later ones [V]), there is `PersonAccountOwnerPowerUser` (fact
+# 406), `UserLicense.UsedLicenses` is no more for WHERE (fact 418).
 CHANGES: Final = (43, 53, 57, 64)
 
 # Since when the REST API has a resource, by the first two parts of its path ("Available since

@@ -23,7 +23,7 @@ class Mail(Enum):
 
     Whoever resets a password always gets the mail [V]; what comes with a login, as its codes and
     tokens, is taken to be the same (guess). New users' mails are the system's [V], as is what the
-    org tells its own people (guess). Welcomes to sites need the last level (6.3 [V]).
+    org tells its own people (guess). Welcomes to sites need the last level (fact 227).
     """
 
     LOGIN = 0

@@ -1,7 +1,7 @@
 """The edition of the org, and how many API calls it has for it: a day, and of those that run long.
 
-"API Request Limits and Allocations" (platform reference 8.4 [V]; a Developer edition's calls of a
-day [U]). A local org is one of the Developer edition; `/emulator/options` makes it another.
+"API Request Limits and Allocations" (fact 725; a Developer edition's calls of a
+day: fact 726). A local org is one of the Developer edition; `/emulator/options` makes it another.
 """
 
 from __future__ import annotations

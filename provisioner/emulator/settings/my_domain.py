@@ -14,7 +14,7 @@ from provisioner.emulator.store import components
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
-# No My Domain (platform reference 7 [V])
+# No My Domain (fact 623)
 SHARED_HOSTS: Final = frozenset({"login.salesforce.com", "test.salesforce.com"})
 NAME: Final = "MyDomainSettings"
 FULL_NAME: Final = "MyDomain"

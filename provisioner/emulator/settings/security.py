@@ -118,7 +118,7 @@ def check(values: Value) -> None:
 def complaint(rule: str, password: str) -> str | None:
     """What a password lacks to be as complex as the policy wants, as the page says it.
 
-    The mix of letters and numbers is as documented (platform reference 6.1 [V]); the other
+    The mix of letters and numbers is as documented (fact 603); the other
     wordings: guess.
     """
     lower, upper = any(c.islower() for c in password), any(c.isupper() for c in password)

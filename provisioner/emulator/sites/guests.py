@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 LICENSE: Final = "PID_Guest_User"
-# "Each site has a separate Guest User license" and an org has room for a hundred sites (page one,
-# 4 [V]); that the seats become as many with Digital Experiences: guess.
+# "Each site has a separate Guest User license" and an org has room for a hundred sites (fact
+# 208); that the seats become as many with Digital Experiences: guess.
 SEATS: Final = 100
 _LAST_NAME: Final = "Site Guest User"  # behind the site's label, in public scripts and triggers [V]
 _LONGEST_FIRST_NAME: Final = 40
@@ -52,7 +52,7 @@ def make(org: Org, by: str, name: str, label: str) -> str:
 
 
 def retire(org: Org, by: str, user_id: str | None) -> None:
-    """Deactivates the guest of a site that is gone: users are never deleted (page one, 5 [V])."""
+    """Deactivates the guest of a site that is gone: users are never deleted (fact 339)."""
     if user_id is not None and org.get("User", user_id) is not None:
         org.update("User", user_id, {"IsActive": False}, by=by)
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 CREATE: Final = "SiteTaskCreate"  # values of BackgroundOperation.Type (object reference)
 PUBLISH: Final = "SiteTaskPublish"
-_KEPT: Final = timedelta(hours=24)  # finished jobs vanish (platform reference 1.6 [V])
-_TIMEOUT: Final = {CREATE: 600_000, PUBLISH: 900_000}  # 10 and 15 minutes (1.6 [V])
+_KEPT: Final = timedelta(hours=24)  # finished jobs vanish (fact 218)
+_TIMEOUT: Final = {CREATE: 600_000, PUBLISH: 900_000}  # 10 and 15 minutes (fact 219)
 _NEXT: Final = {"Waiting": "Running", "Running": "Complete"}  # the statuses' order: guess
 _OBJECTS: Final = frozenset(
     {"backgroundoperation", "network", "networkmember", "networkmembergroup"}
@@ -156,7 +156,7 @@ def _create(org: Org, by: str, about: Mapping[str, Any]) -> None:
 def _publish(org: Org, by: str, about: Mapping[str, Any]) -> None:
     network = org.get(networks.NETWORK, about["id"])
     assert network is not None, "a site is never deleted"
-    # The pages are live; who may enter is for the site's status to say (1.6 [V]).
+    # The pages are live; who may enter is for the site's status to say (fact 220).
     body = networks.details(org, network["Id"]) | {"published": timestamp(org.now())}
     networks.keep_details(org, network["Id"], network["Name"], body, by)
     mails.published(org, network, by)

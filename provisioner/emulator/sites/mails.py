@@ -23,7 +23,7 @@ SENDER_PAGE: Final = "/verifyemail/sender"
 def welcome(org: Org, *, network_id: str | None = None, user_id: str | None = None) -> None:
     """Sends the mail that members of a live site get, unless they had it.
 
-    Site live, `sendWelcomeEmail`, member, all e-mail let out: platform reference 6.3 [V]. That only
+    Site live, `sendWelcomeEmail`, member, all e-mail let out: fact 227. That only
     active users are written to, and nobody twice: guess.
     """
     if not deliverability.allows(org, Mail.OTHER):
@@ -54,7 +54,7 @@ def welcome(org: Org, *, network_id: str | None = None, user_id: str | None = No
 
 
 def published(org: Org, network: Mapping[str, Any], by: str) -> None:
-    """Tells who asked for it that the changes of a site are live (1.6 [V]; text: guess)."""
+    """Tells who asked for it that the changes of a site are live (fact 215; text: guess)."""
     user = org.get("User", by) or {}
     here = networks.address(context.here(), network)
     subject = f"Your changes to {network['Name']} are live"
@@ -63,7 +63,7 @@ def published(org: Org, network: Mapping[str, Any], by: str) -> None:
 
 
 def prove_sender(org: Org, network: Mapping[str, Any], sender: str) -> None:
-    """Asks whether a new sender's address is real (platform reference 1.7 [V]).
+    """Asks whether a new sender's address is real (fact 226).
 
     Text and address are a guess; only the latest question can be answered (object reference).
     """
@@ -76,7 +76,7 @@ def prove_sender(org: Org, network: Mapping[str, Any], sender: str) -> None:
 
 
 def sender_proven(org: Org, network_id: str, token: str) -> bool:
-    """Takes the answer to `prove_sender`: the new address sends from now on (1.7 [V])."""
+    """Takes the answer to `prove_sender`: the new address sends from now on (fact 226)."""
     row = org.get("Network", network_id)
     known = org.setting(_proof(network_id))
     if row is None or not row["NewSenderAddress"] or not known:

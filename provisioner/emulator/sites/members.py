@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WAITING: Final = "WaitingForAdd"
 ADDED: Final = "Added"
 LEAVING: Final = "WaitingForRemove"
-# The asynchronous way of a group, in and out (platform reference 1.7, 11.4 [V]); None: it is gone.
+# The asynchronous way of a group, in and out (fact 224); None: it is gone.
 NEXT: Final = {
     WAITING: "AddCalculated",
     "AddCalculated": ADDED,
@@ -53,7 +53,7 @@ def is_member(org: Org, user_id: str, network_id: str) -> bool:
 
 
 def is_live(org: Org, network_id: str) -> bool:
-    """Whether members may enter the site: its status is `Live` (1.5 [V])."""
+    """Whether members may enter the site: its status is `Live` (fact 206)."""
     row = org.get("Network", network_id)
     return row is not None and row["Status"] == mails.LIVE
 
@@ -91,7 +91,7 @@ def forget_parent(org: Org, by: str, parent_id: str) -> None:
 def follow_site(org: Org, by: str, network_id: str) -> None:
     """Makes the members of a site what its groups say.
 
-    Rows appear and go by themselves (platform reference 1.7 [V]); who joins a live site is
+    Rows appear and go by themselves (fact 225); who joins a live site is
     welcomed.
     """
     _follow(org, by, *_OF_SITE, network_id)

@@ -28,7 +28,7 @@ NEW: Final = "UnderConstruction"
 NETWORK: Final = "Network"
 ARCHIVED: Final = "TemporarilyArchived"
 CUSTOM_SITE: Final = rows.CUSTOM_SITE
-_MOST: Final = 100  # sites in an org, archived ones apart (platform reference page one, 4 [V])
+_MOST: Final = 100  # sites in an org, archived ones apart (fact 208)
 # Part of a Network's and a CustomSite's path in public retrievals of LWR sites [Q].
 _LWR_PATH: Final = "vforcesite"
 
@@ -107,7 +107,7 @@ def follow_path(org: Org, network_id: str, path: str | None, by: str) -> None:
 
 
 def address(base: str, network: Mapping[str, Any]) -> str:
-    """The URL of a site; in a real org on `<MyDomain>.my.site.com` (platform reference 1.4 [V])."""
+    """The URL of a site; in a real org on `<MyDomain>.my.site.com` (fact 202)."""
     prefix = network["UrlPathPrefix"]
     return f"{base}/{prefix}" if prefix else base
 
@@ -123,7 +123,7 @@ def check_free(
 ) -> None:
     """Refuses a name or an address that another site has, or a second site without an address.
 
-    Names are compared without case. The three texts: platform reference 1.6 [V]; outside of
+    Names are compared without case. The three texts: fact 213; outside of
     Connect the code is a guess.
     """
     for row in org.execute('SELECT "Id", "Name", "UrlPathPrefix" FROM "Network"'):

@@ -18,6 +18,6 @@ FEATURE: Final = "Networks"
 
 
 def setting(org: Org, element: str, block: str = "Communities", *, default: bool = False) -> bool:
-    """Whether an element of a block of settings is on; absent means off (1.1 [V]), or `default`."""
+    """Whether an element of a block of settings is on; absent means off (fact 101) or `default`."""
     row = components.by_name(org, f"{block}Settings", block)
     return bool(({} if row is None else json.loads(row.body)).get(element, default))

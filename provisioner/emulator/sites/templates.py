@@ -27,7 +27,7 @@ class SiteTemplate:
     theme: str = ""
 
 
-# The names are those seen in the command line's and CumulusCI's tests (platform reference 1.6 [V]);
+# The names are those seen in the command line's and CumulusCI's tests (fact 216);
 # which framework each has, as Salesforce's own guide of templates tells it [Q]. Developer names and
 # themes: Metadata guide, ExperienceBundle [V]; those of Aloha, Koa, Kokua and Login: guess.
 SITE_TEMPLATES: Final = (
@@ -43,7 +43,7 @@ SITE_TEMPLATES: Final = (
     SiteTemplate("Partner Central", "Aura", "PRM Community Template", "prm"),
     SiteTemplate("Salesforce Tabs + Visualforce", "Visualforce"),
 )
-_FORMER: Final = {"VF Template": "Salesforce Tabs + Visualforce"}  # platform reference 1.6 [V]
+_FORMER: Final = {"VF Template": "Salesforce Tabs + Visualforce"}  # fact 217
 
 
 def site_template(name: str) -> SiteTemplate | None:
@@ -140,7 +140,7 @@ _MERGE_FIELD: Final = re.compile(r"\{!([\w.]+)\}")
 
 
 def fill(org: Org, by: str) -> None:
-    """Makes the e-mail templates of sites that are not there (platform reference 1.4 [Q])."""
+    """Makes the e-mail templates of sites that are not there (fact 203)."""
     (organization,) = org.select("Organization")
     for mail in _MAILS:
         if org.find("EmailTemplate", DeveloperName=mail.developer_name):

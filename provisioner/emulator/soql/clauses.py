@@ -13,7 +13,7 @@ from provisioner.emulator.soql.tree import Among, Call, Condition, Join, Not, Qu
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_MOST_OFFSET: Final = 2000  # platform reference 8.1 [V]
+_MOST_OFFSET: Final = 2000  # fact 730
 _MOST_SEMI_JOINS: Final = 2  # in one query (SOQL guide, "Semi-Joins with IN")
 _MINE: Final = frozenset({"mine", "mine_and_my_groups"})
 
@@ -117,7 +117,7 @@ def order(query: Query, scope: Scope, groups: list[str] | None = None) -> str:
 def limits(query: Query, most: int | None = None) -> str:
     """The LIMIT clause, of at most `most` rows."""
     if query.offset > _MOST_OFFSET:
-        raise SalesforceError(  # code: platform reference 8.1; text: recorded in a public test [V]
+        raise SalesforceError(  # code: fact 730; text: recorded in a public test [V]
             "NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {_MOST_OFFSET}"
         )
     given = [limit for limit in (query.limit, most) if limit is not None]

@@ -29,7 +29,7 @@ from provisioner.emulator.soql.tree import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LONGEST_STRING: Final = 4000  # in WHERE; platform reference 8.1 [V]
+_LONGEST_STRING: Final = 4000  # in WHERE; fact 730
 _MANY: Final = 500  # literals of one list; more are handed over in one parameter
 
 

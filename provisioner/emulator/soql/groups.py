@@ -64,7 +64,7 @@ def _answered(
     scope: Scope, shown: list[tuple[str, Field, bool]], rows: list[Any], most: int
 ) -> dict[str, Any]:
     if len(rows) > most:
-        raise SalesforceError(  # the limit: platform reference 8.1; words: public notes, logs [V]
+        raise SalesforceError(  # the limit: fact 732; words: public notes, logs [V]
             "EXCEEDED_ID_LIMIT",
             "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a"
             " single batch",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.soql.tree import Kind
 
 
-_LONGEST: Final = 100_000  # platform reference 8.1 [V]
+_LONGEST: Final = 100_000  # fact 730
 _ELEMENT: Final = re.compile(r"'(?:[^'\\]|\\.)*'|[\w.:+-]+", re.DOTALL)
 # What Salesforce has and the local org has not, just before the bracket of its arguments.
 _CALLED: Final = re.compile(r"\b(distance|geolocation|rollup|cube)\s*$", re.IGNORECASE)
@@ -85,7 +85,7 @@ def too_complicated() -> SalesforceError:
 
 
 def refusal(code: str, text: str, at: int, message: str) -> SalesforceError:
-    """An error that points into the query: snippet, caret, row and column (2.4 [V]).
+    """An error that points into the query: snippet, caret, row and column (fact 714).
 
     A long query is shown from a whole word at most 40 characters before to the end of the word
     40 characters after, as in the few long examples found in public.
@@ -123,7 +123,7 @@ def _unexpected(text: str, error: Any) -> SalesforceError:
         message = f"{called[1].upper()} is not served by the local org"
         return refusal("MALFORMED_QUERY", text, called.start(1), message)
     message = f"unexpected token: '{word}'"
-    if not text[:at].strip():  # recorded without a position: platform reference 2.4 [V]
+    if not text[:at].strip():  # recorded without a position: fact 714
         return SalesforceError("MALFORMED_QUERY", message)
     return refusal("MALFORMED_QUERY", text, at, message)
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-PAGE: Final = 2000  # default and most; least 200 (platform reference 8.1 [V])
-# Of rows with two or more custom fields of long text (platform reference 8.1 [V])
+PAGE: Final = 2000  # default and most; least 200 (fact 731)
+# Of rows with two or more custom fields of long text (fact 731)
 _SHORT_PAGE: Final = 200
 _LONG_TEXTS: Final = 2
 # A locator begins with 0r8 and is good for two days; one that points beyond the last row is none
@@ -110,7 +110,7 @@ def more(context: Context, locator: str) -> dict[str, Any]:
 
 
 def _no_locator() -> SalesforceError:
-    # platform reference 2.4; text: public logs of real orgs [V]
+    # fact 733; text: public logs of real orgs [V]
     return SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
 
 

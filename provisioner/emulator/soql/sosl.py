@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GROUPS: Final = ("all", "email", "name", "phone", "sidebar")
-_LONGEST: Final = 100_000  # as SOQL's: platform reference 8.1 [V]; of SOSL: guess
+_LONGEST: Final = 100_000  # as SOQL's: fact 730; of SOSL: guess
 _FIND: Final = re.compile(
     r"\s*find\s*\{((?:[^\\{}&|!\[\]^~:'+-]|\\.)*)\}", re.IGNORECASE | re.DOTALL
 )

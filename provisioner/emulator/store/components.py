@@ -116,7 +116,7 @@ def xsd_date(written: str) -> str:
 def encoded(name: str) -> str:
     """The full name of a display name: percent-encoded, except spaces.
 
-    Platform reference 4.2 and 5 [V]: `Force%2Ecom - Free User`, `Contact %28Marketing%29 Layout`.
+    Facts 512 and 525: `Force%2Ecom - Free User`, `Contact %28Marketing%29 Layout`.
     """
     return quote(name, safe=" ").replace(".", "%2E")
 

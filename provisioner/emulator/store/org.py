@@ -291,6 +291,6 @@ def _name_person(row: dict[str, Any]) -> None:
 
 
 def _name_profile(table: SObject, row: dict[str, Any]) -> None:
-    # A custom profile's full name is its name, percent-encoded except for spaces (4.2 [V]).
+    # A custom profile's full name is its name, percent-encoded except for spaces (fact 512).
     if table.name == "Profile" and "Name" in row and "FullName" not in row:
         row["FullName"] = quote(row["Name"], safe=" ").replace(".", "%2E")

@@ -11,7 +11,7 @@ from provisioner.emulator.base import ids
 from provisioner.emulator.base.timestamps import parse_timestamp, timestamp
 from provisioner.emulator.store.database import Database
 
-_SESSION_HOURS: Final = 2  # sessionSecondsValid 7200, platform reference 6.4 [V]
+_SESSION_HOURS: Final = 2  # sessionSecondsValid 7200, fact 609
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.components import Row
     from provisioner.emulator.store.org import Org
 
-# platform reference 5 names the rule; which fields is general knowledge [U]
+# fact 526 names the rule; which fields is general knowledge [U]
 _REQUIRED_FIELDS: Final = {"Account": ("Name",), "Contact": ("Name",), "Case": ("Status",)}
 _COLUMNS: Final = {  # what the styles are named after; CustomLinks has three in recordings [V]
     "OneColumn": 1,
@@ -76,7 +76,7 @@ class Layouts:
         row = self._existing(org, full_name)
         sobject = _sobject(row.full_name)
         if sum(_sobject(other.full_name) == sobject for other in rows(org)) == 1:
-            # platform reference 5: refused [V], code and text guess
+            # fact 526: refused [V], code and text guess
             raise _refused("DELETE_FAILED", f"Cannot delete the last layout of {sobject}")
         components.remove(org, self.name, row.id)
         display = f"Deleted page layout {_label(row.full_name)}"
@@ -200,7 +200,7 @@ def _check_items(sobject: SObject, items: list[Value]) -> None:
             )
         name = field.name
         if name in used:
-            # refused, platform reference 5 [V]; the wording is the one that related lists have
+            # refused, fact 526; the wording is the one that related lists have
             # in certinia/apex-mdapi issue 45
             raise _refused(
                 "DUPLICATE_VALUE", f"Field: layoutItems, value:{name} appears more than once"

@@ -61,7 +61,7 @@ class Networks(Listing):
         return values
 
     def create(self, org: Org, values: Value, by: str) -> None:
-        """Makes a site for the CustomSite and the pages that are there (page one, 4 [V])."""
+        """Makes a site for the CustomSite and the pages that are there (fact 221)."""
         name = unquote(values["fullName"])
         _check_pages(values)
         pages = _pages(org, values.get("picassoSite"), None)
@@ -103,11 +103,11 @@ class Networks(Listing):
         rows.archive(org, by, half.id, on=archived)
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
-        """Refused: a site is never deleted (page one, 4 [V]); code and text: guess."""
+        """Refused: a site is never deleted (fact 221); code and text: guess."""
         raise SalesforceError("INVALID_OPERATION", f"The site {full_name} can't be deleted.", ())
 
     def rename(self, org: Org, old: str, new: str, by: str) -> None:
-        """Gives a site another name, as its object does (1.7: Name is updateable [V])."""
+        """Gives a site another name, as its object does (fact 221: Name is updateable [V])."""
         row = self.existing(org, old)
         current = org.get("Network", row.id)
         assert current is not None, "a site has both halves"
@@ -128,7 +128,7 @@ class Networks(Listing):
     def _admit(self, org: Org, by: str, network_id: str, values: Value) -> None:
         """Makes the groups given the site's groups: who is left out leaves.
 
-        That a deployment replaces the members is widely said (1.5 [U]); that they stay where none
+        That a deployment replaces the members is widely said (fact 209); that they stay where none
         are given: guess.
         """
         given = values.get("networkMemberGroups")
@@ -208,7 +208,7 @@ def _template(pages: Pages | None) -> SiteTemplate:
 def _check_pages(values: Value) -> None:
     """Refuses an archive and a logo that can not be."""
     if values.get("siteArchiveStatus") == networks.ARCHIVED and values["status"] == networks.LIVE:
-        raise SalesforceError(  # deactivated first, then archived (1.5 [Q]); code and text: guess
+        raise SalesforceError(  # deactivated first, then archived (fact 207); code and text: guess
             "FIELD_INTEGRITY_EXCEPTION",
             "A site must be deactivated before it's archived.",
             ("siteArchiveStatus",),
@@ -221,7 +221,7 @@ def _check_pages(values: Value) -> None:
 def _sender(values: Value) -> str:
     address = str(values["emailSenderAddress"])
     if not _EMAIL.fullmatch(address):
-        # platform reference 2.3, wording for User.Email [V]
+        # fact 320, wording for User.Email [V]
         message = f"emailSenderAddress: invalid email address: {address}"
         raise SalesforceError("INVALID_EMAIL_ADDRESS", message, ("emailSenderAddress",))
     return address.lower()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 DEFAULT_NAME: Final = "Customer Portal"
-_KEY_PREFIX: Final = "060"  # platform reference 1.1 [V]
+_KEY_PREFIX: Final = "060"  # fact 107
 _EMAIL: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+\Z")
 # the e-mail templates that public retrievals of untouched portals name [V]
 _CHANGE_EMAIL: Final = "unfiled$public/CustomerPortalChangePwdEmail"
@@ -50,7 +50,7 @@ class Portals(Listing):
         return shown(org, row)
 
     def create(self, org: Org, values: Value, by: str) -> None:
-        """Makes a portal. Whether a live org lets the API do so is not verified (12.2 [U])."""
+        """Makes a portal. Whether a live org lets the API do so is not verified (fact 111)."""
         full_name = values["fullName"]
         if components.by_name(org, self.name, full_name) is not None:
             raise _taken(full_name)
@@ -67,7 +67,7 @@ class Portals(Listing):
     def update(self, org: Org, values: Value, by: str) -> None:
         """Replaces a portal's values: an element left out becomes empty.
 
-        Platform reference 5: "All required fields must be passed"; that the optional ones are
+        Fact 527: "All required fields must be passed"; that the optional ones are
         cleared too is a guess, and the stricter of the two.
         """
         row = self.existing(org, values["fullName"])
@@ -76,7 +76,7 @@ class Portals(Listing):
     def delete(self, org: Org, full_name: str, by: str) -> None:
         row = self.existing(org, full_name)
         if portals.profiles(org, row.id):
-            # the reference only says that delete exists (1.2); when it is refused is a guess
+            # that delete exists is all that is documented (fact 109); when it is refused is a guess
             raise SalesforceError(
                 "DEPENDENCY_EXISTS", f"Cannot delete portal {full_name}: profiles are assigned", ()
             )
@@ -116,7 +116,7 @@ def save(org: Org, row: Row, name: str, values: Value, by: str) -> None:
 def make_default(org: Org, by: str) -> None:
     """The portal that enabling in the browser makes, unless one of its name is there.
 
-    Admin and sender are the current user (platform reference 1.1 [V]); the rest is what public
+    Admin and sender are the current user (fact 104); the rest is what public
     retrievals of untouched portals show [V], where `emailSenderName` is the username.
     """
     if components.by_name(org, "Portal", DEFAULT_NAME) is not None:
@@ -143,8 +143,8 @@ def make_default(org: Org, by: str) -> None:
 def may_administer(org: Org, user: dict[str, Any]) -> bool:
     """Whether a user may be a portal administrator.
 
-    Manage Customer Users and edit on contacts, by profile or permission set: platform reference
-    1.2 [V].
+    Manage Customer Users and edit on contacts, by profile or permission set: fact
+    112.
     """
     manages = permissions.has(org, user["Id"], "ManageCssUsers")
     return manages and object_rights.may(org, user["Id"], "Contact", "Edit")
@@ -153,7 +153,7 @@ def may_administer(org: Org, user: dict[str, Any]) -> bool:
 def find_user(org: Org, written: str) -> dict[str, Any] | None:
     """The user of that username, or else the only one of that full name.
 
-    The Metadata guide speaks of the full name (platform reference 1.2); public retrievals have
+    The Metadata guide speaks of the full name (fact 114); public retrievals have
     usernames, so that is what is read back [V].
     """
     found = org.select("User", Username=written) or org.select("User", Name=written)
@@ -172,7 +172,7 @@ def _checked(org: Org, values: Value) -> dict[str, Any]:
             raise _missing(name)
     address = body["emailSenderAddress"]
     if not _EMAIL.match(address):
-        # platform reference 2.3, wording for User.Email [V]
+        # fact 320, wording for User.Email [V]
         message = f"emailSenderAddress: invalid email address: {address}"
         raise SalesforceError("INVALID_EMAIL_ADDRESS", message, ("emailSenderAddress",))
     _check_references(body)
@@ -201,7 +201,7 @@ def _check_language(org: Org, code: str) -> None:
     field = user.field("LanguageLocaleKey") if user else None
     assert field is not None, "every user has a language"
     if code not in {known.value for known in field.values}:
-        # the wording of a picklist, platform reference 2.3; that it is checked is a guess
+        # the wording of a picklist, fact 323; that it is checked is a guess
         raise SalesforceError(
             "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
             f"defaultLanguage: bad value for restricted picklist field: {code}",
@@ -220,7 +220,7 @@ def _admin(org: Org, written: str) -> str:
             ("admin",),
         )
     if not may_administer(org, user):
-        # platform reference 1.2 [V]
+        # fact 112
         raise SalesforceError(
             "FIELD_INTEGRITY_EXCEPTION",
             "This user has insufficient permissions to be a portal administrator",

@@ -77,7 +77,7 @@ class Profiles:
                 "REQUIRED_FIELD_MISSING", "Required field is missing: userLicense", ("userLicense",)
             )
         if values.get("custom") is False:
-            # platform reference 4.1: made with custom true, or nothing said [V]; refusal guess
+            # fact 505: made with custom true, or nothing said [V]; refusal guess
             raise refused("A standard profile cannot be created", "custom")
         license_ = _license(org, values["userLicense"])
         key = license_["LicenseDefinitionKey"]
@@ -99,7 +99,7 @@ class Profiles:
     def update(self, org: Org, values: Value, by: str) -> None:
         row = self._existing(org, values["fullName"])
         if values.get("userLicense", _license_name(org, row)) != _license_name(org, row):
-            # immutable, platform reference 4.1 [V]; wording guess
+            # immutable, fact 504; wording guess
             raise refused("The user license of a profile can't be changed", "userLicense")
         if values.get(
             "custom", profile_permissions.is_custom(org, row)
@@ -136,7 +136,7 @@ class Profiles:
 
 
 def full_name(profile: dict[str, Any]) -> str:
-    """The metadata name of a profile row (platform reference 4.2 [V])."""
+    """The metadata name of a profile row (fact 510)."""
     return str(profile["FullName"])
 
 
@@ -157,7 +157,7 @@ def _by_full_name(org: Org, name: str) -> dict[str, Any] | None:
 
 
 def _shown(org: Org, row: dict[str, Any]) -> Value:
-    """What is switched on; what is off is left out (platform reference 4.3 [V])."""
+    """What is switched on; what is off is left out (fact 514)."""
     kept = _kept(org, row)
     values: Value = {
         "custom": profile_permissions.is_custom(org, row),
@@ -260,7 +260,7 @@ def _kept(org: Org, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _license(org: Org, name: str) -> dict[str, Any]:
-    """The active licence of that name; names are not unique (platform reference 3.5 [V])."""
+    """The active licence of that name; names are not unique (fact 414)."""
     found = org.select("UserLicense", Name=name, Status="Active")
     if len(found) != 1:
         raise no_such("userLicense", "UserLicense", name)  # public deployment logs [V]

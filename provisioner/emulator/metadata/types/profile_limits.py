@@ -63,7 +63,7 @@ _PORTAL_PERMISSIONS: Final = frozenset(
         "ViewContent",
     }
 )
-# a real permission that the describe of this org lacks, platform reference 4.1 [V]
+# a real permission that the describe of this org lacks, fact 507
 _NOT_OF_CUSTOMERS: Final = frozenset({"FreezeUsers"})
 TABS: Final = frozenset(
     f"standard-{name}"
@@ -81,13 +81,13 @@ def check_user_permission(name: str, *, enabled: bool, license_key: str, org: Or
     profile = org.catalog().get("Profile")
     assert profile is not None, "every org has profiles"
     if enabled and name in _NOT_OF_CUSTOMERS and is_customer_license(license_key):
-        # platform reference 4.1, devops-center issue 290 [V]
+        # fact 507
         raise refused(f"The user license doesn't allow the permission: {name}")
     if profile.field(f"Permissions{name}") is None:
-        # platform reference 4.1, forcedotcom/cli issue 1529 [V]
+        # fact 506
         raise refused(f"Unknown user permission: {name}")
     if enabled and is_customer_license(license_key) and name not in _PORTAL_PERMISSIONS:
-        # platform reference 4.1, devops-center issue 290 [V]
+        # fact 507
         raise refused(f"The user license doesn't allow the permission: {name}")
 
 

@@ -97,8 +97,8 @@ _COMPONENTS: Final = (
     DigitalExperienceConfigs(), DigitalExperiences(), ExperienceBundles(), Layouts(), Networks(),
     Portals(), Profiles(), SharingSets(), SiteDotComs(),
 )  # fmt: skip
-# An org has these types with one of these features: of the portals 1.2 [V], of sites 1.5 [I]; that
-# sharing sets come with either [I].
+# An org has these types with one of these features (portals: fact 110, sites: fact 210); that
+# sharing sets come with either: [I].
 _NEEDS: Final = {
     "DigitalExperience": (NETWORKS,),
     "DigitalExperienceBundle": (NETWORKS,),
@@ -167,7 +167,7 @@ def _available(org: Org) -> tuple[_Component, ...]:
     )
 
 
-_SINCE: Final = {  # platform reference 1.4, 1.5 [V]; Metadata guide
+_SINCE: Final = {  # facts 201 and 205; Metadata guide
     "CommunitiesSettings": 47,
     "DigitalExperience": 56,
     "DigitalExperienceBundle": 56,

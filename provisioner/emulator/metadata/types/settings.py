@@ -48,7 +48,7 @@ class Settings:
             return None
         values: Value = {"fullName": self.full_name} | self._held(org)
         for element, switch in self.switches.items():
-            # absent means off, platform reference 1.1 [V]
+            # absent means off, fact 101
             if org.feature(switch.feature):
                 values[element] = True
         return values
@@ -95,15 +95,15 @@ class Settings:
         if org.feature(switch.feature) == on:
             return
         if not on:
-            # platform reference 1.1: can not be disabled [V], the answer is a guess (12.1);
-            # for Digital Experiences all of it is a guess (12.6)
+            # fact 102: can not be disabled, the answer is a guess;
+            # for Digital Experiences all of it is a guess
             raise SalesforceError(
                 "FIELD_INTEGRITY_EXCEPTION",
                 f"{switch.label} can't be disabled after it's enabled.",
                 (element,),
             )
         if switch.feature == "CustomerPortal":
-            # platform reference 1.1: unlike the browser, without a first portal [I]
+            # fact 103: unlike the browser, without a first portal [I]
             first_day.enable_customer_portal(org, by)
         else:
             first_day.enable_digital_experiences(org, by)

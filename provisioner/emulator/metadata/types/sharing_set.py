@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.components import Row
     from provisioner.emulator.store.org import Org
 
-_LONGEST: Final = 255  # of a description (platform reference 3.6 [V])
-_LEVELS: Final = ("Read", "Edit")  # platform reference 3.6 [V]
+_LONGEST: Final = 255  # of a description (fact 419)
+_LEVELS: Final = ("Read", "Edit")  # fact 419
 # The objects of the Metadata guide (meta_sharingset, v67 [V]); custom ones besides.
 _OBJECTS: Final = frozenset(
     {"Account", "Campaign", "Contact", "Case", "Opportunity", "Order", "ServiceContract", "User",
      "WorkOrder"}
 )  # fmt: skip
-# `userField`: platform reference 3.6; the values are the Metadata guide's [V].
+# `userField`: fact 422; the values are the Metadata guide's [V].
 _USER_FIELD: Final = re.compile(
     r"(?:(?P<plain>Account|Contact|Contact\.RelatedAccount|Manager\.Account|Manager\.Contact)"
     r"|(?P<object>Account|Contact)\.(?P<field>\w+))"
 )
-# The licences of platform reference 3.6 [V], by their keys; which key is "High Volume Portal" [I].
+# The licences of fact 420, by their keys; which key is "High Volume Portal" [I].
 _LICENSES: Final = frozenset(
     {"Overage_Platform_Portal_User", "PID_Customer_Community", "PID_Customer_Community_Login",
      "PID_Customer_Community_Plus", "PID_High_Volume_Customer_Portal",
@@ -53,7 +53,7 @@ class SharingSets(StoredKind):
     section = "Sharing Settings"
 
     def _may_write(self, org: Org, by: str) -> None:
-        # "Customize Application (+ Manage Sharing to edit)": platform reference 3.6 [V]; the
+        # "Customize Application (+ Manage Sharing to edit)": fact 421; the
         # refusal is that of a record: guess
         for name in ("CustomizeApplication", "ManageSharing"):
             if not permissions.has(org, by, name):
@@ -77,7 +77,7 @@ def _shown(org: Org, row: Row) -> Value:
 def _checked(org: Org, values: Value) -> Value:
     body = {name: value for name, value in values.items() if name not in {"fullName", "profiles"}}
     if len(body.get("description", "")) > _LONGEST:
-        raise SalesforceError(  # the wording of a record, platform reference 2.3 [V]
+        raise SalesforceError(  # the wording of a record, fact 322
             "STRING_TOO_LONG",
             f"description: data value too large: {body['description']} (max length={_LONGEST})",
             ("description",),
@@ -110,7 +110,7 @@ def _check_mapping(org: Org, mapping: Value) -> None:
 
 
 def _profile(org: Org, written: str) -> str:
-    """The id of a profile that may be in a sharing set (3.6: its licence [V])."""
+    """The id of a profile that may be in a sharing set (fact 420: its licence [V])."""
     name = unquote(written)
     found = org.find("Profile", FullName=components.encoded(name)) or org.find("Profile", Name=name)
     if not found:  # wording of public deployment logs for other types [V]

@@ -79,7 +79,7 @@ class _PagesKind:
         org.audit(by, "changedSite", "Sites", f"Changed pages {pages.name}")  # words: guess
 
     def delete(self, org: Org, full_name: str, by: str) -> None:
-        """Refused: the pages belong to a site, which is never deleted (page one, 4 [V]); guess."""
+        """Refused: the pages belong to a site, which is never deleted (fact 221); guess."""
         if site_pages.find(org, full_name) is None:
             raise no_such("fullName", self.name, full_name, fields=())
         raise SalesforceError("DEPENDENCY_EXISTS", f"{full_name} belongs to a Network", ())

@@ -12,12 +12,12 @@ from provisioner.emulator.control import coverage, coverage_routes
 TOPIC = Path(__file__).parents[4] / "provisioner" / "cli" / "topics" / "local-org.md"
 
 SOURCE = '''"""A module, after a recording."""
-LIMIT = 5  # platform reference 8.1 [V]
+LIMIT = 5  # fact 730
 
 
 def refuse(value):
     """Says no."""
-    if value > LIMIT:  # platform reference 2.4 [V], text: guess
+    if value > LIMIT:  # fact 714, text: guess
         raise SalesforceError("TOO_MANY", "too many")
     # The order is what the SOQL guide
     # says, from what is known [Q].
@@ -52,8 +52,11 @@ def test_comments_and_docstrings_with_a_mark_are_rules():
 @pytest.mark.parametrize(
     ("note", "certainty"),
     [
-        ("platform reference 2.4 [V]", "verified"),
-        ("platform reference 3.5", "unmarked"),
+        ("fact 730", "verified"),
+        ("facts 730 and 105", "quoted"),
+        ("fact 730; the text: guess", "guess"),
+        ("documented (fact\n# 410)", "inferred"),
+        ("in fact nothing", None),
         ("recorded: 2.4", "verified"),
         ("Bulk API guide, Limits", "verified"),
         ("the code [V], the text [U]", "unverified"),
@@ -137,12 +140,19 @@ def test_the_report_is_the_same_each_time(report, local):
 
 def test_the_report_is_json_and_text(report):
     data = json.loads(coverage.as_json(report))
-    assert list(data) == ["routes", "objects", "soql", "metadata_types", "rules"]
+    assert list(data) == ["routes", "objects", "soql", "metadata_types", "facts", "rules"]
     assert data["objects"][0]["name"] == "Account"
     text = coverage.as_text(report)
     assert text.endswith(coverage.summary(report))
-    for heading in ("Routes", "Objects", "SOQL", "Metadata types", "Rules"):
+    for heading in ("Routes", "Objects", "SOQL", "Metadata types", "Facts", "Rules"):
         assert f"\n{heading}\n" in f"\n{text}"
+
+
+def test_facts_are_printed_with_number_sentence_and_source(report):
+    text = coverage.as_text(report)
+    for fact in report.facts:
+        assert f"  {fact.number}  {fact.certainty:10} {fact.text}\n" in text
+        assert f" {fact.source}: {fact.url}\n" in text
 
 
 def test_dispatch_through_functions_is_followed(tmp_path):

@@ -149,7 +149,7 @@ def test_a_user_with_a_role_makes_the_roles_of_the_account(rest, person, profile
           ["Username"])),
         ({"CommunityNickname": "Portal.Admin"},
          ("DUPLICATE_COMM_NICKNAME",
-          "Another user has already selected this nickname.<br>Please select another.",
+          "Duplicate Nickname.<br>Another user has already selected this nickname.<br>Please select another.",
           ["CommunityNickname"])),
     ],
 )  # fmt: skip
