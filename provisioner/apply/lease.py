@@ -30,7 +30,7 @@ _PREFIX = "provisioner"
 _LONGEST = 40  # characters of a group's name
 _TRIES = 4
 _FIELDS = ("Id", "DeveloperName", "Name", "CreatedDate", "CreatedBy.Name", "LastModifiedDate")
-# What Salesforce answers when a record does not exist, or no longer. (platform reference 2.4)
+# What Salesforce answers when a record does not exist, or no longer. (facts 710 and 711)
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
 _QUERY = Select("Group", _FIELDS, (("DeveloperName", (DEVELOPER_NAME, MARKER)),))
 

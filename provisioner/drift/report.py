@@ -30,7 +30,7 @@ from provisioner.model.plan import Step
 from provisioner.model.resource import Address, Resource, Value
 from provisioner.plan.read import Reading
 
-# What Salesforce gives in one answer. (platform reference 8.1)
+# What Salesforce gives in one answer. (fact 731)
 MOST = 2_000
 _MOST_KEYS = 200
 _BY = "LastModifiedBy.Name"

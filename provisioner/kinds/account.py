@@ -15,7 +15,7 @@ class AccountKind(RecordKind):
     section = "accounts"
     sobject = "Account"
     natural = ("AccountNumber", "Name")
-    # A portal user needs an account whose owner has a role. (platform reference 1.7)
+    # A portal user needs an account whose owner has a role. (fact 310)
     always = ("OwnerId", "Owner.UserRoleId", "Owner.Username")
     lookup_fields = ("Owner.UserRoleId", "Owner.Username")
     references = (

@@ -27,7 +27,7 @@ ORGANIZATION = Select(
     ("Id", "Name", "IsSandbox", "LanguageLocaleKey", "DefaultLocaleSidKey", "TimeZoneSidKey"),
 )
 # UserLicense.Name is no key: a Developer org has two rows of one name, one of them
-# Disabled. (platform reference 3.5)
+# Disabled. (fact 414)
 LICENCES = Select(
     "UserLicense",
     ("Id", "Name", "LicenseDefinitionKey", "Status", "TotalLicenses", "UsedLicenses"),
@@ -36,7 +36,7 @@ PROFILE = "Profile"
 PROFILES = Select(PROFILE, ("Id", "Name", "UserLicenseId", "UserType"))
 SWITCHES = ReadMetadata("OrgSettings", ("Org",))
 
-# `UserType` of people who come in through a portal or a site. (platform reference 2.1, 3.5)
+# `UserType` of people who come in through a portal or a site. (facts 303 and 423)
 PORTAL_USER_TYPES = frozenset(
     {"CspLitePortal", "CustomerSuccess", "PowerCustomerSuccess", "PowerPartner", "CsnOnly"}
 )
@@ -44,13 +44,13 @@ PORTAL_USER_TYPES = frozenset(
 ROLE_USER_TYPES = frozenset({"CustomerSuccess", "PowerCustomerSuccess", "PowerPartner"})
 
 # What enabling the Customer Portal brings, and so may be named by a spec that enables it.
-# (platform reference 1.1, 2.1, 3.1)
+# (fact 305)
 FIELDS_OF_THE_PORTAL: Mapping[str, frozenset[str]] = {
     "Account": frozenset({"IsCustomerPortal", "IsPartner"}),
     "Contact": frozenset({"CanAllowPortalSelfReg"}),
     "User": frozenset({"IsPortalEnabled", "IsPortalSelfRegistered", "PortalRole"}),
 }
-# Of these, the ones that can be set on a record only once it is there. (2.1, 3.1)
+# Of these, the ones that can be set on a record only once it is there. (fact 401)
 UPDATE_ONLY = frozenset({"IsCustomerPortal", "IsPartner", "IsPortalEnabled"})
 FIRST_PORTAL = "Customer Portal"
 
@@ -59,7 +59,7 @@ FIRST_PORTAL = "Customer Portal"
 class PendingProfile:
     """A profile that comes with the Customer Portal, or with Digital Experiences.
 
-    It comes only if its licence has seats. (1.1, 3.5, 4.2)
+    It comes only if its licence has seats. (fact 105)
     """
 
     name: str
@@ -81,7 +81,7 @@ PROFILES_OF_THE_PORTAL = (
         "High Volume Customer Portal",
         "CspLitePortal",
     ),
-    # Two profiles, one name. (4.2)
+    # Two profiles, one name. (fact 510)
     PendingProfile(
         "Authenticated Website", "PlatformPortal", "Authenticated Website", "CspLitePortal"
     ),
@@ -113,7 +113,7 @@ PROFILES_OF_THE_PORTAL = (
 
 
 # A licence of sites that is disabled may get its first seats with Digital Experiences, as in a
-# Developer org. (3.5)
+# Developer org. (fact 414)
 PROFILES_OF_SITES = tuple(
     PendingProfile(name, name, licence, user_type)
     for name, licence, user_type in (
@@ -342,7 +342,7 @@ class OrgFacts:
     def has_site_users(self) -> bool:
         """Whether there are profiles for users of portals or sites.
 
-        In an org whose Customer Portal is off, they come with Digital Experiences. (1.1, 3.5)
+        Without a Customer Portal, they come with Digital Experiences. (facts 105 and 416)
         """
         return bool(self.portal_profiles)
 
@@ -466,7 +466,7 @@ class OrgFacts:
         """The full names of the profiles that share the `Name` of this one, given either name.
 
         Empty for a profile that is alone with its name, and for none. Only the Metadata API tells
-        namesakes apart: a lookup and the setup pages know the `Name` alone. (4.2)
+        namesakes apart: a lookup and the setup pages know the `Name` alone. (fact 510)
         """
         found = self.profiles_named(name) or self._pending_profiles(name)
         shared = {full for p in found for full in self.full_names_of(p.name)}

@@ -301,7 +301,7 @@ class RecordKind(Kind):
 
         With an external id it is an upsert, which creates nothing twice however often it is sent.
         `Account.IsPartner` is such a field: `createable: false, updateable: true`.
-        (platform reference 3.1)
+        (fact 401)
         """
         info = facts.describe(self.sobject) or {}
         late = {n: v for n, v in sent.items() if _only_updated(n, info.get(n))}

@@ -15,7 +15,7 @@ from provisioner.model.operations import Call, EditMetadata, EnableCustomerPorta
 from provisioner.model.plan import Note, NoteKind
 from provisioner.model.resource import Address, Resource, Value
 
-# Each settings type has one component. (platform reference 1.1, 1.4)
+# Each settings type has one component. (fact 117)
 FULL_NAMES: Mapping[str, str] = {
     "CommunitiesSettings": "Communities",
     "OrgSettings": "Org",
@@ -65,7 +65,7 @@ class SettingsKind(MetadataKind):
         return LiveResources(resources, {r.address: "full name" for r in wanted})
 
     def problems(self, context: Context) -> Iterable[Diagnostic]:
-        """The Customer Portal and Digital Experiences cannot be disabled again. (1.1, 1.4)"""
+        """The Customer Portal and Digital Experiences cannot be disabled again. (fact 102)"""
         for settings in context.of_kind(self.name):
             change = context.changes.get(settings.address)
             for field in change.fields if change else ():
@@ -107,7 +107,7 @@ class SettingsKind(MetadataKind):
         calls: list[Call] = []
         if PORTAL_SWITCH in change.names():
             # Only the page is known to make the first portal; the settings call is not.
-            # (platform reference 1.1)
+            # (fact 103)
             calls.append(EnableCustomerPortal())
         if edits:
             calls.append(EditMetadata(name, FULL_NAMES[name], edits))
@@ -134,7 +134,7 @@ def _sets(desired: Iterable[Resource], settings: Address, switch: str) -> bool:
 
 
 def portal_is_on(facts: OrgFacts) -> bool:
-    """Whether the Customer Portal is on. An absent element means false. (platform reference 1.1)"""
+    """Whether the Customer Portal is on. An absent element means false. (fact 101)"""
     return facts.switches is not None and flat(facts.switches).get(PORTAL_SWITCH) is True
 
 

@@ -27,7 +27,7 @@ class Cause(Enum):
     HISTORY = "last attempts"
 
 
-# The status of LoginHistory. (platform reference 6.5)
+# The status of LoginHistory. (fact 617)
 STATUS = {
     Cause.ACTIVE: "User is inactive",
     Cause.FROZEN: "User is frozen",
@@ -47,7 +47,7 @@ STATUS_OF_SITE = {
 SUCCESS = "Success"
 
 # Other statuses that stand for no check of ours: in words, and what mends them; single sign-on is
-# not ours to mend. (platform reference 6.5)
+# not ours to mend. (fact 617)
 _ELSE = {
     "Failed: API security token required": (
         "an API login from an address that the org does not trust, without the security token",
@@ -74,7 +74,7 @@ _ELSE = {
 }
 
 # What a page, an API or a log says: part of the text in lower case, and what may be behind it.
-# The first is what Salesforce's portal says to a profile outside it. (platform reference 6.5)
+# The first is what Salesforce's portal says to a profile outside it. (fact 616)
 _TEXTS: tuple[tuple[str, tuple[Cause, ...]], ...] = (
     ("not associated with this service", (Cause.MEMBER, Cause.PROFILE)),
     ("location or login time may be restricted", (

@@ -12,7 +12,7 @@ _ATTEMPTS_SHOWN = 3
 
 
 def portal(facts: LoginFacts) -> Iterator[CheckResult]:
-    """There is a portal, and it is open. (1.2)"""
+    """There is a portal, and it is open. (fact 109)"""
     if facts.portal is not None:
         yield _open(facts.portal)
     elif not facts.portal_on:
@@ -57,7 +57,7 @@ def _open(portal: Portal) -> CheckResult:
 
 
 def member(facts: LoginFacts) -> Iterator[CheckResult]:
-    """The profile is one of the portal's: the cause of the famous error. (1.3, 6.5)"""
+    """The profile is one of the portal's: the cause of the famous error. (facts 116 and 616)"""
     user, portal = facts.user, facts.portal
     if user is None or portal is None or (user.is_portal is False and not portal.is_site):
         return
@@ -180,7 +180,7 @@ def url(facts: LoginFacts) -> Iterator[CheckResult]:
 
 
 def history(facts: LoginFacts) -> Iterator[CheckResult]:
-    """What the last attempts came to, in words. (6.5)"""
+    """What the last attempts came to, in words. (fact 617)"""
     if facts.user is None:
         return
     if not facts.attempts:

@@ -66,7 +66,7 @@ def locked(facts: LoginFacts) -> Iterator[CheckResult]:
 
 
 def password(facts: LoginFacts) -> Iterator[CheckResult]:
-    """There is a password, and it needs no change. (platform reference 6.1)"""
+    """There is a password, and it needs no change. (fact 601)"""
     if (user := facts.user) is None:
         return
     match user.password:
@@ -90,7 +90,7 @@ def password(facts: LoginFacts) -> Iterator[CheckResult]:
 
 
 def licence(facts: LoginFacts) -> Iterator[CheckResult]:
-    """The licence is in force; an inactive user finds a seat free. (3.5)"""
+    """The licence is in force; an inactive user finds a seat free. (fact 336)"""
     user = facts.user
     if user is None or user.licence is None:
         return
@@ -117,7 +117,7 @@ def licence(facts: LoginFacts) -> Iterator[CheckResult]:
 
 
 def profile(facts: LoginFacts) -> Iterator[CheckResult]:
-    """The profile is one for portals. (3.5)"""
+    """The profile is one for portals. (fact 423)"""
     user = facts.user
     if user is None or user.is_portal is None:
         return
@@ -171,7 +171,7 @@ def person(facts: LoginFacts) -> Iterator[CheckResult]:
 
 
 def role(facts: LoginFacts) -> Iterator[CheckResult]:
-    """A licence with roles has given one. (3.4)"""
+    """A licence with roles has given one. (fact 417)"""
     user = facts.user
     if user is None or user.user_type is None:
         return

@@ -327,7 +327,7 @@ class CloneMetadata:
     """A new component that starts as a copy of `source`, then is edited.
 
     There is no clone call in the Metadata API: `source` is read, given the new name and
-    the edits, and created. (platform reference 4.1)
+    the edits, and created. (fact 508)
     """
 
     operation: ClassVar[str] = "CloneMetadata"

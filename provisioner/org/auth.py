@@ -1,7 +1,7 @@
 """Log in: from what an environment says to an org that can be talked to.
 
-The flows of OAuth 2.0 are those that Salesforce still offers to programs (platform
-reference 7); SOAP `login()` is going away and is not one of them.
+The flows of OAuth 2.0 are those that Salesforce still offers to programs (fact
+620); SOAP `login()` is going away and is not one of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from provisioner.org.error_mapping import refused
 from provisioner.org.errors import AuthenticationFailed
 from provisioner.org.transport import Wire
 
-_JWT_SECONDS = 180  # the longest that Salesforce takes (platform reference 7)
+_JWT_SECONDS = 180  # the longest that Salesforce takes (fact 621)
 _CLI_SECONDS = 90.0
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -161,7 +161,7 @@ def _refused(error: str, description: str, host: str) -> AuthenticationFailed:
 
 
 # What Salesforce says, in its error or its description, and what helps. The first that is
-# found counts. (platform reference 7)
+# found counts. (fact 624)
 _REMEDIES = (
     (
         "approved this consumer",
@@ -211,7 +211,7 @@ def _from_cli(target_org: str, run: Run) -> tuple[str, Secret]:
     shown = _sf(["org", "display", "--target-org", target_org, "--json"], target_org, run)
     token = str(shown.get("accessToken") or "")
     if not token or "[REDACTED]" in token:
-        # Since May 2026 only this command shows it. (platform reference 7)
+        # Since May 2026 only this command shows it. (fact 626)
         command = ["org", "auth", "show-access-token"]
         options = ["--target-org", target_org, "--json", "--no-prompt"]
         token = str(_sf([*command, *options], target_org, run).get("accessToken") or "")

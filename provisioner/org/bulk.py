@@ -2,7 +2,7 @@
 
 A job is closed only after its data has arrived: until then Salesforce writes nothing. Once it is
 closed, the job itself says what became of it. The rows of a job are sent again only when it has
-ended, or has been aborted before it began. (platform reference 8.3)
+ended, or has been aborted before it began. (fact 807)
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from provisioner.org.rest import Rest, request_fields, request_value
 
 Cells = tuple[str, ...]
 """A row as it is sent, or the names of its columns."""
-# Salesforce takes 150 MB and advises 100. (platform reference 8.3)
+# Salesforce takes 150 MB and advises 100. (fact 801)
 _LARGEST = 100_000_000
 _FIRST_POLL, _SLOWEST_POLL = 0.25, 5.0
 _NULL = "#N/A"

@@ -1,4 +1,4 @@
-"""Bulk API 2.0 query jobs: all rows of a query as CSV, in a few calls. (platform reference 8.3)"""
+"""Bulk API 2.0 query jobs: all rows of a query as CSV, in a few calls. (fact 808)"""
 
 from __future__ import annotations
 

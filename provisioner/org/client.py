@@ -56,7 +56,7 @@ from provisioner.org.transport import Usage, Wire
 
 T = TypeVar("T")
 
-# What one collection takes; more go as a bulk job. (platform reference 8.2)
+# What one collection takes; more go as a bulk job. (fact 736)
 ROWS_OF_A_COLLECTION = 200
 
 

@@ -37,7 +37,7 @@ PasswordCall = SetPassword | ResetPassword
 
 
 def write(rest: Rest, calls: Sequence[RecordCall]) -> list[Answer]:
-    """Make up to 200 calls of one class, in one request. (platform reference 8.2)
+    """Make up to 200 calls of one class, in one request. (fact 736)
 
     An answer is the Id of a new record, nothing, or the error that kept this one from being
     done. Raises OrgError where the request as a whole was refused or not answered.
@@ -65,7 +65,7 @@ def set_passwords(rest: Rest, calls: Sequence[PasswordCall]) -> list[Answer]:
     """Give up to 25 users a password, or have Salesforce mail them one, in one request.
 
     The temporary passwords in the answer are not looked at, and not kept. (REST guide,
-    "Composite": all sObject resources can be in one; platform reference 6.1)
+    "Composite": all sObject resources can be in one; fact 604)
     """
     references = [f"user{number}" for number in range(len(calls))]
     parts = [

@@ -109,12 +109,12 @@ def refused(status: int, content: Json, host: str) -> OrgError:
 
 
 def _web_page(status: int, host: str) -> OrgError:
-    # Maintenance pages, gateways and wrong hosts answer in HTML. (platform reference 2.4)
+    # Maintenance pages, gateways and wrong hosts answer in HTML. (fact 722)
     message = f"`{host}` answered with a web page or nothing ({status}) instead of data"
     if status == 401:
         return AuthenticationFailed(message, remedy="log in again")
     # Salesforce says in its body what it refuses. These pages come from the servers in front of it
-    # and do not tell whether it carried the request out. (platform reference 2.4)
+    # and do not tell whether it carried the request out. (fact 722)
     if status >= 500 or status in (400, 406, 420):
         remedy = "the org may be in maintenance; see https://status.salesforce.com"
     elif status >= 400:

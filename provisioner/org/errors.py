@@ -126,14 +126,14 @@ def tidied(message: str) -> str:
     """A message as people read it: on one line, without tags or the query it came from.
 
     Salesforce puts `<br>` into messages made for its pages, and the text of the query with
-    a caret under it before "ERROR at Row:1:Column:8". (platform reference 2.3, 2.4)
+    a caret under it before "ERROR at Row:1:Column:8". (facts 312 and 713)
     """
     message = re.sub(r"\A.*ERROR at Row:\d+:Column:\d+", "", message, flags=re.DOTALL)
     message = re.sub(r"<br\s*/?>", " ", message, flags=re.IGNORECASE)
     return " ".join(message.split())
 
 
-# Platform reference 2.4, and 6.4 for the expired password.
+# Facts 703 to 705, and fact 707 for the expired password.
 _LOGIN = frozenset(
     {
         "INVALID_AUTH_HEADER",
@@ -146,9 +146,9 @@ _NOT_ALLOWED = frozenset(
     {"API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG", "REQUEST_LIMIT_EXCEEDED"}
 )
 _CONFLICTS = frozenset({"UNABLE_TO_LOCK_ROW"})
-# An UNKNOWN_EXCEPTION that only its text tells apart. (platform reference 2.3)
+# An UNKNOWN_EXCEPTION that only its text tells apart. (fact 326)
 _GROUP_MEMBERSHIP = "group membership operation already in progress"
-# Platform reference 2.4, "Retryable set".
+# Those that pass when they are tried again. (fact 722)
 _TRANSIENT = frozenset(
     {
         "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE",

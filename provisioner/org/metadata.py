@@ -2,8 +2,8 @@
 
 The envelopes are built and read with lxml rather than with simple-salesforce's `mdapi`: its
 zeep client takes half a second to build and a session of its own, and makes of a refusal a
-bare `Exception` whose text only holds what the answer said in elements. (platform reference
-4.4, 8.5)
+bare `Exception` whose text only holds what the answer said in elements. (facts
+515 and 530)
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _NS = {"s": _SOAP, "m": xml.NAMESPACE}
 # The type stubs of lxml do not have the key of the default namespace.
 _PREFIXES = cast("Mapping[str, str]", {None: xml.NAMESPACE, "soapenv": _SOAP, "xsi": _XSI})
-# Platform reference 4.4, and 4.3 for those that are read one at a time.
+# Fact 515, and fact 529 for those that are read one at a time.
 _LISTED_AT_ONCE, _READ_AT_ONCE = 3, 10
 # As large as a profile, but no kind.
 _PERMISSION_SET = "PermissionSet"
@@ -290,7 +290,7 @@ def _same(one: str, other: str) -> bool:
     """Whether two full names are of one component.
 
     Salesforce compares them without case, and percent-encodes what is special in them.
-    (platform reference 4.2)
+    (fact 512)
     """
     return _plain(one) == _plain(other)
 
@@ -302,7 +302,7 @@ def _plain(full_name: str) -> str:
 def _without(types: Sequence[str], message: str) -> list[tuple[str, ...]]:
     """What of `types` is to be listed after one of them was refused by `message`.
 
-    The message names the one that the org does not offer. (platform reference 1.2)
+    The message names the one that the org does not offer. (fact 509)
     """
     if len(types) == 1:
         return []
@@ -317,7 +317,7 @@ def _no_place(error: NoPlaceError) -> Refused:
 
 
 def _gone(type_: str, full_name: str) -> Refused:
-    # The code that Salesforce has for it when it is to be deleted. (4.4)
+    # The code that Salesforce has for it when it is to be deleted. (fact 338)
     code = "INVALID_CROSS_REFERENCE_KEY"
     return Refused(code, f"the org has no {type_} named `{full_name}`")
 

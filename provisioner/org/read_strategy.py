@@ -12,9 +12,9 @@ from enum import Enum
 from math import ceil
 
 PAGE = 2_000
-"""Rows of one page of a query. (platform reference 8.1)"""
+"""Rows of one page of a query. (fact 731)"""
 QUERIES = 5
-"""Queries of one composite call. (platform reference 8.2)"""
+"""Queries of one composite call. (fact 734)"""
 JOB_PAGE = 50_000
 """Rows of one page of a Bulk 2.0 job's results, as we request them."""
 

@@ -24,7 +24,7 @@ from provisioner.org.shapes import JsonObject
 
 T = TypeVar("T")
 _PARTS = 25
-"""Sub-requests of one composite call. (platform reference 8.2)"""
+"""Sub-requests of one composite call. (fact 734)"""
 _LONGEST_URI = 2_000
 """Salesforce takes 16,384 bytes of URI and headers, and advises this much for the URI. A query
 in a composite call stands in the body, and is not bound by it. (Salesforce knowledge article
@@ -32,7 +32,7 @@ in a composite call stands in the body, and is not bound by it. (Salesforce know
 _FEW_KEYS = 5_000
 """With this many keys or fewer, the number of all rows is not worth an API call."""
 _PARALLEL = 4
-"""Salesforce allows 25 long calls at a time; other programs need some. (platform reference 8.4)"""
+"""Salesforce allows 25 long calls at a time; other programs need some. (fact 725)"""
 _PAGES_AHEAD = 3
 """Pages of one query that are requested before they are needed."""
 

@@ -26,7 +26,7 @@ from provisioner.org.transport import Send, Wire
 
 VERSION = "62.0"
 _JSON = "application/json"
-# The most rows that a page can have, and the default. (platform reference 8.1)
+# The most rows that a page can have, and the default. (fact 731)
 _WHOLE_PAGES = {"Sforce-Query-Options": f"batchSize={PAGE}"}
 # The form of the answer shows that it is from Salesforce. The password in it is not parsed.
 _NEW_PASSWORD = re.compile(rb'\s*\{\s*"NewPassword"\s*:[^{}]*\}\s*')
@@ -73,7 +73,7 @@ class Rest:
         return shapes.text(identity["preferred_username"], "`preferred_username`")
 
     def sites(self) -> list[Site]:
-        """The sites, by name; none where Digital Experiences are off. (platform reference 1.6)"""
+        """The sites, by name; none where Digital Experiences are off. (facts 214 and 229)"""
 
         def read(rows: Sequence[JsonObject]) -> list[Site]:
             return sorted(map(self._site, rows), key=lambda site: (site.name, site.id))
@@ -113,7 +113,7 @@ class Rest:
         return there._replace(scheme=here.scheme).geturl() if same else url
 
     def password_expired(self, user_id: str) -> bool:
-        """Whether the user's next login asks for a new password. (platform reference 6.1)"""
+        """Whether the user's next login asks for a new password. (fact 601)"""
 
         def read(answer: Json) -> bool:
             return shapes.flag(shapes.mapping(answer)["isExpired"], "`isExpired`")

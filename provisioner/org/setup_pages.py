@@ -2,7 +2,7 @@
 
 They are read and sent as a browser does it: a form goes back with all that it came with but
 for what is to change. An answer of 200 proves nothing, so the page is searched for errors,
-and read once more to see that the change holds. (platform reference 1.1, 1.3; browserforce
+and read once more to see that the change holds. (facts 104 and 116; browserforce
 `plugins/customer-portal`, `page-errors`)
 """
 

@@ -11,7 +11,7 @@ from provisioner.model.operations import Newest, Select
 from provisioner.model.resource import Lookup
 from provisioner.org.errors import Refused
 
-# Salesforce takes 100,000 characters. (platform reference 8.1)
+# Salesforce takes 100,000 characters. (fact 730)
 LONGEST = 90_000
 _NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*", re.ASCII)
 

@@ -26,7 +26,7 @@ from provisioner.org.timing import timing_for
 _RETRIES = 3
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 _LONGEST_RETRY_AFTER = 60.0
-# `api-usage=18/5000`, perhaps with the app's own after it. (platform reference 8.4)
+# `api-usage=18/5000`, perhaps with the app's own after it. (fact 727)
 _USAGE = re.compile(r"\bapi-usage=(\d{1,12})/(\d{1,12})\b")
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class Wire:
 
     def _renewed(self, error: AuthenticationFailed, token: Secret | None) -> bool:
         # A policy that keeps the session from the API refuses the next one too: that would
-        # never end. (platform reference 2.4)
+        # never end. (fact 704)
         if error.code != "INVALID_SESSION_ID" or "not valid for use" in error.message:
             return False
         with self._renewing:

@@ -32,8 +32,8 @@ COLLECTION = 200
 COMPONENTS = 10
 COMPOSITE = 25
 # From here on a bulk job takes fewer calls, and no more time: a collection is a call for every
-# 200 rows, a job ten calls or so for any number. Salesforce says the same. (platform reference
-# 8.3, "worth it over ~2,000 records")
+# 200 rows, a job ten calls or so for any number. Salesforce says the same. (fact
+# 806, "worth it over ~2,000 records")
 BULK_FROM = 2_000
 # How many rows are looked at again, and then written, at once: the longer this takes, the more
 # may move in between.
@@ -53,7 +53,7 @@ class Lane(Enum):
 
 
 # How many requests of a lane may be under way at once. Salesforce ends a 26th that runs long (a
-# sixth in a Developer org), so there is room for others. (platform reference 8.4) Metadata is
+# sixth in a Developer org), so there is room for others. (fact 725) Metadata is
 # locked by whoever writes it.
 AT_ONCE: Mapping[Lane, int] = {Lane.RECORDS: 4, Lane.PASSWORDS: 4, Lane.METADATA: 1}
 

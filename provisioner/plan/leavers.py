@@ -36,7 +36,7 @@ def read(org: Org, reading: Reading, scopes: Sequence[Scope]) -> tuple[Absent, .
     declared = sum(_is_active(user) and user.fields.get("ProfileId") in ids for user in users)
     if sum(counts.values()) == declared:
         return ()
-    # The field is part of an org only once it has a portal. (platform reference 2.1)
+    # The field is part of an org only once it has a portal. (fact 305)
     described = Describe(UserKind.sobject)
     facts = reading.facts
     user = facts.shared[described] if facts.asked(described) else org.read(described)

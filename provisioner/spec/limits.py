@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LONGEST = 131_072
-"""The longest text that Salesforce stores in one field. (platform reference 3.1)"""
+"""The longest text that Salesforce stores in one field. (fact 404)"""
 LARGEST = 10**100
 """No field has numbers of this size, and Python can still convert them to floats."""
 DEEPEST = 50

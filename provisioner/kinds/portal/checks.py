@@ -24,7 +24,7 @@ from provisioner.model.resource import Address, Resource
 
 
 def problems(context: Context) -> Iterator[Diagnostic]:
-    """Portals: the feature, the elements a new one needs, its profiles, its admin. (1.2)"""
+    """Portals: the feature, the elements a new one needs, its profiles, its admin. (fact 109)"""
     for portal in context.of_kind(NAME):
         created, adopted = context.created(portal), adopts(portal, context.facts)
         if created and not adopted:
@@ -63,7 +63,7 @@ def _new_portal(context: Context, portal: Resource) -> Iterator[Diagnostic]:
 
 
 def _admin(context: Context, portal: Resource) -> Iterator[Diagnostic]:
-    """A portal's admin needs `Manage Customer Users`, by profile or permission set. (1.2)"""
+    """A portal's admin needs `Manage Customer Users`, by profile or permission set. (fact 112)"""
     admin = portal.written.get("admin")
     if not isinstance(admin, str) or not context.changed(portal, "admin"):
         return

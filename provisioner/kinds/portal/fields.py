@@ -13,7 +13,7 @@ NAME = "portal"
 TYPE = "Portal"
 MEMBERS = "profiles"
 SELF_REGISTRATION_PROFILE = "selfRegUserDefaultProfile"
-# "Manage Customer Users", by its name in the API. (platform reference 1.2)
+# "Manage Customer Users", by its name in the API. (fact 112)
 ADMIN_PERMISSION = "PermissionsManageCssUsers"
 REQUIRED = ("active", "emailSenderAddress", "emailSenderName", "type")
 

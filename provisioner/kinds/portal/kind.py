@@ -157,7 +157,7 @@ class PortalKind(MetadataKind):
         return inventory(len(portals), others)
 
     def canonical(self, name: str, value: Value, facts: OrgFacts) -> Value:
-        # A profile may be written by either of its names. (platform reference 4.2)
+        # A profile may be written by either of its names. (fact 510)
         if name == MEMBERS and isinstance(value, tuple):
             return tuple(sorted({_profile(n, facts) for n in value}))
         if name == SELF_REGISTRATION_PROFILE and isinstance(value, str):

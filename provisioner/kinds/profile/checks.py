@@ -15,7 +15,7 @@ from provisioner.model.resource import Address, Resource
 
 
 def problems(context: Context) -> Iterator[Diagnostic]:
-    """Profiles: what a new one starts from, and the licence, which never changes. (4.1)"""
+    """Profiles: what a new one starts from, and its fixed licence. (facts 501 and 504)"""
     yield from _profiles_in_use(context)
     for profile in context.of_kind(NAME):
         yield from _ambiguous_profile(context, profile)
@@ -60,7 +60,7 @@ def _is_known(context: Context, profile: str) -> bool:
 
 
 def _ambiguous_profile(context: Context, profile: Resource) -> Iterator[Diagnostic]:
-    """A profile, or the one it copies, named by a `Name` that several have. (4.2)"""
+    """A profile, or the one it copies, named by a `Name` that several have. (fact 510)"""
     for name, written in ((None, profile.address.name), (CLONE, profile.written.get(CLONE))):
         if not isinstance(written, str):
             continue

@@ -22,6 +22,6 @@ def source_name(name: str, facts: OrgFacts) -> str:
 def encoded(name: str) -> str:
     """The name of a profile as a Metadata full name: specials percent-encoded, spaces kept.
 
-    The dot of `Force%2Ecom - Free User` is one of the specials. (platform reference 4.2)
+    The dot of `Force%2Ecom - Free User` is one of the specials. (fact 512)
     """
     return quote(name, safe=" ").replace(".", "%2E")

@@ -136,7 +136,7 @@ class ProfileKind(MetadataKind):
         edit(root, edits)
 
     def update_xml(self, root: Element, edits: Mapping[str, Value]) -> Element:
-        # A profile's update is merged, so nothing else can be undone by it. (4.1)
+        # A profile's update is merged, so nothing else can be undone by it. (fact 528)
         return merged_only(root, edits)
 
     def copy_xml(self, root: Element) -> None:

@@ -1,7 +1,7 @@
 """The permissions of a profile in its Metadata XML, one owned entry at a time.
 
 A profile is read in part, so an entry that is not there does not mean "no": it means
-nothing was said. (platform reference 4.3)
+nothing was said. (fact 514)
 """
 
 from __future__ import annotations

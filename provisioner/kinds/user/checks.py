@@ -22,7 +22,7 @@ def problems(context: Context) -> Iterator[Diagnostic]:
 
 
 def licence_fits(context: Context) -> Iterator[Diagnostic]:
-    """A portal user needs a portal licence, an internal one must have none. (2.3)"""
+    """A portal user needs a portal licence, an internal one must have none. (facts 315 and 330)"""
     for user in context.of_kind(NAME):
         if not (context.created(user) or context.changed(user, PROFILE_ID, CONTACT)):
             continue
@@ -64,7 +64,7 @@ def licence_fits(context: Context) -> Iterator[Diagnostic]:
 
 
 def contact_and_account(context: Context) -> Iterator[Diagnostic]:
-    """A portal user's contact has an account, and that has an owner with a role. (1.7, 1.8)"""
+    """A portal user's contact has an account whose owner has a role. (facts 302 and 310)"""
     for user in context.of_kind(NAME):
         change = context.changes.get(user.address)
         if change is None or not (change.action is Action.CREATE or CONTACT in change.names()):
@@ -96,7 +96,7 @@ def contact_and_account(context: Context) -> Iterator[Diagnostic]:
 
 
 def one_user_for_a_contact(context: Context) -> Iterator[Diagnostic]:
-    """A contact has at most one portal user, an inactive one too. (1.8)"""
+    """A contact has at most one portal user, an inactive one too. (fact 311)"""
     users = tuple(context.of_kind(NAME))
     rows = context.facts.answers[NAME]["rows"] if users else ()
     holders = {row[CONTACT]: row for row in rows if row.get(CONTACT)}
@@ -116,7 +116,7 @@ def one_user_for_a_contact(context: Context) -> Iterator[Diagnostic]:
 
 
 def disabling(context: Context) -> Iterator[Diagnostic]:
-    """`IsPortalEnabled: false` is for ever, and never what is meant. (1.6)"""
+    """`IsPortalEnabled: false` is for ever, and never what is meant. (fact 309)"""
     for user in context.of_kind(NAME):
         if user.fields.get("IsPortalEnabled") is False:
             yield Diagnostic(
@@ -128,7 +128,7 @@ def disabling(context: Context) -> Iterator[Diagnostic]:
 
 
 def _fixed(context: Context, user: Resource) -> Diagnostic:
-    """The contact of a user cannot be changed. (1.8)"""
+    """The contact of a user cannot be changed. (fact 308)"""
     live = context.live[user.address]
     username, id_ = user.shown(USERNAME), live.fields.get(CONTACT)
     if id_ is None:

@@ -62,7 +62,7 @@ from provisioner.model.resource import (
 )
 
 # Changing these first, alone: "the existing profile is considered when validating the
-# role", even when both change in one update. (platform reference 2.1)
+# role", even when both change in one update. (fact 306)
 _ROLE = frozenset({"UserRoleId", "PortalRole"})
 
 

@@ -12,9 +12,9 @@ from provisioner.model.resource import Address, Resource, Value
 
 
 def seats(context: Context) -> tuple[tuple[SeatUsage, ...], tuple[Diagnostic, ...]]:
-    """The seats of every licence the plan touches, and those that would run out. (1.9, 2.3)
+    """The seats of each licence in the plan, and what runs out. (facts 313 and 336)
 
-    Only active users take a seat. (platform reference 12.11: assumed)
+    Only active users take a seat. (fact 336)
     """
     taken: dict[str, list[Resource]] = {}
     freed: dict[str, int] = {}

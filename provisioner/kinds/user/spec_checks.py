@@ -10,7 +10,7 @@ from provisioner.model.resource import Spec
 
 
 def one_user_for_a_contact(users: Sequence[Spec]) -> Iterator[Diagnostic]:
-    """A contact has at most one user, even a deactivated one. (platform reference 1.8)"""
+    """A contact has at most one user, even a deactivated one. (fact 311)"""
     seen: dict[str, Spec] = {}
     for user in users:
         contact = user.data.get("contact")
