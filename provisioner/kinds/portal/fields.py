@@ -48,6 +48,6 @@ def names_in(value: object) -> tuple[str, ...]:
 
 
 def login_page(instance_url: str, organization_id: str, portal_id: str) -> str:
-    """The address where the users of a portal log in. (platform reference 6.5)"""
+    """The address where the users of a portal log in. (fact 615)"""
     query = urlencode({"orgId": organization_id[:15], "portalId": portal_id[:15]})
     return f"{instance_url}/secur/login_portal.jsp?{query}"
