@@ -213,12 +213,12 @@ def credentials(canary: VerifyEntry, loaded: LoadedSpec) -> Credentials:
 
 def verify_canary(
     canary: VerifyEntry, who: Credentials, loaded: LoadedSpec, org: Org
-) -> dict[str, Any]:
+) -> views.LoginDocument:
     """Log a canary in; what came of it as plain data."""
     return _login(who, _target(None, loaded, canary), canary, loaded, org)
 
 
-def show_logins(logins: Sequence[dict[str, Any]], format_: str) -> int:
+def show_logins(logins: Sequence[views.LoginDocument], format_: str) -> int:
     """Print what came of the logins; the status to exit with."""
     ok = all(login["ok"] for login in logins)
     if format_ == "json":
@@ -282,7 +282,7 @@ def _asked(username: str) -> Secret:
 
 def _login(
     who: Credentials, target: Target, canary: VerifyEntry | None, loaded: LoadedSpec, org: Org
-) -> dict[str, Any]:
+) -> views.LoginDocument:
     from provisioner.login import use_cases as customers
     from provisioner.login.verify import Stage
 
@@ -292,30 +292,15 @@ def _login(
     verified, found = customers.verify_login(
         org, who, target, objects_of(asked, specs) if asked else ()
     )
-    view: dict[str, Any] = {
-        "username": verified.username,
-        "portal": verified.portal,
-        "url": verified.url,
-        "ok": verified.ok,
-        "stages": [
-            {
-                "stage": s.stage.value,
-                "ok": s.ok,
-                "milliseconds": s.milliseconds,
-                "said": s.said,
-            }
-            for s in verified.stages
-        ],
-    }
+    causes = None
     if found is not None:
         places = _places(found, loaded)
         # Where nothing keeps the user out, the org's own record is the best that is known.
         refused = verified.failed is not None and verified.failed.stage is Stage.CREDENTIALS
         last = (f for f in found.findings if refused and f.cause is Cause.HISTORY)
         told = found.causes or tuple(last)
-        view["explanation"] = [views.cause(f, places.get(f.cause), found) for f in told]
-    completed: dict[str, Any] = suggestions.view(view)
-    return completed
+        causes = [views.check_document(f, places.get(f.cause), found) for f in told]
+    return suggestions.view(views.login_document(verified, causes))
 
 
 # ---------------------------------------------------------------- password reset

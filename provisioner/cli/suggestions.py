@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar, cast
 
 from provisioner.model.diagnostics import Diagnostic
 from provisioner.render.terminal import Line
@@ -18,6 +18,7 @@ _COMMAND = re.compile(
     rf"`provisioner (?:({'|'.join(_WITH_SPEC)})((?: --[^`]*)?)"
     rf"|({'|'.join(_WITH_OPTION)})((?: [^`]*)?))`"
 )
+T = TypeVar("T")
 _TEXTS = ("help", "remedy")
 
 _spec: str | None = None
@@ -50,16 +51,20 @@ def lines(found: Iterable[Line]) -> Iterator[Line]:
         yield Line(*(complete(p) if isinstance(p, str) else (complete(p[0]), p[1]) for p in parts))
 
 
-def view(found: Any) -> Any:
-    """A report as plain data, with the commands in its remedies completed."""
+def view(document: T) -> T:
+    """The same document, with the commands in its remedies completed."""
+    return cast("T", _view(document))
+
+
+def _view(found: object) -> object:
     match found:
         case Mapping():
             return {
-                name: complete(value) if name in _TEXTS and isinstance(value, str) else view(value)
+                name: complete(value) if name in _TEXTS and isinstance(value, str) else _view(value)
                 for name, value in found.items()
             }
         case list():
-            return [view(one) for one in found]
+            return [_view(one) for one in found]
         case _:
             return found
 

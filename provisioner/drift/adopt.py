@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from provisioner.kinds.layout.fields import ON_LAYOUT
 from provisioner.kinds.layout.kind import LayoutKind
@@ -18,6 +17,7 @@ from provisioner.kinds.metadata import NAME
 from provisioner.kinds.user.fields import PASSWORD
 from provisioner.model.change import Action, FieldChange
 from provisioner.model.diagnostics import DiagnosticError, Span
+from provisioner.model.json_value import Json
 from provisioner.model.masking import Masked, is_masked
 from provisioner.model.plan import Step
 from provisioner.model.resource import Address, Lookup, Ref, Resource, Secret, Value
@@ -26,7 +26,7 @@ from provisioner.spec import edit, template
 from provisioner.spec.document import Document, Path
 from provisioner.spec.edit import EditError, Plain
 
-Names = Mapping[str, Mapping[str, Any]]
+Names = Mapping[str, Mapping[str, object]]
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _ID = re.compile(r"[0-9a-zA-Z]{15}(?:[0-9a-zA-Z]{3})?")
@@ -224,12 +224,12 @@ def _plain(field: FieldChange, path: Path, before: Resource) -> Plain:
             return value
 
 
-def _same_items(old: list[Any], items: list[str], names: Names) -> list[str]:
+def _same_items(old: Sequence[Json], items: list[str], names: Names) -> list[str]:
     """The items as the old list has them, where it has them: by a template, in other case."""
     written: dict[str, str] = {}
-    for item in old:
+    for item in map(str, old):
         try:
-            written[str(template.fill(str(item), names)).casefold()] = item
+            written[str(template.fill(item, names)).casefold()] = item
         except template.TemplateError:
             continue
     return [written.get(item.casefold(), item) for item in items]
@@ -263,7 +263,13 @@ def _lines(text: str) -> list[str]:
     return [*lines, last] if last else lines
 
 
-def _at(data: Any, path: Path) -> Any:
+def _at(data: Json, path: Path) -> Json:
     for part in path:
-        data = data[part]
+        match data, part:
+            case Mapping(), str():
+                data = data[part]
+            case list(), int():
+                data = data[part]
+            case _:
+                raise AssertionError(f"the document has no value at {path}")
     return data

@@ -7,7 +7,7 @@ import codecs
 import io
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
 _HANDLER = "provisioner.readable"
 _LIKE = {
@@ -67,10 +67,10 @@ def _like(character: str) -> str:
 
 
 def _in_json(text: str) -> str:
-    """Characters beyond ASCII stand only inside of the strings of JSON."""
-    units: Any = text.encode("utf-16-be", "surrogatepass")
-    pairs = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
-    return "".join(chr(unit) if unit < 0x80 else f"\\u{unit:04x}" for unit in pairs)
+    """JSON has characters beyond ASCII only inside strings."""
+    data = text.encode("utf-16-be", "surrogatepass")
+    units = (int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+    return "".join(chr(unit) if unit < 0x80 else f"\\u{unit:04x}" for unit in units)
 
 
 def _in_markup(text: str) -> str:

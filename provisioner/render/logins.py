@@ -1,12 +1,13 @@
-"""The answers about logins: as lines for people, as Markdown, as plain data for JSON. Pure."""
+"""The reports about logins: as JSON values, as lines for a terminal, and as Markdown. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NotRequired, TypedDict
 
 from provisioner.login.causes import Cause
 from provisioner.login.check_results import Certainty, CheckResult, CheckStatus, Trace
+from provisioner.login.verify import Verified
 from provisioner.model.diagnostics import Span
 from provisioner.render.terminal import Line, Part
 
@@ -19,10 +20,67 @@ _MARKS: Mapping[str, Part] = {
 Places = Mapping[Cause, Span]
 
 
-def explained(trace: Trace, places: Places) -> dict[str, Any]:
-    """A trace as plain data, which every format shows. The answer comes first."""
+class AttemptDocument(TypedDict):
+    at: str
+    status: str
+    address: str
+    type: str
+
+
+class CheckDocument(TypedDict):
+    """One check of a login; `login_history` is the status that Salesforce records if it fails."""
+
+    check: str
+    verdict: str
+    found: str
+    certainty: str
+    remedy: str | None
+    at: str | None
+    login_history: NotRequired[str]
+    attempts: NotRequired[list[AttemptDocument]]
+
+
+class ErrorDocument(TypedDict):
+    text: str
+    may_mean: list[str]
+
+
+class ExplanationDocument(TypedDict):
+    """Whether a user can log in, and why not."""
+
+    report: Literal["explain"]
+    answer: str
+    can_log_in: bool
+    username: str
+    portal: str | None
+    url: str | None
+    causes: list[str]
+    error: NotRequired[ErrorDocument]
+    checks: list[CheckDocument]
+
+
+class StageDocument(TypedDict):
+    stage: str
+    ok: bool
+    milliseconds: int
+    said: str
+
+
+class LoginDocument(TypedDict):
+    """A login that was tried, stage by stage, with the causes of a failure."""
+
+    username: str
+    portal: str
+    url: str
+    ok: bool
+    stages: list[StageDocument]
+    explanation: NotRequired[list[CheckDocument]]
+
+
+def explained(trace: Trace, places: Places) -> ExplanationDocument:
+    """The document of an explanation, which every format shows."""
     portal = trace.facts.portal
-    data: dict[str, Any] = {
+    document: ExplanationDocument = {
         "report": "explain",
         "answer": trace.answer,
         "can_log_in": trace.can_log_in,
@@ -30,18 +88,16 @@ def explained(trace: Trace, places: Places) -> dict[str, Any]:
         "portal": portal.name if portal else None,
         "url": portal.url if portal and portal.active else None,
         "causes": [f.cause.value for f in trace.causes],
+        "checks": [check_document(f, places.get(f.cause), trace) for f in trace.findings],
     }
     if trace.error is not None:
-        data["error"] = {
-            "text": trace.error,
-            "may_mean": [cause.value for cause in trace.suspects],
-        }
-    data["checks"] = [_finding(f, places.get(f.cause), trace) for f in trace.findings]
-    return data
+        suspects = [cause.value for cause in trace.suspects]
+        document["error"] = {"text": trace.error, "may_mean": suspects}
+    return document
 
 
-def explained_text(view: Mapping[str, Any]) -> Iterator[Line]:
-    """What `explained` gives, for a terminal."""
+def explained_text(view: ExplanationDocument) -> Iterator[Line]:
+    """An explanation for a terminal."""
     yield Line((view["answer"], "bold green" if view["can_log_in"] else "bold red"))
     yield Line("")
     if error := view.get("error"):
@@ -58,8 +114,8 @@ def explained_text(view: Mapping[str, Any]) -> Iterator[Line]:
             yield Line(f"        = help: {check['remedy']}{at}")
 
 
-def explained_markdown(view: Mapping[str, Any]) -> str:
-    """What `explained` gives, for a ticket or a comment."""
+def explained_markdown(view: ExplanationDocument) -> str:
+    """An explanation for a ticket or a comment."""
     lines = [f"**{_cell(view['answer'])}**", ""]
     if error := view.get("error"):
         meant = ", ".join(error["may_mean"]) or "nothing that is known here"
@@ -73,7 +129,31 @@ def explained_markdown(view: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verified_text(logins: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+def login_document(
+    verified: Verified, causes: Iterable[CheckDocument] | None = None
+) -> LoginDocument:
+    """The document of a login that was tried, with the `causes` of its failure."""
+    document: LoginDocument = {
+        "username": verified.username,
+        "portal": verified.portal,
+        "url": verified.url,
+        "ok": verified.ok,
+        "stages": [
+            {
+                "stage": stage.stage.value,
+                "ok": stage.ok,
+                "milliseconds": stage.milliseconds,
+                "said": stage.said,
+            }
+            for stage in verified.stages
+        ],
+    }
+    if causes is not None:
+        document["explanation"] = list(causes)
+    return document
+
+
+def verified_text(logins: Sequence[LoginDocument]) -> Iterator[Line]:
     """The stages of every login, for a terminal."""
     for login in logins:
         where = f" at {login['portal']}" if login["portal"] else ""
@@ -83,11 +163,11 @@ def verified_text(logins: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
             took = f"{stage['milliseconds']:>5} ms"
             said = f"  {stage['said']}" if stage["said"] else ""
             yield Line("  ", mark, f"  {stage['stage']:<18}{took}{said}")
-        for cause in login.get("explanation", ()):
-            yield Line(f"        = why: {cause['found']}")
-            if cause["remedy"]:
-                at = f"  {cause['at']}" if cause["at"] else ""
-                yield Line(f"        = help: {cause['remedy']}{at}")
+        for check in login.get("explanation", ()):
+            yield Line(f"        = why: {check['found']}")
+            if check["remedy"]:
+                at = f"  {check['at']}" if check["at"] else ""
+                yield Line(f"        = help: {check['remedy']}{at}")
     good = sum(login["ok"] for login in logins)
     counted = f"{good} of {len(logins)} logged in"
     if good == len(logins):
@@ -99,10 +179,11 @@ def verified_text(logins: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
 _DECLARED = "apply the spec that declares it; `provisioner plan` says what stands in the way"
 
 
-def _finding(finding: CheckResult, span: Span | None, trace: Trace) -> dict[str, Any]:
+def check_document(finding: CheckResult, span: Span | None, trace: Trace) -> CheckDocument:
+    """One check as JSON values."""
     declared = finding.cause is Cause.USER and finding.remedy and span
     remedy = _DECLARED if declared else finding.remedy
-    data: dict[str, Any] = {
+    document: CheckDocument = {
         "check": finding.cause.value,
         "verdict": finding.verdict.value,
         "found": finding.found,
@@ -111,18 +192,13 @@ def _finding(finding: CheckResult, span: Span | None, trace: Trace) -> dict[str,
         "at": str(span) if span and finding.remedy else None,
     }
     if finding.status:
-        data["login_history"] = finding.status
+        document["login_history"] = finding.status
     if finding.cause is Cause.HISTORY:
-        data["attempts"] = [
+        document["attempts"] = [
             {"at": a.at, "status": a.status, "address": a.address, "type": a.type}
             for a in trace.facts.attempts
         ]
-    return data
-
-
-def cause(finding: CheckResult, span: Span | None, trace: Trace) -> dict[str, Any]:
-    """One cause of a failed login as plain data."""
-    return _finding(finding, span, trace)
+    return document
 
 
 def _cell(text: str) -> str:
