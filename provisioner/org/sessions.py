@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPResponse
 from socket import socket
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -29,9 +28,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from provisioner.model import hosts
 from provisioner.org.errors import AuthenticationFailed, NoAnswer
 from provisioner.org.timing import Timing, timing_for
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 SLOWEST = 1_000
 """Bytes per second that a response must bring after its first minute."""
@@ -264,7 +260,9 @@ class _PacedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
+    def readinto(  # type: ignore[override]  # `io.BufferedReader` passes a memoryview
+        self, buffer: memoryview
+    ) -> int | None:
         started = self._until is not None
         left = self._until - time.monotonic() if self._until is not None else self._timing.read
         if left <= 0:
