@@ -54,7 +54,7 @@ def _write(loaded: LoadedSpec, entries: list[Ignore]) -> int:
         quoted = {n: edit.scalar(getattr(entry, n) or "") for n in ("address", "field", "reason")}
         text += ignores.as_yaml(entry, quoted)
     try:
-        listed = source.parse(text, str(path)).data["ignore"]
+        listed = source.parse(text, str(path)).mapping["ignore"]
         added = listed[-len(entries) :]
     except (DiagnosticError, KeyError, TypeError):
         added = []

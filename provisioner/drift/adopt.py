@@ -23,8 +23,9 @@ from provisioner.model.plan import Step
 from provisioner.model.resource import Address, Lookup, Ref, Resource, Secret, Value
 from provisioner.spec import document as source
 from provisioner.spec import edit, template
-from provisioner.spec.document import Document, Path
+from provisioner.spec.document import Document
 from provisioner.spec.edit import EditError, Plain
+from provisioner.spec.yaml_reader import Path
 
 Names = Mapping[str, Mapping[str, object]]
 

@@ -16,7 +16,8 @@ from provisioner.kinds.record import RecordKind
 from provisioner.model.diagnostics import Diagnostic, Span, in_order
 from provisioner.model.resource import Address, Spec
 from provisioner.spec import references
-from provisioner.spec.document import Document, Path
+from provisioner.spec.document import Document
+from provisioner.spec.yaml_reader import Path
 
 # Parts of a resource whose keys are names in Salesforce, which knows no case.
 _NAMED = ("fields", "objectPermissions", "fieldPermissions", "userPermissions", "layoutAssignments")
@@ -160,7 +161,7 @@ def _unlike_identities(documents: Sequence[Document]) -> Iterator[Diagnostic]:
                     f"the identity of {sobject} is `{name}` here, and `{first}` elsewhere",
                     span,
                     help="give the same external id field everywhere",
-                    notes=(f"first given at {at}",),
+                    notes=(f"first declared at {at}",),
                 )
 
 
@@ -200,7 +201,7 @@ def _same_field(spec: Spec, keys: Mapping[Path, Span]) -> Iterator[Diagnostic]:
                     f"`{name}` and `{first}` are one name to Salesforce",
                     at[name],
                     help="keep the one that is spelled as Salesforce spells it",
-                    notes=(f"first given at {at[first]}",),
+                    notes=(f"first declared at {at[first]}",),
                 )
 
 
@@ -214,7 +215,7 @@ def _both_forms(spec: Spec) -> Iterator[Diagnostic]:
                 f"`{ours}` and `{api_name}` set the same field",
                 second,
                 help=f"keep `{ours}`",
-                notes=(f"first given at {first}",),
+                notes=(f"first declared at {first}",),
             )
 
 
@@ -259,7 +260,7 @@ def _same_record(placed: Sequence[Spec], identity: Mapping[str, str]) -> Iterato
                     f"`{spec.address}` and `{first.address}` would be one record, by `{name}`",
                     spec.at(name),
                     help=_SHARED if scope else "declare it once",
-                    notes=(f"first given at {first.at(name)}",),
+                    notes=(f"first declared at {first.at(name)}",),
                 )
 
 
@@ -295,5 +296,5 @@ def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
         other = former.setdefault(key, spec)
         if other is not spec:
             what = f"`{other.address}` was `{was}` already"
-            note = f"first given at {other.at('was')}"
+            note = f"first declared at {other.at('was')}"
             yield Diagnostic("former-name", what, spec.at("was"), notes=(note,))

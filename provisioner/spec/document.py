@@ -1,7 +1,7 @@
-"""Read YAML text into plain data plus the span of every key and value.
+"""A YAML document: its data, the place of every key and value, and its templates.
 
-YAML is read as people expect it since 1.2: `NO` is a country, `12:30` a text, and a
-repeated key is an error. Merge keys (`<<`) work, although 1.2 dropped them.
+YAML is read as version 1.2 defines it: `NO` is a text, `12:30` is a text, and a repeated key is
+an error. Merge keys (`<<`) work, although version 1.2 does not have them.
 """
 
 from __future__ import annotations
@@ -13,28 +13,26 @@ from typing import Any
 
 from provisioner.kinds import ROSTER_KINDS
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span, in_order
-from provisioner.spec import template
-from provisioner.spec import yaml_reader as nodes
+from provisioner.spec import template, yaml_reader
 from provisioner.spec.positions import between, lines, offsets
+from provisioner.spec.yaml_reader import Path, Yaml
 
-Path = nodes.Path
-
-# The parts of a roster whose templates may name its `row`.
+# The parts of a roster whose templates can use its `row`.
 _BY_ROW = (("key",), *((kind.name,) for kind in ROSTER_KINDS))
 _ROW = re.compile(r"\brow\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document. `span(path)` finds the text that a path came from.
+    """One YAML document.
 
-    `rendered` says that templates were filled in, which happens at most once; `unfilled`
-    are the paths of those that could not be, `by_row` of those of a roster that are filled in
-    for each of its rows.
+    `rendered` says that its templates are filled in, which happens at most once. `unfilled` are
+    the paths of templates with a problem, `by_row` those of the templates of a roster that are
+    filled in for each of its rows.
     """
 
     file: str
-    data: Any
+    data: Yaml
     values: Mapping[Path, Span]
     keys: Mapping[Path, Span]
     text: str = ""
@@ -42,8 +40,13 @@ class Document:
     unfilled: frozenset[Path] = frozenset()
     by_row: frozenset[Path] = frozenset()
 
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """The data if it is a mapping, as the schemas require of every file; else an empty one."""
+        return self.data if isinstance(self.data, dict) else {}
+
     def span(self, path: Path, *, key: bool = False) -> Span | None:
-        """The span at `path`, or of its nearest ancestor that has one."""
+        """The place of the value at `path`, or of the nearest value around it that has a place."""
         table = self.keys if key and path in self.keys else self.values
         while path not in table and path:
             path = path[:-1]
@@ -65,9 +68,9 @@ class Document:
 
 
 class FlawedError(DiagnosticError):
-    """Something is wrong with a file, and yet `document` is what can be read of it.
+    """A file has problems; `document` is what can be read in spite of them.
 
-    It serves to find what else is wrong, so that all is said in one go.
+    It is checked further, so that all problems are reported at once.
     """
 
     def __init__(self, problems: Iterable[Diagnostic], document: Document) -> None:
@@ -76,7 +79,7 @@ class FlawedError(DiagnosticError):
 
 
 def decode(raw: bytes, file: str) -> str:
-    """The text of a file. Raises DiagnosticError where it is not UTF-8."""
+    """The text of a file. Raises DiagnosticError if it is not UTF-8."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         problem = "the file is UTF-16, not UTF-8"
         span = Span(file, 1, 1, 1, 1)
@@ -92,43 +95,39 @@ def decode(raw: bytes, file: str) -> str:
 
 
 def parse(text: str, file: str) -> Document:
-    """Parse one document. Raises DiagnosticError with every problem that YAML lets us see."""
+    """Parse one document. Raises DiagnosticError with every problem of its YAML."""
     text = text.removeprefix("\ufeff")
-    read = nodes.read(text, file)
-    document = Document(file, read.data, read.values, read.keys, text)
-    if read.problems:
-        raise FlawedError(read.problems, document)
+    content = yaml_reader.read(text, file)
+    document = Document(file, content.data, content.values, content.keys, text)
+    if content.problems:
+        raise FlawedError(content.problems, document)
     return document
 
 
 def render(
     document: Document,
-    vars: Mapping[str, Any],  # noqa: A002 - the name that templates use
-    env: Mapping[str, Any],
+    vars: Mapping[str, Yaml],  # noqa: A002 - the name that templates use
+    env: Mapping[str, object],
 ) -> Document:
     """Fill in the templates of every text value. Raises FlawedError with all problems.
 
-    `{{ vars.x }}` and `{{ env.X }}` are all that a template can name. What a template
-    gives is never taken for a template again, however often this is called. In a roster, a
-    template that names `row` is left for its rows.
+    Templates can use `{{ vars.x }}` and `{{ env.X }}` only. The value of a template is never
+    read as a template again, however often this is called. In a roster, a template that uses
+    `row` is left for its rows.
     """
     if document.rendered:
         return document
-    problems: list[Diagnostic] = []
-    names = template.scopes(vars, env)
-    unfilled: set[Path] = set()
-    by_row: set[Path] = set()
-    data = _filled(document, document.data, (), names, problems, unfilled, by_row)
-    filled = replace(
+    rendering = _Rendering(document, template.scopes(vars, env))
+    rendered = replace(
         document,
-        data=data,
+        data=rendering.value(document.data, ()),
         rendered=True,
-        unfilled=frozenset(unfilled),
-        by_row=frozenset(by_row),
+        unfilled=frozenset(rendering.unfilled),
+        by_row=frozenset(rendering.by_row),
     )
-    if problems:
-        raise FlawedError(problems, filled)
-    return filled
+    if rendering.problems:
+        raise FlawedError(rendering.problems, rendered)
+    return rendered
 
 
 def in_template(document: Document, path: Path, problem: template.Problem) -> Diagnostic:
@@ -141,47 +140,48 @@ def in_template(document: Document, path: Path, problem: template.Problem) -> Di
     return Diagnostic(problem.code, problem.message, span, help=problem.help)
 
 
-def _filled(
-    document: Document,
-    value: Any,
-    path: Path,
-    names: Mapping[str, Mapping[str, Any]],
-    problems: list[Diagnostic],
-    unfilled: set[Path],
-    by_row: set[Path],
-) -> Any:
-    def inside(key: str | int, item: Any) -> Any:
-        return _filled(document, item, (*path, key), names, problems, unfilled, by_row)
+class _Rendering:
+    """One pass over the values of a document."""
 
-    match value:
-        case str():
-            if not template.is_template(value):
-                return value
-            if _is_by_row(path, value):
-                by_row.add(path)
-                return value
-            try:
-                return template.fill(value, names)
-            except template.TemplateError as error:
-                problems += [in_template(document, path, p) for p in error.problems]
-                unfilled.add(path)
-                return value
-        case dict():
-            for key in filter(template.is_template, value):
-                span = document.span((*path, key), key=True)
-                problems.append(
-                    Diagnostic(
-                        "template-key",
-                        "templates work in values, not in keys",
-                        span,
-                        help="write the key itself",
+    def __init__(self, document: Document, names: template.Names) -> None:
+        self.problems: list[Diagnostic] = []
+        self.unfilled: set[Path] = set()
+        self.by_row: set[Path] = set()
+        self._document = document
+        self._names = names
+
+    def value(self, value: Yaml, path: Path) -> Yaml:
+        match value:
+            case str():
+                return self._text(value, path)
+            case dict():
+                for key in filter(template.is_template, value):
+                    self.problems.append(
+                        Diagnostic(
+                            "template-key",
+                            "templates work in values, not in keys",
+                            self._document.span((*path, key), key=True),
+                            help="write the key itself",
+                        )
                     )
-                )
-            return {key: inside(key, item) for key, item in value.items()}
-        case list():
-            return [inside(i, item) for i, item in enumerate(value)]
-        case _:
-            return value
+                return {key: self.value(item, (*path, key)) for key, item in value.items()}
+            case list():
+                return [self.value(item, (*path, i)) for i, item in enumerate(value)]
+            case _:
+                return value
+
+    def _text(self, text: str, path: Path) -> Yaml:
+        if not template.is_template(text):
+            return text
+        if _is_by_row(path, text):
+            self.by_row.add(path)
+            return text
+        try:
+            return template.fill(text, self._names)
+        except template.TemplateError as error:
+            self.problems += [in_template(self._document, path, p) for p in error.problems]
+            self.unfilled.add(path)
+            return text
 
 
 def _is_by_row(path: Path, text: str) -> bool:

@@ -12,8 +12,9 @@ from typing import Any
 from provisioner.model.diagnostics import DiagnosticError
 from provisioner.spec import document as source
 from provisioner.spec import yaml_reader as nodes
-from provisioner.spec.document import Document, Path
+from provisioner.spec.document import Document
 from provisioner.spec.positions import offsets
+from provisioner.spec.yaml_reader import Path
 
 Plain = str | int | float | bool | None | list[str] | dict[str, Any]
 

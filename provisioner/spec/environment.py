@@ -1,4 +1,4 @@
-"""An environment: which org a spec is for, how to log in, its variables and its policy."""
+"""Read an environment file: the org, how to log in, the variables and the policy."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from provisioner.model.credentials import (
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span, in_order
 from provisioner.model.masking import SHORTEST, Masked, Opaque
 from provisioner.model.resource import Secret, Spec
-from provisioner.spec import document as source
-from provisioner.spec import policy as bounds
+from provisioner.spec import policy as policy_reader
 from provisioner.spec import template
-from provisioner.spec.document import Document, Path
+from provisioner.spec.document import Document, render
 from provisioner.spec.policy import Policy
 from provisioner.spec.template import Environ
+from provisioner.spec.yaml_reader import Path, Yaml
 
 _LOGIN_URL = "https://login.salesforce.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """`org_id` is the only org that it is for, 15 or 18 characters, once it was pinned.
+    """The org of a spec, and how it is used.
 
-    `spans` are the places of the settings under `org:`, by name, and `forbidden_at` those of the
-    policy's forbidden profiles.
+    `org_id` is the Id of that org (15 or 18 characters), if the file names it. `spans` are the
+    places of the settings under `org:`, by name, and `forbidden_at` those of the forbidden
+    profiles of the policy.
     """
 
     name: str
     login: Login
-    vars: Mapping[str, Any] = field(default_factory=dict)
+    vars: Mapping[str, Yaml] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     org_id: str | None = None
     env: Environ = field(default_factory=Environ, compare=False)
@@ -52,8 +53,8 @@ class Environment:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The secrets of its login."""
-        found = (getattr(self.login, f.name) for f in fields(self.login))
-        return tuple(value for value in found if isinstance(value, Secret))
+        values = (getattr(self.login, f.name) for f in fields(self.login))
+        return tuple(value for value in values if isinstance(value, Secret))
 
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -62,13 +63,13 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def variables(
     document: Document, environ: Mapping[str, str], elsewhere: Collection[str] = ()
 ) -> tuple[Environ, tuple[Diagnostic, ...]]:
-    """The variables that the document lists for templates, and what is wrong with the list.
+    """The variables that a document lists for templates, and the problems of the list.
 
-    Its templates are not filled in yet. `elsewhere` are the names of secrets that other files
-    use; none of them, nor of those of the login, can be listed.
+    The templates of the document are not filled in yet. `elsewhere` are the variables that hold
+    secrets of other files. Neither these nor the secrets of the login can be listed.
     """
     secrets = frozenset(secret_names(document)) | frozenset(elsewhere)
-    values: dict[str, Any] = {}
+    values: dict[str, str | Opaque] = {}
     listed: set[str] = set()
     problems: list[Diagnostic] = []
 
@@ -78,7 +79,12 @@ def variables(
 
     for at, name, plain in _listed(document):
         if template.is_template(name):
-            wrong("wrong-value", "a name under `env:` is no template", "write the name itself", *at)
+            wrong(
+                "wrong-value",
+                "a name under `env:` cannot be a template",
+                "write the name itself",
+                *at,
+            )
         elif name in secrets:
             what = f"`{name}` holds a secret, which no template can read"
             wrong("secret-name", what, "remove it from `env:`", *at)
@@ -89,16 +95,16 @@ def variables(
                 continue
             values[name] = value if plain else Opaque(value)
             if not plain and value and len(value.strip()) < SHORTEST:
-                what = f"the value of `{name}` has less than {SHORTEST} characters: too few to mask"
+                what = (
+                    f"the value of `{name}` has fewer than {SHORTEST} characters: too few to mask"
+                )
                 wrong("masked-value", what, f"list it as `{{name: {name}, plain: true}}`", *at)
-    found = Environ(values, frozenset(listed), secrets, document.file)
-    return found, tuple(problems)
+    return Environ(values, frozenset(listed), secrets, document.file), tuple(problems)
 
 
 def _listed(document: Document) -> Iterator[tuple[Path, str, bool]]:
     """Each name under `env:` with its path, and whether its value is plain."""
-    data = document.data if isinstance(document.data, Mapping) else {}
-    entries = data.get("env")
+    entries = document.mapping.get("env")
     for i, entry in enumerate(entries if isinstance(entries, list) else ()):
         match entry:
             case str():
@@ -110,16 +116,16 @@ def _listed(document: Document) -> Iterator[tuple[Path, str, bool]]:
 
 
 def secret_names(document: Document) -> Iterator[str]:
-    """The variables that a document names as places of secrets: by `{env: NAME}`."""
-    left = [document.data]
-    while left:
-        match left.pop():
+    """The variables that hold secrets of a document: those of every `{env: NAME}`."""
+    rest: list[Yaml] = [document.data]
+    while rest:
+        match rest.pop():
             case {"env": str() as name, **more} if not more:
                 yield name
-            case Mapping() as mapping:
-                left += mapping.values()
+            case dict() as mapping:
+                rest += mapping.values()
             case list() as items:
-                left += items
+                rest += items
             case _:
                 pass
 
@@ -133,20 +139,20 @@ def parse(
 ) -> Environment:
     """The environment that a document describes; its schema must have been checked.
 
-    `kinds` are those that a policy can name, `env` the variables that templates can use: by
-    default those that the document lists, whose templates must not be filled in yet.
+    `kinds` are those that a policy can name, `env` the variables that templates can use. Without
+    `env`, they are those that the document lists, and its templates are not filled in yet.
 
-    Raises DiagnosticError with every problem; a secret that cannot be had has the code
+    Raises DiagnosticError with every problem; a secret that cannot be read has the code
     `missing-secret`.
     """
     if env is None:
         env, unlisted = variables(document, environ)
         if unlisted:
             raise DiagnosticError(unlisted)
-    document = source.render(document, {}, env)
+    document = render(document, {}, env)
     login_variables = frozenset(secret_names(document))
     secrets = _Secrets(environ, read_file)
-    org = document.data["org"]
+    org = document.mapping["org"]
 
     def secret(name: str) -> Secret:
         span = document.span(("org", name)) or Span(document.file, 1, 1, 1, 1)
@@ -154,10 +160,10 @@ def parse(
 
     for part in ("login_url", "instance_url", "audience"):
         if isinstance(org.get(part), Masked):
-            what = f"`{part}` is shown in outputs, and its variable is not listed as plain"
+            what = f"`{part}` appears in outputs, but its variable is not listed as plain"
             secrets.problems.append(Diagnostic("masked-value", what, document.span(("org", part))))
     login = _login(org, secret)
-    policy, wrong = bounds.read(document, kinds)
+    policy, wrong = policy_reader.read(document, kinds)
     if problems := [*secrets.problems, *wrong, *_misdirected(document, environ)]:
         raise DiagnosticError(in_order(problems))
     name = PurePath(document.file).stem
@@ -167,7 +173,7 @@ def parse(
     return Environment(
         name,
         login,
-        document.data.get("vars") or {},
+        document.mapping.get("vars") or {},
         policy,
         org.get("id"),
         env,
@@ -178,49 +184,49 @@ def parse(
 
 
 def secret(
-    given: Mapping[str, str],
+    place: Mapping[str, str],
     span: Span,
     environ: Mapping[str, str],
     read_file: Callable[[str], str],
 ) -> Secret:
     """The secret that `{env: NAME}` or `{file: PATH}` names.
 
-    Raises DiagnosticError with the code `missing-secret` when it cannot be had.
+    Raises DiagnosticError with the code `missing-secret` if it cannot be read.
     """
     secrets = _Secrets(environ, read_file)
-    found = secrets.find(given, span)
+    value = secrets.find(place, span)
     if secrets.problems:
         raise DiagnosticError(secrets.problems)
-    return found
+    return value
 
 
 def with_secrets(
     specs: Iterable[Spec], environ: Mapping[str, str], read_file: Callable[[str], str]
 ) -> tuple[Spec, ...]:
-    """The specs with each `on_create: {password: {env: NAME}}` as the secret it names.
+    """The specs with the secret itself in place of each `on_create: {password: {env: NAME}}`.
 
-    Raises DiagnosticError with a `missing-secret` for each that cannot be had.
+    Raises DiagnosticError with a `missing-secret` for each that cannot be read.
     """
     secrets = _Secrets(environ, read_file)
-    found = tuple(_with_password(spec, secrets) for spec in specs)
+    result = tuple(_with_password(spec, secrets) for spec in specs)
     if secrets.problems:
         raise DiagnosticError(in_order(secrets.problems))
-    return found
+    return result
 
 
 def _with_password(spec: Spec, secrets: _Secrets) -> Spec:
     actions = spec.data.get("on_create") or {}
-    given = actions.get("password")
-    if not isinstance(given, Mapping):
+    place = actions.get("password")
+    if not isinstance(place, Mapping):
         return spec
-    secret = secrets.find(given, spec.at("on_create", "password"))
+    secret = secrets.find(place, spec.at("on_create", "password"))
     return replace(spec, data={**spec.data, "on_create": {**actions, "password": secret}})
 
 
 def _misdirected(document: Document, environ: Mapping[str, str]) -> Iterator[Diagnostic]:
-    """What is wrong with where the login sends credentials, and with the audience of a JWT."""
-    # What is masked is reported elsewhere, and not quoted.
-    org = {k: v for k, v in document.data["org"].items() if not isinstance(v, Masked)}
+    """The problems of the hosts that get credentials, and of the audience of a JWT."""
+    # Masked values are reported elsewhere, and must not be quoted.
+    org = {k: v for k, v in document.mapping["org"].items() if not isinstance(v, Masked)}
     for name in ("login_url", "instance_url"):
         url = org.get(name)
         if url and (problem := hosts.not_trusted(url, hosts.allowed_hosts(environ))):
@@ -228,12 +234,12 @@ def _misdirected(document: Document, environ: Mapping[str, str]) -> Iterator[Dia
             yield Diagnostic("untrusted-host", problem, span, help=hosts.remedy(url))
     url, audience = org.get("login_url", _LOGIN_URL), org.get("audience")
     if audience and not hosts.is_audience(audience, url):
-        accepted = " or ".join(f"`{one}`" for one in hosts.audiences(url))
+        accepted = " or ".join(f"`{name}`" for name in hosts.audiences(url))
         yield Diagnostic(
             "wrong-audience",
             f"the audience `{audience}` does not belong to the login host of `{url}`",
             document.span(("org", "audience")),
-            help=f"write {accepted}, or leave it out",
+            help=f"write {accepted}, or remove it",
         )
 
 
@@ -260,18 +266,18 @@ def _login(org: Mapping[str, Any], secret: Callable[[str], Secret]) -> Login:
 
 
 class _Secrets:
-    """Finds secrets, and remembers the ones it could not find."""
+    """Reads secrets, and collects the problems of those that it cannot read."""
 
     def __init__(self, environ: Mapping[str, str], read_file: Callable[[str], str]) -> None:
         self.problems: list[Diagnostic] = []
         self._environ = environ
         self._read_file = read_file
 
-    def find(self, given: Mapping[str, str], span: Span) -> Secret:
-        match given:
+    def find(self, place: Mapping[str, str], span: Span) -> Secret:
+        match place:
             case {"env": name}:
                 if not _VARIABLE.fullmatch(name):
-                    # It may be the secret itself.
+                    # The text may be the secret itself.
                     what = "this is not the name of an environment variable"
                     self.problems.append(
                         Diagnostic("missing-secret", what, span, help=_WHERE, secret=True)
@@ -287,14 +293,14 @@ class _Secrets:
         return Secret(value)
 
     def _read(self, path: str, span: Span) -> str:
-        # A text of several lines is no path, but the secret itself.
+        # A text of several lines is not a path, but the secret itself.
         named = f"the file `{path}`" if path.isprintable() and len(path) < 500 else "the file"
         try:
             value = self._read_file(path).rstrip("\r\n")
         except OSError as error:
             self._missing(f"{named} cannot be read: {error.strerror or error}", span)
         except UnicodeError:
-            self._missing(f"{named} holds no text", span)
+            self._missing(f"{named} is not a text file", span)
         else:
             if not value:
                 self._missing(f"{named} is empty", span)
@@ -305,4 +311,4 @@ class _Secrets:
         self.problems.append(Diagnostic("missing-secret", message, span, help=_WHERE))
 
 
-_WHERE = "set it where the command runs; it never stands in the repository"
+_WHERE = "set it where the command runs, never in the repository"

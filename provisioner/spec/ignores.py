@@ -1,4 +1,4 @@
-"""Differences that somebody decided to leave alone until a day, in a file that is reviewed."""
+"""Read `drift-ignore.yaml`: the differences that are ignored until a date."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from provisioner.model.resource import Address
 from provisioner.spec.document import Document
 
 FILE = "drift-ignore.yaml"
-"""The file of a spec's folder that holds them."""
+"""The name of the file in the folder of a spec."""
 
 
 def read(
     document: Document, addresses: Iterable[Address], today: date
 ) -> tuple[tuple[Ignore, ...], tuple[Diagnostic, ...]]:
-    """The entries of a file that hold today, and what is wrong with any; its schema was checked.
+    """The entries of a file that are valid today, and the problems of all; its schema is checked.
 
-    One that is over is a warning, and so is one that names nothing of the spec.
+    An entry that has expired is a warning, and so is one whose address is not in the spec.
     """
     known = {str(a) for a in addresses}
     entries: list[Ignore] = []
     problems: list[Diagnostic] = []
-    for number, given in enumerate(document.data.get("ignore") or ()):
+    for number, fields in enumerate(document.mapping.get("ignore") or ()):
         path = ("ignore", number)
         try:
-            until = date.fromisoformat(given["until"])
+            until = date.fromisoformat(fields["until"])
         except ValueError:
-            what = f"`{given['until']}` is no day of the calendar"
+            what = f"`{fields['until']}` is not a date of the calendar"
             problems.append(Diagnostic("wrong-value", what, document.span((*path, "until"))))
             continue
         span = document.span((*path, "address"))
-        entry = Ignore(given["address"], given.get("field"), given["reason"], until, span)
+        entry = Ignore(fields["address"], fields.get("field"), fields["reason"], until, span)
         if entry.address not in known and not any(fnmatchcase(a, entry.address) for a in known):
             near = closest(entry.address, known)
-            help_ = f"did you mean `{near}`?" if near else "take the entry out"
+            help_ = f"did you mean `{near}`?" if near else "remove the entry"
             what = f"`{entry.address}` is not in the spec"
             problems.append(_warning("unknown-address", what, span, help_))
         elif until < today:
-            what = f"`{entry}` is not ignored any more: that ended with {until}"
-            help_ = "revert or adopt the difference, or give the entry a later day"
+            what = f"`{entry}` is no longer ignored: the entry expired on {until}"
+            help_ = "revert or adopt the difference, or give the entry a later date"
             problems.append(
                 _warning("expired-ignore", what, document.span((*path, "until")), help_)
             )
@@ -51,22 +51,22 @@ def read(
     return tuple(entries), tuple(problems)
 
 
-def resolve(given: str, addresses: Iterable[Address]) -> tuple[str, str | None] | None:
-    """`ADDRESS` or `ADDRESS.FIELD` as the two it is; `None` where the spec has no such address.
+def resolve(text: str, addresses: Iterable[Address]) -> tuple[str, str | None] | None:
+    """Split `ADDRESS` or `ADDRESS.FIELD` in two; `None` if the spec has no such address.
 
-    Names and fields can have dots in them: the longest address that there is counts.
+    Names and fields can contain dots: the longest address in the spec counts.
     """
     known = {str(a) for a in addresses}
-    if given in known:
-        return given, None
-    cuts: Iterator[int] = (i for i in range(len(given) - 1, 0, -1) if given[i] == ".")
+    if text in known:
+        return text, None
+    dots: Iterator[int] = (i for i in range(len(text) - 1, 0, -1) if text[i] == ".")
     return next(
-        ((given[:i], given[i + 1 :]) for i in cuts if given[:i] in known and given[i + 1 :]), None
+        ((text[:i], text[i + 1 :]) for i in dots if text[:i] in known and text[i + 1 :]), None
     )
 
 
 def as_yaml(entry: Ignore, quoted: Mapping[str, str]) -> str:
-    """An entry as lines of the file; `quoted` are its texts as YAML."""
+    """The lines of an entry in the file; `quoted` are its texts as YAML."""
     field = f"    field: {quoted['field']}\n" if entry.field else ""
     return (
         f"  - address: {quoted['address']}\n{field}"

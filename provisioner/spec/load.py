@@ -1,4 +1,4 @@
-"""Find the files of a spec and read them into resources, with every problem they have."""
+"""Find and read the files of a spec: what it declares, its environment, and every problem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from provisioner.kinds import BY_NAME
 from provisioner.model import masking
@@ -20,22 +19,19 @@ from provisioner.model.ignore import Ignore
 from provisioner.model.masking import Opaque
 from provisioner.model.resource import Secret, Spec
 from provisioner.spec import (
-    declarations as spec,
-)
-from provisioner.spec import (
-    document as source,
-)
-from provisioner.spec import environment as environments
-from provisioner.spec import (
+    declarations,
+    document,
+    environment,
     files,
     ignores,
     schema,
     template,
+    verify,
 )
-from provisioner.spec import verify as watched_users
+from provisioner.spec.document import Document, FlawedError
 from provisioner.spec.environment import Environment
-from provisioner.spec.roster import expand as roster
-from provisioner.spec.roster import files as rosters
+from provisioner.spec.roster import expand
+from provisioner.spec.roster import files as roster_files
 from provisioner.spec.selection import Selection
 
 DEFAULT_ENVIRONMENT = "local"
@@ -45,7 +41,7 @@ _SPECS = Path("specs")
 
 
 class NoSpecError(Exception):
-    """There is no spec where one was looked for; `remedy` says what to do."""
+    """The folder of the spec or its environment does not exist; `remedy` says what to do."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -54,11 +50,11 @@ class NoSpecError(Exception):
 
 @dataclass(frozen=True)
 class LoadedSpec:
-    """A spec as read: what it declares, where it is for, and what is wrong with it.
+    """The files of a spec: what they declare, for which org, and what is wrong with them.
 
-    `texts` are the files as read, by the name they have in messages; `selection` is the part
-    of the spec that a run is about; `ignores` are the differences that are left alone today.
-    With `no_email` nothing is done that sends mail, with `verbose` reports in text have all.
+    `texts` are the files by their names in messages; `selection` is the part of the spec that a
+    run is about; `ignores` are the differences that are ignored today. With `no_email`, nothing
+    is done that sends emails; with `verbose`, reports in text are complete.
     """
 
     folder: Path
@@ -69,224 +65,237 @@ class LoadedSpec:
     texts: Mapping[str, str] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
     ignores: tuple[Ignore, ...] = ()
-    verify: tuple[watched_users.VerifyEntry, ...] = ()
+    verify: tuple[verify.VerifyEntry, ...] = ()
     no_email: bool = False
     verbose: bool = False
-    rosters: tuple[roster.Scope, ...] = ()
+    rosters: tuple[expand.Scope, ...] = ()
 
 
 def find(argument: str | None) -> Path:
-    """The folder of the spec: the argument, else the only one under `specs/`."""
+    """The folder of the spec: the argument, or the only folder under `specs/`."""
     if argument is not None:
         folder = Path(argument)
         if folder.is_dir():
             return folder
         if folder.exists():
             raise NoSpecError(f"`{argument}` is a file", "name the folder of the spec")
-        known = ", ".join(f"`{p}`" for p in _portals()) or "none"
-        raise NoSpecError(f"there is no folder `{argument}`", f"specs here: {known}")
-    found = _portals()
-    match found:
+        names = ", ".join(f"`{p}`" for p in _spec_folders()) or "none"
+        raise NoSpecError(f"there is no folder `{argument}`", f"specs here: {names}")
+    match _spec_folders():
         case [only]:
             return only
         case []:
             raise NoSpecError("there is no spec here", "name its folder, or make `specs/<portal>/`")
-        case _:
-            names = ", ".join(f"`{p}`" for p in found)
+        case several:
+            names = ", ".join(f"`{p}`" for p in several)
             raise NoSpecError("there are several specs here", f"name one of {names}")
 
 
 @gc_paused()
 @template.limited()
 def load(
-    folder: Path, environment: str | None, *, secrets: bool, passwords: bool = True
+    folder: Path, environment_name: str | None, *, secrets: bool, passwords: bool = True
 ) -> LoadedSpec:
-    """Read, fill and check every file of a spec; problems are collected, not raised.
+    """Read, fill in and check every file of a spec. Problems are collected, not raised.
 
-    `secrets` says whether they are needed: without, a secret that is not there is no
-    problem, so that `validate` runs where there are none. Without `passwords` those of the
-    environment are, and those of users are not.
+    `secrets` says whether secrets are needed: if not, a secret that cannot be read is not a
+    problem, so that `validate` runs where there are none. Without `passwords`, only the secrets
+    of the environment are needed, not those of users. Raises NoSpecError.
     """
-    texts: dict[str, str] = {}
-    problems: list[Diagnostic] = []
-    paths, root = _files(folder), files.root(folder)
-    documents = [d for path in paths if (d := _document(path, root, texts, problems))]
-    if not paths:
-        raise NoSpecError(f"`{folder}` holds no YAML files", "a spec is a folder of `.yaml` files")
-    used = frozenset(n for d in documents for n in environments.secret_names(d))
-    found = _environment(folder, environment, used, texts, problems, secrets=secrets)
-    if found is None:
-        # Without its variables no template of the spec can be filled.
-        found = Environment(environment or DEFAULT_ENVIRONMENT, Local())
-        return LoadedSpec(folder, found, problems=by_cause(problems), texts=texts)
-    filled = [_filled(d, found, problems) for d in documents]
-    validator = schema.validator("spec.schema.json")
-    unfilled = {d.values[path] for d in filled for path in d.unfilled}
-    by_row = {span for d in filled for span in roster.by_row(d)}
-    checked = [p for document in filled for p in schema.check(document, validator)]
-    # What follows from a template that is not filled in is no problem of its own.
-    problems += [p for p in checked if p.span not in unfilled | by_row]
-    names = template.scopes(found.vars, found.env)
-    identity = spec.identity(filled)
-    rows = rosters.read(filled, root, texts, tuple(problems), names, identity)
-    complete = len(documents) == len(paths)
-    declared = spec.specs(filled, rows.specs, flawed=rows.flawed, complete=complete)
-    problems += [*rows.problems, *(p for p in declared.problems if p.span not in unfilled)]
-    specs, watched = declared.specs, watched_users.entries(filled)
-    problems += [p for p in watched_users.check(filled, specs) if p.span not in unfilled]
-    problems += _unmaskable(folder, found, specs)
-    problems += _readable_secrets(found, specs, watched)
-    ignored = _ignores(folder, root, specs, texts, problems)
-    if secrets and passwords and not any(p.severity is Severity.ERROR for p in problems):
-        try:
-            specs = environments.with_secrets(specs, os.environ, _secret_reader(root))
-            masking.remember(_passwords(specs))
-        except DiagnosticError as error:
-            problems += error.diagnostics
-    return LoadedSpec(
-        folder,
-        found,
-        specs,
-        declared.identity,
-        by_cause(problems),
-        rows.texts,
-        verify=watched,
-        ignores=ignored,
-        rosters=roster.scopes(filled, specs),
-    )
+    return _Loading(folder).run(environment_name, secrets=secrets, passwords=passwords)
 
 
-def secret(given: Mapping[str, str], span: Span, folder: Path) -> Secret:
+def secret(place: Mapping[str, str], span: Span, folder: Path) -> Secret:
     """The secret that `{env: NAME}` or `{file: PATH}` names in the spec of a folder.
 
-    Raises DiagnosticError with the code `missing-secret` when it cannot be had.
+    Raises DiagnosticError with the code `missing-secret` if it cannot be read.
     """
-    found = environments.secret(given, span, os.environ, _secret_reader(files.root(folder)))
-    masking.remember([found.reveal()])
-    return found
+    read_file = _secret_reader(files.root(folder))
+    value = environment.secret(place, span, os.environ, read_file)
+    masking.remember([value.reveal()])
+    return value
 
 
-def _portals() -> list[Path]:
+def _spec_folders() -> list[Path]:
     return sorted(p for p in _SPECS.iterdir() if p.is_dir()) if _SPECS.is_dir() else []
 
 
-def _files(folder: Path) -> list[Path]:
-    """Every YAML file of the spec; `environments/` holds files of another kind."""
-    return sorted(
-        p
-        for pattern in ("*.yaml", "*.yml")
-        for p in folder.rglob(pattern)
-        if "environments" not in p.relative_to(folder).parts and p != folder / ignores.FILE
-    )
+class _Loading:
+    """One pass over the files of a spec."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._root = files.root(folder)
+        self._texts: dict[str, str] = {}
+        self._problems: list[Diagnostic] = []
 
-def _ignores(
-    folder: Path,
-    root: Path,
-    specs: Iterable[Spec],
-    texts: dict[str, str],
-    problems: list[Diagnostic],
-) -> tuple[Ignore, ...]:
-    """What the spec's file of ignored differences says for today; nothing where it is wrong."""
-    path = folder / ignores.FILE
-    if not path.exists() or (document := _document(path, root, texts, problems)) is None:
-        return ()
-    entries: tuple[Ignore, ...] = ()
-    wrong = schema.check(document, schema.validator("drift-ignore.schema.json"))
-    if not wrong:
-        today = datetime.now(UTC).date()
-        entries, wrong = ignores.read(document, (s.address for s in specs), today)
-    problems += wrong
-    return entries
+    def run(self, name: str | None, *, secrets: bool, passwords: bool) -> LoadedSpec:
+        paths = self._paths()
+        documents = [d for path in paths if (d := self._document(path))]
+        if not paths:
+            what = f"`{self._folder}` holds no YAML files"
+            raise NoSpecError(what, "a spec is a folder of `.yaml` files")
+        used = frozenset(n for d in documents for n in environment.secret_names(d))
+        env = self._environment(name, used, secrets=secrets)
+        if env is None:
+            # Without its variables, no template of the spec can be filled in.
+            env = Environment(name or DEFAULT_ENVIRONMENT, Local())
+            problems = by_cause(self._problems)
+            return LoadedSpec(self._folder, env, problems=problems, texts=self._texts)
+        documents = [self._rendered(d, env) for d in documents]
+        unfilled = frozenset(d.values[path] for d in documents for path in d.unfilled)
+        by_row = frozenset(span for d in documents for span in expand.by_row(d))
+        validator = schema.validator("spec.schema.json")
+        for each in documents:
+            self._report(schema.check(each, validator), unfilled | by_row)
+        rows = roster_files.read(
+            documents,
+            self._root,
+            self._texts,
+            tuple(self._problems),
+            template.scopes(env.vars, env.env),
+            declarations.identity(documents),
+        )
+        complete = len(documents) == len(paths)
+        declared = declarations.specs(documents, rows.specs, flawed=rows.flawed, complete=complete)
+        entries = verify.entries(documents)
+        self._problems += rows.problems
+        self._report(declared.problems, unfilled)
+        self._report(verify.check(documents, declared.specs), unfilled)
+        self._problems += _masked_names(self._folder, env, declared.specs)
+        self._problems += _exposed_passwords(env, declared.specs, entries)
+        ignored = self._ignores(declared.specs)
+        specs = declared.specs
+        if secrets and passwords:
+            specs = self._with_passwords(specs)
+        return LoadedSpec(
+            self._folder,
+            env,
+            specs,
+            declared.identity,
+            by_cause(self._problems),
+            rows.texts,
+            verify=entries,
+            ignores=ignored,
+            rosters=expand.scopes(documents, specs),
+        )
 
+    def _report(self, problems: Iterable[Diagnostic], unfilled: frozenset[Span]) -> None:
+        """Add problems, except those of templates without a value, which are reported already."""
+        self._problems += [p for p in problems if p.span not in unfilled]
 
-def _document(
-    path: Path, root: Path, texts: dict[str, str], problems: list[Diagnostic]
-) -> source.Document | None:
-    name = str(path)
-    try:
-        texts[name] = source.decode(files.read_bytes(path, root), name)
-        return source.parse(texts[name], name)
-    except source.FlawedError as error:
-        problems += error.diagnostics
-        return error.document
-    except DiagnosticError as error:
-        problems += error.diagnostics
-    except OSError as error:
-        what, span = f"`{name}` cannot be read: {error.strerror}", Span(name, 1, 1, 1, 1)
-        problems.append(Diagnostic("unreadable", what, span))
-    return None
+    def _paths(self) -> list[Path]:
+        """Every YAML file of the spec; `environments/` has files of another kind."""
+        return sorted(
+            p
+            for pattern in ("*.yaml", "*.yml")
+            for p in self._folder.rglob(pattern)
+            if "environments" not in p.relative_to(self._folder).parts
+            and p != self._folder / ignores.FILE
+        )
 
+    def _document(self, path: Path) -> Document | None:
+        name = str(path)
+        try:
+            text = document.decode(files.read_bytes(path, self._root), name)
+            self._texts[name] = text
+            return document.parse(text, name)
+        except FlawedError as error:
+            self._problems += error.diagnostics
+            return error.document
+        except DiagnosticError as error:
+            self._problems += error.diagnostics
+        except OSError as error:
+            what, span = f"`{name}` cannot be read: {error.strerror}", Span(name, 1, 1, 1, 1)
+            self._problems.append(Diagnostic("unreadable", what, span))
+        return None
 
-def _filled(
-    document: source.Document, environment: Environment, problems: list[Diagnostic]
-) -> source.Document:
-    try:
-        return source.render(document, environment.vars, environment.env)
-    except source.FlawedError as error:
-        problems += error.diagnostics
-        return error.document
+    def _rendered(self, doc: Document, env: Environment) -> Document:
+        try:
+            return document.render(doc, env.vars, env.env)
+        except FlawedError as error:
+            self._problems += error.diagnostics
+            return error.document
 
+    def _ignores(self, specs: Iterable[Spec]) -> tuple[Ignore, ...]:
+        """The entries of `drift-ignore.yaml` that are valid today; none if the file is wrong."""
+        path = self._folder / ignores.FILE
+        if not path.exists() or (doc := self._document(path)) is None:
+            return ()
+        entries: tuple[Ignore, ...] = ()
+        problems = schema.check(doc, schema.validator("drift-ignore.schema.json"))
+        if not problems:
+            today = datetime.now(UTC).date()
+            entries, problems = ignores.read(doc, (s.address for s in specs), today)
+        self._problems += problems
+        return entries
 
-def _environment(
-    folder: Path,
-    name: str | None,
-    used: frozenset[str],
-    texts: dict[str, str],
-    problems: list[Diagnostic],
-    *,
-    secrets: bool,
-) -> Environment | None:
-    """The environment of that name; `None` if it has problems.
+    def _with_passwords(self, specs: tuple[Spec, ...]) -> tuple[Spec, ...]:
+        if any(p.severity is Severity.ERROR for p in self._problems):
+            return specs
+        try:
+            specs = environment.with_secrets(specs, os.environ, _secret_reader(self._root))
+        except DiagnosticError as error:
+            self._problems += error.diagnostics
+            return specs
+        masking.remember(_passwords(specs))
+        return specs
 
-    The default name is `local`, which is the local org if the spec has no environments at all.
-    Raises NoSpecError if the spec has others only. `used` are the variables that hold secrets of
-    the spec.
-    """
-    if name is not None and not NAME.fullmatch(name):
-        remedy = "a name has letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
-        raise NoSpecError(f"`{name[:100]}` is not the name of an environment", remedy)
-    path = folder / "environments" / f"{name or DEFAULT_ENVIRONMENT}.yaml"
-    if not path.exists():
-        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
-        if not known and name in (None, DEFAULT_ENVIRONMENT):
+    def _environment(
+        self, name: str | None, used: frozenset[str], *, secrets: bool
+    ) -> Environment | None:
+        """The environment of that name; `None` if it has problems.
+
+        The default name is `local`, which is the local org if the spec has no environments at
+        all. Raises NoSpecError if the spec only has others. `used` are the variables that hold
+        secrets of the spec.
+        """
+        if name is not None and not NAME.fullmatch(name):
+            what = f"`{name[:100]}` is not the name of an environment"
+            remedy = "use letters, digits, `.`, `_` and `-`, and begin with a letter or digit"
+            raise NoSpecError(what, remedy)
+        path = self._folder / "environments" / f"{name or DEFAULT_ENVIRONMENT}.yaml"
+        if not path.exists():
+            return self._without_file(name, path, used)
+        doc = self._document(path)
+        if doc is None:
+            return None
+        variables, problems = environment.variables(doc, os.environ, used)
+        masking.remember(v.text for v in variables.variables.values() if isinstance(v, Opaque))
+        before = len(self._problems)
+        self._problems += problems
+        # An environment can use `env` only: it is the file that defines `vars`.
+        doc = self._rendered(doc, Environment(path.stem, Local(), env=variables))
+        unfilled = frozenset(doc.values[p] for p in doc.unfilled)
+        self._report(schema.check(doc, schema.validator("environment.schema.json")), unfilled)
+        if len(self._problems) > before:
+            return None
+        try:
+            env = environment.parse(
+                doc, os.environ, _secret_reader(self._root), tuple(BY_NAME), variables
+            )
+        except DiagnosticError as error:
+            problems = tuple(d for d in error.diagnostics if secrets or d.code != "missing-secret")
+            self._problems += problems
+            if problems:
+                return None
+            return Environment(path.stem, Local(), doc.mapping.get("vars") or {}, env=variables)
+        masking.remember(secret.reveal() for secret in env.secrets)
+        return env
+
+    def _without_file(self, name: str | None, path: Path, used: frozenset[str]) -> Environment:
+        """The local org if the spec has no environments; else raises NoSpecError."""
+        names = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        if not names and name in (None, DEFAULT_ENVIRONMENT):
             env = template.Environ(secrets=used, file=str(path))
             return Environment(DEFAULT_ENVIRONMENT, Local(), env=env)
         if name is None:
-            raise NoSpecError(
-                f"`{folder}` has no environment `{DEFAULT_ENVIRONMENT}`, so one must be named",
-                f"add {' or '.join(f'`--env {shlex.quote(k)}`' for k in known)}",
-            )
-        listed = ", ".join(f"`{k}`" for k in known) or "none"
-        raise NoSpecError(
-            f"there is no environment `{name}`", f"environments of {folder}: {listed}"
-        )
-    root = files.root(folder)
-    document = _document(path, root, texts, problems)
-    if document is None:
-        return None
-    env, wrong = environments.variables(document, os.environ, used)
-    masking.remember(v.text for v in env.variables.values() if isinstance(v, Opaque))
-    before = len(problems)
-    problems += wrong
-    # An environment names the process environment only: it is where `vars` come from.
-    document = _filled(document, Environment(path.stem, Local(), env=env), problems)
-    checked = schema.check(document, schema.validator("environment.schema.json"))
-    unfilled = {document.values[p] for p in document.unfilled}
-    problems += [p for p in checked if p.span not in unfilled]
-    if len(problems) > before:
-        return None
-    kinds, read = tuple(BY_NAME), _secret_reader(root)
-    try:
-        found = environments.parse(document, os.environ, read, kinds, env)
-        masking.remember(secret.reveal() for secret in found.secrets)
-        return found
-    except DiagnosticError as error:
-        wrong = tuple(d for d in error.diagnostics if secrets or d.code != "missing-secret")
-        problems += wrong
-        if wrong:
-            return None
-        return Environment(path.stem, Local(), document.data.get("vars") or {}, env=env)
+            what = f"`{self._folder}` has no environment `{DEFAULT_ENVIRONMENT}`, so name one"
+            options = " or ".join(f"`--env {shlex.quote(n)}`" for n in names)
+            raise NoSpecError(what, f"add {options}")
+        listed = ", ".join(f"`{n}`" for n in names) or "none"
+        what = f"there is no environment `{name}`"
+        raise NoSpecError(what, f"environments of {self._folder}: {listed}")
 
 
 def _secret_reader(root: Path) -> Callable[[str], str]:
@@ -295,53 +304,50 @@ def _secret_reader(root: Path) -> Callable[[str], str]:
 
 
 def _passwords(specs: Iterable[Spec]) -> Iterator[str]:
-    for one in specs:
-        password = _password(one)
+    for spec in specs:
+        password = _password(spec)
         if isinstance(password, Secret):
             yield password.reveal()
 
 
-def _password(one: Spec) -> Any:
-    actions = one.data.get("on_create")
+def _password(spec: Spec) -> object:
+    actions = spec.data.get("on_create")
     return actions.get("password") if isinstance(actions, Mapping) else None
 
 
-def _unmaskable(
-    folder: Path, environment: Environment, specs: Iterable[Spec]
-) -> Iterator[Diagnostic]:
-    """Names that contain a masked value: they are the keys by which plans and journals work."""
+def _masked_names(folder: Path, env: Environment, specs: Iterable[Spec]) -> Iterator[Diagnostic]:
+    """Names with a masked value. They cannot be masked: plans and journals use them as keys."""
     if not masking.is_active():
         return
     help_ = "list its variable as plain, or use another name"
-    for name in (str(folder), environment.name):
+    for name in (str(folder), env.name):
         if masking.is_masked(name):
             what = "the name of the spec or environment contains a masked value"
-            at = Span(environment.env.file, 1, 1, 1, 1)
-            yield Diagnostic("masked-value", what, at, help=help_)
-    for one in specs:
-        if masking.is_masked(str(one.address)):
-            what = f"the key of this {one.address.kind} contains a masked value"
-            yield Diagnostic("masked-value", what, one.span, help=help_)
+            yield Diagnostic("masked-value", what, Span(env.env.file, 1, 1, 1, 1), help=help_)
+    for spec in specs:
+        if masking.is_masked(str(spec.address)):
+            what = f"the key of this {spec.address.kind} contains a masked value"
+            yield Diagnostic("masked-value", what, spec.span, help=help_)
 
 
-def _readable_secrets(
-    environment: Environment, specs: Iterable[Spec], watched: Iterable[watched_users.VerifyEntry]
+def _exposed_passwords(
+    env: Environment, specs: Iterable[Spec], entries: Iterable[verify.VerifyEntry]
 ) -> Iterator[Diagnostic]:
-    """Passwords of users that are taken from a variable which is not for them."""
+    """Passwords of users in a variable that templates can read, or that is used for the login."""
     users = (s for s in specs if "on_create" in s.data)
     places = [(p, s.at("on_create", "password")) for s in users if (p := _password(s))]
-    for entry in watched:
+    for entry in entries:
         places += [
             (entry.password, entry.at("password")),
             (entry.new_password, entry.at("new_password")),
         ]
-    for given, span in places:
-        name = given.get("env") if isinstance(given, Mapping) else None
+    for place, span in places:
+        name = place.get("env") if isinstance(place, Mapping) else None
         if not isinstance(name, str):
             continue
-        if name in environment.env.listed:
+        if name in env.env.listed:
             what = f"`{name}` is listed under `env:`, so it cannot hold a password"
             yield Diagnostic("secret-name", what, span, help="remove it from `env:`")
-        elif name in environment.login_variables:
+        elif name in env.login_variables:
             what = f"`{name}` holds a secret of the login, which cannot be a user's password"
-            yield Diagnostic("secret-name", what, span, help="use a variable of its own")
+            yield Diagnostic("secret-name", what, span, help="use another variable")

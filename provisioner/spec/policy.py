@@ -1,4 +1,4 @@
-"""A policy: how much one plan may change, what it may not, when, and by whose leave."""
+"""Read a policy: how much a plan may change, what it must not change, when, and who approves."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one plan may do. `None` sets no bound; percentages are of what is managed.
+    """What one plan may do. `None` is no limit; percentages are of the managed resources.
 
-    Removals are deactivations and deletions. `frozen` and the reasons of `approvals` name
-    kinds, resources and fields by glob; `min_licences_left` can be given by licence, and
-    `max_api_percent` is of the API calls that are left of the org's day.
+    Removals are deactivations and deletions. `frozen` and the reasons of `approvals` are globs
+    of kinds, resources and fields; `min_licences_left` can be a number for each licence, and
+    `max_api_percent` is of the API calls that the org has left today.
     """
 
     max_changes: int | None = None
@@ -66,50 +66,50 @@ REASONS = (
     "loses-login",
     "changes-login",
 )
-"""What an approval can be for, besides kinds, resources and fields."""
+"""What can need an approval, besides kinds, resources and fields."""
 
 
 class RuleError(ValueError):
-    """A rule given on the command line is none, or has a value that it can not have."""
+    """A rule on the command line does not exist, or cannot have its value."""
 
 
-def with_rules(policy: Policy, given: Iterable[str]) -> Policy:
+def with_rules(policy: Policy, rules: Iterable[str]) -> Policy:
     """The policy with rules such as `max_changes=20`, `frozen=user,contact` or `windows=off`.
 
     Raises RuleError.
     """
-    for rule in given:
+    for rule in rules:
         name, _, value = rule.partition("=")
         known = [f.name for f in fields(Policy)]
         if name not in known:
             near = did_you_mean(name, known) or f"the rules are {', '.join(known)}"
-            raise RuleError(f"`{name}` is no rule: {near}")
-        policy = replace(policy, **{name: _ruled(name, value)})
+            raise RuleError(f"`{name}` is not a rule: {near}")
+        policy = replace(policy, **{name: _value_of(name, value)})
     return policy
 
 
-def _ruled(name: str, value: str) -> Any:
+def _value_of(name: str, value: str) -> Any:
     if name == "empty_spec":
         if value not in ("on", "off"):
-            raise RuleError("`empty_spec` is `on` or `off`")
+            raise RuleError("`empty_spec` must be `on` or `off`")
         return value == "on"
     if name in ("windows", "approvals"):
         if value != "off":
-            raise RuleError(f"`{name}` can be `off` only: others stand in the environment's file")
+            raise RuleError(f"`{name}` can only be `off`; set it in the environment's file")
         return () if name == "windows" else {}
     if name in ("frozen", "forbidden_profiles"):
         return () if value == "off" else tuple(filter(None, value.split(",")))
     if value == "off":
-        # The share of removals has a bound by default.
+        # Without a value, the percentage of removals has a default limit.
         return 100 if name.endswith("_percent") else None
     if not value.isdecimal():
-        raise RuleError(f"`{name}` is a whole number, or `off`")
+        raise RuleError(f"`{name}` must be a whole number or `off`")
     return int(value)
 
 
 def read(document: Document, kinds: Collection[str]) -> tuple[Policy, tuple[Diagnostic, ...]]:
-    """The policy of an environment, and what of it no schema can tell to be wrong."""
-    data = dict(document.data.get("policy") or {})
+    """The policy of an environment, and the problems that no schema finds."""
+    data = dict(document.mapping.get("policy") or {})
     approvals = {label: tuple(r) for label, r in (data.pop("approvals", None) or {}).items()}
     frozen = tuple(data.pop("frozen", None) or ())
     forbidden = tuple(data.pop("forbidden_profiles", None) or ())
@@ -136,7 +136,7 @@ def read(document: Document, kinds: Collection[str]) -> tuple[Policy, tuple[Diag
 def _unknown(
     document: Document, rule: tuple[str, ...], patterns: Iterable[str], known: Collection[str]
 ) -> Iterator[Diagnostic]:
-    """The patterns that begin with no kind, and so would never be met."""
+    """The patterns that do not begin with a kind, so that nothing can match them."""
     for number, pattern in enumerate(patterns):
         first = re.split(r"[./]", pattern, maxsplit=1)[0]
         if first not in known and "*" not in first:
@@ -153,15 +153,15 @@ def _zones(document: Document, windows: Iterable[Mapping[str, Any]]) -> Iterator
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             span = document.span(("policy", "windows", number, "time_zone"))
-            help_ = "name it as the IANA does, such as `Europe/Berlin`"
-            yield Diagnostic("unknown-time-zone", f"`{zone}` is no time zone", span, help=help_)
+            help_ = "use an IANA name, such as `Europe/Berlin`"
+            yield Diagnostic("unknown-time-zone", f"`{zone}` is not a time zone", span, help=help_)
 
 
-def _window(given: Mapping[str, Any]) -> Window:
-    end = given.get("to", "24:00")
+def _window(data: Mapping[str, Any]) -> Window:
+    end = data.get("to", "24:00")
     return Window(
-        tuple(day for day in DAYS if day in given.get("days", DAYS)),
-        time.fromisoformat(given.get("from", "00:00")),
+        tuple(day for day in DAYS if day in data.get("days", DAYS)),
+        time.fromisoformat(data.get("from", "00:00")),
         None if end == "24:00" else time.fromisoformat(end),
-        given.get("time_zone", "UTC"),
+        data.get("time_zone", "UTC"),
     )

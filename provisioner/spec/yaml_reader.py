@@ -1,4 +1,4 @@
-"""One pass over the nodes of a YAML document: plain data, and the span of everything."""
+"""Read a YAML text in one pass: its data, and the place of every key and value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import yaml
 
@@ -22,7 +22,7 @@ Yaml: TypeAlias = "str | int | float | bool | list[Yaml] | dict[str, Yaml] | Non
 Path = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
 
-# More characters that are not allowed are not reported one by one.
+# More characters that are not allowed are not reported.
 _MOST_CHARACTERS = 20
 
 
@@ -36,20 +36,21 @@ def is_secret(path: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """The data of a file, the spans of its values and those of its keys, all by path.
+class YamlText:
+    """The data of a file, and the places of its values and keys, by path.
 
-    With `problems`, the data is what can be read all the same: of a repeated key the first.
+    If there are `problems`, the data is what can be read in spite of them: the first value of a
+    repeated key, for example.
     """
 
-    data: Any
+    data: Yaml
     values: Mapping[Path, Span]
     keys: Mapping[Path, Span]
     problems: tuple[Diagnostic, ...]
 
 
-def read(text: str, file: str) -> Read:
-    """Read one file. Raises DiagnosticError where its syntax leaves nothing to read."""
+def read(text: str, file: str) -> YamlText:
+    """Read one file. Raises DiagnosticError if its syntax is wrong."""
     if unprintable := tuple(_unprintable(text, file)):
         raise DiagnosticError(unprintable)
     if too_deep := _too_deep(text, file):
@@ -64,11 +65,11 @@ def read(text: str, file: str) -> Read:
     builder = _Builder(text, file)
     data = builder.value(node, ()) if node else None
     values, keys = MappingProxyType(builder.values), MappingProxyType(builder.keys)
-    return Read(data, values, keys, in_order(builder.problems))
+    return YamlText(data, values, keys, in_order(builder.problems))
 
 
 class _CoreLoader(yaml.CSafeLoader):
-    """YAML with the 1.2 core scalars only, read by the C parser, four times as fast."""
+    """YAML with the scalars of the 1.2 core schema, read by the C parser, four times as fast."""
 
 
 _CoreLoader.yaml_implicit_resolvers = {}
@@ -96,7 +97,7 @@ _Entries = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 class _Builder:
-    """Turns one tree of nodes into data, and remembers where everything stood."""
+    """Turns one tree of nodes into data, and remembers the place of every key and value."""
 
     def __init__(self, text: str, file: str) -> None:
         self.values: dict[Path, Span] = {}
@@ -105,22 +106,25 @@ class _Builder:
         self._text = text
         self._end = _end(text)
         self._file = file
-        self._open: set[int] = set()  # the containers we are inside of
-        self._read: dict[int, _Entries] = {}  # a mapping can be merged many times
+        self._open: set[int] = set()  # the containers around the current node
+        self._entries_of: dict[int, _Entries] = {}  # a mapping can be merged many times
         # Without aliases a file has fewer values than characters; with them it can
         # have exponentially many.
         self._most = len(text) + 100_000
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
+    def value(self, node: yaml.Node, path: Path) -> Yaml:
         span = self.values[path] = self._span(node)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, span, path)
         if id(node) in self._open:
-            return self._problem("yaml-alias", "this value contains itself", span)
+            self._problem("yaml-alias", "this value contains itself", span)
+            return None
         if len(path) >= DEEPEST:
-            return self._problem("yaml-depth", f"nested deeper than {DEEPEST} levels", span)
+            self._problem("yaml-depth", f"nested deeper than {DEEPEST} levels", span)
+            return None
         if len(self.values) > self._most:
-            return self._problem("yaml-alias", "its aliases make this file too large", span)
+            self._problem("yaml-alias", "its aliases make this file too large", span)
+            return None
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):
@@ -130,9 +134,9 @@ class _Builder:
         finally:
             self._open.discard(id(node))
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Yaml]:
         self._expect(node, "map", self.values[path])
-        result: dict[str, Any] = {}
+        result: dict[str, Yaml] = {}
         for key, (key_node, value_node) in self._entries(node, ()).items():
             below = (*path, key)
             self.keys[below] = self._span(key_node)
@@ -140,9 +144,9 @@ class _Builder:
         return result
 
     def _entries(self, node: yaml.MappingNode, merging: tuple[int, ...]) -> _Entries:
-        """The keys of a mapping, merged ones first, its own ones in their place or after."""
-        if id(node) in self._read:
-            return self._read[id(node)]
+        """The entries of a mapping: merged ones first, replaced by its own where it has them."""
+        if id(node) in self._entries_of:
+            return self._entries_of[id(node)]
         merged: _Entries = {}
         own: _Entries = {}
         for key_node, value_node in node.value:
@@ -158,16 +162,16 @@ class _Builder:
                 self.problems.append(
                     Diagnostic(
                         "duplicate-key",
-                        f"`{key}` is given twice in the same mapping",
+                        f"`{key}` appears twice in the same mapping",
                         self._span(key_node),
                         help="keep one of them",
-                        notes=(f"first given at {first}",),
+                        notes=(f"first declared at {first}",),
                     )
                 )
                 continue
             own[key] = key_node, value_node
-        self._read[id(node)] = merged | own
-        return self._read[id(node)]
+        self._entries_of[id(node)] = merged | own
+        return self._entries_of[id(node)]
 
     def _merged(self, node: yaml.Node, merging: tuple[int, ...]) -> Iterator[_Entries]:
         for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
@@ -196,7 +200,7 @@ class _Builder:
             self._problem("yaml-key", "a key must be text", span)
         return None
 
-    def _scalar(self, node: yaml.ScalarNode, span: Span, path: Path) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, span: Span, path: Path) -> Yaml:
         text: str = node.value
         try:
             match node.tag.removeprefix(_YAML):
@@ -213,11 +217,13 @@ class _Builder:
         except ValueError:
             shown = "this" if is_secret(path) else f"`{text[:40]}`"
             what = f"{shown} is not a number that can be stored"
-            return self._problem("yaml-number", what, span, "quote it if it is a text")
-        return self._expect(node, "str", span)
+            self._problem("yaml-number", what, span, "quote it if it is a text")
+            return None
+        self._expect(node, "str", span)
+        return None
 
     def _writable(self, text: str, span: Span) -> str:
-        """The text, which can have been written with escapes."""
+        """The text without characters that cannot be stored; escapes can write them."""
         if character := unwritable(text):
             what = f"character {character} is not allowed"
             self._problem("yaml-character", what, span, "remove it")
@@ -226,8 +232,8 @@ class _Builder:
 
     def _expect(self, node: yaml.Node, tag: str, span: Span) -> None:
         if node.tag != _YAML + tag:
-            what = f"the tag `{node.tag.replace(_YAML, '!!')}` can not be used here"
-            self._problem("yaml-tag", what, span, "leave it out")
+            what = f"the tag `{node.tag.replace(_YAML, '!!')}` cannot be used here"
+            self._problem("yaml-tag", what, span, "remove it")
 
     def _problem(self, code: str, message: str, span: Span | None, help: str | None = None) -> None:  # noqa: A002 - as in Diagnostic
         self.problems.append(Diagnostic(code, message, span, help=help))
@@ -252,17 +258,17 @@ def _finite(text: str) -> float:
     return number
 
 
-# ---------------------------------------------------------------- what YAML refuses
+# ---------------------------------------------------------------- errors of the syntax
 
 
-# libyaml's words, where ours are of more help.
+# Our messages for those of libyaml that do not help.
 _WORDS = {
     "mapping values are not allowed in this context": (
         "a `:` is not expected here",
         "quote a text that contains `: `",
     ),
     "found a tab character that violates indentation": (
-        "a tab can not indent",
+        "a tab cannot indent",
         "indent with spaces",
     ),
     "did not find expected key": (
@@ -270,14 +276,14 @@ _WORDS = {
         "check the indentation: keys of one mapping start in the same column",
     ),
     "did not find expected '-' indicator": ("a `-` is expected here", "check the indentation"),
-    "found undefined alias": ("this alias names no anchor", None),
+    "found undefined alias": ("this alias has no anchor", None),
     "did not find expected <document start>": ("nothing can follow the end of the document", None),
     "found unexpected end of stream": ("this text is never closed", "add the closing quote"),
     "but found another document": (
-        "a file holds one document, and here a second one starts",
-        "put it in a file of its own",
+        "a file has one document, and a second one starts here",
+        "put it in its own file",
     ),
-    "second occurrence": ("this anchor is given twice", None),
+    "second occurrence": ("this anchor is defined twice", None),
     "could not find expected ':'": (
         "this is neither a key nor a value",
         "a key ends with `:`; a text over several lines is indented",
@@ -287,41 +293,41 @@ _WORDS = {
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic:
     problem = str(error.problem)
-    mark: Any = error.problem_mark or error.context_mark
+    opened: yaml.Mark | None = error.context_mark
+    mark: yaml.Mark | None = error.problem_mark or opened
     assert mark is not None, "libyaml marks each of its errors"
     message, help_ = _WORDS.get(problem, (problem.replace("'", "`"), None))
-    opened: Any = error.context_mark
     line = (lines(text)[mark.line : mark.line + 1] or [""])[0]
     here = line[mark.column : mark.column + 1]
     if problem == "found character that cannot start any token":
-        what = "a tab can not indent" if here == "\t" else f"no value can start with `{here}`"
+        what = "a tab cannot indent" if here == "\t" else f"no value can start with `{here}`"
         message, help_ = what, "indent with spaces" if here == "\t" else "quote the text"
     if re.search(r"(^|[:\-,\[])\s+\{[{%#]", line):
         help_ = "quote a value that starts with a template"
     if problem == "found unexpected end of stream" and opened:
         mark = opened
     if help_ is None and opened and "flow" in (error.context or ""):
-        help_ = "close what was begun, and separate its items with commas"
+        help_ = "close the bracket, and separate its items with commas"
     place = _within(mark, _end(text))
     notes: tuple[str, ...] = ()
-    if opened and error.context and (begun := _within(opened, _end(text))) != place:
-        notes = (f"{error.context}, begun at {file}:{begun[0]}:{begun[1]}",)
+    if opened and error.context and (begin := _within(opened, _end(text))) != place:
+        notes = (f"{error.context}, begun at {file}:{begin[0]}:{begin[1]}",)
     span = Span(file, *place, *place)
     return Diagnostic("yaml-syntax", message, span, help=help_, notes=notes)
 
 
 def _unprintable(text: str, file: str) -> Iterator[Diagnostic]:
-    for found in itertools.islice(UNWRITABLE.finditer(text), _MOST_CHARACTERS):
-        span = between(text, found.start(), found.end(), file)
-        what = f"character U+{ord(found[0]):04X} is not allowed in YAML"
+    for match in itertools.islice(UNWRITABLE.finditer(text), _MOST_CHARACTERS):
+        span = between(text, match.start(), match.end(), file)
+        what = f"character U+{ord(match[0]):04X} is not allowed in YAML"
         yield Diagnostic("yaml-character", what, span, help="remove it")
 
 
 def _too_deep(text: str, file: str) -> Diagnostic | None:
-    """Refuse what would overflow the stack of the C parser, which composes recursively.
+    """Report nesting that would overflow the stack of the C parser, which is recursive.
 
-    A level of nesting takes a bracket, or a column of a line (two levels share one
-    where a list stands right under its key): most files need no closer look.
+    A level of nesting takes a bracket or a column of a line (two levels share a column where a
+    list is directly under its key), so most files need not be parsed for this.
     """
     if text.count("[") + text.count("{") + 2 * max(map(len, lines(text))) < 2_000:
         return None
@@ -333,11 +339,12 @@ def _too_deep(text: str, file: str) -> Diagnostic | None:
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             if depth > DEEPEST:
-                mark: Any = event.start_mark
+                mark = event.start_mark
+                assert mark is not None, "libyaml marks each of its events"
                 span = Span(file, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
                 return Diagnostic("yaml-depth", f"nested deeper than {DEEPEST} levels", span)
     except yaml.YAMLError:
-        return None  # the real reading meets it too, and reports it
+        return None  # `read` reports it
     return None
 
 
@@ -350,6 +357,6 @@ def _end(text: str) -> tuple[int, int]:
     return len(every), len(every[-1]) + 1
 
 
-def _within(mark: Any, end: tuple[int, int]) -> tuple[int, int]:
-    """A mark as a place in the file: libyaml puts its end on a line that may not be there."""
+def _within(mark: yaml.Mark, end: tuple[int, int]) -> tuple[int, int]:
+    """The place of a mark in the file: libyaml can put it on a line after the last one."""
     return min((mark.line + 1, mark.column + 1), end)

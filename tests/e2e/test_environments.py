@@ -28,7 +28,7 @@ def test_a_spec_with_other_environments_only_asks_for_one(work, command):
     ran = work.run(*command.split(), status=1)
     assert ran.out == ""
     assert ran.err == (
-        "error: `specs/acme` has no environment `local`, so one must be named\n"
+        "error: `specs/acme` has no environment `local`, so name one\n"
         "  = help: add `--env production` or `--env staging`\n"
     )
     assert not work.home.exists()

@@ -23,7 +23,7 @@ def one_user_for_a_contact(users: Sequence[Spec]) -> Iterator[Diagnostic]:
                 f"`{first.address}` is already the user of contact `{contact}`",
                 user.at("contact"),
                 help="a contact has one user at most",
-                notes=(f"first given at {first.at('contact')}",),
+                notes=(f"first declared at {first.at('contact')}",),
             )
 
 

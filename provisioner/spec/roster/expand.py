@@ -18,7 +18,7 @@ from provisioner.model.canonical import TRUTH_VALUES
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span
 from provisioner.model.resource import Address, Spec
 from provisioner.spec import schema, template
-from provisioner.spec.document import Document, Path, in_template
+from provisioner.spec.document import Document, in_template
 from provisioner.spec.limits import unwritable
 from provisioner.spec.roster import csv_reader
 from provisioner.spec.roster.templates import (
@@ -30,7 +30,7 @@ from provisioner.spec.roster.templates import (
     RowTemplates,
     compiled,
 )
-from provisioner.spec.yaml_reader import Yaml
+from provisioner.spec.yaml_reader import Path, Yaml
 
 _IMPLIED: Mapping[str, str] = {
     kind.name: reference.name
@@ -523,7 +523,7 @@ class _Expansion:
             shown = [_shown(s.data.get(name)) for s in (spec, first)]
             what = f"`{name}` of `{spec.address}` is {shown[0]} here, and {shown[1]} in another row"
             help_ = "rows of one account give it the same values"
-            notes = (f"first given at {first.at(name)}",)
+            notes = (f"first declared at {first.at(name)}",)
             self._report(Diagnostic("two-values", what, spec.at(name), help=help_, notes=notes))
         return False
 

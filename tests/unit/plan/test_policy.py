@@ -294,7 +294,7 @@ def test_a_policy_is_read_whole():
     [
         ("policy:\n  frozen: [acount.Fax]\n", "unknown-kind", "e.yaml:2:12", "did you mean `account`?"),
         ("policy:\n  approvals: {board: [deletes]}\n", "unknown-kind", "e.yaml:2:23", "did you mean `delete`?"),
-        ("policy:\n  windows: [{time_zone: Berlin}]\n", "unknown-time-zone", "e.yaml:2:25", "name it as the IANA does"),
+        ("policy:\n  windows: [{time_zone: Berlin}]\n", "unknown-time-zone", "e.yaml:2:25", "use an IANA name"),
     ],
 )  # fmt: skip
 def test_what_would_never_be_met_is_a_problem(text, code, place, help_):
@@ -330,10 +330,10 @@ def test_a_rule_of_the_command_line_goes_first(rule, given):
     [
         ("max_change=5", "did you mean `max_changes`?"),
         ("zzz", "the rules are max_changes, "),
-        ("max_changes=-1", "`max_changes` is a whole number, or `off`"),
-        ("max_changes", "`max_changes` is a whole number, or `off`"),
-        ("windows=mon", "`windows` can be `off` only"),
-        ("empty_spec=maybe", "`empty_spec` is `on` or `off`"),
+        ("max_changes=-1", "`max_changes` must be a whole number or `off`"),
+        ("max_changes", "`max_changes` must be a whole number or `off`"),
+        ("windows=mon", "`windows` can only be `off`"),
+        ("empty_spec=maybe", "`empty_spec` must be `on` or `off`"),
     ],
 )
 def test_a_rule_that_is_none_is_refused(rule, said):

@@ -104,7 +104,7 @@ def test_aliases_repeat_what_they_name():
 QUOTE = 'write "{{ ... }}", with quotes around the whole value'
 
 
-CLOSE = "close what was begun, and separate its items with commas"
+CLOSE = "close the bracket, and separate its items with commas"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ CLOSE = "close what was begun, and separate its items with commas"
     [
         (
             "a: 1\nb: 2\na: 3\n",
-            ("3:1", "`a` is given twice in the same mapping", "keep one of them"),
+            ("3:1", "`a` appears twice in the same mapping", "keep one of them"),
         ),
         ("1: x\n", ("1:1", "the key `1` is a number, not text", 'quote it: "1"')),
         ("true: x\n", ("1:1", "the key `true` is true or false, not text", 'quote it: "true"')),
@@ -127,8 +127,8 @@ CLOSE = "close what was begun, and separate its items with commas"
             "a: {% if %}\n",
             ("1:5", "no value can start with `%`", "quote a value that starts with a template"),
         ),
-        ("a:\n\tb: 1\n", ("2:1", "a tab can not indent", "indent with spaces")),
-        ("a: 1\n\tb: 1\n", ("2:1", "a tab can not indent", "indent with spaces")),
+        ("a:\n\tb: 1\n", ("2:1", "a tab cannot indent", "indent with spaces")),
+        ("a: 1\n\tb: 1\n", ("2:1", "a tab cannot indent", "indent with spaces")),
         ("a: @x\n", ("1:4", "no value can start with `@`", "quote the text")),
         ("a: b: c\n", ("1:5", "a `:` is not expected here", "quote a text that contains `: `")),
         ('a: "x\nb: 2\n', ("1:4", "this text is never closed", "add the closing quote")),
@@ -153,16 +153,16 @@ CLOSE = "close what was begun, and separate its items with commas"
             "a: 1\n---\nb: 2\n",
             (
                 "2:1",
-                "a file holds one document, and here a second one starts",
-                "put it in a file of its own",
+                "a file has one document, and a second one starts here",
+                "put it in its own file",
             ),
         ),
-        ("a: *x\n", ("1:4", "this alias names no anchor", None)),
+        ("a: *x\n", ("1:4", "this alias has no anchor", None)),
         ("a: &x [*x]\n", ("1:4", "this value contains itself", None)),
         ("a: &x\n  <<: *x\n", ("1:4", "this mapping merges itself", None)),
         ("a: {<<: 1}\n", ("1:9", "`<<` takes a mapping or a list of mappings", None)),
-        ("a: !foo 1\n", ("1:4", "the tag `!foo` can not be used here", "leave it out")),
-        ("a: !!set {b}\n", ("1:4", "the tag `!!set` can not be used here", "leave it out")),
+        ("a: !foo 1\n", ("1:4", "the tag `!foo` cannot be used here", "remove it")),
+        ("a: !!set {b}\n", ("1:4", "the tag `!!set` cannot be used here", "remove it")),
         (
             "a: .inf\n",
             ("1:4", "`.inf` is not a number that can be stored", "quote it if it is a text"),
@@ -184,7 +184,7 @@ def test_a_second_key_names_the_first():
     with pytest.raises(DiagnosticError) as caught:
         source.parse("a: 1\nb: {c: 1, c: 2}\n", "f.yaml")
     (problem,) = caught.value.diagnostics
-    assert problem.notes == ("first given at f.yaml:2:5",)
+    assert problem.notes == ("first declared at f.yaml:2:5",)
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "[" * 60 + "]" * 60])

@@ -21,7 +21,7 @@ from provisioner.spec.environment import Environment, Policy
 
 FILES = {"key.pem": "-----BEGIN\n-----END\n", "empty": "\n"}
 ENVIRON = {"TOKEN": "t0ken", "SECRET": "s3cret", "EMPTY": "", "KEY": "c0nsumer"}
-WHERE = "set it where the command runs; it never stands in the repository"
+WHERE = "set it where the command runs, never in the repository"
 
 
 def read_file(path):
@@ -111,7 +111,7 @@ def test_variables_and_policy_come_along():
         ("{env: EMPTY}", "the environment variable `EMPTY` is not set"),
         ("{file: none}", "the file `none` cannot be read: No such file or directory"),
         ("{file: empty}", "the file `empty` is empty"),
-        ("{file: binary}", "the file `binary` holds no text"),
+        ("{file: binary}", "the file `binary` is not a text file"),
     ],
 )
 def test_a_secret_that_can_not_be_had_is_named_with_its_line(secret, message):

@@ -35,7 +35,7 @@ def test_an_entry_holds_through_its_day():
     [
         (entry(until="2026-02-28"), "warning expired-ignore", "revert or adopt"),
         (entry("account/acm"), "warning unknown-address", "did you mean `account/acme`?"),
-        (entry("user/*"), "warning unknown-address", "take the entry out"),
+        (entry("user/*"), "warning unknown-address", "remove the entry"),
         (entry(until="2026-02-30"), "error wrong-value", ""),
     ],
 )
