@@ -102,7 +102,7 @@ def _drift(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     from provisioner.cli.adopting import adopt
     from provisioner.drift import find as finding
 
-    planned, found = finding.drift(loaded, org)
+    planned, found = finding.find_drift(loaded, org)
     made = planned.plan
     if not guarding.right_org(planned, loaded, options):
         return REFUSED

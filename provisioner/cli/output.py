@@ -25,7 +25,7 @@ from provisioner.spec import files
 from provisioner.spec.load import LoadedSpec
 
 if TYPE_CHECKING:
-    from provisioner.drift.report import Drift
+    from provisioner.drift.find import Drift
     from provisioner.model.plan import Plan
     from provisioner.org.errors import OrgError
     from provisioner.plan.document import PlanDocument

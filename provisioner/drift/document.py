@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from provisioner.drift.report import Author, Drift
+from typing import TYPE_CHECKING
+
 from provisioner.model.plan import Plan
 from provisioner.plan.document import AuthorDocument, PlanDocument, plan_document
+
+if TYPE_CHECKING:
+    from provisioner.drift.authors import Author
+    from provisioner.drift.find import Drift
 
 
 def drift_document(plan: Plan, drift: Drift, *, spec: str, environment: str) -> PlanDocument:
@@ -20,7 +25,7 @@ def drift_document(plan: Plan, drift: Drift, *, spec: str, environment: str) -> 
         for u in drift.unmanaged
     ]
     document["shares"] = [
-        {"kind": s.kind, "managed": s.managed, "unmanaged": s.unmanaged} for s in drift.shares
+        {"kind": s.kind, "managed": s.managed, "unmanaged": s.unmanaged} for s in drift.coverage
     ]
     return document
 

@@ -44,7 +44,7 @@ def drifted(portal):
     loaded = portal.load({**SPEC, "portals": {"Customer Portal": {**SPEC["portals"]["Customer Portal"], "description": "new"}}})  # fmt: skip
 
     def drift(forbids, error):
-        return finding.drift(loaded, Forbidding(portal.org, forbids, error))
+        return finding.find_drift(loaded, Forbidding(portal.org, forbids, error))
 
     return drift
 
@@ -58,12 +58,12 @@ def test_what_may_not_be_read_is_named_and_all_else_told(drifted):
     )
     assert [str(s.address) for s in planned.plan.steps] == ["portal/Customer Portal"]
     assert [u.partition(":")[0] for u in found.unread] == ["who changed what in Setup"]
-    assert [s.kind for s in found.shares] == ["portal"]
+    assert [s.kind for s in found.coverage] == ["portal"]
 
 
 def test_a_login_without_web_access_misses_the_members_alone(drifted):
     _, found = drifted(lambda q: isinstance(q, ReadMembership), AuthenticationFailed("no web"))
-    assert [u.partition(":")[0] for u in found.unread] == ["which profiles may use the portal"]
+    assert [u.partition(":")[0] for u in found.unread] == ["which profiles can use the portal"]
 
 
 def test_a_session_that_ends_is_no_lack_of_rights(drifted):

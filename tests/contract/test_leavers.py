@@ -89,7 +89,7 @@ def test_who_has_left_is_counted_and_kept(org):
     rows(org, "three", 1, 2)
     planned = org.plan(SPEC)
     assert (steps(planned), counted(planned)) == ([], {"one": 2, "three": 1})
-    drifted, _ = finding.drift(org.load(SPEC), org.org)
+    drifted, _ = finding.find_drift(org.load(SPEC), org.org)
     assert counted(drifted) == {"one": 2, "three": 1}
 
 

@@ -168,7 +168,7 @@ def test_the_same_in_another_form_is_no_drift(rehearse, both):
         again = at.plan(compared)
         assert again.plan.errors == ()
         assert [(str(s.address), s.change.fields) for s in again.plan.steps] == []
-        found, drift = finding.drift(load(at.folder, None, secrets=True), at.org())
+        found, drift = finding.find_drift(load(at.folder, None, secrets=True), at.org())
         assert found.plan.steps == ()
         assert drift.authors == {}
         assert at.apply(again) == []
