@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 from provisioner.cli import output, suggestions
 from provisioner.cli.exit_status import CHANGES, DONE, NO_ORG, PARTLY, REFUSED, WRONG
 from provisioner.cli.session import online
-from provisioner.kinds.portal.kind import PortalKind
-from provisioner.kinds.user.kind import UserKind
 from provisioner.login.causes import Cause
 from provisioner.login.spec_lines import place, user_called
 from provisioner.model.credentials import Local
 from provisioner.model.diagnostics import DiagnosticError
-from provisioner.model.resource import Secret, Spec
-from provisioner.render import encoding
+from provisioner.model.resource import Address, Secret, Spec
 from provisioner.render import logins as views
 from provisioner.render.format import json_text, visible
 from provisioner.render.terminal import Line, write
@@ -69,10 +66,10 @@ def _url(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     from provisioner.login import read as explaining
     from provisioner.model.operations import ReadSites
 
-    wanted = {s.address.name.casefold() for s in loaded.specs if PortalKind.owns(s.address)}
+    wanted = {s.address.name.casefold() for s in loaded.specs if s.address.kind == "portal"}
     portals = [p for p in explaining.portals(org) if not wanted or p.name.casefold() in wanted]
     sites = org.read(ReadSites())
-    every = [(PortalKind.name, p.name, p.url, p.active) for p in portals]
+    every = [("portal", p.name, p.url, p.active) for p in portals]
     every += [("site", s.name, s.login_url, s.status == "Live") for s in sites]
     # Nobody can log in where it is not active, so that its address is of no use.
     found = [
@@ -85,42 +82,27 @@ def _url(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
     if options.format == "json":
         output.write_document([json_text(found)], "json")
     else:
-        _print_urls(found, qr=options.qr)
+        _print_urls(found)
     if not found and not wanted:
         output.say("the org has no portal and no site", "declare one under `portals:` and apply")
     return DONE if any(one["active"] for one in found) else WRONG
 
 
-def _print_urls(found: Sequence[dict[str, Any]], *, qr: bool) -> None:
+def _print_urls(found: Sequence[dict[str, Any]]) -> None:
     alone = sum(one["active"] for one in found) == 1
     for one in found:
         if not one["active"]:
             output.say(f"`{one['name']}` is not active, so nobody can log in there", _activate(one))
             continue
         # Alone, the address is all that is said: it can be piped.
-        name = "" if alone and not qr else f"{one['name']}: "
+        name = "" if alone else f"{one['name']}: "
         sys.stdout.write(visible(f"{name}{one['url']}") + "\n")
-        if qr:
-            _print_qr(one["url"])
 
 
 def _activate(one: Mapping[str, Any]) -> str:
-    if one["kind"] == PortalKind.name:
+    if one["kind"] == "portal":
         return f"set `active: true` in `portals.{one['name']}`, and apply"
     return "activate it: Workspaces > Administration > Settings > Activate"
-
-
-def _print_qr(url: str) -> None:
-    import segno
-
-    code = segno.make(url, error="m")
-    sys.stdout.write("\n")
-    if encoding.is_unicode(sys.stdout):
-        code.terminal(compact=True)
-    else:
-        for row in code.matrix_iter(border=4):
-            sys.stdout.write("".join("##" if dark else "  " for dark in row) + "\n")
-    sys.stdout.write("\n")
 
 
 # ---------------------------------------------------------------- explain
@@ -198,7 +180,7 @@ def credentials(canary: VerifyEntry, loaded: LoadedSpec) -> Credentials:
     """What a canary logs in with. Raises DiagnosticError for a secret that cannot be had."""
     from provisioner.login.verify import Credentials
 
-    user = next(s for s in loaded.specs if s.address == UserKind.address(canary.key))
+    user = next(s for s in loaded.specs if s.address == Address("user", canary.key))
     username = str(user.data["Username"]).strip().lower()
     if canary.password is not None:
         given = loader.secret(canary.password, canary.at("password"), loaded.folder)
@@ -213,12 +195,12 @@ def credentials(canary: VerifyEntry, loaded: LoadedSpec) -> Credentials:
 
 def verify_canary(
     canary: VerifyEntry, who: Credentials, loaded: LoadedSpec, org: Org
-) -> views.LoginDocument:
+) -> dict[str, Any]:
     """Log a canary in; what came of it as plain data."""
     return _login(who, _target(None, loaded, canary), canary, loaded, org)
 
 
-def show_logins(logins: Sequence[views.LoginDocument], format_: str) -> int:
+def show_logins(logins: Sequence[dict[str, Any]], format_: str) -> int:
     """Print what came of the logins; the status to exit with."""
     ok = all(login["ok"] for login in logins)
     if format_ == "json":
@@ -282,7 +264,7 @@ def _asked(username: str) -> Secret:
 
 def _login(
     who: Credentials, target: Target, canary: VerifyEntry | None, loaded: LoadedSpec, org: Org
-) -> views.LoginDocument:
+) -> dict[str, Any]:
     from provisioner.login import use_cases as customers
     from provisioner.login.verify import Stage
 
@@ -292,15 +274,30 @@ def _login(
     verified, found = customers.verify_login(
         org, who, target, objects_of(asked, specs) if asked else ()
     )
-    causes = None
+    view: dict[str, Any] = {
+        "username": verified.username,
+        "portal": verified.portal,
+        "url": verified.url,
+        "ok": verified.ok,
+        "stages": [
+            {
+                "stage": s.stage.value,
+                "ok": s.ok,
+                "milliseconds": s.milliseconds,
+                "said": s.said,
+            }
+            for s in verified.stages
+        ],
+    }
     if found is not None:
         places = _places(found, loaded)
         # Where nothing keeps the user out, the org's own record is the best that is known.
         refused = verified.failed is not None and verified.failed.stage is Stage.CREDENTIALS
         last = (f for f in found.findings if refused and f.cause is Cause.HISTORY)
         told = found.causes or tuple(last)
-        causes = [views.check_document(f, places.get(f.cause), found) for f in told]
-    return suggestions.view(views.login_document(verified, causes))
+        view["explanation"] = [views.cause(f, places.get(f.cause), found) for f in told]
+    completed: dict[str, Any] = suggestions.view(view)
+    return completed
 
 
 # ---------------------------------------------------------------- password reset
@@ -370,5 +367,5 @@ def _target(portal: str | None, loaded: LoadedSpec, canary: VerifyEntry | None =
     from provisioner.login.read import Target
 
     named = portal or (canary.portal if canary else None)
-    declared = tuple(s.address.name for s in loaded.specs if PortalKind.owns(s.address))
+    declared = tuple(s.address.name for s in loaded.specs if s.address.kind == "portal")
     return Target(named, declared)

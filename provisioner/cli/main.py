@@ -309,7 +309,6 @@ examples:
 def _url(parser: argparse.ArgumentParser) -> None:
     option_groups.spec(parser)
     option_groups.formats(parser, "text", "json")
-    parser.add_argument("--qr", action="store_true", help="draw each address as a QR code, too")
 
 
 def _explain(parser: argparse.ArgumentParser) -> None:

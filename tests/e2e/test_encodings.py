@@ -114,8 +114,6 @@ def test_a_patch_has_the_bytes_of_the_files(work):
     (work.folder / "applied.patch").write_bytes(patch)
     subprocess.run(["patch", "-p1", "-i", "applied.patch"], cwd=work.folder, check=True)
     assert NAME in (work.folder / "applied/portal.yaml").read_text("utf-8")
-    qr = ran(work, "url", "applied", "--qr", PYTHONIOENCODING="ascii").stdout.decode("ascii")
-    assert "##############" in qr
 
 
 def test_a_folder_whose_name_is_no_text_is_named(work):
