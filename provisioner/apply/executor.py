@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from provisioner.apply import recheck as moved
-from provisioner.apply.id_resolver import Known, UnmetError
+from provisioner.apply import recheck
+from provisioner.apply.id_resolver import IdResolver, UnmetError
 from provisioner.apply.journal import Journal
-from provisioner.apply.progress import Meter
+from provisioner.apply.progress import ProgressMeter
 from provisioner.apply.recheck import Verdict
 from provisioner.apply.sender import Item, Reply, Sender
 from provisioner.apply.work import Waiting, Work, conflict, failed, unknown, used_up, was_made
@@ -69,7 +69,7 @@ class Unsettled:
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class RunControl:
     """How a run behaves towards the world around it.
 
     `halt` gives the reason to begin nothing more, if there is one; `sleep` waits for some seconds
@@ -80,15 +80,15 @@ class Conduct:
 
     halt: Callable[[], str | None] = lambda: None
     sleep: Callable[[float], object] = time.sleep
-    observe: Callable[[Progress], None] = lambda _: None
+    observe: Callable[[Progress], object] = lambda _: None
     journal: Journal | None = None
     now: Callable[[], datetime] = _utc_now
-    waits: Callable[[Waits], None] = lambda _: None
+    waits: Callable[[Waits], object] = lambda _: None
     unsettled: Unsettled = Unsettled()
     patience: float | None = None
 
 
-def apply(planned: Planned, org: Org, conduct: Conduct | None = None) -> Iterator[StepResult]:
+def apply(planned: Planned, org: Org, conduct: RunControl | None = None) -> Iterator[StepResult]:
     """Run every step whose dependencies were met; yield one result per step as it ends.
 
     A step that fails, is in conflict, or whose outcome is
@@ -96,7 +96,7 @@ def apply(planned: Planned, org: Org, conduct: Conduct | None = None) -> Iterato
     or a reason to halt skips all that is left. An exception that is no OrgError is raised after
     every step has its result.
     """
-    return _Run(planned.plan, planned.reading, org, conduct or Conduct()).results()
+    return _Run(planned.plan, planned.reading, org, conduct or RunControl()).results()
 
 
 @dataclass(slots=True)
@@ -108,16 +108,16 @@ class _Round:
 
 
 class _Run:
-    def __init__(self, plan: Plan, reading: Reading, org: Org, conduct: Conduct) -> None:
+    def __init__(self, plan: Plan, reading: Reading, org: Org, conduct: RunControl) -> None:
         self._plan = plan
         self._reading = reading
         self._org = org
         self._conduct = conduct
         self._timing = timing_for(org.instance_url)
-        self._known = Known({a: r.id for a, r in reading.live.items() if r.id}, org)
+        self._known = IdResolver({a: r.id for a, r in reading.live.items() if r.id}, org)
         self._broken: set[Address] = set()
         self._stopped: str | None = None
-        self._meter = Meter(conduct.observe)
+        self._meter = ProgressMeter(conduct.observe)
         self._sender = Sender(org, conduct.journal, self._halted, self._meter.processed)
         self._sent: set[Address] = set()
         self._waiting: dict[Address, Waiting] = {}
@@ -234,7 +234,7 @@ class _Run:
                         works.append(outcome)
                     else:
                         yield outcome
-            elif verdict.moved:
+            elif verdict.conflict:
                 yield conflict(step, verdict)
             else:
                 works.append(work)
@@ -242,7 +242,7 @@ class _Run:
     def _look(self, steps: Sequence[Step], *, lists: bool = False) -> dict[Address, Verdict]:
         if not steps:
             return {}
-        return moved.look(steps, self._reading, self._known.ids, self._org, lists=lists)
+        return recheck.look(steps, self._reading, self._known.ids, self._org, lists=lists)
 
     def _left(self, work: Work) -> StepResult:
         """A step that was begun, or was to be, and that the run does not continue."""
@@ -422,7 +422,7 @@ class _Run:
         if waiting.refusal is not None:
             self._settle(work, "not done")
             return failed(work, waiting.refusal)
-        if verdict.moved and step.change.before is not None:
+        if verdict.conflict and step.change.before is not None:
             return conflict(step, verdict)
         if waiting.until is not None and now < waiting.until:
             return None

@@ -17,7 +17,7 @@ class UnmetError(Exception):
     """A reference of a call stands for nothing, or for several records."""
 
 
-class Known:
+class IdResolver:
     """Ids by address: of what the org had, and of what was made since."""
 
     def __init__(self, ids: Mapping[Address, str], org: Org) -> None:

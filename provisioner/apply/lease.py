@@ -83,7 +83,7 @@ class LeaseTaken(Exception):  # noqa: N818 - names what happened
         self.seconds = max(timing.stale - (now - lease.beat).total_seconds(), 0.0)
 
 
-class Held:
+class HeldLease:
     """The lease of this run, renewed by a thread of its own until `release`.
 
     `unsettled_until`: an earlier run died, or left a marker, and until then the org may still act
@@ -173,7 +173,7 @@ def acquire(
     beat: Callable[[], object] = lambda: None,
     uncertain: Callable[[], object] = lambda: None,
     sleep: Callable[[float], object] = time.sleep,
-) -> Held:
+) -> HeldLease:
     """Take the lease, also from a dead run. `died_here`: whether a run of this machine has ended.
 
     What such a run left unknown is in its journal here. For a dead run of another machine, every
@@ -190,7 +190,7 @@ def acquire(
         if mine and not others:
             marker = state.marker
             until = _open_until(marker, org, died_here)
-            return Held(org, mine, timing, until, marker, beat)
+            return HeldLease(org, mine, timing, until, marker, beat)
         if mine:
             # Names are unique; if they were not, neither of two runs may continue.
             remove(org, mine)
@@ -317,7 +317,7 @@ def remove_group(org: Org, id_: str) -> bool:
 def clean(org: Org, ended: Collection[str], is_settled: Callable[[str], bool]) -> bool:
     """Delete the leases of these runs, and a marker that says nothing any more.
 
-    `is_settled` as in `Held.release`. Returns whether none of the runs has a lease any more.
+    `is_settled` as in `HeldLease.release`. Returns whether none of the runs has a lease any more.
     """
     state = current(org)
     shorts = {_short(run) for run in ended}

@@ -13,10 +13,10 @@ _MANY = 200
 _EVERY = 1.0
 
 
-class Meter:
+class ProgressMeter:
     """Tells `observe` of a group of like steps once a second, and when it is through."""
 
-    def __init__(self, observe: Callable[[Progress], None]) -> None:
+    def __init__(self, observe: Callable[[Progress], object]) -> None:
         self._observe = observe
         self._of: tuple[str, str, int] | None = None
         self._finished = self._in_job = 0

@@ -1,4 +1,4 @@
-"""Look at the org once more before writing: what has moved since the plan was made.
+"""Look at the org once more before writing: what has changed since the plan was made.
 
 A write goes out only where the org still holds the value that the plan was made against.
 """
@@ -18,7 +18,7 @@ from provisioner.plan.read import Reading, read_again
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Conflict:
     """What is not as it was planned against: one field, or the record itself.
 
     `by` and `since` are who changed it last, and when, as far as the org tells.
@@ -40,13 +40,13 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do about a step: nothing (`already`), not to write (`moved`), or to go on.
+    """What to do about a step: nothing (`already`), not write it (`conflict`), or make it.
 
     `now` is what is there, if anything is.
     """
 
     already: bool = False
-    moved: Moved | None = None
+    conflict: Conflict | None = None
     now: Resource | None = None
 
     @property
@@ -69,11 +69,11 @@ def look(
     """
     found = read_again([step.address for step in steps], reading, ids, org, lists=lists)
     verdicts = _verdicts(steps, found)
-    moved = [step for step in steps if verdicts[step.address].moved]
-    if not lists and any(BY_NAME[step.address.kind].own_listed_type() for step in moved):
+    conflicts = [step for step in steps if verdicts[step.address].conflict]
+    if not lists and any(BY_NAME[step.address.kind].own_listed_type() for step in conflicts):
         # Who changed a component last stands in the list of them alone.
-        known = read_again([step.address for step in moved], reading, ids, org, lists=True)
-        verdicts |= _verdicts(moved, known)
+        known = read_again([step.address for step in conflicts], reading, ids, org, lists=True)
+        verdicts |= _verdicts(conflicts, known)
     return verdicts
 
 
@@ -88,15 +88,15 @@ def _verdict(planned: Change, wanted: Resource, now: Resource | None) -> Verdict
         return _removal(planned, now)
     if now is not None and compare(wanted, now) is None:
         return Verdict(already=True, now=now)
-    return Verdict(moved=_moved(planned, wanted, now), now=now)
+    return Verdict(conflict=_conflict(planned, wanted, now), now=now)
 
 
-def _moved(planned: Change, wanted: Resource, now: Resource | None) -> Moved | None:
+def _conflict(planned: Change, wanted: Resource, now: Resource | None) -> Conflict | None:
     before = planned.before
     if before is None:
         return None if now is None else _is(now, f"it is there by now, as {now.id}")
     if now is None:
-        return Moved(None, None, "it is gone")
+        return Conflict(None, None, "it is gone")
     if now.id != before.id:
         return _is(now, f"it is another record now, {now.id}")
     for field in planned.fields:
@@ -104,7 +104,7 @@ def _moved(planned: Change, wanted: Resource, now: Resource | None) -> Moved | N
         # Where somebody did already what is wanted, there is less to do, and no quarrel.
         if current not in (was, wanted.fields.get(field.name)):
             shown = before.shown(field.name), now.shown(field.name)
-            return Moved(field.name, *shown, *_who(now))
+            return Conflict(field.name, *shown, *_who(now))
     return None
 
 
@@ -113,13 +113,13 @@ def _removal(planned: Change, now: Resource | None) -> Verdict:
     if now is None:
         return Verdict(already=True)
     if now.id != planned.before.id:
-        return Verdict(moved=_is(now, f"it is another record now, {now.id}"), now=now)
+        return Verdict(conflict=_is(now, f"it is another record now, {now.id}"), now=now)
     inactive = now.fields.get("IsActive") is False
     return Verdict(already=planned.action is Action.DEACTIVATE and inactive, now=now)
 
 
-def _is(now: Resource, what: str) -> Moved:
-    return Moved(None, None, what, *_who(now))
+def _is(now: Resource, what: str) -> Conflict:
+    return Conflict(None, None, what, *_who(now))
 
 
 def _who(now: Resource) -> tuple[str | None, str | None]:

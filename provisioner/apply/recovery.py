@@ -1,11 +1,8 @@
-"""Writes that earlier runs left unknown: what the org shows of them, and what may still happen.
-
-Change here how a run deals with the writes of an earlier run that ended without their outcome.
-"""
+"""Writes that earlier runs left unknown: what the org shows of them, and what may still happen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,10 +14,11 @@ from provisioner.org.timing import Timing
 from provisioner.plan.read import Reading
 
 DONE, NOT_DONE, NOT_IN_SPEC = "done", "not done", "not in the spec"
+_FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class EarlierWrite:
     """An unknown write of `run` and what the org shows of it.
 
     `result` is `done`, `not done` or `not in the spec`; `None` while the org may still act on it,
@@ -42,11 +40,11 @@ def find(
     timing: Timing,
     *,
     assume_settled: bool = False,
-) -> tuple[Finding, ...]:
-    """What a reading shows of each unknown write; `changing` are the steps of a plan made of it.
+) -> tuple[EarlierWrite, ...]:
+    """What a reading shows of each unknown write; `changing` are the steps of its plan.
 
     A write that could create a duplicate is open until ten minutes after its run last waited for
-    it, unless its effect shows. `assume_settled` takes every such write for over.
+    it, unless its effect is visible. With `assume_settled`, no write is open.
     """
     return tuple(
         _find(write, record.run, reading, changing, now, timing, assume_settled=assume_settled)
@@ -55,27 +53,60 @@ def find(
     )
 
 
-def unsettled(findings: Iterable[Finding], everything: datetime | None) -> Unsettled:
+def described(writes: Iterable[EarlierWrite]) -> Iterator[str]:
+    """What became of the writes, one sentence for each run and result."""
+    groups: dict[tuple[str, str | None], list[EarlierWrite]] = {}
+    for write in writes:
+        groups.setdefault((write.run, write.result), []).append(write)
+    for (run, result), members in groups.items():
+        what = _open(members) if result is None else _RESULTS[result]
+        yield f"unknown since run {run}: {_named(members)}: {what}"
+
+
+_RESULTS = {
+    DONE: "the org has it; it was done",
+    NOT_DONE: "the org does not have it; it was not done, and is planned again",
+    NOT_IN_SPEC: "no longer in the spec, and not looked up",
+}
+
+
+def _named(writes: Sequence[EarlierWrite]) -> str:
+    shown = (f"{w.write.address}" + (f" ({w.id})" if w.id else "") for w in writes[:_FEW])
+    more = f" and {len(writes) - _FEW} more" if len(writes) > _FEW else ""
+    return ", ".join(shown) + more
+
+
+def _open(writes: Sequence[EarlierWrite]) -> str:
+    if any(w.write.job for w in writes):
+        return "its bulk job may still be running; the run waits for the job before it writes"
+    until = max(w.until for w in writes if w.until)
+    return (
+        f"the org may still act on the request until {until:%H:%M:%S} UTC; until then it is not "
+        "sent again (pass `--assume-settled` if you know that it was not carried out)"
+    )
+
+
+def unsettled(writes: Iterable[EarlierWrite], everything: datetime | None) -> Unsettled:
     """What a run must not send yet; `everything` as in `Unsettled`."""
     by_address: dict[Address, datetime] = {}
-    for finding in findings:
-        if finding.result is None and finding.until is not None:
-            address = finding.write.address
-            by_address[address] = max(finding.until, by_address.get(address, finding.until))
+    for write in writes:
+        if write.result is None and write.until is not None:
+            address = write.write.address
+            by_address[address] = max(write.until, by_address.get(address, write.until))
     return Unsettled(by_address, everything)
 
 
-def open_jobs(findings: Sequence[Finding]) -> tuple[str, ...]:
+def open_jobs(writes: Sequence[EarlierWrite]) -> tuple[str, ...]:
     """The bulk jobs that carry writes that are open, and may be at work even now."""
-    return tuple(dict.fromkeys(f.write.job for f in findings if f.result is None and f.write.job))
+    return tuple(dict.fromkeys(w.write.job for w in writes if w.result is None and w.write.job))
 
 
-def without_jobs(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings once the bulk jobs have ended: nothing more becomes of what those carried.
+def without_jobs(writes: Iterable[EarlierWrite]) -> tuple[EarlierWrite, ...]:
+    """The writes after the bulk jobs have ended: the rows of those jobs are no longer open.
 
     Whether a row of such a job was written shows when its step is compared before it is made.
     """
-    return tuple(f for f in findings if not (f.result is None and f.write.job))
+    return tuple(w for w in writes if not (w.result is None and w.write.job))
 
 
 def _find(
@@ -87,11 +118,11 @@ def _find(
     timing: Timing,
     *,
     assume_settled: bool,
-) -> Finding:
+) -> EarlierWrite:
     live = reading.live.get(write.address)
     id_ = live.id if live else None
     if write.address not in reading.desired:
-        return Finding(write, run, NOT_IN_SPEC)
+        return EarlierWrite(write, run, NOT_IN_SPEC)
     if write.call == "ResetPassword":
         is_done = live is not None and live.fields.get(PASSWORD) is True
     elif write.call.startswith(("Create", "Clone", "Upsert")):
@@ -100,7 +131,7 @@ def _find(
         is_done = write.address not in changing
     until = write.at + timedelta(seconds=timing.unsettled)
     if is_done:
-        return Finding(write, run, DONE, id_)
+        return EarlierWrite(write, run, DONE, id_)
     if write.may_duplicate and not assume_settled and (until > now or write.job):
-        return Finding(write, run, None, None, until)
-    return Finding(write, run, NOT_DONE)
+        return EarlierWrite(write, run, None, None, until)
+    return EarlierWrite(write, run, NOT_DONE)

@@ -78,9 +78,9 @@ def failed(work: Work, error: Refused) -> StepResult:
 
 def conflict(step: Step, verdict: Verdict) -> StepResult:
     """A step that was not written because the org has changed."""
-    assert verdict.moved is not None
-    span = step.change.after.span(verdict.moved.field or "")
-    return StepResult(step, Outcome.CONFLICT, reason=str(verdict.moved), span=span)
+    assert verdict.conflict is not None
+    span = step.change.after.span(verdict.conflict.field or "")
+    return StepResult(step, Outcome.CONFLICT, reason=str(verdict.conflict), span=span)
 
 
 def unknown(work: Work, reason: str, until: datetime | None) -> StepResult:

@@ -1,7 +1,7 @@
-"""What a shell can complete beyond commands and options: specs, environments, addresses, plans.
+"""Shell completion of specs, environments, addresses and plans.
 
-Asked by argcomplete while somebody waits with a finger on the Tab key: it reads no more than it
-must, and finds nothing rather than fail.
+argcomplete calls it each time the user presses Tab, so it reads as little as it can, and returns
+nothing instead of failing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 _SPECS = Path("specs")
-# A roster has too many people to choose from: they are named by a glob.
-_MANY = 2_000_000
+# A larger file has too many addresses to choose from.
+_LARGEST_FILE = 2_000_000  # bytes
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell, if it is one that asks; then the process ends."""
+    """Answer a shell that asks for completions. The process ends then."""
     import argcomplete
 
     for action in _actions(parser):
@@ -28,49 +28,49 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
 
 def script(shell: str) -> str:
-    """What a shell runs once to be able to ask."""
+    """The script that a shell runs once to enable completion."""
     from argcomplete.shell_integration import shellcode
 
     return f"{shellcode(['provisioner'], shell=shell).rstrip()}\n"
 
 
 def specs(prefix: str, **_: Any) -> list[str]:
-    """The specs here, and the folders that the prefix leads to."""
-    found = [str(p) for p in _folders(_SPECS)]
+    """The specs here, and the folders that start with the prefix."""
+    names = [str(p) for p in _folders(_SPECS)]
     here = _folder(prefix)
-    return found + [f"{p}/" for p in _folders(here) if str(p) not in found]
+    return names + [f"{p}/" for p in _folders(here) if str(p) not in names]
 
 
 def specs_or_plans(prefix: str, **more: Any) -> list[str]:
-    """As `specs`, and JSON files, which may be saved plans."""
+    """As `specs`, and JSON files, which can be saved plans."""
     here = _folder(prefix)
     return specs(prefix, **more) + sorted(str(p) for p in here.glob("*.json"))
 
 
 def plans(prefix: str, **_: Any) -> list[str]:
-    """JSON files, and folders that may hold some."""
+    """JSON files, and folders that can contain some."""
     here = _folder(prefix)
     return [str(p) for p in sorted(here.glob("*.json"))] + [f"{p}/" for p in _folders(here)]
 
 
 def environments(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    """The environments of the spec that was named, or of all specs here."""
+    """The environments of the spec on the command line, or of all specs here."""
     folders = _spec_folders(parsed_args)
-    found = {p.stem for f in folders for p in (f / "environments").glob("*.yaml")}
-    return sorted(found | {"local"})
+    names = {p.stem for f in folders for p in (f / "environments").glob("*.yaml")}
+    return sorted(names | {"local"})
 
 
 def addresses(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
-    """The addresses of the spec that was named, or of the specs here, and a glob per kind."""
-    found = {a for folder in _spec_folders(parsed_args) for a in _addresses(folder)}
-    kinds = {a.partition("/")[0] for a in found}
-    return sorted(found) + [f"{kind}/*" for kind in sorted(kinds)]
+    """The addresses in the spec on the command line, or in all specs here, and a glob per kind."""
+    names = {a for folder in _spec_folders(parsed_args) for a in _addresses(folder)}
+    kinds = {a.partition("/")[0] for a in names}
+    return sorted(names) + [f"{kind}/*" for kind in sorted(kinds)]
 
 
 def users(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """The keys of the spec's users."""
-    found = {a for folder in _spec_folders(parsed_args) for a in _addresses(folder)}
-    return sorted(a.partition("/")[2] for a in found if a.startswith("user/"))
+    names = {a for folder in _spec_folders(parsed_args) for a in _addresses(folder)}
+    return sorted(a.partition("/")[2] for a in names if a.startswith("user/"))
 
 
 def topics(**_: Any) -> list[str]:
@@ -82,6 +82,7 @@ def topics(**_: Any) -> list[str]:
 
 _COMPLETERS = {
     "env": environments,
+    "envs": environments,
     "exclude": addresses,
     "plan": plans,
     "spec": specs_or_plans,
@@ -93,15 +94,15 @@ _COMPLETERS = {
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to them
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to list them
         yield action
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            for under in action.choices.values():
-                yield from _actions(under)
+            for subparser in action.choices.values():
+                yield from _actions(subparser)
 
 
 def _folder(prefix: str) -> Path:
-    """The folder in which a half-typed path looks."""
+    """The folder that a partly typed path is in."""
     return Path(prefix if prefix.endswith("/") else Path(prefix).parent)
 
 
@@ -113,8 +114,8 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _spec_folders(options: argparse.Namespace) -> list[Path]:
-    named = getattr(options, "spec", None)
-    return [Path(named)] if named and Path(named).is_dir() else _folders(_SPECS)
+    spec = getattr(options, "spec", None)
+    return [Path(spec)] if spec and Path(spec).is_dir() else _folders(_SPECS)
 
 
 def _addresses(folder: Path) -> Iterator[str]:
@@ -123,7 +124,7 @@ def _addresses(folder: Path) -> Iterator[str]:
     from provisioner.kinds import BY_SECTION
 
     for file in sorted(folder.rglob("*.y*ml")):
-        if "environments" in file.parts or file.stat().st_size > _MANY:
+        if "environments" in file.parts or file.stat().st_size > _LARGEST_FILE:
             continue
         try:
             sections = _keys(file)
@@ -135,7 +136,7 @@ def _addresses(folder: Path) -> Iterator[str]:
 
 
 def _keys(file: Path) -> dict[str, list[str]]:
-    """The keys of a file and those under each, and nothing deeper."""
+    """The keys of a file, and the keys under each of them."""
     import yaml
 
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)

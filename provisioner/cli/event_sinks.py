@@ -1,6 +1,6 @@
 """Where the events of a command go: JSON lines on stderr, a log file, OpenTelemetry.
 
-There is one command in a process, and so one set of listeners, told from any thread.
+A process runs one command, so there is one set of listeners. Any thread can emit events.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 import time
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
@@ -18,12 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from provisioner.cli.options import LogOptions
 from provisioner.cli.version import version
 from provisioner.model.events import (
     CommandEnded,
     CommandStarted,
     Event,
-    Heartbeat,
     Listener,
     as_json,
 )
@@ -31,14 +30,13 @@ from provisioner.model.masking import mask
 from provisioner.render import encoding
 from provisioner.render.format import visible
 
-_BEAT = 30.0
 _listeners: list[Listener] = []
 _lock = threading.Lock()
 _on_stderr = False
 
 
 def emit(event: Event) -> None:
-    """Tell everybody who listens."""
+    """Send an event to every listener."""
     if _listeners:
         event = _masked(event)
         with _lock:
@@ -47,70 +45,46 @@ def emit(event: Event) -> None:
 
 
 def _masked(event: Event) -> Event:
-    given = {f.name: getattr(event, f.name) for f in fields(event)}
-    shown: Any = {n: mask(v) for n, v in given.items() if isinstance(v, str)}
-    return replace(event, **shown)
+    values = {f.name: getattr(event, f.name) for f in fields(event)}
+    masked: Any = {name: mask(v) for name, v in values.items() if isinstance(v, str)}
+    return replace(event, **masked)
 
 
 def as_json_lines() -> bool:
-    """Whether stderr is for events now, and not for people."""
+    """Whether stderr shows events as JSON instead of text."""
     return _on_stderr
 
 
 @contextmanager
-def observed(options: Namespace) -> Iterator[Callable[[int], None]]:
-    """Listen as the options and the environment ask, for as long as the command lasts.
+def observed(command: str, options: LogOptions) -> Iterator[Callable[[int], None]]:
+    """Send events where the options and the environment say, while the command runs.
 
-    Gives what is to be told the exit status. Raises OSError for a log file that is none.
+    Yields a function that takes the exit status. Raises OSError for a log file that cannot be
+    written.
     """
     global _on_stderr  # noqa: PLW0603 - one command, one stderr
     started = time.monotonic()
     ended = {"status": 1}
     with ExitStack() as stack:
         stack.callback(_forget)
-        if getattr(options, "log_format", "text") == "json":
+        if options.log_format == "json":
             _on_stderr = True
             _listeners.append(_lines(sys.stderr))
-        if file := getattr(options, "log_file", None):
-            stream = stack.enter_context(_log(Path(file)))
+        if options.log_file:
+            stream = stack.enter_context(_log(Path(options.log_file)))
             _listeners.append(_lines(stream))
         if _traced():
             from provisioner.cli.otel import spans
 
             _listeners.append(stack.enter_context(spans()))
         if _listeners:
-            emit(CommandStarted(options.command, version()))
+            emit(CommandStarted(command, version()))
         try:
             yield lambda status: ended.update(status=status)
         finally:
             if _listeners:
                 seconds = time.monotonic() - started
-                emit(CommandEnded(options.command, ended["status"], seconds))
-
-
-@contextmanager
-def heartbeat(
-    total: int, tell: Callable[[Heartbeat], None], every: float = _BEAT
-) -> Iterator[Callable[[], None]]:
-    """Say every so often that the run is alive; gives what is to be called as a step ends."""
-    started, over = time.monotonic(), threading.Event()
-    done = 0
-
-    def beat() -> None:
-        while not over.wait(every):
-            tell(Heartbeat(done, total, time.monotonic() - started))
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield count
-    finally:
-        over.set()
-        thread.join()
+                emit(CommandEnded(command, ended["status"], seconds))
 
 
 def _forget() -> None:
@@ -132,7 +106,7 @@ def _lines(stream: TextIO) -> Listener:
             stream.write(visible(text) + "\n")
             stream.flush()
         except OSError as error:
-            # A disk that is full, or a reader that is gone, stops the log and no apply.
+            # A full disk or a closed pipe ends the log, but no apply.
             over = True
             if stream is not sys.stderr:
                 sys.stderr.write(f"warning: the log ends here: {error.strerror}\n")
@@ -142,13 +116,13 @@ def _lines(stream: TextIO) -> Listener:
 
 def _log(path: Path) -> TextIO:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Who is in a portal is nobody else's business.
+    # The log names the users of a portal, so only its owner can read it.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     return os.fdopen(handle, "a", encoding="utf-8")
 
 
 def _traced() -> bool:
-    """Whether the environment names an exporter, as OpenTelemetry's specification has it."""
+    """Whether the environment configures an exporter, by OpenTelemetry's specification."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     exporter = os.environ.get("OTEL_TRACES_EXPORTER", "")

@@ -1,61 +1,63 @@
-"""`graph`: what needs what, of a spec without asking its org, or of a saved plan."""
+"""`graph`: print the dependencies in a spec, without an org, or in a saved plan."""
 
 from __future__ import annotations
 
-import json
-import sys
-from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, WRONG
+from provisioner.cli.options import SpecOptions
+from provisioner.cli.stop import Stop, problem
 from provisioner.spec.load import find, load
 
 if TYPE_CHECKING:
     from provisioner.render.graph import Graph
 
 
-def graph(options: Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class GraphOptions(SpecOptions):
+    """The options of `graph`; `spec` is a folder or a saved plan."""
+
+    format: str = "dot"
+
+
+def graph(options: GraphOptions) -> int:
     """Print the order of a spec's resources, or of a plan's steps."""
-    spec = options.spec
-    if spec is not None and Path(spec).is_file():
-        return _of_plan(spec, options.format)
-    loaded = load(find(spec), options.env, secrets=False)
-    output.problems(loaded.problems, loaded, sys.stderr)
-    if output.errors(loaded.problems):
-        return WRONG
-    from provisioner.plan import make as workflow
-    from provisioner.plan import planner
-    from provisioner.render import graph as graphs
+    if options.spec is not None and Path(options.spec).is_file():
+        return _print(_of_plan(options.spec), options.format, options.spec)
+    spec = load(find(options.spec), options.env, secrets=False)
+    if output.has_errors(spec.problems):
+        raise Stop(WRONG, *spec.problems, texts=spec.texts)
+    output.problems(spec.problems, spec.texts)
+    from provisioner.plan import make, planner
+    from provisioner.render.graph import graph
 
-    ordered = planner.declared_order(workflow.resources(loaded))
-    shown = graphs.graph((str(r.address), None, map(str, sorted(needs))) for r, needs in ordered)
-    return _print(shown, options.format, str(loaded.folder))
+    ordered = planner.declared_order(make.resources(spec))
+    shown = graph((str(r.address), None, map(str, sorted(needs))) for r, needs in ordered)
+    return _print(shown, options.format, str(spec.folder))
 
 
-def _of_plan(file: str, format_: str) -> int:
+def _of_plan(file: str) -> Graph:
     from provisioner.plan.plan_file import SavedPlanError, parse
-    from provisioner.render import graph as graphs
+    from provisioner.render.graph import of_steps
 
     try:
-        text = Path(file).read_text("utf-8")
-        parse(text)
+        return of_steps(parse(Path(file).read_text("utf-8")).document)
     except (SavedPlanError, UnicodeDecodeError) as error:
-        output.say(f"`{file}`: {error}", "name a spec's folder, or a plan that `plan --out` wrote")
-        return WRONG
-    return _print(graphs.of_steps(json.loads(text)), format_, file)
+        help_ = "name the folder of a spec, or a plan that `plan --out` wrote"
+        raise Stop(WRONG, problem(f"`{file}`: {error}", help_)) from error
 
 
 def _print(shown: Graph, format_: str, name: str) -> int:
-    from provisioner.render import graph
-    from provisioner.render import graph_svg as drawing
+    from provisioner.render import graph, graph_svg
 
     match format_:
         case "mermaid":
             text = graph.mermaid(shown)
         case "svg":
-            text = drawing.picture(shown, name)
+            text = graph_svg.picture(shown, name)
         case _:
             text = graph.dot(shown, name)
     output.write_document([text], format_)

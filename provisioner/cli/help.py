@@ -10,8 +10,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, TextIO
 
-from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, WRONG
+from provisioner.cli.stop import Stop, problem
 from provisioner.model.diagnostics import did_you_mean
 from provisioner.render import terminal
 
@@ -59,15 +59,12 @@ def show(name: str | None) -> int:
     topics, explanations = load_topics(), load_codes()
     text = topics[wanted].markdown if wanted in topics else explanations.get(wanted)
     if text is None:
-        output.say(
-            f"there is no help topic or code `{name}`",
-            did_you_mean(
-                wanted,
-                [*topics, *explanations, CODES],
-                "`provisioner help` lists the topics, `provisioner help codes` lists the codes",
-            ),
+        help_ = did_you_mean(
+            wanted,
+            [*topics, *explanations, CODES],
+            "`provisioner help` lists the topics, `provisioner help codes` lists the codes",
         )
-        return WRONG
+        raise Stop(WRONG, problem(f"there is no help topic or code `{name}`", help_))
     print_markdown(text, sys.stdout)
     return DONE
 

@@ -1,34 +1,44 @@
-"""`journal list`, `show` and `tidy`: what past applies were about to do, and did."""
+"""`journal list`, `show` and `tidy`: what past applies wrote."""
 
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioner.apply import journal as journals
+from provisioner.apply import journal
 from provisioner.apply.journal import Record
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, WRONG
-from provisioner.cli.running import journals as folder_of
+from provisioner.cli.session import journals
+from provisioner.cli.stop import Stop, problem
 from provisioner.render.format import json_text
 from provisioner.render.terminal import Line, write
 
 _STYLES = {"done": "green", "running": "cyan", "unknown": "bold magenta", "interrupted": "yellow"}
 
 
-def journal(options: Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class JournalOptions:
+    """The options of `journal list`, `journal show` and `journal tidy`."""
+
+    format: str = "text"
+    run: str | None = None
+    keep: int = 100
+
+
+def run(name: str, options: JournalOptions) -> int:
     """Run one of the commands about journals."""
-    folder = folder_of()
-    match options.journal_command:
+    folder = journals()
+    match name:
         case "list":
-            return _list(journals.records(folder), options.format, folder)
+            return _list(journal.records(folder), options.format, folder)
         case "show":
-            return _show(journals.records(folder), options.run, options.format, folder)
+            return _show(journal.records(folder), options.run, options.format, folder)
         case _:
-            gone = journals.tidy(folder, keep=options.keep)
-            sys.stdout.write(f"{gone} deleted, {len(journals.records(folder))} kept\n")
+            deleted = journal.tidy(folder, keep=options.keep)
+            sys.stdout.write(f"{deleted} deleted, {len(journal.records(folder))} kept\n")
             return DONE
 
 
@@ -40,28 +50,27 @@ def _list(records: tuple[Record, ...], format_: str, folder: Path) -> int:
         sys.stdout.write(f"no journals in {folder}\n")
     for record in records:
         counts = record.closed or {}
-        told = ", ".join(f"{n} {word}" for word, n in counts.items()) or "not closed"
+        outcomes = ", ".join(f"{n} {word}" for word, n in counts.items()) or "not closed"
         if record.torn:
-            told += f"; torn: {record.path.name} has lines that cannot be read"
+            outcomes += f"; torn: {record.path.name} has lines that cannot be read"
         of = f"{record.header.get('spec', '?')} to {record.header.get('url', '?')}"
         state = record.state
-        write([Line(record.run, f"  {of}  ", (state, _STYLES[state]), f"  {told}")], sys.stdout)
+        write([Line(record.run, f"  {of}  ", (state, _STYLES[state]), f"  {outcomes}")], sys.stdout)
     return DONE
 
 
-def _show(records: tuple[Record, ...], wanted: str | None, format_: str, folder: Path) -> int:
-    found = [r for r in records if wanted is None or r.run.endswith(wanted)]
-    if not found:
-        what = f"no run `{wanted}`" if wanted else "no journal"
-        output.say(f"there is {what} in {folder}", "see `provisioner journal list`")
-        return WRONG
-    record = found[-1]
+def _show(records: tuple[Record, ...], name: str | None, format_: str, folder: Path) -> int:
+    matches = [r for r in records if name is None or r.run.endswith(name)]
+    if not matches:
+        what = f"no run `{name}`" if name else "no journal"
+        raise Stop(WRONG, problem(f"there is {what} in {folder}", "see `provisioner journal list`"))
+    record = matches[-1]
     writes = [_write(record, number) for number in record.begun]
     if format_ == "json":
         shown = {**_summary(record), "header": dict(record.header), "writes": writes}
         output.write_document([json_text(shown)], "json")
-        return DONE
-    write(_lines(record, writes), sys.stdout)
+    else:
+        write(_lines(record, writes), sys.stdout)
     return DONE
 
 
@@ -71,15 +80,15 @@ def _lines(record: Record, writes: list[dict[str, Any]]) -> list[Line]:
         Line((f"Run {record.run}", "bold"), f"  {record.state}"),
         Line(f"  {header.get('spec')} to {header.get('url')}, by {header.get('host')}"),
     ]
-    for one in writes:
-        of = f" {one['of']}" if one["of"] else ""
-        told = " ".join(str(one[k]) for k in ("code", "reason") if one[k])
-        id_ = f"  {one['id']}" if one["id"] else ""
+    for line in writes:
+        of = f" {line['of']}" if line["of"] else ""
+        reason = " ".join(str(line[k]) for k in ("code", "reason") if line[k])
+        id_ = f"  {line['id']}" if line["id"] else ""
         lines.append(
             Line(
-                (f"  {str(one['at'])[11:19]}", "dim"),
-                f"  {one['step']}  {one['call']}{of}  {one['outcome']}{id_}",
-                (f"  {told}" if told else "", "dim"),
+                (f"  {str(line['at'])[11:19]}", "dim"),
+                f"  {line['step']}  {line['call']}{of}  {line['outcome']}{id_}",
+                (f"  {reason}" if reason else "", "dim"),
             )
         )
     return lines

@@ -1,34 +1,44 @@
-"""`lease show` and `lease break`: who applies to an org, and removing a dead run's lease."""
+"""`lease show` and `lease break`: who applies to an org, and removing the lease of a dead run."""
 
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE
-from provisioner.cli.session import online
+from provisioner.cli.options import SpecOptions
+from provisioner.cli.session import session
 from provisioner.render.format import json_text, visible
 
 if TYPE_CHECKING:
     from provisioner.org.client import Org
 
-
-def lease(options: Namespace) -> int:
-    """Run one of the commands about the lease."""
-    use = _break if options.lease_command == "break" else _show
-    return online(options.spec, options.env, lambda _, org: use(options, org))
+_NOBODY = "nobody is applying to this org\n"
 
 
-def _show(options: Namespace, org: Org) -> int:
+@dataclass(frozen=True, kw_only=True)
+class LeaseOptions(SpecOptions):
+    """The options of `lease show` and `lease break`."""
+
+    format: str = "text"
+
+
+def run(name: str, options: LeaseOptions) -> int:
+    """Run `lease show` or `lease break`."""
+    with session(options) as (_, org):
+        return _break(org) if name == "break" else _show(options, org)
+
+
+def _show(options: LeaseOptions, org: Org) -> int:
     from provisioner.apply import lease
     from provisioner.org.timing import timing_for
 
     timing, state, now = timing_for(org.instance_url), lease.current(org), org.now
     marker = state.marker if state.marker and state.marker.until > now else None
     if options.format == "json":
-        shown = [
+        rows = [
             {
                 "id": one.id,
                 "run": one.run,
@@ -40,14 +50,14 @@ def _show(options: Namespace, org: Org) -> int:
             }
             for one in state.leases
         ]
-        output.write_document([json_text(shown[0] if shown else None)], "json")
+        output.write_document([json_text(rows[0] if rows else None)], "json")
         return DONE
     if not state.leases:
-        sys.stdout.write("nobody is applying to this org\n")
+        sys.stdout.write(_NOBODY)
     for one in state.leases:
-        heard = max((now - one.beat).total_seconds(), 0)
+        seconds = max((now - one.beat).total_seconds(), 0)
         stale = "; it is stale, and the next apply takes it" if one.is_stale(now, timing) else ""
-        sys.stdout.write(f"{visible(str(one))}; last heard of {heard:.0f} s ago{stale}\n")
+        sys.stdout.write(f"{visible(str(one))}; last heard of {seconds:.0f} s ago{stale}\n")
     if marker:
         whose = "several runs" if marker.run == lease.SEVERAL else f"run {marker.run}"
         sys.stdout.write(
@@ -56,13 +66,13 @@ def _show(options: Namespace, org: Org) -> int:
     return DONE
 
 
-def _break(_: Namespace, org: Org) -> int:
+def _break(org: Org) -> int:
     from provisioner.apply import lease
 
-    held = lease.current(org).leases
-    for one in held:
+    leases = lease.current(org).leases
+    for one in leases:
         lease.break_(org, one)
         sys.stdout.write(f"removed: {visible(str(one))}\n")
-    if not held:
-        sys.stdout.write("nobody is applying to this org\n")
+    if not leases:
+        sys.stdout.write(_NOBODY)
     return DONE

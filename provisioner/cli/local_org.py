@@ -1,4 +1,4 @@
-"""`org serve`, `show`, `mail`, `reset`: the local org for other clients and for people."""
+"""`org serve`, `show`, `mail`, `reset` and `coverage`: use and inspect the local org."""
 
 from __future__ import annotations
 
@@ -6,137 +6,124 @@ import os
 import signal
 import stat
 import sys
-from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, WRONG
 from provisioner.cli.session import home
-from provisioner.emulator import ports
-from provisioner.emulator.control import endpoint as control
-from provisioner.emulator.lifecycle import first_day as seed
-from provisioner.emulator.local import LocalOrg, LocalOrgError
-from provisioner.emulator.store.org import Org
+from provisioner.cli.stop import Stop, problem
 from provisioner.model.diagnostics import did_you_mean
+from provisioner.org import local
+from provisioner.org.local import LocalOrg, LocalOrgError, UnknownLicence, local_org
 from provisioner.render.format import json_text, visible, visible_lines
 
 _SHORTEST_TOKEN = 16  # characters
 _RULE = "-" * 72
 
 
-def org(options: Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class OrgOptions:
+    """The options of the `org` commands; each command has some of them."""
+
+    format: str = "text"
+    to: str | None = None
+    port: int | None = None
+    control: bool = False
+    control_token_file: str | None = None
+    seats: tuple[tuple[str, int], ...] = ()
+    https: bool = False
+
+
+def run(name: str, options: OrgOptions) -> int:
     """Run one of the commands about the local org."""
-    ports.claim(home())
-    local = LocalOrg(home())
     try:
-        return _run(local, options)
+        with local_org(home()) as org:
+            return _run(name, org, options)
     except LocalOrgError as error:
-        output.say(str(error), error.remedy)
-        return WRONG
-    finally:
-        local.close()
+        raise Stop(WRONG, problem(str(error), error.remedy)) from error
 
 
-def _run(local: LocalOrg, options: Namespace) -> int:
-    match options.org_command:
+def _run(name: str, org: LocalOrg, options: OrgOptions) -> int:
+    match name:
         case "serve":
-            return _serve(local, options)
+            return _serve(org, options)
         case "show":
-            return _show(local, options.format)
+            return _show(org, options.format)
         case "mail":
-            return _mail(local, options)
+            return _mail(org, options)
         case "coverage":
-            return _coverage(local, options.format)
+            text = local.coverage(org, as_json=options.format == "json")
+            sys.stdout.write(text.rstrip() + "\n")
+            return DONE
         case _:
-            local.reset()
-            output.talk("the local org is as new")
+            org.reset()
+            output.info("the local org was replaced with a new one")
             return DONE
 
 
-def _serve(local: LocalOrg, options: Namespace) -> int:
-    token = None
-    if options.control_token_file and not options.control:
-        output.say("`--control-token-file` needs `--control`")
-        return WRONG
-    if options.control:
-        try:
-            token = _control_token(options.control_token_file)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            output.say(f"the token file `{options.control_token_file}`: {reason}")
-            return WRONG
+def _serve(org: LocalOrg, options: OrgOptions) -> int:
+    token = _token(options)
 
     def ready(url: str) -> None:
-        output.talk(f"the local org answers at {url} until you press Ctrl-C")
-        output.talk("`provisioner org show` prints how to log in")
+        output.info(f"the local org is served at {url} until you press Ctrl-C")
+        output.info("`provisioner org show` prints how to log in")
         if token is None:
             return
-        output.warn(
+        output.warning(
             f"{url}/emulator/ answers every user of this machine who has its token: it shows the "
             "outbox, with temporary passwords, and resets the org",
-            f"send the token in the header `{control.HEADER}`, and share it with nobody",
+            f"send the token in the header `{local.CONTROL_HEADER}`, and keep it secret",
         )
         if options.control_token_file is None:
-            # Not by `talk`, whose messages are also logged and traced.
+            # Not by `info`, whose messages are also logged and traced.
             sys.stderr.write(f"control token: {token}\n")
             sys.stderr.flush()
 
-    # A service manager stops what it started by SIGTERM, and that is no failure. What a script
-    # starts in the background ignores SIGINT, unless it says otherwise.
+    # A service manager stops a process with SIGTERM, which is not a failure. A process that a
+    # script starts in the background ignores SIGINT, unless it sets a handler.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    held = local.open()
-    if options.seats and not _set_seats(held, options.seats):
-        return WRONG
-    port = ports.of(home()) if options.port is None else options.port
+    org.open()
     try:
-        local.serve(
-            port,
-            control=options.control,
-            control_token=token,
-            https=options.https,
-            ready=ready,
+        local.set_seats(org, options.seats)
+    except UnknownLicence as error:
+        listed = f"licences: {', '.join(error.names)}"
+        help_ = did_you_mean(error.name, error.names, listed)
+        raise Stop(WRONG, problem(str(error), help_)) from error
+    port = local.default_port(home()) if options.port is None else options.port
+    try:
+        org.serve(
+            port, control=options.control, control_token=token, https=options.https, ready=ready
         )
     except OSError as error:
-        remedy = "choose another with `--port`"
-        output.say(f"port {port} cannot be served: {error.strerror}", remedy)
-        return WRONG
-    output.talk("stopped")
+        what = f"port {port} cannot be served: {error.strerror}"
+        raise Stop(WRONG, problem(what, "choose another with `--port`")) from error
+    output.info("stopped")
     return DONE
 
 
-def _set_seats(org: Org, wanted: Sequence[tuple[str, int]]) -> bool:
-    """Set the seats of licences by name. Returns False for an unknown name, which is reported."""
-    rows = org.select("UserLicense")
-    # Of two licences of one name, the one that is active is meant.
-    rows = sorted(rows, key=lambda row: row["Status"] == "Active")
-    keys = {name: row["LicenseDefinitionKey"] for row in rows for name in _names(row)}
-    seats: dict[str, int] = {}
-    for name, count in wanted:
-        key = keys.get(name.casefold())
-        if key is None:
-            names = sorted({str(row["Name"]) for row in rows})
-            listed = f"licences: {', '.join(names)}"
-            output.say(f"the local org has no licence `{name}`", did_you_mean(name, names, listed))
-            return False
-        seats[key] = count
-    seed.set_seats(org, seats, seed.admin_id(org))
-    return True
-
-
-def _names(row: Mapping[str, object]) -> tuple[str, str]:
-    return str(row["LicenseDefinitionKey"]).casefold(), str(row["Name"]).casefold()
+def _token(options: OrgOptions) -> str | None:
+    """The token of the control interface, if it is open. Raises Stop."""
+    file = options.control_token_file
+    if not options.control:
+        if file:
+            raise Stop(WRONG, problem("`--control-token-file` needs `--control`"))
+        return None
+    try:
+        return _control_token(file)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Stop(WRONG, problem(f"the token file `{file}`: {reason}")) from error
 
 
 def _control_token(file: str | None) -> str:
     """The token in a file, or a new one, which is written to the file if there is no such file.
 
-    Raises OSError, and ValueError for a file that others may read or that holds no token.
+    Raises OSError, and ValueError for a file that others can read or that holds no token.
     """
     if file is None:
-        return control.new_token()
+        return local.new_control_token()
     path = Path(file)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -152,26 +139,17 @@ def _control_token(file: str | None) -> str:
                 "if it is deleted, a new token is written to it"
             ) from None
         return token
-    token = control.new_token()
+    token = local.new_control_token()
     with os.fdopen(handle, "w", encoding="ascii") as stream:
         stream.write(f"{token}\n")
     return token
 
 
-def _coverage(local: LocalOrg, format_: str) -> int:
-    from provisioner.emulator.control import coverage
-
-    found = coverage.report(local.app(control=True))
-    text = coverage.as_json(found) if format_ == "json" else coverage.as_text(found)
-    sys.stdout.write(text.rstrip() + "\n")
-    return DONE
-
-
-def _mail(local: LocalOrg, options: Namespace) -> int:
-    """Print the outbox, the newest e-mail last."""
+def _mail(org: LocalOrg, options: OrgOptions) -> int:
+    """Print the outbox, the newest email last."""
     outbox = [
         mail
-        for mail in local.open().outbox()
+        for mail in org.open().outbox()
         if options.to is None or mail.recipient.casefold() == options.to.strip().casefold()
     ]
     if options.format == "json":
@@ -179,19 +157,19 @@ def _mail(local: LocalOrg, options: Namespace) -> int:
         return DONE
     if not outbox:
         to = "" if options.to is None else f" to {visible(options.to)}"
-        output.talk(f"the local org in `{local.folder}` has no e-mail{to}")
+        output.info(f"the local org in `{org.folder}` has no email{to}")
         return DONE
     for mail in outbox:
         head = {"To": mail.recipient, "Date": mail.sent, "Subject": mail.subject}
         sys.stdout.writelines(f"{name}: {visible(text)}\n" for name, text in head.items())
         sys.stdout.write(f"\n{visible_lines(mail.body).rstrip()}\n\n{_RULE}\n")
-    output.talk("these e-mails were not sent; temporary passwords in them are valid in this org")
+    output.info("these emails were not sent; temporary passwords in them are valid in this org")
     return DONE
 
 
-def _show(local: LocalOrg, format_: str) -> int:
-    held = asdict(local.credentials())
-    shown = {name: str(value) for name, value in held.items() if value is not None}
+def _show(org: LocalOrg, format_: str) -> int:
+    credentials = asdict(org.credentials())
+    shown = {name: str(value) for name, value in credentials.items() if value is not None}
     if format_ == "json":
         output.write_document([json_text(shown)], "json")
     else:

@@ -1,371 +1,175 @@
-"""`url`, `explain login`, `verify login`, `password reset`: customers and their logins."""
+"""`url`, `explain login` and `password reset`: where customers log in, and what prevents it."""
 
 from __future__ import annotations
 
-import getpass
-import os
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from provisioner.cli import output, suggestions
-from provisioner.cli.exit_status import CHANGES, DONE, NO_ORG, PARTLY, REFUSED, WRONG
-from provisioner.cli.session import online
-from provisioner.login.causes import Cause
-from provisioner.login.spec_lines import place, user_called
-from provisioner.model.credentials import Local
-from provisioner.model.diagnostics import DiagnosticError
-from provisioner.model.resource import Address, Secret, Spec
+from provisioner.cli import output, suggested_commands
+from provisioner.cli.confirm import confirm
+from provisioner.cli.exit_status import CHANGES, DONE, PARTLY, REFUSED, WRONG
+from provisioner.cli.options import SpecOptions
+from provisioner.cli.session import session
+from provisioner.cli.stop import Stop, problem
+from provisioner.cli.users import cause_spans, target, username_of
 from provisioner.render import logins as views
 from provisioner.render.format import json_text, visible
 from provisioner.render.terminal import Line, write
-from provisioner.spec import load as loader
-from provisioner.spec.load import LoadedSpec
-from provisioner.spec.verify import VerifyEntry, objects_of
-
-if TYPE_CHECKING:
-    from provisioner.login.check_results import Trace
-    from provisioner.login.read import Target
-    from provisioner.login.verify import Credentials
-    from provisioner.org.client import Org
 
 
-def url(options: Namespace) -> int:
-    """Where customers log in."""
-    return _online(options, _url)
+@dataclass(frozen=True, kw_only=True)
+class UrlOptions(SpecOptions):
+    """The options of `url`."""
+
+    format: str = "text"
 
 
-def explain(options: Namespace) -> int:
-    """Why a user can or can not log in."""
-    return _online(options, _explain)
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions(SpecOptions):
+    """The options of `explain login`."""
+
+    user: str
+    portal: str | None = None
+    error: str | None = None
+    ip: str | None = None
+    format: str = "text"
 
 
-def verify(options: Namespace) -> int:
-    """Log in for real."""
-    return _online(options, _verify)
+@dataclass(frozen=True, kw_only=True)
+class ResetOptions(SpecOptions):
+    """The options of `password reset`."""
+
+    users: tuple[str, ...]
+    unlock: bool = False
+    auto_approve: bool = False
 
 
-def password(options: Namespace) -> int:
-    """Mail new passwords, on purpose."""
-    return _online(options, _reset)
-
-
-def _online(options: Namespace, use: Callable[[Namespace, LoadedSpec, Org], int]) -> int:
-    # None of them makes a user, so that users' first passwords are not needed.
-    return online(
-        options.spec, options.env, lambda loaded, org: use(options, loaded, org), passwords=False
-    )
+# No user is created by these commands, so users' first passwords are not needed.
 
 
 # ---------------------------------------------------------------- url
 
 
-def _url(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
-    from provisioner.login import read as explaining
-    from provisioner.model.operations import ReadSites
+def url(options: UrlOptions) -> int:
+    """Print the address of every active portal and site."""
+    with session(options, passwords=False) as (spec, org):
+        from provisioner.login.read import portals
+        from provisioner.model.operations import ReadSites
 
-    wanted = {s.address.name.casefold() for s in loaded.specs if s.address.kind == "portal"}
-    portals = [p for p in explaining.portals(org) if not wanted or p.name.casefold() in wanted]
-    sites = org.read(ReadSites())
-    every = [("portal", p.name, p.url, p.active) for p in portals]
-    every += [("site", s.name, s.login_url, s.status == "Live") for s in sites]
-    # Nobody can log in where it is not active, so that its address is of no use.
-    found = [
-        {"kind": kind, "name": name, "url": url if active else None, "active": active}
-        for kind, name, url, active in every
-    ]
-    for name in sorted(wanted - {p.name.casefold() for p in portals}):
-        given = next(s.address.name for s in loaded.specs if s.address.name.casefold() == name)
-        output.say(f"the org has no portal `{given}` yet", "apply the spec first")
-    if options.format == "json":
-        output.write_document([json_text(found)], "json")
-    else:
-        _print_urls(found)
-    if not found and not wanted:
-        output.say("the org has no portal and no site", "declare one under `portals:` and apply")
-    return DONE if any(one["active"] for one in found) else WRONG
-
-
-def _print_urls(found: Sequence[dict[str, Any]]) -> None:
-    alone = sum(one["active"] for one in found) == 1
-    for one in found:
-        if not one["active"]:
-            output.say(f"`{one['name']}` is not active, so nobody can log in there", _activate(one))
-            continue
-        # Alone, the address is all that is said: it can be piped.
-        name = "" if alone else f"{one['name']}: "
-        sys.stdout.write(visible(f"{name}{one['url']}") + "\n")
+        declared = {
+            s.address.name.casefold(): s.address.name
+            for s in spec.specs
+            if s.address.kind == "portal"
+        }
+        own = [p for p in portals(org) if not declared or p.name.casefold() in declared]
+        sites = org.read(ReadSites())
+        pages = [("portal", p.name, p.url, p.active) for p in own]
+        pages += [("site", s.name, s.login_url, s.status == "Live") for s in sites]
+        # Nobody can log in to an inactive one, so its address is useless.
+        rows = [
+            {"kind": kind, "name": name, "url": url if active else None, "active": active}
+            for kind, name, url, active in pages
+        ]
+        for name in sorted(declared.keys() - {p.name.casefold() for p in own}):
+            output.error(f"the org has no portal `{declared[name]}` yet", "apply the spec first")
+        if options.format == "json":
+            output.write_document([json_text(rows)], "json")
+        else:
+            _print_urls(rows)
+        if not rows and not declared:
+            help_ = "declare one under `portals:` and apply"
+            output.error("the org has no portal and no site", help_)
+        return DONE if any(row["active"] for row in rows) else WRONG
 
 
-def _activate(one: Mapping[str, Any]) -> str:
-    if one["kind"] == "portal":
-        return f"set `active: true` in `portals.{one['name']}`, and apply"
+def _print_urls(rows: Sequence[Mapping[str, Any]]) -> None:
+    alone = sum(row["active"] for row in rows) == 1
+    for row in rows:
+        if row["active"]:
+            # A single address is printed without its name, for scripts.
+            name = "" if alone else f"{row['name']}: "
+            sys.stdout.write(visible(f"{name}{row['url']}") + "\n")
+        else:
+            what = f"`{row['name']}` is not active, so nobody can log in there"
+            output.error(what, _how_to_activate(row))
+
+
+def _how_to_activate(row: Mapping[str, Any]) -> str:
+    if row["kind"] == "portal":
+        return f"set `active: true` in `portals.{row['name']}`, and apply"
     return "activate it: Workspaces > Administration > Settings > Activate"
 
 
-# ---------------------------------------------------------------- explain
+# ---------------------------------------------------------------- explain login
 
 
-def _explain(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
-    from provisioner.login import read as explaining
-    from provisioner.login.checks import trace
+def explain(options: ExplainOptions) -> int:
+    """Print every check of a user's login, and what fails."""
+    with session(options, passwords=False) as (spec, org):
+        from provisioner.login.checks import trace
+        from provisioner.login.read import read
 
-    username = _username(options.user, loaded)
-    facts = explaining.read(org, username, _target(options.portal, loaded), options.ip)
-    if facts.portal is None and options.portal:
-        known = ", ".join(f"`{name}`" for name in facts.portals) or "none"
-        output.say(f"the org has no portal `{options.portal}`", f"portals there: {known}")
-        return WRONG
-    found = trace(facts, options.error)
-    view = suggestions.view(views.explained(found, _places(found, loaded)))
-    match options.format:
-        case "json":
-            text = json_text(view)
-            output.write_document([text], "json")
-        case "markdown":
-            sys.stdout.write(views.explained_markdown(view))
-        case _:
-            write(views.explained_text(view), sys.stdout)
-    return DONE if found.can_log_in else CHANGES
-
-
-def _places(found: Trace, loaded: LoadedSpec) -> views.Places:
-    specs = {s.address: s for s in loaded.specs}
-    places = {f.cause: place(f.cause, found.facts, specs) for f in found.findings}
-    return {cause: span for cause, span in places.items() if span}
-
-
-# ---------------------------------------------------------------- verify
-
-
-def _verify(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
-    if not is_rehearsal(loaded, org) and not options.real_org:
-        output.say(
-            f"`{org.instance_url}` is a real org, and nobody asked to log in to it",
-            "add `--real-org`: each login is recorded there, and a wrong password counts",
-        )
-        return REFUSED
-    if not options.users and not loaded.verify:
-        output.say("the spec names no canaries", "name users, or declare canaries under `verify:`")
-        return WRONG
-    try:
-        checks = (
-            [_named(user, options, loaded) for user in options.users]
-            if options.users
-            else [(credentials(c, loaded), c) for c in loaded.verify]
-        )
-    except DiagnosticError as error:
-        output.problems(error.diagnostics, loaded, sys.stderr)
-        return NO_ORG
-    except _NoPasswordError as error:
-        output.say(str(error), "name it with `--password-env NAME` or `--password-file PATH`")
-        return WRONG
-    logins = [
-        _login(who, _target(options.portal, loaded, canary), canary, loaded, org)
-        for who, canary in checks
-    ]
-    return show_logins(logins, options.format)
-
-
-def is_rehearsal(loaded: LoadedSpec, org: Org) -> bool:
-    """Whether logging in there can disturb nobody: the local org, in process or on loopback."""
-    from provisioner.model.hosts import is_loopback
-
-    return isinstance(loaded.environment.login, Local) or is_loopback(org.instance_url)
-
-
-def credentials(canary: VerifyEntry, loaded: LoadedSpec) -> Credentials:
-    """What a canary logs in with. Raises DiagnosticError for a secret that cannot be had."""
-    from provisioner.login.verify import Credentials
-
-    user = next(s for s in loaded.specs if s.address == Address("user", canary.key))
-    username = str(user.data["Username"]).strip().lower()
-    if canary.password is not None:
-        given = loader.secret(canary.password, canary.at("password"), loaded.folder)
-    else:
-        own = _own(user, loaded)
-        assert own is not None, "`verify.check` asks for a password"
-        given = own
-    new = canary.new_password
-    chosen = None if new is None else loader.secret(new, canary.at("new_password"), loaded.folder)
-    return Credentials(username, given, chosen)
-
-
-def verify_canary(
-    canary: VerifyEntry, who: Credentials, loaded: LoadedSpec, org: Org
-) -> dict[str, Any]:
-    """Log a canary in; what came of it as plain data."""
-    return _login(who, _target(None, loaded, canary), canary, loaded, org)
-
-
-def show_logins(logins: Sequence[dict[str, Any]], format_: str) -> int:
-    """Print what came of the logins; the status to exit with."""
-    ok = all(login["ok"] for login in logins)
-    if format_ == "json":
-        view = {"report": "verify", "ok": ok, "logins": list(logins)}
-        text = json_text(view)
-        output.write_document([text], "json")
-    else:
-        write(views.verified_text(logins), sys.stdout)
-    return DONE if ok else PARTLY
-
-
-class _NoPasswordError(Exception):
-    pass
-
-
-def _named(
-    name: str, options: Namespace, loaded: LoadedSpec
-) -> tuple[Credentials, VerifyEntry | None]:
-    """Somebody by key or username, with the password from wherever there is one."""
-    from provisioner.login.verify import Credentials
-
-    username = _username(name, loaded)
-    user = user_called(name, loaded.specs)
-    key = user.address.name if user else None
-    canary = next((c for c in loaded.verify if c.key == key), None)
-    if options.password_env or options.password_file:
-        given = _option(options)
-    elif canary is not None:
-        return credentials(canary, loaded), canary
-    else:
-        given = _own(user, loaded) or _asked(username)
-    return Credentials(username, given), canary
-
-
-def _option(options: Namespace) -> Secret:
-    if options.password_env:
-        value = os.environ.get(options.password_env, "")
-        if not value:
-            raise _NoPasswordError(f"the environment variable `{options.password_env}` is not set")
-        return Secret(value)
-    try:
-        return Secret(Path(options.password_file).read_text("utf-8").rstrip("\r\n"))
-    except (OSError, UnicodeError):
-        message = f"the file `{options.password_file}` cannot be read"
-        raise _NoPasswordError(message) from None
-
-
-def _own(user: Spec | None, loaded: LoadedSpec) -> Secret | None:
-    """The password that the spec gives a user itself. Raises DiagnosticError."""
-    given = (user.data.get("on_create") or {}).get("password") if user else None
-    if user is not None and isinstance(given, Mapping):
-        return loader.secret(given, user.at("on_create", "password"), loaded.folder)
-    return given if isinstance(given, Secret) else None
-
-
-def _asked(username: str) -> Secret:
-    if not sys.stdin.isatty():
-        raise _NoPasswordError(f"nothing says what `{username}` logs in with")
-    return Secret(getpass.getpass(f"Password of {username}: ", stream=sys.stderr))
-
-
-def _login(
-    who: Credentials, target: Target, canary: VerifyEntry | None, loaded: LoadedSpec, org: Org
-) -> dict[str, Any]:
-    from provisioner.login import use_cases as customers
-    from provisioner.login.verify import Stage
-
-    specs = {s.address: s for s in loaded.specs}
-    user = user_called(who.username, loaded.specs)
-    asked = canary or (VerifyEntry(user.address.name, user.span, {}) if user else None)
-    verified, found = customers.verify_login(
-        org, who, target, objects_of(asked, specs) if asked else ()
-    )
-    view: dict[str, Any] = {
-        "username": verified.username,
-        "portal": verified.portal,
-        "url": verified.url,
-        "ok": verified.ok,
-        "stages": [
-            {
-                "stage": s.stage.value,
-                "ok": s.ok,
-                "milliseconds": s.milliseconds,
-                "said": s.said,
-            }
-            for s in verified.stages
-        ],
-    }
-    if found is not None:
-        places = _places(found, loaded)
-        # Where nothing keeps the user out, the org's own record is the best that is known.
-        refused = verified.failed is not None and verified.failed.stage is Stage.CREDENTIALS
-        last = (f for f in found.findings if refused and f.cause is Cause.HISTORY)
-        told = found.causes or tuple(last)
-        view["explanation"] = [views.cause(f, places.get(f.cause), found) for f in told]
-    completed: dict[str, Any] = suggestions.view(view)
-    return completed
+        username = username_of(options.user, spec)
+        facts = read(org, username, target(options.portal, spec), options.ip)
+        if facts.portal is None and options.portal:
+            names = ", ".join(f"`{name}`" for name in facts.portals) or "none"
+            what = f"the org has no portal `{options.portal}`"
+            raise Stop(WRONG, problem(what, f"portals there: {names}"))
+        checks = trace(facts, options.error)
+        view = suggested_commands.view(views.explained(checks, cause_spans(checks, spec)))
+        match options.format:
+            case "json":
+                output.write_document([json_text(view)], "json")
+            case "markdown":
+                sys.stdout.write(views.explained_markdown(view))
+            case _:
+                write(views.explained_text(view), sys.stdout)
+        return DONE if checks.can_log_in else CHANGES
 
 
 # ---------------------------------------------------------------- password reset
 
 
-def _reset(options: Namespace, loaded: LoadedSpec, org: Org) -> int:
-    from provisioner.login import use_cases as customers
+def reset_passwords(options: ResetOptions) -> int:
+    """Have Salesforce email new passwords, after a confirmation."""
+    with session(options, passwords=False) as (spec, org):
+        from provisioner.login import use_cases
 
-    names = [_username(name, loaded) for name in options.users]
-    people, unknown = customers.users_called(org, names)
-    for name in unknown:
-        output.say(f"there is no user `{name}`", "check the spelling; nothing was sent")
-    inactive = [person.username for person in people if not person.active]
-    for username in inactive:
-        output.say(
-            f"the user `{username}` is inactive, and gets no e-mail",
-            "activate the user first; nothing was sent",
-        )
-    if unknown or inactive:
-        return WRONG
-    bound = loaded.environment.policy.max_emails
-    if bound is not None and len(people) > bound:
-        output.say(
-            f"this would send {len(people)} e-mails, and the policy's `max_emails` is {bound}",
-            f"raise it in environments/{loaded.environment.name}.yaml",
-        )
-        return REFUSED
-    lines = [f"e-mail: a new password to {p.email} for {p.username}" for p in people]
-    sys.stdout.writelines(f"{visible(line)}\n" for line in lines)
-    if not options.auto_approve and (asked := _confirm(len(people))) is not None:
-        return asked
-    failed = 0
-    for person, problem in customers.reset_passwords(org, people, unlock=options.unlock):
-        if problem is None:
-            write([Line("  ", ("ok  ", "green"), f"  {person.username}")], sys.stderr)
-        else:
-            failed += 1
-            output.say(f"{person.username}: {problem}")
-    sent = len(people) - failed
-    sys.stdout.write(f"E-mails sent: {sent} of {len(people)}.\n")
-    return PARTLY if failed else DONE
-
-
-def _confirm(count: int) -> int | None:
-    if not sys.stdin.isatty():
-        output.say("there is no terminal to ask on", "add `--auto-approve`")
-        return WRONG
-    what = "this e-mail" if count == 1 else f"these {count} e-mails"
-    sys.stderr.write(f"\nSend {what}? The passwords of now end. Only `yes` is a yes: ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip() == "yes":
-        return None
-    output.talk("nothing was sent")
-    return REFUSED
-
-
-# ---------------------------------------------------------------- all of them
-
-
-def _username(name: str, loaded: LoadedSpec) -> str:
-    """The username of a user that is named by its key in the spec, or by itself."""
-    user = user_called(name, loaded.specs)
-    return str(user.data.get("Username", name)).strip().lower() if user else name.strip()
-
-
-def _target(portal: str | None, loaded: LoadedSpec, canary: VerifyEntry | None = None) -> Target:
-    from provisioner.login.read import Target
-
-    named = portal or (canary.portal if canary else None)
-    declared = tuple(s.address.name for s in loaded.specs if s.address.kind == "portal")
-    return Target(named, declared)
+        names = [username_of(name, spec) for name in options.users]
+        users, unknown = use_cases.users_called(org, names)
+        help_ = "check the spelling; nothing was sent"
+        problems = [problem(f"there is no user `{name}`", help_) for name in unknown]
+        help_ = "activate the user first; nothing was sent"
+        problems += [
+            problem(f"the user `{user.username}` is inactive, and gets no email", help_)
+            for user in users
+            if not user.active
+        ]
+        if problems:
+            raise Stop(WRONG, *problems)
+        environment = spec.environment
+        limit = environment.policy.max_emails
+        if limit is not None and len(users) > limit:
+            what = f"this would send {len(users)} emails, and the policy's `max_emails` is {limit}"
+            file = f"environments/{environment.name}.yaml"
+            raise Stop(REFUSED, problem(what, f"increase it in {file}"))
+        lines = [f"email: a new password to {user.email} for {user.username}" for user in users]
+        sys.stdout.writelines(f"{visible(line)}\n" for line in lines)
+        if not options.auto_approve:
+            emails = "this email" if len(users) == 1 else f"these {len(users)} emails"
+            confirm(
+                f"Send {emails}? The current passwords stop working.",
+                without_terminal="add `--auto-approve`",
+                declined="nothing was sent",
+            )
+        failed = 0
+        for user, error in use_cases.reset_passwords(org, users, unlock=options.unlock):
+            if error is None:
+                write([Line("  ", ("ok  ", "green"), f"  {user.username}")], sys.stderr)
+            else:
+                failed += 1
+                output.error(f"{user.username}: {error}")
+        sys.stdout.write(f"Emails sent: {len(users) - failed} of {len(users)}.\n")
+        return PARTLY if failed else DONE

@@ -1,144 +1,97 @@
-"""The options that several commands have, in groups: each function adds one to a parser."""
+"""What the frozen options of commands have in common, and how they are read from `argparse`.
+
+Options that only one module uses are in that module, the others here. To add an option, add the
+argument in `parser.py` or `arguments.py`, and a field with the same name to the dataclass.
+"""
 
 from __future__ import annotations
 
+from argparse import Namespace
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
-from provisioner.cli import option_values
-from provisioner.cli.formats import ENDINGS
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser
+_T = TypeVar("_T")
 
 
-def spec(parser: ArgumentParser) -> None:
-    """The spec and its environment."""
-    folder(parser)
-    environment(parser)
+@dataclass(frozen=True, kw_only=True)
+class SpecOptions:
+    """The folder of a spec and the environment. `None`: the only spec, the environment `local`."""
+
+    spec: str | None = None
+    env: str | None = None
 
 
-def folder(parser: ArgumentParser) -> None:
-    """The folder of the spec, as an argument."""
-    parser.add_argument(
-        "spec", nargs="?", metavar="SPEC", help="the spec's folder (default: the one in specs/)"
-    )
+@dataclass(frozen=True, kw_only=True)
+class PlanningOptions(SpecOptions):
+    """The options of every command that makes a plan."""
+
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    policy: tuple[str, ...] = ()
+    pin: bool = False
+    allow_org: str | None = None
+    no_email: bool = False
 
 
-def environment(parser: ArgumentParser) -> None:
-    """The environment of the spec."""
-    parser.add_argument(
-        "--env",
-        metavar="NAME",
-        help="environments/NAME.yaml of the spec (default: local); must be given if the spec has "
-        "other environments only",
-    )
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """The format of stdout, and the files that the report is also written to."""
+
+    format: str = "text"
+    report: tuple[str, ...] = ()
 
 
-def spec_option(parser: ArgumentParser) -> None:
-    """The spec and its environment, where the arguments are others."""
-    parser.add_argument(
-        "--spec", metavar="SPEC", help="the spec's folder (default: the one in specs/)"
-    )
-    environment(parser)
+@dataclass(frozen=True, kw_only=True)
+class FormatOptions:
+    """The format of stdout."""
+
+    format: str = "text"
 
 
-def parts(parser: ArgumentParser) -> None:
-    """Which resources a run is about."""
-    parser.add_argument(
-        "--target",
-        metavar="ADDRESS",
-        action="append",
-        default=[],
-        help="only this resource and what it needs, such as `contact/jane` or `user/*`; repeatable",
-    )
-    parser.add_argument(
-        "--exclude",
-        metavar="ADDRESS",
-        action="append",
-        default=[],
-        help="all but this resource and what can not be without it; repeatable",
-    )
+@dataclass(frozen=True, kw_only=True)
+class LogOptions:
+    """What stderr shows (`text` or `json`), and the file that events are added to."""
+
+    log_format: str = "text"
+    log_file: str | None = None
 
 
-def bounds(parser: ArgumentParser) -> None:
-    """What the environment's policy lets a run do, and on which org."""
-    parser.add_argument(
-        "--policy",
-        metavar="RULE=VALUE",
-        action="append",
-        default=[],
-        help="a rule of the environment's policy for this run, such as `max_changes=20`, "
-        "`frozen=settings` or `windows=off`; repeatable",
-    )
-    org_id(parser)
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions(PlanningOptions, ReportOptions):
+    """The options of `plan`; `envs` are the environments of `--env`."""
+
+    envs: tuple[str, ...] = ()
+    verbose: bool = False
+    out: str | None = None
+    valid_for: timedelta = timedelta(days=7)
+    commit: str | None = None
+    detailed_exitcode: bool = False
 
 
-def org_id(parser: ArgumentParser) -> None:
-    """Which org the environment is for."""
-    parser.add_argument(
-        "--pin",
-        action="store_true",
-        help="write the org's Id into the environment's file, which is for no other from then on",
-    )
-    parser.add_argument(
-        "--allow-org", metavar="ID", help="go on with this org, whatever the environment is for"
-    )
+@dataclass(frozen=True, kw_only=True)
+class ApplyOptions(PlanningOptions):
+    """The options of `apply`; `spec` is the folder of a spec or a saved plan."""
+
+    expected_spec: str | None = None
+    commit: str | None = None
+    approval: tuple[str, ...] = ()
+    auto_approve: bool = False
+    verbose: bool = False
+    verify_real_org: bool = False
+    report: tuple[str, ...] = ()
+    lease_wait: float = 0.0
+    no_lease: bool = False
+    settle_wait: float | None = None
+    assume_settled: bool = False
 
 
-def valid_for(parser: ArgumentParser) -> None:
-    """How long a plan that is saved can be applied."""
-    parser.add_argument(
-        "--valid-for",
-        metavar="TIME",
-        type=option_values.duration,
-        default=timedelta(days=7),
-        help="how long the saved plan can be applied: 30m, 12h, 7d (the default)",
-    )
+def read(options: type[_T], arguments: Namespace) -> _T:
+    """The parsed arguments as options: each field has the value of the argument of its name."""
+    values = vars(arguments)
+    names = [field.name for field in fields(options) if field.name in values]  # type: ignore[arg-type]
+    return options(**{name: _frozen(values[name]) for name in names})
 
 
-def verbose(parser: ArgumentParser) -> None:
-    """Whether a plan in text shows what it counts otherwise."""
-    parser.add_argument(
-        "--verbose", action="store_true", help="show also the default values of new users"
-    )
-
-
-def no_email(parser: ArgumentParser) -> None:
-    """Whether mails are held back."""
-    parser.add_argument(
-        "--no-email",
-        action="store_true",
-        help="send no email in this run: it is sent by the next apply without this option",
-    )
-
-
-def formats(parser: ArgumentParser, *formats: str) -> None:
-    """The format of what is printed; the first is the default."""
-    parser.add_argument(
-        "--format", choices=formats, default=formats[0], help=f"{', '.join(formats)}"
-    )
-
-
-def report(parser: ArgumentParser) -> None:
-    """The files that reports are written to."""
-    endings = ", ".join(f"{ending} ({what})" for ending, what in ENDINGS.items())
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        action="append",
-        default=[],
-        type=option_values.report_file,
-        help=f"also write it to a file, in the format of its ending: {endings}; may be repeated",
-    )
-
-
-def log(parser: ArgumentParser) -> None:
-    """Where events go, and how they look."""
-    parser.add_argument(
-        "--log-format",
-        choices=("text", "json"),
-        default="text",
-        help="what stderr gets: text for people, or one JSON event per step and request",
-    )
-    parser.add_argument("--log-file", metavar="FILE", help="add the JSON events to a file, too")
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

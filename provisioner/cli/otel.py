@@ -1,7 +1,7 @@
 """Events as OpenTelemetry spans: one for the command, one per step, one per request.
 
-OpenTelemetry comes with `provisioner[otel]`, and is imported only where an exporter is
-configured. What fails on the way to a collector never fails a command.
+OpenTelemetry comes with `provisioner[otel]`, and is imported only if an exporter is configured. A
+collector that cannot be reached never fails a command.
 """
 
 from __future__ import annotations
@@ -35,55 +35,55 @@ _SECONDS = 3.0
 
 @contextmanager
 def spans() -> Iterator[Listener]:
-    """What turns events into spans and sends them, until this ends."""
+    """A listener that turns events into spans and sends them, at the latest at the end."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        output.warn(
-            "an OpenTelemetry exporter is configured, and OpenTelemetry is not installed",
+        output.warning(
+            "an OpenTelemetry exporter is configured, but OpenTelemetry is not installed",
             "install provisioner with its extra `otel`: `uv sync --locked --extra otel` in its "
             "clone; or set OTEL_TRACES_EXPORTER=none",
         )
         yield lambda _: None
         return
     provider = TracerProvider(resource=Resource.create(_service()))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_patience())))
-    found = _Spans(provider.get_tracer("provisioner"))
-    with _said_once():
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_timeout())))
+    spans = _Spans(provider.get_tracer("provisioner"))
+    with _one_warning():
         try:
-            yield found.take
+            yield spans.take
         finally:
-            found.over = True
+            spans.over = True
             provider.shutdown()
 
 
 def _service() -> dict[str, str]:
-    """The name of the service, where the environment gives none."""
-    given = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get(
+    """The name of the service, unless the environment sets one."""
+    is_set = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get(
         "OTEL_RESOURCE_ATTRIBUTES", ""
     )
-    return {} if given else {"service.name": "provisioner"}
+    return {} if is_set else {"service.name": "provisioner"}
 
 
-def _patience() -> float | None:
-    """Seconds to wait for a collector, where the environment does not say."""
+def _timeout() -> float | None:
+    """Seconds to wait for a collector, unless the environment sets a time."""
     names = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
     return None if any(os.environ.get(name) for name in names) else _SECONDS
 
 
 @contextmanager
-def _said_once() -> Iterator[None]:
-    """Say what goes wrong on the way to the collector once, at the end, and not as it does."""
+def _one_warning() -> Iterator[None]:
+    """Print one warning at the end if spans could not be sent, instead of one for each try."""
     records: list[logging.LogRecord] = []
 
-    class Kept(logging.Handler):
+    class Recorder(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             records.append(record)
 
-    logger, handler = logging.getLogger("opentelemetry"), Kept(logging.WARNING)
+    logger, handler = logging.getLogger("opentelemetry"), Recorder(logging.WARNING)
     logger.addHandler(handler)
     logger.propagate = False
     try:
@@ -92,23 +92,23 @@ def _said_once() -> Iterator[None]:
         logger.removeHandler(handler)
         logger.propagate = True
     if records:
-        output.warn(f"no spans could be sent: {records[0].getMessage()[:200]}")
+        output.warning(f"no spans could be sent: {records[0].getMessage()[:200]}")
 
 
 class _Spans:
-    """The span of the command, and those of the steps that are under way."""
+    """The span of the command, and the start times of the steps that are running."""
 
     def __init__(self, tracer: Any) -> None:
         from opentelemetry.trace import set_span_in_context
 
         self._tracer = tracer
-        self._within = set_span_in_context
+        self._as_context = set_span_in_context
         self._command: Any = None
         self._steps: dict[str, int] = {}
         self.over = False
 
     def take(self, event: Event) -> None:
-        """Make of an event what it is in a trace."""
+        """Add an event to the trace."""
         if not self.over:
             self._take(event)
 
@@ -118,9 +118,9 @@ class _Spans:
                 about = {"provisioner.version": version}
                 self._command = self._tracer.start_span(f"provisioner {command}", attributes=about)
             case OrgOpened(spec, environment, url):
-                self._say(spec=spec, environment=environment, org_url=url)
+                self._set(spec=spec, environment=environment, org_url=url)
             case RunStarted(run, org, _, steps):
-                self._say(run=run, org=org, steps=steps)
+                self._set(run=run, org=org, steps=steps)
             case CallEnded():
                 self._call(event)
             case StepBegun(step, _):
@@ -130,9 +130,9 @@ class _Spans:
             case Message(level, text) if level != "info":
                 self._command.add_event(text, {"level": level})
             case RunEnded(_, _, api_calls, outcomes):
-                self._say(api_calls=api_calls, **{f"steps_{k}": n for k, n in outcomes.items()})
+                self._set(api_calls=api_calls, **{f"steps_{k}": n for k, n in outcomes.items()})
             case CommandEnded(_, status, _):
-                self._say(exit_status=status)
+                self._set(exit_status=status)
                 self._fail(self._command, f"exit status {status}", when=status not in (0, 2))
                 self._command.end()
             case Heartbeat() | Message():
@@ -149,20 +149,20 @@ class _Spans:
         if call.error:
             about["error.type"] = call.error
         failed = call.error is not None or (call.status or 0) >= 400
-        self._past(call.method, end - int(call.seconds * _NANO), end, about, failed=failed)
+        self._span(call.method, end - int(call.seconds * _NANO), end, about, failed=failed)
 
     def _step(self, step: StepEnded) -> None:
         end = time.time_ns()
         about: dict[str, Any] = {"outcome": step.outcome, "action": step.action}
-        given = {"id": step.id, "code": step.code, "file": step.file, "line": step.line}
-        about |= {name: value for name, value in given.items() if value is not None}
+        values = {"id": step.id, "code": step.code, "file": step.file, "line": step.line}
+        about |= {name: value for name, value in values.items() if value is not None}
         about = {f"provisioner.{name}": value for name, value in about.items()}
         begin = self._steps.pop(step.step, end)
         name = f"{step.action} {step.step}"
-        self._past(name, begin, end, about, failed=step.outcome not in ("done", "skipped"))
+        self._span(name, begin, end, about, failed=step.outcome not in ("done", "skipped"))
 
-    def _past(self, name: str, begin: int, end: int, about: Any, *, failed: bool) -> None:
-        context = self._within(self._command)
+    def _span(self, name: str, begin: int, end: int, about: Any, *, failed: bool) -> None:
+        context = self._as_context(self._command)
         span = self._tracer.start_span(name, context=context, attributes=about, start_time=begin)
         self._fail(span, about.get("provisioner.code") or "", when=failed)
         span.end(end_time=end)
@@ -173,7 +173,7 @@ class _Spans:
         if when:
             span.set_status(Status(StatusCode.ERROR, why))
 
-    def _say(self, **about: Any) -> None:
+    def _set(self, **about: Any) -> None:
         self._command.set_attributes(
             {f"provisioner.{name}": value for name, value in about.items()}
         )

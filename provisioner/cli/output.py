@@ -1,17 +1,17 @@
-"""How commands speak: answers to stdout, the talk to stderr."""
+"""What a command prints: results to stdout; messages, problems and progress to stderr."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from provisioner.cli import event_sinks as observing
-from provisioner.cli import suggestions
+from provisioner.cli import event_sinks, suggested_commands
 from provisioner.cli.formats import ENDINGS
+from provisioner.cli.stop import Stop
 from provisioner.cli.version import version
 from provisioner.model.diagnostics import Diagnostic, Severity
 from provisioner.model.events import Message
@@ -27,14 +27,13 @@ from provisioner.spec.load import LoadedSpec
 if TYPE_CHECKING:
     from provisioner.drift.find import Drift
     from provisioner.model.plan import Plan
-    from provisioner.org.errors import OrgError
     from provisioner.plan.document import PlanDocument
     from provisioner.plan.policy import Refusal
     from provisioner.render.documents import Document
 
 
 class _Masked:
-    """A stream that shows no value that is registered to be masked."""
+    """A stream that replaces every value that is registered as masked."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -52,7 +51,7 @@ class _Masked:
 
 @contextmanager
 def masked_streams() -> Iterator[None]:
-    """Mask all that is written to stdout and stderr, for as long as this lasts."""
+    """Mask everything that is written to stdout and stderr inside the `with` block."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Masked(sys.stdout), _Masked(sys.stderr)
     try:
@@ -61,34 +60,52 @@ def masked_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
+def status_of(command: Callable[[], int]) -> int:
+    """Run a command, or its part for one environment; its exit status.
+
+    This is the only place that catches `Stop`.
+    """
+    try:
+        return command()
+    except Stop as stop:
+        for one in stop.problems:
+            if not one.code:
+                error(one.message, one.help, details=one.notes)
+        problems([one for one in stop.problems if one.code], stop.texts)
+        return stop.status
+
+
+# ---------------------------------------------------------------- documents
+
+
 @gc_paused()
 def plan_document(
-    plan: Plan, loaded: LoadedSpec, refusals: Iterable[Refusal] | None = None
+    plan: Plan, spec: LoadedSpec, refusals: Iterable[Refusal] | None = None
 ) -> MaskedData[PlanDocument]:
     """The document of a plan, which every format shows."""
     from provisioner.plan import document
 
     return masked_data(
         document.plan_document(
-            replace(plan, problems=suggestions.diagnostics(plan.problems)),
-            spec=str(loaded.folder),
-            environment=loaded.environment.name,
+            replace(plan, problems=suggested_commands.diagnostics(plan.problems)),
+            spec=str(spec.folder),
+            environment=spec.environment.name,
             refusals=refusals,
         )
     )
 
 
 @gc_paused()
-def drift_document(plan: Plan, drift: Drift, loaded: LoadedSpec) -> MaskedData[PlanDocument]:
+def drift_document(plan: Plan, drift: Drift, spec: LoadedSpec) -> MaskedData[PlanDocument]:
     """The document of a drift report, which every format shows."""
     from provisioner.drift import document
 
     return masked_data(
         document.drift_document(
-            replace(plan, problems=suggestions.diagnostics(plan.problems)),
+            replace(plan, problems=suggested_commands.diagnostics(plan.problems)),
             drift,
-            spec=str(loaded.folder),
-            environment=loaded.environment.name,
+            spec=str(spec.folder),
+            environment=spec.environment.name,
         )
     )
 
@@ -97,13 +114,15 @@ def drift_document(plan: Plan, drift: Drift, loaded: LoadedSpec) -> MaskedData[P
 def print_plan(
     shown: MaskedData[PlanDocument],
     plan: Plan,
-    loaded: LoadedSpec,
-    format_: str,
+    spec: LoadedSpec,
+    format_: str = "text",
     reports: Iterable[str] = (),
+    *,
+    verbose: bool = False,
 ) -> None:
     """Print a plan or a drift report in a format, and write it to the files of `--report`.
 
-    As text, its problems follow on stderr. Raises OSError.
+    As text, its problems follow on stderr, and `verbose` shows default values. Raises OSError.
     """
     from provisioner.render import text
 
@@ -113,12 +132,12 @@ def print_plan(
         return
     if plan.steps or not plan.errors:
         document = shown.document
-        drifted = document["report"] == "drift"
-        lines = text.drift(document) if drifted else text.plan(document, verbose=loaded.verbose)
-        write(suggestions.lines(lines), sys.stdout)
+        is_drift = document["report"] == "drift"
+        lines = text.drift(document) if is_drift else text.plan(document, verbose=verbose)
+        write(suggested_commands.lines(lines), sys.stdout)
     if plan.problems:
         sys.stdout.write("\n")
-    problems(plan.problems, loaded, sys.stderr)
+    problems(plan.problems, spec.texts)
 
 
 def print_report(shown: MaskedData[Document], format_: Any) -> None:
@@ -129,12 +148,12 @@ def print_report(shown: MaskedData[Document], format_: Any) -> None:
 
 
 def write_document(pieces: Iterable[str], format_: str) -> None:
-    """Print a document of a format as it is, whatever the encoding of stdout."""
+    """Print a document exactly, whatever the encoding of stdout."""
     sys.stdout.writelines(encoding.exact(pieces, format_, sys.stdout))
 
 
 def write_reports(shown: MaskedData[Document], names: Iterable[str]) -> None:
-    """Write a report to files, each in the format that its ending says. Raises OSError."""
+    """Write a report to files, each in the format of its extension. Raises OSError."""
     from provisioner.render import report
 
     for file in names:
@@ -143,72 +162,87 @@ def write_reports(shown: MaskedData[Document], names: Iterable[str]) -> None:
         files.write_private(file, pieces, parents=True)
 
 
-def problems(found: Iterable[Diagnostic], loaded: LoadedSpec, stream: TextIO) -> None:
-    """Print problems with their lines, after all that was answered so far."""
+# ---------------------------------------------------------------- problems
+
+
+def problems(
+    found: Iterable[Diagnostic], texts: Mapping[str, str], stream: TextIO | None = None
+) -> None:
+    """Print problems with their lines in `texts` to stderr, or to another stream."""
+    stream = stream or sys.stderr
     sys.stdout.flush()
-    found = tuple(
-        replace(
-            one,
-            message=mask(one.message),
-            help=one.help and mask(one.help),
-            notes=tuple(map(mask, one.notes)),
-        )
-        for one in suggestions.diagnostics(found)
-    )
+    masked = tuple(map(_masked, suggested_commands.diagnostics(found)))
     if stream is sys.stderr:
-        for one in found:
-            at = (one.span.file, one.span.line, one.span.column) if one.span else ()
-            said = "\n".join(filter(None, (one.message, also_at(problem(one)))))
-            observing.emit(Message(one.severity.value, said, one.help, *at))
-        if observing.as_json_lines():
+        for one in masked:
+            event_sinks.emit(_message(one))
+        if event_sinks.as_json_lines():
             return
-    if found:
-        diagnostics.write(found, loaded.texts, stream)
+    if masked:
+        diagnostics.write(masked, texts, stream)
 
 
-def errors(found: Iterable[Diagnostic]) -> bool:
+def _masked(one: Diagnostic) -> Diagnostic:
+    return replace(
+        one,
+        message=mask(one.message),
+        help=one.help and mask(one.help),
+        notes=tuple(map(mask, one.notes)),
+    )
+
+
+def _message(one: Diagnostic) -> Message:
+    at = (one.span.file, one.span.line, one.span.column) if one.span else ()
+    text = "\n".join(filter(None, (one.message, also_at(problem(one)))))
+    return Message(one.severity.value, text, one.help, *at)
+
+
+def has_errors(problems: Iterable[Diagnostic]) -> bool:
     """Whether any of the problems is more than a warning."""
-    return any(p.severity is Severity.ERROR for p in found)
+    return any(p.severity is Severity.ERROR for p in problems)
 
 
-def say(message: str, remedy: str | None = None, *, details: Iterable[str] = ()) -> None:
-    """Say what is wrong, one detail a line, and what to do about it."""
+# ---------------------------------------------------------------- messages
+
+
+def error(message: str, help: str | None = None, *, details: Iterable[str] = ()) -> None:  # noqa: A002 - the name it has everywhere
+    """Print an error, one detail per line, and what to do about it."""
     sys.stdout.flush()
-    message, remedy = mask(message), mask(suggestions.complete(remedy)) if remedy else None
+    message, help_ = mask(message), mask(suggested_commands.complete(help)) if help else None
     details = tuple(map(mask, details))
-    observing.emit(Message("error", "\n".join([message, *details]), remedy))
+    event_sinks.emit(Message("error", "\n".join([message, *details]), help_))
     lines = [Line(("error", "bold red"), f": {message}")]
     lines += [Line(f"  - {detail}") for detail in details]
-    if remedy:
-        lines.append(Line(f"  = help: {remedy}"))
-    tell(lines)
+    print_lines([*lines, Line(f"  = help: {help_}")] if help_ else lines)
 
 
-def warn(message: str, remedy: str | None = None) -> None:
-    """Say what is amiss and stops nothing."""
-    message, remedy = mask(message), mask(suggestions.complete(remedy)) if remedy else None
-    observing.emit(Message("warning", message, remedy))
+def warning(message: str, help: str | None = None) -> None:  # noqa: A002 - as above
+    """Print a warning, which stops nothing, and what to do about it."""
+    message, help_ = mask(message), mask(suggested_commands.complete(help)) if help else None
+    event_sinks.emit(Message("warning", message, help_))
     lines = [Line(("warning", "bold yellow"), f": {message}")]
-    tell([*lines, Line(f"  = help: {remedy}")] if remedy else lines)
+    print_lines([*lines, Line(f"  = help: {help_}")] if help_ else lines)
 
 
-def say_org(error: OrgError) -> None:
-    """Say what an org said."""
-    say(str(error), error.remedy)
-
-
-def talk(text: str) -> None:
-    """Say how things go."""
+def info(text: str) -> None:
+    """Print what happens."""
     sys.stdout.flush()
-    text = visible_lines(mask(suggestions.complete(text)))
+    text = visible_lines(mask(suggested_commands.complete(text)))
     if text:
-        observing.emit(Message("info", text))
-    if not observing.as_json_lines():
+        event_sinks.emit(Message("info", text))
+    if not event_sinks.as_json_lines():
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
-def tell(lines: Iterable[Line]) -> None:
-    """Show lines to people on stderr, where it is not for events; those say the same."""
-    if not observing.as_json_lines():
+def print_lines(lines: Iterable[Line]) -> None:
+    """Print lines to stderr, unless it shows events as JSON, which say the same."""
+    if not event_sinks.as_json_lines():
         write(lines, sys.stderr)
+
+
+def print_quietly(lines: Iterable[Line]) -> None:
+    """Print lines to stdout during an apply, which a closed or full stdout must not end."""
+    try:
+        write(lines, sys.stdout)
+    except OSError:
+        return

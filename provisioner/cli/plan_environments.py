@@ -1,29 +1,28 @@
-"""`plan --env a --env b`: one plan for each environment, and what differs side by side."""
+"""`plan --env a --env b`: a plan for each environment, and what differs, side by side."""
 
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.cli import output, suggestions
-from provisioner.cli import policy_gate as guarding
+from provisioner.cli import output, policy_gate, suggested_commands
 from provisioner.cli.exit_status import CHANGES, DONE, REFUSED, WRONG
 from provisioner.cli.formats import ENDINGS
-from provisioner.cli.session import online
+from provisioner.cli.options import PlanOptions
+from provisioner.cli.session import planning_session
+from provisioner.cli.stop import Stop, problem
 from provisioner.cli.version import version
 from provisioner.model.masking import masked
 from provisioner.render.format import json_text, visible_lines
 from provisioner.render.terminal import write
 from provisioner.spec.files import write_private
 from provisioner.spec.load import LoadedSpec
-from provisioner.spec.selection import Selection
 
 if TYPE_CHECKING:
     from provisioner.model.plan import Plan
-    from provisioner.org.client import Org
     from provisioner.plan.document import PlanDocument
     from provisioner.plan.policy import Refusal
     from provisioner.render.environments import PlansDocument
@@ -31,99 +30,106 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "json", "markdown", "html")
 
 
-def plan(options: Namespace) -> int:
-    """Plan for each environment; the gravest status of any, and no table unless all were read."""
+@dataclass(frozen=True, slots=True)
+class _EnvironmentPlan:
+    """The plan for one environment, the rules that it breaks, and its document."""
+
+    spec: LoadedSpec
+    plan: Plan
+    refusals: tuple[Refusal, ...]
+    document: PlanDocument
+
+    def status(self, *, detailed: bool) -> int:
+        if self.plan.errors:
+            return WRONG
+        if self.refusals:
+            return REFUSED
+        return CHANGES if detailed and self.plan else DONE
+
+
+def plan_environments(options: PlanOptions) -> int:
+    """Plan for each environment; the most serious status. No table if one cannot be read."""
     reports = [(name, ENDINGS[Path(name).suffix]) for name in options.report]
-    wrong = [f for f in (options.format, *(f for _, f in reports)) if f not in _FORMATS]
-    if wrong or options.out:
-        what = "`--out` saves" if options.out else f"`{wrong[0]}` shows"
-        output.say(f"{what} the plan of one environment", "plan for one `--env` at a time")
-        return WRONG
-    made = _Made(options)
-    statuses = [made.read(name) for name in dict.fromkeys(options.env)]
-    if made.unread:
+    _check_formats(options, [format_ for _, format_ in reports])
+    plans: list[_EnvironmentPlan] = []
+
+    def add(environment: str) -> int:
+        plans.append(_plan(replace(options, env=environment)))
+        return plans[-1].status(detailed=options.detailed_exitcode)
+
+    environments = tuple(dict.fromkeys(options.envs))
+    statuses = [output.status_of(partial(add, environment)) for environment in environments]
+    if len(plans) < len(environments):
         return next(s for s in statuses if s not in (DONE, CHANGES))
-    made.show(reports)
-    # What is refused weighs more than what is pending.
+    _show(plans, options, reports)
+    # A refusal is more serious than pending changes.
     return max(statuses)
 
 
-class _Made:
-    """The plans made so far, and what came with each."""
+def _check_formats(options: PlanOptions, report_formats: list[str]) -> None:
+    wrong = [f for f in (options.format, *report_formats) if f not in _FORMATS]
+    if wrong or options.out:
+        what = "`--out` saves" if options.out else f"`{wrong[0]}` shows"
+        one = problem(f"{what} the plan of one environment", "plan for one `--env` at a time")
+        raise Stop(WRONG, one)
 
-    def __init__(self, options: Namespace) -> None:
-        self.unread = False
-        self._options = options
-        self._found: list[tuple[LoadedSpec, Plan, tuple[Refusal, ...], PlanDocument]] = []
 
-    def read(self, environment: str) -> int:
-        before = len(self._found)
-        options = self._options
-        selection = Selection(tuple(options.target), tuple(options.exclude))
-        rules = options.policy
-        status = online(options.spec, environment, self._plan, selection, rules, plans=True)
-        self.unread |= len(self._found) == before
-        return status
+def _plan(options: PlanOptions) -> _EnvironmentPlan:
+    with planning_session(options) as (spec, run, org):
+        from provisioner.plan import make
 
-    def _plan(self, loaded: LoadedSpec, org: Org) -> int:
-        from provisioner.plan import make as workflow
+        planned = make.plan(spec, org, run)
+        policy_gate.check_org(planned, spec, options)
+        refusals = policy_gate.refusals(planned, run, org)
+        shown = output.plan_document(planned.plan, spec, refusals)
+        return _EnvironmentPlan(spec, planned.plan, refusals, shown.document)
 
-        planned = workflow.plan(replace(loaded, no_email=self._options.no_email), org)
-        if not guarding.right_org(planned, loaded, self._options):
-            return REFUSED
-        refused = guarding.refusals(planned, loaded, org)
-        shown = output.plan_document(planned.plan, loaded, refused)
-        self._found.append((loaded, planned.plan, refused, shown.document))
-        if planned.plan.errors:
-            return WRONG
-        if refused:
-            return REFUSED
-        return CHANGES if self._options.detailed_exitcode and planned.plan else DONE
 
-    def show(self, reports: list[tuple[str, str]]) -> None:
-        """Print them, and write the files of `--report`. Raises OSError."""
-        from provisioner.render import environments as several
+def _show(
+    plans: list[_EnvironmentPlan], options: PlanOptions, reports: list[tuple[str, str]]
+) -> None:
+    """Print the plans, and write the files of `--report`. Raises OSError."""
+    from provisioner.render import environments
 
-        views = [view for *_, view in self._found]
-        specs = [loaded.specs for loaded, *_ in self._found]
-        whole = masked(several.plans_document(views, specs))
-        for name, format_ in reports:
-            write_private(name, [_rendered(whole, format_)], parents=True)
-        if self._options.format == "text":
-            self._say(whole)
-        else:
-            format_ = self._options.format
-            output.write_document([_rendered(whole, format_)], format_)
-        for loaded, plan, refused, _ in self._found:
-            output.problems(plan.problems, loaded, sys.stderr)
-            guarding.say(refused, loaded)
+    documents = [one.document for one in plans]
+    whole = masked(environments.plans_document(documents, [one.spec.specs for one in plans]))
+    for name, format_ in reports:
+        write_private(name, [_rendered(whole, format_)], parents=True)
+    if options.format == "text":
+        _print(whole, options)
+    else:
+        output.write_document([_rendered(whole, options.format)], options.format)
+    for one in plans:
+        output.problems(one.plan.problems, one.spec.texts)
+        for refusal in policy_gate.as_problems(one.refusals, one.spec):
+            output.error(refusal.message, refusal.help)
 
-    def _say(self, whole: PlansDocument) -> None:
-        from provisioner.render import environments as several
-        from provisioner.render import text
-        from provisioner.render.terminal import Line
 
-        for view in whole["plans"]:
-            write([Line((f"{view['environment']}:", "bold"))], sys.stdout)
-            suggestions.about(self._options.spec, view["environment"])
-            write(suggestions.lines(text.plan(view, verbose=self._options.verbose)), sys.stdout)
-            sys.stdout.write("\n")
-        write(several.text(whole), sys.stdout)
+def _print(whole: PlansDocument, options: PlanOptions) -> None:
+    from provisioner.render import environments, text
+    from provisioner.render.terminal import Line
+
+    for view in whole["plans"]:
+        write([Line((f"{view['environment']}:", "bold"))], sys.stdout)
+        suggested_commands.about(options.spec, view["environment"])
+        lines = text.plan(view, verbose=options.verbose)
+        write(suggested_commands.lines(lines), sys.stdout)
+        sys.stdout.write("\n")
+    write(environments.text(whole), sys.stdout)
 
 
 def _rendered(whole: PlansDocument, format_: str) -> str:
     if format_ == "json":
         return json_text(whole)
-    from provisioner.render import environments as several
-    from provisioner.render import html as page
+    from provisioner.render import environments, html
 
     if format_ == "html":
-        pages = page.several(whole, several.tables(whole), version=version())
+        pages = html.several(whole, environments.tables(whole), version=version())
         return visible_lines("".join(pages))
     from provisioner.render.markdown import LIMIT, markdown
 
-    tables = several.markdown(whole)
-    # All of them share one comment.
+    tables = environments.markdown(whole)
+    # All plans share one comment.
     each = max(LIMIT - len(tables), LIMIT // 2) // len(whole["plans"])
     plans = [
         markdown(view, title=f"Plan for {view['environment']}", limit=each)

@@ -1,4 +1,4 @@
-"""Plans as files: written by `plan --out`, printed by `show`, opened by `apply`."""
+"""Saved plans: written by `plan --out`, printed by `show`, opened by `apply`."""
 
 from __future__ import annotations
 
@@ -6,160 +6,177 @@ import json
 import os
 import shlex
 import sys
-from argparse import Namespace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, REFUSED, WRONG
+from provisioner.cli.options import ApplyOptions, ReportOptions
+from provisioner.cli.stop import Stop, problem
 from provisioner.cli.version import version
+from provisioner.model.diagnostics import Diagnostic
 from provisioner.model.masking import masked_data
 from provisioner.render.format import visible_lines
 from provisioner.spec.files import write_private
 from provisioner.spec.load import LoadedSpec
-from provisioner.spec.selection import Selection
 
 if TYPE_CHECKING:
     from provisioner.plan.document import PlanDocument
     from provisioner.plan.plan_file import SavedPlan
+    from provisioner.plan.run_options import RunOptions
 
 _REVIEW = "plan again, and have the new plan reviewed"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions(ReportOptions):
+    """The options of `show`."""
+
+    plan: str
+    verbose: bool = False
+
+
 def now() -> datetime:
-    """The time, which only commands read."""
+    """The current time."""
     return datetime.now(UTC)
 
 
 def save(
     file: str,
-    view: PlanDocument,
-    loaded: LoadedSpec,
+    document: PlanDocument,
+    spec: LoadedSpec,
+    run: RunOptions,
     valid_for: timedelta,
     *,
     refused: bool = False,
     commit: str | None = None,
-) -> bool:
-    """Write a plan for `apply FILE`. Returns False if that failed, which is then reported.
+) -> None:
+    """Write a plan for `apply FILE`. Raises Stop.
 
     `refused` says that the policy does not allow the plan to be applied as it is.
     """
-    from provisioner.plan import plan_file as saved
+    from provisioner.plan import plan_file
 
-    # `apply FILE` reads the spec that the plan names: below the current folder, and nowhere else.
-    spec = Path(os.path.relpath(loaded.folder)).as_posix()
-    if not saved.is_relative(spec):
-        remedy = f"run it in a folder that contains `{loaded.folder}`"
-        output.say(f"the plan cannot be saved to `{file}`: its spec is elsewhere", remedy)
-        return False
-    sealed = saved.seal(
-        {**view, "spec": spec},
-        spec_digest=saved.spec_digest(loaded.specs, loaded.identity),
+    # `apply FILE` reads the spec that the plan names, which must be below the current folder.
+    folder = Path(os.path.relpath(spec.folder)).as_posix()
+    if not plan_file.is_relative(folder):
+        what = f"the plan cannot be saved to `{file}`: its spec is elsewhere"
+        raise Stop(WRONG, problem(what, f"run it in a folder that contains `{spec.folder}`"))
+    saved = plan_file.seal(
+        {**document, "spec": folder},
+        spec_digest=plan_file.spec_digest(spec.specs, spec.identity),
         version=version(),
         now=now(),
         valid_for=valid_for,
-        targets=loaded.selection.targets,
-        excludes=loaded.selection.excludes,
+        targets=run.selection.targets,
+        excludes=run.selection.excludes,
         commit=commit,
     )
     try:
-        write_private(file, [visible_lines(json.dumps(sealed, indent=2)), "\n"])
+        write_private(file, [visible_lines(json.dumps(saved, indent=2)), "\n"])
     except OSError as error:
-        output.say(f"the plan cannot be saved to `{file}`: {error.strerror}")
-        return False
-    until = sealed["saved"]["expires_at"]
+        what = f"the plan cannot be saved to `{file}`: {error.strerror}"
+        raise Stop(WRONG, problem(what)) from error
+    until = saved["saved"]["expires_at"]
     command = f"provisioner apply {shlex.quote(file)}"
-    what = "the policy does not allow it to be applied" if refused else f"apply it with `{command}`"
-    output.talk(f"saved to {file}, good until {until}: {what}")
-    return True
+    how = "the policy does not allow it to be applied" if refused else f"apply it with `{command}`"
+    output.info(f"saved to {file}, valid until {until}: {how}")
 
 
-def opened(file: str) -> SavedPlan | int:
-    """The plan of a file, or the status to exit with, when what is wrong was said."""
+def read(file: str) -> SavedPlan:
+    """The plan in a file. Raises Stop."""
     from provisioner.plan.plan_file import SavedPlanError, parse
 
     try:
         return parse(Path(file).read_text("utf-8"))
     except OSError as error:
-        output.say(f"`{file}` cannot be read: {error.strerror}", "name a file of `plan --out`")
-        return WRONG
-    except UnicodeDecodeError:
-        output.say(f"`{file}` is not a plan that `plan --out` wrote", _REVIEW)
-        return WRONG
+        what = f"`{file}` cannot be read: {error.strerror}"
+        raise Stop(WRONG, problem(what, "name a file that `plan --out` wrote")) from error
+    except UnicodeDecodeError as error:
+        raise Stop(WRONG, _not_a_plan(file)) from error
     except SavedPlanError as error:
-        output.say(f"`{file}`: {error}", _REVIEW)
-        return REFUSED if error.stale else WRONG
+        status = REFUSED if error.stale else WRONG
+        raise Stop(status, problem(f"`{file}`: {error}", _REVIEW)) from error
 
 
-def selection(options: Namespace, saved: SavedPlan | None) -> Selection:
-    """The part of the spec to apply: that of a saved plan, or less of it where that is asked."""
-    targets, excludes = tuple(options.target), tuple(options.exclude)
-    if saved is None:
-        return Selection(targets, excludes)
-    return Selection(targets or saved.targets, (*saved.excludes, *excludes))
+def open_for_apply(options: ApplyOptions) -> tuple[ApplyOptions, SavedPlan | None]:
+    """The saved plan that `options.spec` names, if it is a file, and the options to apply it with.
 
-
-def is_expected(saved: SavedPlan, options: Namespace) -> bool:
-    """Whether a plan is for the spec, environment and commit that the options name.
-
-    What is not is said.
+    Raises Stop if the plan has expired, or if it is not for the spec, environment and commit that
+    the options name.
     """
+    if options.spec is None or not Path(options.spec).is_file():
+        if options.expected_spec or options.commit:
+            what = "`--spec` and `--commit` are checked against a saved plan"
+            raise Stop(WRONG, problem(what, "name its file"))
+        return options, None
+    saved = read(options.spec)
+    if now() >= saved.expires:
+        raise Stop(REFUSED, problem(f"the plan expired at {saved.until}", _REVIEW))
+    _check_expected(saved, options)
+    of_plan = replace(
+        options,
+        spec=saved.spec,
+        env=saved.environment,
+        target=options.target or saved.targets,
+        exclude=(*saved.excludes, *options.exclude),
+    )
+    return of_plan, saved
+
+
+def _check_expected(saved: SavedPlan, options: ApplyOptions) -> None:
     spec = options.expected_spec
-    made_and_wanted = {
-        "spec": (saved.spec, saved.spec if spec and Path(spec) == Path(saved.spec) else spec),
+    if spec is not None and Path(spec) == Path(saved.spec):
+        spec = saved.spec
+    pairs = {
+        "spec": (saved.spec, spec),
         "environment": (saved.environment, options.env),
         "commit": (saved.commit or "unknown", options.commit),
     }
     wrong = [
-        f"the {name} `{made}`, not `{wanted}`"
-        for name, (made, wanted) in made_and_wanted.items()
-        if wanted not in (None, made)
+        f"the {name} `{actual}`, not `{expected}`"
+        for name, (actual, expected) in pairs.items()
+        if expected not in (None, actual)
     ]
     if wrong:
-        output.say(f"the plan is for {'; for '.join(wrong)}", "apply the plan that was reviewed")
-    return not wrong
+        what = f"the plan is for {'; for '.join(wrong)}"
+        raise Stop(WRONG, problem(what, "apply the plan that was reviewed"))
 
 
-def expired(saved: SavedPlan) -> bool:
-    """Whether the plan is too old to be applied, which is then said."""
-    if now() < saved.expires:
-        return False
-    output.say(f"the plan expired at {saved.until}", _REVIEW)
-    return True
-
-
-def within(saved: SavedPlan, view: PlanDocument, loaded: LoadedSpec) -> bool:
-    """Whether the plan as it is now goes no further than the saved one; if not, it is said."""
+def check_limit(saved: SavedPlan | None, document: PlanDocument, spec: LoadedSpec) -> None:
+    """Raise Stop if the current plan does more than the saved one, or something else."""
     from provisioner.plan.plan_file import SavedPlanError, check, spec_digest
 
+    if saved is None:
+        return
     try:
-        check(saved, view, spec_digest=spec_digest(loaded.specs, loaded.identity), now=now())
+        check(saved, document, spec_digest=spec_digest(spec.specs, spec.identity), now=now())
     except SavedPlanError as error:
-        out = ", or leave out what moved with `--exclude ADDRESS`" if error.details else ""
-        output.say(str(error), f"{_REVIEW}{out}", details=error.details)
-        return False
-    return True
+        exclude = ", or exclude what has changed with `--exclude ADDRESS`" if error.details else ""
+        raise Stop(REFUSED, problem(str(error), f"{_REVIEW}{exclude}", error.details)) from error
 
 
-def show(options: Namespace) -> int:
-    """Print a saved plan, in any format; no org is asked."""
-    found = opened(options.plan)
-    if isinstance(found, int):
-        return found
+def show(options: ShowOptions) -> int:
+    """Print a saved plan, in any format, without an org."""
+    saved = read(options.plan)
     try:
         if options.format == "text":
             from provisioner.render import text
             from provisioner.render.terminal import write
 
-            write(list(text.plan(found.document, verbose=options.verbose)), sys.stdout)
+            write(list(text.plan(saved.document, verbose=options.verbose)), sys.stdout)
         else:
-            output.print_report(masked_data(found.document), options.format)
-        output.write_reports(masked_data(found.document), options.report)
-    except (LookupError, TypeError, ValueError, AttributeError):
-        # Its digest is right, and yet another tool wrote it.
-        output.say(f"`{options.plan}` is not a plan that `plan --out` wrote", _REVIEW)
-        return WRONG
-    over = "expired" if now() >= found.expires else "can be applied until"
-    output.talk(f"for `{found.spec}`, environment `{found.environment}`: {over} {found.until}")
+            output.print_report(masked_data(saved.document), options.format)
+        output.write_reports(masked_data(saved.document), options.report)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # Its digest is valid, but another tool wrote it.
+        raise Stop(WRONG, _not_a_plan(options.plan)) from error
+    state = "expired" if now() >= saved.expires else "can be applied until"
+    output.info(f"for `{saved.spec}`, environment `{saved.environment}`: {state} {saved.until}")
     return DONE
+
+
+def _not_a_plan(file: str) -> Diagnostic:
+    return problem(f"`{file}` is not a plan that `plan --out` wrote", _REVIEW)

@@ -11,6 +11,7 @@ from typing import Any
 
 from provisioner.cli import output
 from provisioner.cli.exit_status import DONE, WRONG
+from provisioner.cli.stop import Stop, problem
 from provisioner.model.diagnostics import did_you_mean
 from provisioner.render.format import json_text
 from provisioner.render.terminal import Line, write
@@ -33,11 +34,8 @@ def show(kind: str | None, format_: str) -> int:
         return DONE
     name = kind.removesuffix(_ENDING)
     if name not in files:
-        output.say(
-            f"there is no schema `{kind}`",
-            did_you_mean(name, files, "`provisioner schema` lists the schemas"),
-        )
-        return WRONG
+        help_ = did_you_mean(name, files, "`provisioner schema` lists the schemas")
+        raise Stop(WRONG, problem(f"there is no schema `{kind}`", help_))
     if format_ == "json":
         output.write_document([json_text(bundle(f"{name}{_ENDING}"))], "json")
     else:

@@ -40,6 +40,7 @@ from provisioner.org.client import Org
 from provisioner.org.errors import AuthenticationFailed, Refused
 from provisioner.plan import make
 from provisioner.plan.make import Planned
+from provisioner.plan.run_options import RunOptions
 from provisioner.spec.load import LoadedSpec
 
 
@@ -58,14 +59,16 @@ class Drift:
     unread: tuple[str, ...] = ()
 
 
-def find_drift(spec: LoadedSpec, org: Org) -> tuple[Planned, Drift]:
+def find_drift(
+    spec: LoadedSpec, org: Org, run: RunOptions | None = None
+) -> tuple[Planned, Drift]:
     """The differences as a plan, who made them, and what is not in the specs. Raises OrgError.
 
     It takes at most five API calls more than a plan. What the login cannot read beyond the
     differences is left out and reported as unread.
     """
     before = org.api_calls
-    planned = make.plan(spec, org)
+    planned = make.plan(spec, org, run)
     facts, unlisted = _with_portals(planned.reading.facts, org)
     planned = replace(planned, reading=replace(planned.reading, facts=facts))
     reading, steps = planned.reading, planned.plan.steps

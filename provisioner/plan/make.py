@@ -18,6 +18,7 @@ from provisioner.plan.emails import without_held
 from provisioner.plan.planner import make_plan
 from provisioner.plan.policy import unknown_profiles
 from provisioner.plan.read import Reading, read
+from provisioner.plan.run_options import RunOptions
 from provisioner.spec.load import LoadedSpec
 
 
@@ -36,8 +37,9 @@ def resources(loaded: LoadedSpec) -> tuple[Resource, ...]:
 
 
 @gc_paused()
-def plan(loaded: LoadedSpec, org: Org) -> Planned:
+def plan(loaded: LoadedSpec, org: Org, run: RunOptions | None = None) -> Planned:
     """Read the org and compare; the plan has the problems of the spec too. Raises OrgError."""
+    run = run or RunOptions()
     before = org.api_calls
     wanted = resources(loaded)
     reading = read(wanted, loaded.identity, org)
@@ -54,12 +56,12 @@ def plan(loaded: LoadedSpec, org: Org) -> Planned:
         org.instance_url,
         count,
         lambda: entrances.read(org, reading),
-        loaded.selection,
+        run.selection,
         loaded.ignores,
-        no_email=loaded.no_email,
+        no_email=run.no_email,
     )
     environment = loaded.environment
-    forbidden = environment.policy, environment.forbidden_at
+    forbidden = run.policy or environment.policy, environment.forbidden_at
     problems = [
         *loaded.problems,
         *made.problems,

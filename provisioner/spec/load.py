@@ -32,7 +32,6 @@ from provisioner.spec.document import Document, FlawedError
 from provisioner.spec.environment import Environment
 from provisioner.spec.roster import expand
 from provisioner.spec.roster import files as roster_files
-from provisioner.spec.selection import Selection
 
 DEFAULT_ENVIRONMENT = "local"
 NAME = re.compile(r"[^\W_][\w.-]{0,99}")
@@ -52,9 +51,8 @@ class NoSpecError(Exception):
 class LoadedSpec:
     """The files of a spec: what they declare, for which org, and what is wrong with them.
 
-    `texts` are the files by their names in messages; `selection` is the part of the spec that a
-    run is about; `ignores` are the differences that are ignored today. With `no_email`, nothing
-    is done that sends emails; with `verbose`, reports in text are complete.
+    `texts` are the files by their names in messages; `ignores` are the differences that are
+    ignored today. The options of a run are apart from it, in `plan.run_options`.
     """
 
     folder: Path
@@ -63,11 +61,8 @@ class LoadedSpec:
     identity: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Diagnostic, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
-    selection: Selection = field(default_factory=Selection)
     ignores: tuple[Ignore, ...] = ()
     verify: tuple[verify.VerifyEntry, ...] = ()
-    no_email: bool = False
-    verbose: bool = False
     rosters: tuple[expand.Scope, ...] = ()
 
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from provisioner.apply import executor
-from provisioner.cli.connect import open_org
 from provisioner.drift import find as finding
+from provisioner.org.connect import open_org
 from provisioner.plan import make as workflow
 from provisioner.spec.load import load
 
@@ -23,7 +23,7 @@ def main():
     loaded = load(SPEC, None, secrets=True)
     with tempfile.TemporaryDirectory() as home, contextlib.ExitStack() as stack:
         rows = []
-        org = stack.enter_context(open_org(loaded.environment, Path(home)))
+        org = stack.enter_context(open_org(loaded.environment.login, Path(home)))
 
         def measured(name, work):
             calls, start = org.api_calls, time.perf_counter()

@@ -21,11 +21,11 @@ from pathlib import Path
 import requests
 
 from provisioner.apply import executor
-from provisioner.cli.connect import open_org
 from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.local import LocalOrg
 from provisioner.model.operations import CreateRecord
 from provisioner.model.resource import Ref
+from provisioner.org.connect import open_org
 from provisioner.plan import make as workflow
 from provisioner.spec.load import load
 
@@ -111,7 +111,7 @@ def fill(home: Path, spec: Path, people: int) -> None:
     portal = spec.with_name(f"{spec.name}-portal")
     write_spec(portal, 0)
     loaded = load(portal, None, secrets=True)
-    with open_org(loaded.environment, home) as org:
+    with open_org(loaded.environment.login, home) as org:
         assert {r.outcome.name for r in executor.apply(workflow.plan(loaded, org), org)} == {"DONE"}
     buy_seats(home, 4 * people + 1000)
     write_spec(spec, people)
@@ -119,7 +119,7 @@ def fill(home: Path, spec: Path, people: int) -> None:
         return
     loaded = load(spec, None, secrets=True)
     assert not loaded.problems, loaded.problems[:3]
-    with open_org(loaded.environment, home) as org:
+    with open_org(loaded.environment.login, home) as org:
         planned = workflow.plan(loaded, org)
     assert not planned.plan.errors, planned.plan.errors[:3]
     local = LocalOrg(home)

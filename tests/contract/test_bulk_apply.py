@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from provisioner.apply import executor
-from provisioner.apply.executor import Conduct
+from provisioner.apply.executor import RunControl
 from provisioner.emulator.base.faults import Fault
 from provisioner.emulator.control.endpoint import state
 from provisioner.model.outcome import Outcome
@@ -44,7 +44,7 @@ def apply(portal, **conduct):
     )
     planned = workflow.plan(portal.load(SPEC), org)
     clock = Clock()
-    conduct = Conduct(sleep=clock.sleep, now=clock.now, **conduct)
+    conduct = RunControl(sleep=clock.sleep, now=clock.now, **conduct)
     results = list(executor.apply(planned, org, conduct))
     assert len(results) == len(planned.plan.steps)
     return results

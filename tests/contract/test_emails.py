@@ -1,12 +1,11 @@
 """No e-mail is sent too early, twice, or unnecessarily: counted in the local org's outbox."""
 
 import copy
-from dataclasses import replace
 
 import pytest
 
 from provisioner.apply import executor
-from provisioner.apply.executor import Conduct
+from provisioner.apply.executor import RunControl
 from provisioner.emulator.base.faults import Fault
 from provisioner.emulator.control.endpoint import state
 from provisioner.emulator.lifecycle import first_day
@@ -14,6 +13,7 @@ from provisioner.emulator.sites import members, networks, templates
 from provisioner.model.outcome import Outcome
 from provisioner.model.plan import NoteKind
 from provisioner.plan import make as workflow
+from provisioner.plan.run_options import RunOptions
 from provisioner.spec.selection import Selection
 
 PEOPLE = ("ann", "ben")
@@ -69,8 +69,7 @@ def spec(**changes):
 
 
 def plan(portal, wanted, **parts):
-    loaded = replace(portal.load(wanted), **parts)
-    planned = workflow.plan(loaded, portal.org)
+    planned = workflow.plan(portal.load(wanted), portal.org, RunOptions(**parts))
     assert_explained(planned.plan)
     return planned
 
@@ -147,7 +146,7 @@ def test_a_user_waits_for_its_profile_by_either_name(portal, declared):
 def test_when_a_portal_fails_its_users_are_skipped_and_get_no_email(portal, app, fault, outcome):
     state(app).faults.arm(Fault(path="PortalProfileMembershipPage", **fault))
     planned = plan(portal, SPEC)
-    quick = Conduct(sleep=lambda _: None)
+    quick = RunControl(sleep=lambda _: None)
     results = {str(r.step.address): r for r in executor.apply(planned, portal.org, quick)}
     assert results["portal/Customer Portal"].outcome is outcome
     for name in PEOPLE:

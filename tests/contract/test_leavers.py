@@ -1,7 +1,6 @@
 """Who leaves a roster: counted, or deactivated within the limits of the policy."""
 
 import copy
-from dataclasses import replace
 
 import pytest
 
@@ -9,6 +8,7 @@ from provisioner.drift import find as finding
 from provisioner.model.plan import NoteKind
 from provisioner.plan import make as workflow
 from provisioner.plan import policy
+from provisioner.plan.run_options import RunOptions
 from provisioner.spec.policy import Policy
 from provisioner.spec.selection import Selection
 
@@ -155,8 +155,8 @@ def test_a_part_of_the_spec(org):
     rows(org, "one", 1, 2)
     rows(org, "two", 1, 2)
     loaded = org.load(spec(one="deactivate", two="deactivate"))
-    chosen = replace(loaded, selection=Selection(("user/one:*",)))
-    assert steps(workflow.plan(chosen, org.org)) == ["! user/one:absent:one-3@one.example"]
+    chosen = RunOptions(selection=Selection(("user/one:*",)))
+    assert steps(workflow.plan(loaded, org.org, chosen)) == ["! user/one:absent:one-3@one.example"]
 
 
 def test_the_email_of_a_row_may_change(org):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from provisioner.apply import executor
-from provisioner.apply.executor import Conduct
+from provisioner.apply.executor import RunControl
 from provisioner.emulator.base.faults import Fault
 from provisioner.emulator.control.endpoint import state
 from provisioner.model.outcome import Outcome
@@ -52,7 +52,7 @@ def test_too_many_calls_at_once_are_waited_for(portal, app, org):
     }
     state(app).faults.arm(Fault("refuse", path="/composite/sobjects", times=3, **refusal))
     waits = []
-    results = list(executor.apply(planned, org, Conduct(sleep=waits.append)))
+    results = list(executor.apply(planned, org, RunControl(sleep=waits.append)))
     assert {r.outcome for r in results} == {Outcome.DONE}
     assert len(waits) >= 3
     assert all(earlier < later * 2 for earlier, later in itertools.pairwise(waits))
@@ -61,7 +61,7 @@ def test_too_many_calls_at_once_are_waited_for(portal, app, org):
 
 def test_a_run_stops_at_a_reason_to_halt_and_names_it(portal, app, org):
     planned = workflow.plan(portal.load(SPEC), org)
-    results = list(executor.apply(planned, org, Conduct(halt=lambda: "its share is used up")))
+    results = list(executor.apply(planned, org, RunControl(halt=lambda: "its share is used up")))
     assert {(r.outcome, r.reason) for r in results} == {(Outcome.SKIPPED, "its share is used up")}
     assert portal.query("SELECT Id FROM Account") == []
 

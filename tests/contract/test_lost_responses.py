@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from provisioner.apply import executor, journal, recovery
-from provisioner.apply.executor import Conduct, Unsettled
+from provisioner.apply.executor import RunControl, Unsettled
 from provisioner.emulator.server import InProcessAdapter
 from provisioner.model.outcome import Outcome
 from provisioner.model.resource import Secret
@@ -134,7 +134,7 @@ def run(portal, network, tmp_path, spec=SPEC, **conduct):
     unsettled = recovery.unsettled(findings, None)
     writing = journal.start(folder, journal.new_run(), {"url": "org"})
     conduct = {"unsettled": unsettled, "sleep": network.sleep, "now": network.now} | conduct
-    results = list(executor.apply(planned, org, Conduct(journal=writing, **conduct)))
+    results = list(executor.apply(planned, org, RunControl(journal=writing, **conduct)))
     writing.close({})
     assert len(results) == len(planned.plan.steps)
     return {str(result.step.address): result for result in results}
@@ -245,7 +245,7 @@ def test_an_unexpected_error_leaves_every_step_with_its_outcome(portal, network,
     results = []
     with pytest.raises(ValueError, match="a bug"):
         # Keeps the results that came before the exception.
-        results.extend(executor.apply(planned, org, Conduct(halt=_bug, now=network.now)))
+        results.extend(executor.apply(planned, org, RunControl(halt=_bug, now=network.now)))
     assert {r.outcome for r in results} == {Outcome.SKIPPED}
     assert len(results) == len(planned.plan.steps)
     assert all("ended by an unexpected error: ValueError: a bug" in r.reason for r in results)

@@ -1,10 +1,9 @@
 """Parts of a spec: what is left in a plan of targets and excludes, and that it can be applied."""
 
-from dataclasses import replace
-
 import pytest
 
 from provisioner.plan import make as workflow
+from provisioner.plan.run_options import RunOptions
 from provisioner.spec.selection import Selection
 
 SPEC = {
@@ -35,8 +34,8 @@ PERSON = ["account/acme", "contact/jane"]
 
 
 def plan(portal, targets=(), excludes=(), spec=SPEC):
-    loaded = replace(portal.load(spec), selection=Selection(tuple(targets), tuple(excludes)))
-    return workflow.plan(loaded, portal.org)
+    run = RunOptions(selection=Selection(tuple(targets), tuple(excludes)))
+    return workflow.plan(portal.load(spec), portal.org, run)
 
 
 def steps(planned):

@@ -7,8 +7,8 @@ import codecs
 import pytest
 
 from provisioner.apply import executor
-from provisioner.cli.connect import open_org
 from provisioner.model.outcome import Outcome
+from provisioner.org.connect import open_org
 from provisioner.plan import make as workflow
 from provisioner.spec.load import load
 
@@ -149,7 +149,7 @@ def test_a_resource_can_name_a_row_and_a_row_a_resource(spec):
 
 def test_rows_are_resources_like_any_other(spec, tmp_path):
     loaded = spec(ROWS.encode())
-    with open_org(loaded.environment, tmp_path / "home") as org:
+    with open_org(loaded.environment.login, tmp_path / "home") as org:
         planned = workflow.plan(loaded, org)
         assert {r.outcome for r in executor.apply(planned, org)} == {Outcome.DONE}
         assert workflow.plan(loaded, org).plan.steps == ()
@@ -166,7 +166,7 @@ def test_a_refusal_of_salesforce_names_the_cell(spec, tmp_path):
     rows = ROWS.replace("a@x.io", "a@x..io")
     loaded = spec(rows.encode())
     assert loaded.problems == ()
-    with open_org(loaded.environment, tmp_path / "home") as org:
+    with open_org(loaded.environment.login, tmp_path / "home") as org:
         results = list(executor.apply(workflow.plan(loaded, org), org))
     assert [(r.outcome, r.code, str(r.span)) for r in results[1:]] == [
         (Outcome.FAILED, "INVALID_EMAIL_ADDRESS", "s/customers.csv:2:21")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from provisioner.apply import executor
-from provisioner.cli.connect import open_org
 from provisioner.model.outcome import Outcome
+from provisioner.org.connect import open_org
 from provisioner.plan import make as workflow
 from provisioner.spec.load import load
 
@@ -17,7 +17,7 @@ SPECS = sorted(p for p in (Path(__file__).parents[2] / "specs").iterdir() if p.i
 def test_a_spec_is_applied_and_then_in_sync(folder, tmp_path):
     loaded = load(folder, None, secrets=True)
     assert loaded.problems == ()
-    with open_org(loaded.environment, tmp_path) as org:
+    with open_org(loaded.environment.login, tmp_path) as org:
         planned = workflow.plan(loaded, org)
         assert planned.plan.problems == ()
         assert {r.outcome for r in executor.apply(planned, org)} == {Outcome.DONE}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from provisioner.cli.logins import is_rehearsal
+from provisioner.cli.verify import is_rehearsal
 from provisioner.model.credentials import AccessToken, Local
 from provisioner.model.resource import Secret
 from provisioner.org.client import SalesforceOrg
@@ -47,7 +47,7 @@ def test_mails_are_held_back_and_stay_due(work, acme):
     assert "1 e-mail is held back by `--no-email`: `user/jane` gets no password yet" in held.err
     assert "E-mails sent: " not in held.out
     due = work.run("plan", *SERVED, status=0)
-    assert "e-mail: a new password to jane.doe@acme.example\n" in due.out
+    assert "email: a new password to jane.doe@acme.example\n" in due.out
     assert "could not log in once this is applied" not in due.err
     work.run("apply", *SERVED, "--auto-approve", status=0)
     work.run("apply", *SERVED, "--auto-approve", status=0)
@@ -117,7 +117,7 @@ def test_a_canary_that_fails_is_a_run_that_failed(work, acme):
 
 def test_a_canary_without_its_secret_is_said(work, acme):
     ran = work.run("apply", *SERVED, "--auto-approve", status=0)
-    assert "not verified: the login of `jane`, as the environment variable `JANES" in ran.err
+    assert "not verified: the login of `jane`, because the environment variable `JANES" in ran.err
     refused = work.run("verify", "login", *SERVED, status=3)
     assert "people.yaml:24:21" in refused.err or "missing-secret" in refused.err
 
@@ -154,7 +154,7 @@ def test_explain_answers_for_a_user_that_no_spec_manages(work, acme):
     assert nobody.out.startswith("**nobody@acme.example can not log in")
     unknown = work.run("explain", "login", "jane", *SERVED, "--portal", "Acmee", status=1)
     assert "the org has no portal `Acmee`" in unknown.err
-    assert "`x` is no IP address" in work.run("explain", "login", "jane", "--ip", "x", status=1).err
+    assert "`x` is not an IP address" in work.run("explain", "login", "jane", "--ip", "x", status=1).err
 
 
 def test_url_prints_where_to_log_in(work, acme):
@@ -176,8 +176,8 @@ def test_passwords_are_reset_on_purpose(work, acme):
     assert "there is no user `john`" in unknown.err
     assert acme.outbox() == []
     sent = work.run("password", "reset", "jane", JANE, *SERVED, "--auto-approve", status=0)
-    assert "e-mail: a new password to jane.doe@acme.example" in sent.out
-    assert "E-mails sent: 1 of 1." in sent.out
+    assert "email: a new password to jane.doe@acme.example" in sent.out
+    assert "Emails sent: 1 of 1." in sent.out
     password = password_of(acme.outbox()[-1])
     assert password not in sent.said
     work.run("verify", "login", "jane", *SERVED, status=0, JANES_PASSWORD=password)
@@ -186,7 +186,7 @@ def test_passwords_are_reset_on_purpose(work, acme):
 def test_an_inactive_user_gets_no_new_password(work, acme):
     acme.change("User", f"Username='{JANE}'", IsActive=False)
     ran = work.run("password", "reset", "jane", *SERVED, "--auto-approve", status=1)
-    assert f"the user `{JANE}` is inactive, and gets no e-mail" in ran.err
+    assert f"the user `{JANE}` is inactive, and gets no email" in ran.err
     assert acme.outbox() == []
 
 
@@ -194,7 +194,7 @@ def test_a_reset_keeps_to_the_policy(work, acme):
     served = work.folder / "specs/acme/environments/served.yaml"
     served.write_text(served.read_text() + "policy: {max_emails: 0}\n")
     ran = work.run("password", "reset", "jane", *SERVED, "--auto-approve", status=4)
-    assert "this would send 1 e-mails, and the policy's `max_emails` is 0" in ran.err
+    assert "this would send 1 emails, and the policy's `max_emails` is 0" in ran.err
     assert acme.outbox() == []
 
 

@@ -172,7 +172,7 @@ def test_a_difference_is_left_alone_for_a_reason_and_a_time(acme, sam, org):
     where = ["--env", "served"]
     why = ["--reason", "sales: a test line", "--until", "2999-12-31"]
     added = acme.run("drift", "--ignore", "account/acme.Fax", *why, status=0)
-    assert "is left alone through 2999-12-31" in added.err
+    assert "is ignored through 2999-12-31" in added.err
     assert (
         (acme.folder / IGNORE)
         .read_text("utf-8")
@@ -210,7 +210,7 @@ ignore:
         (["--ignore", "account/acme", "--reason", " ", "--until", "2999-01-01"], "for a reason"),
         (["--ignore", "account/acme", "--reason", "x"], "--until YYYY-MM-DD"),
         (["--ignore", "account/acme", "--reason", "x", "--until", "soon"], "`soon` is not a day"),
-        (["--ignore", "account/acme", "--reason", "x", "--until", "2020-01-01"], "is over"),
+        (["--ignore", "account/acme", "--reason", "x", "--until", "2020-01-01"], "is in the past"),
         (["--ignore", "account/acm", "--reason", "x", "--until", "2999-01-01"], "did you mean `account/acme`?"),
     ],
 )  # fmt: skip

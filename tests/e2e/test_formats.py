@@ -93,4 +93,4 @@ def test_one_run_writes_reports_in_many_formats(work):
     assert files["out/plan.md"] == printed.out
     assert "<!doctype html>" in files["out/plan.html"]
     wrong = work.run("plan", "--report", "plan.doc", status=1)
-    assert "`plan.doc` ends with none of .json, .md" in wrong.err
+    assert "`plan.doc` does not end with one of .json, .md" in wrong.err

@@ -94,7 +94,7 @@ def test_problems_and_errors_are_events_too(acme):
 
 def test_a_log_that_can_not_be_written_is_said(acme):
     acme.write("logs", "a file")
-    assert "can not be written" in apply(acme, "--log-file", "logs/run.jsonl", status=1).err
+    assert "cannot be written" in apply(acme, "--log-file", "logs/run.jsonl", status=1).err
 
 
 def test_the_report_of_a_run_says_what_was_done_by_whom_and_where(acme):

@@ -77,7 +77,7 @@ def test_apply_waits_for_its_window(acme):
 def test_apply_asks_for_the_approvals_of_the_policy(acme):
     ruled(acme, "  approvals: {change-board: [irreversible]}\n")
     planned = acme.run("plan", "--env", "careful", status=0)
-    assert "apply asks for `--approval change-board`, for 2 steps" in planned.err
+    assert "apply requires `--approval change-board`, for 2 steps" in planned.err
     refused = acme.run("apply", "--env", "careful", "--auto-approve", status=4)
     assert "2 steps must be approved as `change-board`: `settings/OrgSettings`" in refused.err
     acme.run("apply", "--env", "careful", "--approval", "change-board", "--auto-approve", status=0)

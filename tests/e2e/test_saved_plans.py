@@ -149,7 +149,7 @@ def test_one_user_plans_and_another_applies(acme):
     planned = work.run("plan", "specs/acme", *options, status=2, ORG_TOKEN=reader.token)
     assert "warning[missing-permission]" in planned.err
     refused = work.run("apply", "plan.json", "--auto-approve", status=1, ORG_TOKEN=reader.token)
-    assert "the running user has not all permissions" in refused.err
+    assert "the running user lacks permissions" in refused.err
     assert org.query("SELECT Id FROM Account") == []
     work.run("apply", "plan.json", "--auto-approve", status=0)
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from provisioner.apply import executor
-from provisioner.apply.executor import Conduct
+from provisioner.apply.executor import RunControl
 from provisioner.emulator.app import create_app
 from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
@@ -116,7 +116,7 @@ class Rehearsal:
         """The results; none of the run that died."""
         self.door.faults, self.door.writes = dict(faults), 0
         try:
-            conduct = Conduct(sleep=self.sleep, now=lambda: self.moment)
+            conduct = RunControl(sleep=self.sleep, now=lambda: self.moment)
             return list(executor.apply(planned, self.org(), conduct))
         except Died:
             return []

@@ -36,17 +36,17 @@ def complete(text: str) -> str:
     return _COMMAND.sub(_completed, text)
 
 
-def diagnostics(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+def diagnostics(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """The same problems, with the commands in their help completed."""
     return tuple(
-        replace(one, help=complete(one.help)) if one.help and "`provisioner " in one.help else one
-        for one in found
+        replace(p, help=complete(p.help)) if p.help and "`provisioner " in p.help else p
+        for p in problems
     )
 
 
-def lines(found: Iterable[Line]) -> Iterator[Line]:
+def lines(lines: Iterable[Line]) -> Iterator[Line]:
     """The same lines, with the commands in them completed."""
-    for line in found:
+    for line in lines:
         parts = line.parts
         yield Line(*(complete(p) if isinstance(p, str) else (complete(p[0]), p[1]) for p in parts))
 
@@ -56,24 +56,24 @@ def view(document: T) -> T:
     return cast("T", _view(document))
 
 
-def _view(found: object) -> object:
-    match found:
+def _view(value: object) -> object:
+    match value:
         case Mapping():
             return {
-                name: complete(value) if name in _TEXTS and isinstance(value, str) else _view(value)
-                for name, value in found.items()
+                name: complete(item) if name in _TEXTS and isinstance(item, str) else _view(item)
+                for name, item in value.items()
             }
         case list():
-            return [_view(one) for one in found]
+            return [_view(item) for item in value]
         case _:
-            return found
+            return value
 
 
 def _completed(match: re.Match[str]) -> str:
     command, rest = match[1] or match[3], match[2] or match[4] or ""
-    given = []
+    arguments = []
     if _spec is not None:
-        given += [_spec] if command in _WITH_SPEC else ["--spec", _spec]
+        arguments += [_spec] if command in _WITH_SPEC else ["--spec", _spec]
     if _environment is not None:
-        given += ["--env", _environment]
-    return f"`provisioner {command}{rest}{''.join(f' {shlex.quote(one)}' for one in given)}`"
+        arguments += ["--env", _environment]
+    return f"`provisioner {command}{rest}{''.join(f' {shlex.quote(a)}' for a in arguments)}`"
