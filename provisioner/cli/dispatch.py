@@ -19,7 +19,7 @@ def run(arguments: Namespace) -> int:
     log = options.read(options.LogOptions, arguments)
     with output.masked_streams():
         try:
-            with event_sinks.observed(arguments.command, log) as ended:
+            with event_sinks.observed(arguments.command, log, output.warning) as ended:
                 status = output.status_of(lambda: _run(arguments))
                 ended(status)
                 return status

@@ -56,11 +56,13 @@ def as_json_lines() -> bool:
 
 
 @contextmanager
-def observed(command: str, options: LogOptions) -> Iterator[Callable[[int], None]]:
+def observed(
+    command: str, options: LogOptions, warn: Callable[[str], object]
+) -> Iterator[Callable[[int], None]]:
     """Send events where the options and the environment say, while the command runs.
 
-    Yields a function that takes the exit status. Raises OSError for a log file that cannot be
-    written.
+    `warn` prints a warning. Yields a function that takes the exit status. Raises OSError for a
+    log file that cannot be written.
     """
     global _on_stderr  # noqa: PLW0603 - one command, one stderr
     started = time.monotonic()
@@ -76,7 +78,7 @@ def observed(command: str, options: LogOptions) -> Iterator[Callable[[int], None
         if _traced():
             from provisioner.cli.otel import spans
 
-            _listeners.append(stack.enter_context(spans()))
+            _listeners.append(stack.enter_context(spans(warn)))
         if _listeners:
             emit(CommandStarted(command, version()))
         try:

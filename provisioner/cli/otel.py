@@ -9,11 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, assert_never
 
-from provisioner.cli import output
 from provisioner.model.events import (
     CallEnded,
     CommandEnded,
@@ -34,7 +33,7 @@ _SECONDS = 3.0
 
 
 @contextmanager
-def spans() -> Iterator[Listener]:
+def spans(warn: Callable[[str], object]) -> Iterator[Listener]:
     """A listener that turns events into spans and sends them, at the latest at the end."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -42,17 +41,17 @@ def spans() -> Iterator[Listener]:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        output.warning(
-            "an OpenTelemetry exporter is configured, but OpenTelemetry is not installed",
-            "install provisioner with its extra `otel`: `uv sync --locked --extra otel` in its "
-            "clone; or set OTEL_TRACES_EXPORTER=none",
+        warn(
+            "an OpenTelemetry exporter is configured, but OpenTelemetry is not installed: install "
+            "provisioner with its extra `otel` (`uv sync --locked --extra otel` in its clone), or "
+            "set OTEL_TRACES_EXPORTER=none"
         )
         yield lambda _: None
         return
     provider = TracerProvider(resource=Resource.create(_service()))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_timeout())))
     spans = _Spans(provider.get_tracer("provisioner"))
-    with _one_warning():
+    with _one_warning(warn):
         try:
             yield spans.take
         finally:
@@ -75,7 +74,7 @@ def _timeout() -> float | None:
 
 
 @contextmanager
-def _one_warning() -> Iterator[None]:
+def _one_warning(warn: Callable[[str], object]) -> Iterator[None]:
     """Print one warning at the end if spans could not be sent, instead of one for each try."""
     records: list[logging.LogRecord] = []
 
@@ -92,7 +91,7 @@ def _one_warning() -> Iterator[None]:
         logger.removeHandler(handler)
         logger.propagate = True
     if records:
-        output.warning(f"no spans could be sent: {records[0].getMessage()[:200]}")
+        warn(f"no spans could be sent: {records[0].getMessage()[:200]}")
 
 
 class _Spans:

@@ -47,7 +47,7 @@ def test_mails_are_held_back_and_stay_due(work, acme):
     assert "1 e-mail is held back by `--no-email`: `user/jane` gets no password yet" in held.err
     assert "E-mails sent: " not in held.out
     due = work.run("plan", *SERVED, status=0)
-    assert "email: a new password to jane.doe@acme.example\n" in due.out
+    assert "e-mail: a new password to jane.doe@acme.example\n" in due.out
     assert "could not log in once this is applied" not in due.err
     work.run("apply", *SERVED, "--auto-approve", status=0)
     work.run("apply", *SERVED, "--auto-approve", status=0)
@@ -154,7 +154,10 @@ def test_explain_answers_for_a_user_that_no_spec_manages(work, acme):
     assert nobody.out.startswith("**nobody@acme.example can not log in")
     unknown = work.run("explain", "login", "jane", *SERVED, "--portal", "Acmee", status=1)
     assert "the org has no portal `Acmee`" in unknown.err
-    assert "`x` is not an IP address" in work.run("explain", "login", "jane", "--ip", "x", status=1).err
+    assert (
+        "`x` is not an IP address"
+        in work.run("explain", "login", "jane", "--ip", "x", status=1).err
+    )
 
 
 def test_url_prints_where_to_log_in(work, acme):

@@ -139,7 +139,7 @@ def test_a_pinned_environment_takes_no_other_org(shop, org, serve):
         refused = shop.run(*command, "--env", "there", status=4)
         assert f"this is the org {theirs}" in refused.err
         assert f"is for {org.credentials['organization_id']}" in refused.err
-        assert f"`--allow-org {theirs}` goes on" in refused.err
+        assert f"pass `--allow-org {theirs}`" in refused.err
         assert refused.out == ""
     assert other.query("SELECT Id FROM Account") == []
     shop.run("plan", "--env", "there", "--allow-org", theirs, status=0)
