@@ -31,7 +31,7 @@ def served(work, *more):
     """`org serve` as a process, and the URL where it answers."""
     process = work.start("org", "serve", *more, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     line = process.stderr.readline()
-    found = re.search(r"answers at (\S+) until", line)
+    found = re.search(r"is served at (\S+) until", line)
     assert found, line + process.stderr.read()
     return process, found[1]
 

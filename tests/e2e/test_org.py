@@ -62,7 +62,7 @@ def test_a_port_that_is_taken_is_named(served, work):
 def test_a_second_server_that_fails_does_not_hide_the_first(served, work):
     _, port = served
     second = work.run("org", "serve", "--port", port, status=1)
-    assert "answers at" not in second.err
+    assert "is served at" not in second.err
     assert f"http://127.0.0.1:{port}" in work.run("org", "show", status=0).out
 
 
@@ -183,7 +183,7 @@ def serve_with_door(work, *options):
     while "help: send the token" not in said:
         assert process.poll() is None, said
         said += process.stderr.readline()
-    (url,) = re.findall(r"answers at (http://127.0.0.1:[1-9]\d*)", said)
+    (url,) = re.findall(r"is served at (http://127.0.0.1:[1-9]\d*)", said)
     return process, f"{url}/emulator", said
 
 
