@@ -151,7 +151,7 @@ def _add_to_file(path: Path, entries: list[Ignore]) -> None:
         quoted = {n: edit.scalar(getattr(entry, n) or "") for n in ("address", "field", "reason")}
         text += ignores.as_yaml(entry, quoted)
     try:
-        listed = document.parse(text, str(path)).data["ignore"]
+        listed = document.parse(text, str(path)).mapping["ignore"]
         added = listed[-len(entries) :]
     except (DiagnosticError, KeyError, TypeError):
         added = []

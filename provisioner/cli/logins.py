@@ -14,6 +14,7 @@ from provisioner.cli.options import SpecOptions
 from provisioner.cli.session import session
 from provisioner.cli.stop import Stop, problem
 from provisioner.cli.users import cause_spans, target, username_of
+from provisioner.kinds.portal.kind import PortalKind
 from provisioner.render import logins as views
 from provisioner.render.format import json_text, visible
 from provisioner.render.terminal import Line, write
@@ -61,11 +62,11 @@ def url(options: UrlOptions) -> int:
         declared = {
             s.address.name.casefold(): s.address.name
             for s in spec.specs
-            if s.address.kind == "portal"
+            if PortalKind.owns(s.address)
         }
         own = [p for p in portals(org) if not declared or p.name.casefold() in declared]
         sites = org.read(ReadSites())
-        pages = [("portal", p.name, p.url, p.active) for p in own]
+        pages = [(PortalKind.name, p.name, p.url, p.active) for p in own]
         pages += [("site", s.name, s.login_url, s.status == "Live") for s in sites]
         # Nobody can log in to an inactive one, so its address is useless.
         rows = [
@@ -97,7 +98,7 @@ def _print_urls(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _how_to_activate(row: Mapping[str, Any]) -> str:
-    if row["kind"] == "portal":
+    if row["kind"] == PortalKind.name:
         return f"set `active: true` in `portals.{row['name']}`, and apply"
     return "activate it: Workspaces > Administration > Settings > Activate"
 

@@ -13,7 +13,7 @@ from provisioner.apply import proof as proving
 from provisioner.apply.proof import Proof
 from provisioner.cli import output
 from provisioner.cli.session import journals
-from provisioner.login.read import login_page
+from provisioner.kinds import BY_NAME
 from provisioner.model.credentials import Local
 from provisioner.org.errors import OrgError
 from provisioner.render import text
@@ -58,9 +58,8 @@ def prove(
 def print_urls(planned: Planned, spec: LoadedSpec) -> None:
     """Print the login page of every active portal of the spec."""
     org = planned.plan.org
-    for address, portal in planned.reading.live.items():
-        if address.kind == "portal" and portal.id and portal.fields.get("active") is True:
-            url = login_page(org.instance_url, org.id, portal.id)
+    for address, live in planned.reading.live.items():
+        if url := BY_NAME[address.kind].login_url(live, org.id, org.instance_url):
             sys.stdout.write(visible(f"Log in to {address.name}: {url}") + "\n")
     if isinstance(spec.environment.login, Local):
         output.info(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provisioner.kinds.portal.kind import PortalKind
 from provisioner.login.spec_lines import place, user_called
 from provisioner.spec.load import LoadedSpec
 
@@ -25,7 +26,7 @@ def target(portal: str | None, spec: LoadedSpec, entry: VerifyEntry | None = Non
     from provisioner.login.read import Target
 
     name = portal or (entry.portal if entry else None)
-    declared = tuple(s.address.name for s in spec.specs if s.address.kind == "portal")
+    declared = tuple(s.address.name for s in spec.specs if PortalKind.owns(s.address))
     return Target(name, declared)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.cli import output, suggested_commands
 from provisioner.cli.exit_status import DONE, NO_ORG, PARTLY, REFUSED, WRONG
@@ -16,12 +16,13 @@ from provisioner.cli.options import SpecOptions
 from provisioner.cli.session import session
 from provisioner.cli.stop import Stop, problem
 from provisioner.cli.users import cause_spans, target, username_of
+from provisioner.kinds.user.kind import UserKind
 from provisioner.login.causes import Cause
 from provisioner.login.spec_lines import user_called
 from provisioner.model.credentials import Local
 from provisioner.model.diagnostics import DiagnosticError
 from provisioner.model.hosts import is_loopback
-from provisioner.model.resource import Address, Secret, Spec
+from provisioner.model.resource import Secret, Spec
 from provisioner.render import logins as views
 from provisioner.render.format import json_text
 from provisioner.render.terminal import write
@@ -107,8 +108,7 @@ def log_in(logins: Sequence[Login], spec: LoadedSpec, org: Org) -> int:
     """Log in every user; the exit status of the apply: it failed if a login failed."""
     if not logins:
         return DONE
-    views = [_log_in(who, None, entry, spec, org) for entry, who in logins]
-    return _print(views, "text")
+    return _print([_log_in(who, None, entry, spec, org) for entry, who in logins], "text")
 
 
 def is_rehearsal(spec: LoadedSpec, org: Org) -> bool:
@@ -118,7 +118,7 @@ def is_rehearsal(spec: LoadedSpec, org: Org) -> bool:
 
 def _log_in(
     who: Credentials, portal: str | None, entry: VerifyEntry | None, spec: LoadedSpec, org: Org
-) -> dict[str, Any]:
+) -> views.LoginDocument:
     """Log in one user; the stages and what explains a failure, as plain data."""
     from provisioner.login import use_cases
     from provisioner.login.verify import Stage
@@ -132,33 +132,18 @@ def _log_in(
         target(portal, spec, entry),
         objects_of(expected, specs) if expected else (),
     )
-    view: dict[str, Any] = {
-        "username": verified.username,
-        "portal": verified.portal,
-        "url": verified.url,
-        "ok": verified.ok,
-        "stages": [
-            {
-                "stage": s.stage.value,
-                "ok": s.ok,
-                "milliseconds": s.milliseconds,
-                "said": s.said,
-            }
-            for s in verified.stages
-        ],
-    }
+    causes = None
     if trace is not None:
         spans = cause_spans(trace, spec)
         # If no check fails, the org's login history is the best explanation.
         refused = verified.failed is not None and verified.failed.stage is Stage.CREDENTIALS
         history = (f for f in trace.findings if refused and f.cause is Cause.HISTORY)
-        causes = trace.causes or tuple(history)
-        view["explanation"] = [views.cause(f, spans.get(f.cause), trace) for f in causes]
-    completed: dict[str, Any] = suggested_commands.view(view)
-    return completed
+        findings = trace.causes or tuple(history)
+        causes = [views.check_document(f, spans.get(f.cause), trace) for f in findings]
+    return suggested_commands.view(views.login_document(verified, causes))
 
 
-def _print(logins: Sequence[dict[str, Any]], format_: str) -> int:
+def _print(logins: Sequence[views.LoginDocument], format_: str) -> int:
     """Print the logins; the exit status."""
     ok = all(login["ok"] for login in logins)
     if format_ == "json":
@@ -176,7 +161,7 @@ def _credentials(entry: VerifyEntry, spec: LoadedSpec) -> Credentials:
     """The username and password of a user under `verify:`. Raises DiagnosticError."""
     from provisioner.login.verify import Credentials
 
-    user = next(s for s in spec.specs if s.address == Address("user", entry.key))
+    user = next(s for s in spec.specs if s.address == UserKind.address(entry.key))
     username = str(user.data["Username"]).strip().lower()
     if entry.password is not None:
         password = loader.secret(entry.password, entry.at("password"), spec.folder)
