@@ -50,7 +50,7 @@ def _show(options: DriftOptions) -> int:
     with planning_session(options) as (spec, run, org):
         from provisioner.drift import find as finding
 
-        planned, differences = finding.drift(spec, org, run)
+        planned, differences = finding.find_drift(spec, org, run)
         plan = planned.plan
         policy_gate.check_org(planned, spec, options)
         for unread in differences.unread:

@@ -59,9 +59,7 @@ class Drift:
     unread: tuple[str, ...] = ()
 
 
-def find_drift(
-    spec: LoadedSpec, org: Org, run: RunOptions | None = None
-) -> tuple[Planned, Drift]:
+def find_drift(spec: LoadedSpec, org: Org, run: RunOptions | None = None) -> tuple[Planned, Drift]:
     """The differences as a plan, who made them, and what is not in the specs. Raises OrgError.
 
     It takes at most five API calls more than a plan. What the login cannot read beyond the
