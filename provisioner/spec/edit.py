@@ -1,4 +1,8 @@
-"""Change single values of a YAML text, and leave all else of it as it stands. Pure."""
+"""Change single values of a YAML text, and keep every other character of it.
+
+`ruamel.yaml` is not used: it also changes what is not edited, such as `~`, the spaces in
+`{a: 1,  b: 2}`, and the indentation of lists and of text blocks.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.model.diagnostics import DiagnosticError
-from provisioner.spec import document as source
-from provisioner.spec import yaml_reader as nodes
-from provisioner.spec.document import Document
+from provisioner.spec import yaml_reader
+from provisioner.spec.document import Document, parse
 from provisioner.spec.positions import offsets
-from provisioner.spec.yaml_reader import Path
+from provisioner.spec.yaml_reader import Path, Yaml
 
-Plain = str | int | float | bool | None | list[str] | dict[str, Any]
+Plain = str | int | float | bool | list[str] | dict[str, Yaml] | None
+"""A value that can be written into a file."""
 
 
 class EditError(Exception):
-    """The value can not be changed in place; the message says why."""
+    """The value cannot be changed in its place; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What stands between two offsets of a text becomes `text`."""
+    """Replaces the characters between two offsets with `text`."""
 
     begin: int
     end: int
@@ -35,20 +39,20 @@ class Edit:
 def set_values(document: Document, values: Iterable[tuple[Path, Plain]]) -> str:
     """The text of a document with new values at some of its paths.
 
-    Comments, order, quotes and layout stay; of a list, the items that stay do. The new text
-    is read again, and says just what was asked. Raises EditError.
+    Comments, order, quotes and layout are kept, and so are the items that stay in a list. The
+    new text is read again, to check that it has exactly these values. Raises EditError.
     """
     values = tuple(values)
     edits = [_edit(document, path, value) for path, value in values]
-    wanted = copy.deepcopy(document.data)
+    expected = copy.deepcopy(document.data)
     for path, value in values:
-        above = _at(wanted, path[:-1])
+        above = _at(expected, path[:-1])
         above[path[-1]] = _in_order(above[path[-1]], value)
-    return _checked(document, edits, wanted)
+    return _apply(document, edits, expected)
 
 
 def check(document: Document, path: Path, value: Plain) -> None:
-    """Raise EditError where the value at a path can not be changed in its place."""
+    """Raise EditError if the value at a path cannot be changed in its place."""
     _edit(document, path, value)
 
 
@@ -67,13 +71,13 @@ def insert(document: Document, path: Path, value: Plain) -> str:
     else:
         line = document.text.rfind("\n", 0, begin) + 1
         added = f"{key}: {scalar(value)}\n{' ' * (begin - line)}"
-    wanted = copy.deepcopy(document.data)
-    _at(wanted, tuple(above))[key] = value
-    return _checked(document, [Edit(begin, begin, added)], wanted)
+    expected = copy.deepcopy(document.data)
+    _at(expected, tuple(above))[key] = value
+    return _apply(document, [Edit(begin, begin, added)], expected)
 
 
-def scalar(value: Plain, *, like: str = "", flow: bool = False) -> str:
-    """A value as YAML on one line, in the quotes of `like` where it has some."""
+def scalar(value: Plain | Yaml, *, like: str = "", flow: bool = False) -> str:
+    """A value as YAML on one line, with the quotes of `like` if it has any."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {scalar(v, flow=True)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
@@ -93,16 +97,16 @@ def _is_plain(value: str, *, flow: bool) -> bool:
         return False
     text = f"[{value}]\n" if flow else f"a: {value}\n"
     try:
-        read = nodes.read(text, "")
+        content = yaml_reader.read(text, "")
     except DiagnosticError:
         return False
-    return not read.problems and read.data == ([value] if flow else {"a": value})
+    return not content.problems and content.data == ([value] if flow else {"a": value})
 
 
 def _edit(document: Document, path: Path, value: Plain) -> Edit:
     span = document.values.get(path)
     if span is None:
-        raise EditError("it stands in no place of its own")
+        raise EditError("it is not written in a place of its own")
     if sum(other == span for other in document.values.values()) > 1:
         raise EditError("an alias shares its value with others")
     begin, end = offsets(document.text, span)
@@ -123,21 +127,21 @@ def _edit(document: Document, path: Path, value: Plain) -> Edit:
 
 
 def _edit_list(
-    document: Document, path: Path, present: Sequence[Any], wanted: Sequence[str]
+    document: Document, path: Path, present: Sequence[Yaml], items: Sequence[str]
 ) -> Edit:
     """The list with the items that stay as they are written, and the new ones after them."""
     spans = [document.values[(*path, i)] for i in range(len(present))]
     places = [offsets(document.text, span) for span in spans]
-    kept = [i for i, item in enumerate(present) if item in wanted]
-    new = [item for item in wanted if item not in present]
+    kept = [i for i, item in enumerate(present) if item in items]
+    new = [item for item in items if item not in present]
     begin, end = offsets(document.text, document.values[path])
     if document.text[begin] == "[":
         old = document.text[begin:end]
         if "#" in old and "\n" in old:
             raise EditError("its list has comments between brackets")
-        items = [document.text[slice(*places[i])] for i in kept]
-        items += [scalar(item, flow=True) for item in new]
-        return Edit(begin, end, f"[{', '.join(items)}]")
+        texts = [document.text[slice(*places[i])] for i in kept]
+        texts += [scalar(item, flow=True) for item in new]
+        return Edit(begin, end, f"[{', '.join(texts)}]")
     starts = [document.text.rfind("\n", 0, at) + 1 for at, _ in places]
     last = document.text.find("\n", places[-1][1])
     last = len(document.text) if last < 0 else last + 1
@@ -146,7 +150,7 @@ def _edit_list(
     ]
     dash = re.match(r"\s*-\s+", lines[0])
     if dash is None or len(set(starts)) < len(starts):
-        raise EditError("its list is not one item a line")
+        raise EditError("its list does not have one item on each line")
     if not kept and not new:
         return Edit(starts[0], last, f"{dash[0].split('-')[0]}[]\n")
     if not lines[-1].endswith("\n"):
@@ -155,35 +159,38 @@ def _edit_list(
     return Edit(starts[0], last, "".join([*(lines[i] for i in kept), *added]))
 
 
-def _in_order(present: Any, value: Plain) -> Plain:
-    """A list as it will be read: what stays first, as it stood."""
+def _in_order(present: Yaml, value: Plain) -> Plain:
+    """A list in the order in which it is written: first the items that stay, then the new ones."""
     if not isinstance(value, list) or not isinstance(present, list):
         return value
-    return [*(i for i in present if i in value), *(i for i in value if i not in present)]
+    kept = [item for item in present if isinstance(item, str) and item in value]
+    return [*kept, *(item for item in value if item not in present)]
 
 
 def _in_flow(document: Document, path: Path) -> bool:
-    """Whether a path is inside of brackets or braces."""
+    """Whether a path is inside brackets or braces."""
     return any(document.written(path[:i]).startswith(("{", "[")) for i in range(len(path)))
 
 
-def _checked(document: Document, edits: Iterable[Edit], wanted: Any) -> str:
+def _apply(document: Document, edits: Iterable[Edit], expected: Yaml) -> str:
+    """The text with the edits made, which must have the expected data."""
     text = document.text
     before = len(text)
     for edit in sorted(edits, key=lambda e: (e.begin, e.end), reverse=True):
         if edit.end > before:
-            raise EditError("two changes meet in one place")
+            raise EditError("two changes overlap")
         text, before = text[: edit.begin] + edit.text + text[edit.end :], edit.begin
     try:
-        read = source.parse(text, document.file)
+        edited = parse(text, document.file)
     except DiagnosticError as error:
         raise EditError("its new text could not be read") from error
-    if read.data != wanted:
-        raise EditError("its new text would say something else")
+    if edited.data != expected:
+        raise EditError("its new text would have other values")
     return text
 
 
-def _at(data: Any, path: Path) -> Any:
-    for part in path:
-        data = data[part]
-    return data
+def _at(data: Yaml, path: Path) -> Any:
+    value: Any = data
+    for step in path:
+        value = value[step]
+    return value

@@ -1,4 +1,4 @@
-"""Read only the files that a spec may name, and write files that only their owner can read.
+"""Read the files that a spec may name, and no others; write files that only their owner can read.
 
 A spec's files are regular files inside the repository that contains it, and secrets are regular
 files outside of it. Both are checked after symbolic links are resolved, before a file is opened.
@@ -16,7 +16,7 @@ from typing import TextIO
 
 SECRETS = "PROVISIONER_SECRETS_DIR"
 _LARGEST_SECRET = 100_000
-# Files of the kernel look like regular files, and are none.
+# Files of the kernel look like regular files, but are not.
 _KERNEL = frozenset({"proc", "sys"})
 
 
@@ -28,7 +28,7 @@ class RefusedFileError(OSError):
 
 
 def root(folder: Path) -> Path:
-    """The repository that contains a folder; the folder itself where there is none."""
+    """The repository that contains a folder; the folder itself if there is none."""
     real = Path(os.path.realpath(folder))
     return next((p for p in (real, *real.parents) if (p / ".git").exists()), real)
 
@@ -36,19 +36,19 @@ def root(folder: Path) -> Path:
 def checked(path: str | Path, within: Path) -> Path:
     """The path of a regular file below `within`, with symbolic links resolved.
 
-    Raises RefusedFileError for any other file, and OSError where there is none.
+    Raises RefusedFileError for any other file, and OSError if there is none.
     """
     real = _resolved(path)
     if not real.is_relative_to(within):
         raise RefusedFileError("it is outside the repository of the spec", path)
-    _regular(real.stat(), path)
+    _check_regular(real.stat(), path)
     return real
 
 
 def open_text(
     path: str | Path, within: Path, *, encoding: str, errors: str | None = None
 ) -> TextIO:
-    """A text file below `within`, as it is: with its line breaks. Raises as `checked` does."""
+    """A text file below `within`, with its line breaks as they are. Raises as `checked` does."""
     handle = _opened(checked(path, within), path)
     return os.fdopen(handle, encoding=encoding, errors=errors, newline="")
 
@@ -66,16 +66,16 @@ def read_secret(path: str, outside: Path, folders: str) -> str:
     Raises OSError and UnicodeError.
     """
     allowed = [_resolved(f) for f in folders.split(os.pathsep) if Path(f).is_absolute()]
-    given = Path(path).expanduser()
-    candidates = [given] if given.is_absolute() else [folder / given for folder in allowed]
+    named = Path(path).expanduser()
+    candidates = [named] if named.is_absolute() else [folder / named for folder in allowed]
     real = [r for r in map(_resolved, candidates) if any(r.is_relative_to(a) for a in allowed)]
     if not real:
-        raise RefusedFileError(f"it is in no folder that `{SECRETS}` names", path)
+        raise RefusedFileError(f"it is not in a folder that `{SECRETS}` names", path)
     if any(r.is_relative_to(outside) for r in real):
         raise RefusedFileError("it is inside the repository of the spec", path)
-    found = next((r for r in real if r.exists()), real[0])
-    _regular(found.stat(), path)
-    with os.fdopen(_opened(found, path), "rb") as file:
+    existing = next((r for r in real if r.exists()), real[0])
+    _check_regular(existing.stat(), path)
+    with os.fdopen(_opened(existing, path), "rb") as file:
         content = file.read(_LARGEST_SECRET + 1)
     if len(content) > _LARGEST_SECRET:
         raise RefusedFileError(f"it has more than {_LARGEST_SECRET:,} bytes", path)
@@ -85,8 +85,8 @@ def read_secret(path: str, outside: Path, folders: str) -> str:
 def write_private(path: str | Path, pieces: Iterable[str], *, parents: bool = False) -> None:
     """Write a text file that only its owner can read, whole or not at all. Raises OSError.
 
-    What is not a regular file (`/dev/stdout`, a pipe) is written to. With `parents`, missing
-    folders are created.
+    If the path is not a regular file (`/dev/stdout`, a pipe), it is written to directly. With
+    `parents`, missing folders are created.
     """
     real = Path(os.path.realpath(path))
     if parents:
@@ -120,17 +120,17 @@ def _resolved(path: str | Path) -> Path:
     return real
 
 
-def _regular(status: os.stat_result, path: str | Path) -> None:
+def _check_regular(status: os.stat_result, path: str | Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise RefusedFileError("it is not a regular file", path)
 
 
 def _opened(real: Path, path: str | Path) -> int:
-    """A file that was checked; it may have been replaced since then."""
+    """Open a file that was checked, and check it again: it may have been replaced since."""
     more = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(real, os.O_RDONLY | more)
     try:
-        _regular(os.fstat(handle), path)
+        _check_regular(os.fstat(handle), path)
     except BaseException:
         os.close(handle)
         raise

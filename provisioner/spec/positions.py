@@ -1,4 +1,4 @@
-"""Places in a text, counted as the YAML parser counts them."""
+"""Lines and columns of a text, counted as the YAML parser counts them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from provisioner.model.diagnostics import Span
 
-_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what libyaml takes for one
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what libyaml reads as one
 
 
 def lines(text: str) -> list[str]:
-    """The lines of a file; a final line break opens an empty one."""
+    """The lines of a file; after a final line break there is an empty one."""
     return _LINE_BREAK.split(text)
 
 
 @functools.lru_cache(maxsize=4)
 def _starts(text: str) -> Sequence[int]:
     """Where each line begins."""
-    return [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
+    return [0, *(match.end() for match in _LINE_BREAK.finditer(text))]
 
 
 def between(text: str, begin: int, end: int, file: str) -> Span:

@@ -1,4 +1,4 @@
-"""Which parts of a spec a run is about: addresses, or globs of them, in and out."""
+"""The part of a spec that a run is about: the addresses that `--target` and `--exclude` match."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FEW = 12
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What `--target` and `--exclude` name, as they were given. Nothing given is everything."""
+    """The patterns of `--target` and `--exclude`. Without any, the whole spec is selected."""
 
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
@@ -24,15 +24,15 @@ class Selection:
         return bool(self.targets or self.excludes)
 
     def targeted(self, addresses: Iterable[Address]) -> frozenset[Address]:
-        """The addresses that the targets name; all of them where there are no targets."""
+        """The addresses that the targets match; all of them if there are no targets."""
         return frozenset(addresses) if not self.targets else matching(self.targets, addresses)
 
     def excluded(self, addresses: Iterable[Address]) -> frozenset[Address]:
-        """The addresses that the excludes name."""
+        """The addresses that the excludes match."""
         return matching(self.excludes, addresses) if self.excludes else frozenset()
 
     def unknown(self, addresses: Iterable[Address]) -> tuple[tuple[str, str], ...]:
-        """Each pattern that names no address, with what to do about it."""
+        """Each pattern that matches no address, with a remedy."""
         known = {str(a): a for a in addresses}
         return tuple(
             (pattern, _remedy(pattern, known))
@@ -42,13 +42,13 @@ class Selection:
 
 
 def matching(patterns: Iterable[str], addresses: Iterable[Address]) -> frozenset[Address]:
-    """The addresses that any of the patterns names: as they are, or by `*`, `?` and `[...]`."""
+    """The addresses that a pattern matches: exactly, or by `*`, `?` and `[...]`."""
     known = {str(a): a for a in addresses}
     return frozenset(known[name] for pattern in patterns for name in _matches(pattern, known))
 
 
 def _matches(pattern: str, known: Iterable[str]) -> Iterable[str]:
-    # A name may hold what would be a glob: an address that there is, is meant as it stands.
+    # A name can contain `*` or `[`: a pattern that is an address matches only this address.
     if pattern in known:
         return [pattern]
     if not _GLOB & set(pattern):

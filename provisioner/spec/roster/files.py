@@ -1,4 +1,4 @@
-"""Find the CSV files of the rosters, and read them line by line in whatever they are encoded."""
+"""Find the CSV files of the rosters, and read them line by line in their encoding."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from provisioner.spec.roster import expand
 from provisioner.spec.roster.expand import Expanded, Roster
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
-# Line breaks to an editor's eye and to YAML, but not to CSV.
+# Line breaks for an editor and for YAML, but not for CSV.
 _NO_BREAKS = str.maketrans(dict.fromkeys("\x85\u2028\u2029\v\f", " "))
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What all rosters declare, what is wrong with them, and the text of each file.
+    """What all rosters declare, their problems, and the text of each file.
 
-    `flawed` are the names of those that may declare more than could be read.
+    `flawed` are the names of those with rows that could not be read.
     """
 
     specs: tuple[Spec, ...] = ()
@@ -49,7 +49,7 @@ def read(
     A CSV file is a regular file below `root`.
     """
     specs: list[Spec] = []
-    found: list[Diagnostic] = []
+    new_problems: list[Diagnostic] = []
     later: dict[str, Callable[[], Iterator[str]]] = {}
     named: dict[str, Span] = {}
     flawed: set[str] = set()
@@ -62,21 +62,23 @@ def read(
             if first is not here:
                 what, note = f"`{declared.name}` is declared twice", f"first declared at {first}"
                 help_ = "give one of them another name"
-                found.append(Diagnostic("duplicate-key", what, here, help=help_, notes=(note,)))
+                new_problems.append(
+                    Diagnostic("duplicate-key", what, here, help=help_, notes=(note,))
+                )
                 continue
             path = os.path.normpath(Path(document.file).parent / declared.file)
-            filled = _filled(declared, path, root, names, identity)
-            specs += filled.specs
-            found += filled.problems
-            if not filled.problems:
+            expanded = _expanded(declared, path, root, names, identity)
+            specs += expanded.specs
+            new_problems += expanded.problems
+            if not expanded.problems:
                 flawed.discard(declared.name)
             with contextlib.suppress(OSError):
                 files.checked(path, root)
                 later[path] = _lines(path, root, declared.encoding)
-    return Rows(tuple(specs), tuple(found), frozenset(flawed), Texts(texts, later))
+    return Rows(tuple(specs), tuple(new_problems), frozenset(flawed), Texts(texts, later))
 
 
-def _filled(
+def _expanded(
     declared: Roster,
     path: str,
     root: Path,
@@ -86,8 +88,8 @@ def _filled(
     try:
         encoding = _encoding(path, root, declared.encoding)
         with files.open_text(path, root, encoding=encoding) as lines:
-            read_ = _decoded(lines, path, root, encoding)
-            return expand.expand(declared, read_, path, names, identity)
+            decoded = _decoded(lines, path, root, encoding)
+            return expand.expand(declared, decoded, path, names, identity)
     except OSError as error:
         near = _near(path) if error.errno == errno.ENOENT else []
         what = f"`{path}` cannot be read: {error.strerror}"
@@ -106,7 +108,7 @@ def _near(path: str) -> list[str]:
 
 
 def _encoding(path: str, root: Path, named: str | None) -> str:
-    """The encoding that was named, or that the first bytes tell; UTF-8 where they tell none."""
+    """The encoding that the roster names, or that of the byte order mark, or UTF-8."""
     if named:
         return "utf-8-sig" if named == "utf-8" else named
     with files.open_text(path, root, encoding="latin-1") as file:
@@ -115,12 +117,12 @@ def _encoding(path: str, root: Path, named: str | None) -> str:
 
 
 def _decoded(lines: Iterator[str], path: str, root: Path, encoding: str) -> Iterator[str]:
-    """The lines; where one can not be decoded, a DiagnosticError that points at it."""
+    """The lines. Raises DiagnosticError at the first that cannot be decoded."""
     try:
         yield from lines
     except UnicodeError as error:
         name = encoding.removesuffix("-sig")
-        what = f"this is not {name.upper()}"
+        what = f"this text is not {name.upper()}"
         if isinstance(error, UnicodeDecodeError):
             what = f"byte 0x{error.object[error.start]:02X} is not {name.upper()}"
         help_ = "save the file as UTF-8, or name its `encoding` in the roster"
@@ -129,7 +131,7 @@ def _decoded(lines: Iterator[str], path: str, root: Path, encoding: str) -> Iter
 
 
 def _first_replaced(path: str, root: Path, encoding: str) -> Span:
-    """Where the first character stands that could not be decoded."""
+    """The place of the first character that could not be decoded."""
     with files.open_text(path, root, encoding=encoding, errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             column = line.find(_REPLACED) + 1
@@ -139,12 +141,12 @@ def _first_replaced(path: str, root: Path, encoding: str) -> Span:
 
 
 def _lines(path: str, root: Path, encoding: str | None) -> Callable[[], Iterator[str]]:
-    """What reads the lines of a file again, to show some of them."""
+    """A function that reads the lines of a file again, to show some of them."""
 
-    def read_() -> Iterator[str]:
-        known = _encoding(path, root, encoding)
-        with files.open_text(path, root, encoding=known, errors="replace") as file:
+    def read_again() -> Iterator[str]:
+        own = _encoding(path, root, encoding)
+        with files.open_text(path, root, encoding=own, errors="replace") as file:
             for line in file:
                 yield line.translate(_NO_BREAKS)
 
-    return read_
+    return read_again

@@ -36,9 +36,13 @@ def test_a_secret_is_read_from_an_allowed_folder_only(checkout, tmp_path):
     assert files.read_secret(key, checkout, allowed) == "key-4711\n"
     assert files.read_secret("key", checkout, f"/nowhere{os.pathsep}{allowed}") == "key-4711\n"
     for path, folders, reason in (
-        (key, "", "it is in no folder that `PROVISIONER_SECRETS_DIR` names"),
-        (key, "secrets", "it is in no folder that `PROVISIONER_SECRETS_DIR` names"),
-        ("../repository/specs", allowed, "it is in no folder that `PROVISIONER_SECRETS_DIR` names"),
+        (key, "", "it is not in a folder that `PROVISIONER_SECRETS_DIR` names"),
+        (key, "secrets", "it is not in a folder that `PROVISIONER_SECRETS_DIR` names"),
+        (
+            "../repository/specs",
+            allowed,
+            "it is not in a folder that `PROVISIONER_SECRETS_DIR` names",
+        ),
         (str(checkout / "specs"), str(tmp_path), "it is inside the repository of the spec"),
         (str(tmp_path / "secrets"), allowed, "it is not a regular file"),
         ("a\0b", allowed, "its name cannot be that of a file"),
