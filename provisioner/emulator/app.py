@@ -8,12 +8,13 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from provisioner.emulator.bulk import v1 as bulk1
+from provisioner.emulator.bulk import v2_run
 from provisioner.emulator.http import (
     bodies,
     middleware,
     refusals,
 )
-from provisioner.emulator.http.context import EXTENSION
+from provisioner.emulator.http.context import CATCH_UP, EXTENSION
 from provisioner.emulator.login import password_login
 from provisioner.emulator.metadata import endpoint as metadata
 from provisioner.emulator.oauth import endpoints as oauth
@@ -57,6 +58,7 @@ def create_app(org: Org, *, control: bool = False, control_token: str | None = N
     """
     app = Flask(__name__, static_folder=None, template_folder="pages/templates")
     app.extensions[EXTENSION] = org
+    app.extensions[CATCH_UP] = v2_run.catch_up
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a path with `//` is not redirected
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Salesforce does not answer it: `refusals`

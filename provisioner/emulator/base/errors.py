@@ -74,11 +74,6 @@ def media_type(kind: str) -> SalesforceError:
     return SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, status=415)
 
 
-def session_invalid() -> SalesforceError:
-    """No session, or one that ended (fact 703)."""
-    return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
-
-
 def ambiguous(label: str, field: str, found: Sequence[str]) -> SalesforceError:
     """The refusal of an upsert whose key several records have.
 

@@ -16,8 +16,7 @@ from provisioner.emulator.bulk import (
     v2,
 )
 from provisioner.emulator.bulk.v1_batches import AsyncError
-from provisioner.emulator.http import bodies, context, quota
-from provisioner.emulator.schema import versions
+from provisioner.emulator.http import bodies, gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +41,7 @@ _WRITABLE: Final = frozenset(
 @blueprint.post(_ROOT)
 def create_job(version: str) -> Response:
     """A new job."""
-    return _answered(version, lambda org: (_create(org, _number(version)), 201))
+    return _answered(version, lambda org: (_create(org, gate.check_version("bulk1", version)), 201))
 
 
 @blueprint.route(f"{_ROOT}/<id_>", methods=("GET", "POST"))
@@ -286,30 +285,12 @@ def _answered(version: str, work: Callable[[Org], tuple[Any, int]]) -> Response:
 
 def _entered(version: str) -> Org:
     """The org, for a session that may call this version; `g.session` is that session."""
-    number = _number(version)
-    if number < versions.OLDEST:  # code: fact 613; text: guess
-        raise AsyncError("InvalidVersion", f"Api version {version} is not supported")
-    org = context.org()
-    token = request.headers.get("X-SFDC-Session", "")
-    session = org.session(token) if token else None
-    # One that may only set a password (fact 610) is of no use here either; its code: guess.
-    if session is None or session.kind == context.EXPIRED_KIND:  # fact 706
-        raise AsyncError("InvalidSessionId", "Invalid session id")
     try:
-        quota.check(org, quota.count(org), request.environ)
-    except SalesforceError as error:  # the code: guide, "Errors"
-        raise AsyncError("ExceededQuota", error.message, status=error.status) from None
-    if not permissions.has(org, session.user_id, "ApiEnabled"):  # text: guess
-        raise AsyncError("FeatureNotEnabled", "API is disabled for this User", status=403)
-    g.session = session
-    return org
-
-
-def _number(version: str) -> int:
-    number = version.removesuffix(".0")
-    if not number.isdecimal() or int(number) > versions.NEWEST:  # text reported from real orgs
-        raise AsyncError("InvalidUrl", f"unknown version: {version}")
-    return int(number)
+        caller = gate.enter("bulk1", request.headers.get("X-SFDC-Session", ""), version)
+    except SalesforceError as error:
+        raise AsyncError(error.code, error.message, status=error.status) from None
+    g.session = caller.session
+    return caller.org
 
 
 def _body(root: str) -> Mapping[str, Any]:

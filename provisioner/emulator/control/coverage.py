@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator import facts
 from provisioner.emulator.control import coverage_routes
 from provisioner.emulator.control.coverage_routes import Route
-from provisioner.emulator.http import context
+from provisioner.emulator.http import context, gate
 from provisioner.emulator.metadata.types import registry
 from provisioner.emulator.metadata.types.settings import SETTINGS
 from provisioner.emulator.schema import objects as describe
@@ -144,6 +144,11 @@ def rules() -> tuple[Rule, ...]:
     for name, text in sources():
         if not name.startswith(("control.coverage", "facts.")):
             found += rules_in(name, text)
+    found += [
+        Rule("http.gate", 0, f"{surface}: {check}", cell.source, tuple(filter(None, [cell.code])),
+             certainty_of(cell.source) or "unmarked")
+        for surface, check, cell in gate.cells()
+    ]  # fmt: skip
     return tuple(found)
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.settings import editions
 
 if TYPE_CHECKING:
@@ -43,19 +42,13 @@ class Counted:
             del self._running[id(environ)]
 
 
-def check(org: Org, environ: WSGIEnvironment) -> None:
-    """Raises REQUEST_LIMIT_EXCEEDED when as many as may be run for long beside this request."""
+def is_crowded(org: Org, environ: WSGIEnvironment) -> bool:
+    """Whether as many requests as may run for long do so beside this request."""
     running: dict[int, datetime] = environ.get(_KEY, {})
     if len(running) <= editions.FEWEST_LONG:
-        return
+        return False
     most, since = editions.long_calls(org), org.now() - _LONG
-    if sum(begun <= since for begun in list(running.values())) >= most:
-        # fact 709
-        raise SalesforceError(
-            "REQUEST_LIMIT_EXCEEDED",
-            "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
-            status=403,
-        )
+    return sum(begun <= since for begun in list(running.values())) >= most
 
 
 # "Server Error": fact 720, as Jetty words it, whose pages real orgs send (fact

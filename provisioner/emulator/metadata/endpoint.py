@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, request
 from lxml import etree
 
-from provisioner.emulator.access import metadata_rights
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.http import bodies, context, quota, soap_metadata
+from provisioner.emulator.http import bodies, context, gate, soap_metadata
 from provisioner.emulator.http.soap_metadata import Fault
 from provisioner.emulator.metadata import component_calls, file_calls
 from provisioner.emulator.metadata.component_calls import Call
-from provisioner.emulator.schema.versions import NEWEST, OLDEST
 from provisioner.emulator.schema.wsdl import NAMESPACE, InvalidXml, Value, wsdl
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ def serve(version: str, _rest: str = "") -> Response:
     try:
         body, headers = soap_metadata.read(bodies.unpacked())
         operation = _operation(body)
-        call = _authorise(version, headers, counted=operation not in _FREE)
+        call = _admitted(version, headers, operation)
         values = file_calls.read(body, operation) if operation in _UNTYPED else {}
         answer = _OPERATIONS[operation](call, body, values)
     except Fault as fault:
@@ -80,45 +78,13 @@ def _operation(body: Any) -> str:
     return name.localname
 
 
-def _authorise(version: str, headers: dict[str, Any], *, counted: bool) -> Call:
-    """Checks version, session and permission, in this order [U]."""
-    try:
-        number = float(version)
-    except ValueError:
-        number = 0.0
-    if not OLDEST <= number <= NEWEST:
-        # fact 613: 500 UNSUPPORTED_API_VERSION; text: answers to the sf CLI [V]
-        raise Fault(
-            "sf:UNSUPPORTED_API_VERSION",
-            "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL",
-        )
-    org = context.org()
-    session = org.session(soap_metadata.header(headers, "SessionHeader", "sessionId"))
-    if session is None:
-        # fact 718
-        raise Fault(
-            "sf:INVALID_SESSION_ID",
-            "INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session",
-        )
-    if session.kind == "Expired":  # fact 610
-        code = "INVALID_OPERATION_WITH_EXPIRED_PASSWORD"
-        raise Fault(
-            f"sf:{code}",
-            f"{code}: The users password has expired, you must call SetPassword before attempting"
-            " any other API operations",
-        )
-    if counted:
-        quota.check(org, quota.count(org), request.environ)
-    if not metadata_rights.may_modify_metadata(org, session.user_id):
-        # fact 517: needs one of the two permissions; text: public logs [V]
-        raise Fault(
-            "sf:INSUFFICIENT_ACCESS",
-            "INSUFFICIENT_ACCESS: use of the Metadata API requires a user with the"
-            " ModifyAllData or ModifyMetadata permissions",
-        )
+def _admitted(version: str, headers: dict[str, Any], operation: str) -> Call:
+    token = soap_metadata.header(headers, "SessionHeader", "sessionId")
+    caller = gate.enter("metadata", token, version, operation=operation)
     asked = soap_metadata.header(headers, "AllOrNoneHeader", "allOrNone")
-    default = "true" if number < _PARTIAL_SAVE_SINCE else "false"
-    return Call(org, session.user_id, number, (asked or default) in {"true", "1"})
+    default = "true" if caller.version < _PARTIAL_SAVE_SINCE else "false"
+    all_or_none = (asked or default) in {"true", "1"}
+    return Call(caller.org, caller.session.user_id, float(caller.version), all_or_none)
 
 
 def _of_files(
@@ -144,8 +110,6 @@ _OPERATIONS: Final[dict[str, Callable[[Call, Any, Value], Value]]] = {
     "checkRetrieveStatus": _of_files(file_calls.check_retrieve),
     "describeValueType": _of_files(file_calls.describe_value_type),
 }
-# "Calls to checkDeployStatus() don't count against the API request limits" (Metadata guide [V])
-_FREE: Final = frozenset({"checkDeployStatus"})
 # the calls whose arguments have one type each; the others hold components with an xsi:type
 _UNTYPED: Final = frozenset(
     {"deleteMetadata", "renameMetadata", "readMetadata", "listMetadata", "describeMetadata"}

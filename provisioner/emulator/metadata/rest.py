@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
-from provisioner.emulator.access import metadata_rights
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer
 from provisioner.emulator.metadata import deploy
@@ -29,15 +28,7 @@ def takes_parts(path: str) -> bool:
 
 
 def answer(call: Call, names: tuple[str, ...]) -> Answer:
-    """The answer to a call below `/metadata`; needs what the SOAP Metadata API needs."""
-    if not metadata_rights.may_modify_metadata(call.org, call.by):
-        # code and text: what the sf CLI is told by SOAP [V], here [I]; permissions: fact 517
-        raise SalesforceError(
-            "INSUFFICIENT_ACCESS",
-            "use of the Metadata API requires a user with the ModifyAllData or ModifyMetadata"
-            " permissions",
-            status=403,
-        )
+    """The answer to a call below `/metadata`; the gate has checked the permission."""
     match names:
         case ("deployRequest",):
             call.allow("POST")

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, jsonify, request
 
 from provisioner.emulator.base import ids
-from provisioner.emulator.http import context, quota, refusals
+from provisioner.emulator.base.errors import SalesforceError
+from provisioner.emulator.http import context, gate, refusals
 from provisioner.emulator.http.context import EXPIRED_KIND
+from provisioner.emulator.http.gate import Check
 from provisioner.emulator.login import identities, login_history, passwords
 from provisioner.emulator.oauth import (
     answers,
@@ -39,7 +41,7 @@ def token() -> Response:
     """A token for one of the flows."""
     org = context.org()
     if org.api_calls() >= editions.daily_calls(org):  # here, too, as REST says it: fact 708
-        return refusals.refusal(request.path, quota.exceeded())
+        return refusals.refusal(request.path, gate.error("rest", Check.DAILY_CALLS))
     try:
         if request.method != "POST":
             raise OAuthError("invalid_request", "must use HTTP POST")  # general knowledge [U]
@@ -82,9 +84,10 @@ def userinfo() -> Response:
     """Who the token belongs to."""
     org = context.org()
     given = context.bearer_token() or request.values.get("access_token", "")
-    found = org.session(given)
-    if found is None:
-        return _forbidden(given)
+    try:
+        found = gate.enter("identity", given).session
+    except SalesforceError as error:
+        return _forbidden(given, error)
     return jsonify(
         identities.userinfo(org, org.organization_id(), found.user_id, context.instance_url())
     )
@@ -95,9 +98,12 @@ def identity(_organization: str, user_id: str) -> Response:
     """The identity URL of a token answer; only the token's own user is told."""
     org = context.org()
     given = context.bearer_token() or request.args.get("oauth_token", "")
-    found = org.session(given)
-    if found is None or found.user_id != ids.normal(user_id):
-        return _forbidden(given)
+    try:
+        found = gate.enter("identity", given).session
+    except SalesforceError as error:
+        return _forbidden(given, error)
+    if found.user_id != ids.normal(user_id):
+        return _forbidden(given, gate.error("identity", Check.SESSION))
     if ids.normal(_organization) != org.organization_id():
         # "Wrong_Org": identity URL documentation, remembered [U]
         return Response("Wrong_Org", 403, content_type="text/plain")
@@ -164,7 +170,7 @@ def _of_site(site: dict[str, Any]) -> dict[str, str]:
     return {"sfdc_community_url": url, "sfdc_community_id": site["Id"]}
 
 
-def _forbidden(given: str) -> Response:
+def _forbidden(given: str, error: SalesforceError) -> Response:
     # fact 625; "Missing_OAuth_Token": identity URL documentation, remembered [U]
-    text = "Bad_OAuth_Token" if given else "Missing_OAuth_Token"
-    return Response(text, 403, content_type="text/plain")
+    text = error.message if given else "Missing_OAuth_Token"
+    return Response(text, error.status, content_type="text/plain")

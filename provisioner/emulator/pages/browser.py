@@ -10,15 +10,14 @@ from urllib.parse import urlencode
 
 from flask import Response, make_response, redirect, render_template, request
 
-from provisioner.emulator.base.errors import not_served
-from provisioner.emulator.http import context
+from provisioner.emulator.base.errors import SalesforceError, not_served
+from provisioner.emulator.http import context, gate
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
     from provisioner.emulator.store.state import Session
 
 COOKIE: Final = "sid"
-PORTAL_KIND: Final = "Portal"
 UI_KIND: Final = "UI"  # of a session that began at the login page of people of the company
 PASSWORD_PAGE: Final = "/_ui/system/security/ChangePassword"  # noqa: S105 - an address
 STAFF_HOME: Final = "/setup/forcecomHomepage.apexp"
@@ -27,14 +26,20 @@ TOKEN_FIELD: Final = "_CONFIRMATIONTOKEN"  # noqa: S105 - the name of a form fie
 
 
 def session() -> Session | None:
-    """The session of the `sid` cookie."""
-    return context.org().session(request.cookies.get(COOKIE, ""))
+    """The session of the `sid` cookie, if it may see pages."""
+    return _session("pages")
 
 
 def staff_session() -> Session | None:
-    """The session of the cookie, unless it is a portal user's."""
-    found = session()
-    return None if found is None or found.kind == PORTAL_KIND else found
+    """The session of the cookie, if it may see pages of Setup."""
+    return _session("setup")
+
+
+def _session(surface: str) -> Session | None:
+    try:
+        return gate.enter(surface, request.cookies.get(COOKIE, "")).session
+    except SalesforceError:
+        return None
 
 
 def to_login() -> Response:

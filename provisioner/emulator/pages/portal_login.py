@@ -66,7 +66,7 @@ def login() -> Response:
         password_login.count(org, user, status)
     if status != password_login.SUCCESS:
         return _form(org, row, _NOT_ASSOCIATED if status == password_login.NOT_MEMBER else _FAILED)
-    session = org.start_session(user["Id"], browser.PORTAL_KIND)
+    session = org.start_session(user["Id"], context.PORTAL_KIND)
     return browser.enter(session, request.form.get("startURL") or browser.PORTAL_HOME)
 
 
@@ -162,7 +162,7 @@ def _visit() -> dict[str, Any] | Response:
     session: Session | None = browser.session()
     if session is None:
         return browser.to_login()
-    if session.kind != browser.PORTAL_KIND:
+    if session.kind != context.PORTAL_KIND:
         return browser.go(browser.STAFF_HOME)
     org = context.org()
     if passwords.is_expired(org, session.user_id):

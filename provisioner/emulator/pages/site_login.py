@@ -52,7 +52,7 @@ def login(prefix: str) -> Response:
             )
             password_login.count(org, user, status)
         if status == password_login.SUCCESS:
-            session = org.start_session(user["Id"], browser.PORTAL_KIND)
+            session = org.start_session(user["Id"], context.PORTAL_KIND)
             return browser.enter(session, browser.PORTAL_HOME)
     return _form(network, _FAILED)
 

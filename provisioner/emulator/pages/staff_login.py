@@ -84,7 +84,7 @@ def _by_link(org: Org, code: str) -> Response:
         login_history.log_in(org, user["Id"], status, login_type=kind)
     if status != password_login.SUCCESS:
         return _refused(browser.STAFF_HOME)
-    session = org.start_session(user["Id"], browser.UI_KIND if staff else browser.PORTAL_KIND)
+    session = org.start_session(user["Id"], browser.UI_KIND if staff else context.PORTAL_KIND)
     home = browser.STAFF_HOME if staff else browser.PORTAL_HOME
     return browser.enter(session, browser.password_page(home))
 

@@ -7,18 +7,16 @@ org, is not served.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from lxml import etree
 
 from provisioner.emulator.access import permissions
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, not_served
 from provisioner.emulator.base.timestamps import timestamp
-from provisioner.emulator.bulk import v2_run
-from provisioner.emulator.http import bodies, context, quota, soap_partner
+from provisioner.emulator.http import bodies, context, gate, soap_partner
 from provisioner.emulator.http.soap_partner import PARTNER
 from provisioner.emulator.login import mails, password_login, passwords
 from provisioner.emulator.partner import (
@@ -33,14 +31,11 @@ from provisioner.emulator.partner.call import Call
 from provisioner.emulator.rules import duplicates
 from provisioner.emulator.rules.fields import existing
 from provisioner.emulator.schema import objects
-from provisioner.emulator.schema.versions import NEWEST, OLDEST
+from provisioner.emulator.schema.versions import OLDEST
 from provisioner.emulator.schema.wsdl import InvalidXml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from provisioner.emulator.store.org import Org
-    from provisioner.emulator.store.state import Session
 
 blueprint = Blueprint("partner", __name__)
 
@@ -59,12 +54,6 @@ _ELSEWHERE: Final = frozenset(
      "renderEmailTemplate", "renderStoredEmailTemplate", "retrieveQuickActionTemplates",
      "sendEmail", "sendEmailMessage"}
 )  # fmt: skip
-_VERSION: Final = re.compile(r"(\d{1,3})\.0\Z")
-# fact 707
-_EXPIRED: Final = (
-    "The users password has expired, you must call SetPassword before attempting any other API"
-    " operations"
-)
 
 
 @blueprint.post("/services/Soap/u/<version>")
@@ -82,17 +71,15 @@ def serve(version: str, _rest: str = "") -> Response:
 
 def _answer(version: str, body: Any, headers: dict[str, Any]) -> Response:
     name = etree.QName(body)
-    number = _number(version)
-    if not OLDEST <= number <= NEWEST:
-        if name.localname == "login" and 0 < number < OLDEST:
-            login.too_old(Call(context.org(), number, None, body, headers))
-        # fact 613: 500 and the code [V]; text: superfell/SoqlX issue 10 [V]
-        raise SalesforceError("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
+    number = gate.version_number("partner", version) or 0
+    if name.localname == "login" and 0 < number < OLDEST:
+        login.too_old(Call(context.org(), number, None, body, headers))
+    gate.check_version("partner", version)
     known: dict[str, Callable[[Call], list[Any]]] = (
         _USERS | {"login": login.login} | queries.OPERATIONS | records.OPERATIONS
     )
     if name.namespace == PARTNER and name.localname in _ELSEWHERE:
-        _session(context.org(), headers)
+        gate.enter("partner", _token(headers), version, operation=name.localname)
         raise not_served(name.localname)
     if name.namespace != PARTNER or name.localname not in known:
         raise InvalidXml(_no_operation(body))
@@ -101,21 +88,12 @@ def _answer(version: str, body: Any, headers: dict[str, Any]) -> Response:
     if name.localname == "login":
         call = Call(org, number, None, body, headers)
         return soap_partner.answer(answered, login.login(call))
-    session = _session(org, headers)
-    usage = quota.count(org)
-    quota.check(org, usage, request.environ)
-    if session.kind == context.EXPIRED_KIND and name.localname not in {"setPassword", "logout"}:
-        raise SalesforceError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", _EXPIRED)
-    if not permissions.has(org, session.user_id, "ApiEnabled") and (
-        name.localname not in {"setPassword", "logout", "changeOwnPassword", "getUserInfo"}
-    ):
-        raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User")  # logs [V]
-    v2_run.catch_up(org)
-    call = Call(org, number, session, body, headers)
+    caller = gate.enter("partner", _token(headers), version, operation=name.localname)
+    call = Call(org, number, caller.session, body, headers)
     saves = soap_partner.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
     with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
         result = known[name.localname](call)
-    return soap_partner.answer(answered, result, usage=usage)
+    return soap_partner.answer(answered, result, usage=caller.usage)
 
 
 def _no_operation(body: Any) -> str:
@@ -123,19 +101,8 @@ def _no_operation(body: Any) -> str:
     return f"No operation available for request {body.tag}, please check the WSDL for the service."
 
 
-def _number(version: str) -> int:
-    found = _VERSION.match(version)
-    return int(found[1]) if found else 0
-
-
-def _session(org: Org, headers: dict[str, Any]) -> Session:
-    token = soap_partner.text(headers.get("SessionHeader"), "sessionId").strip()
-    found = org.session(token)
-    if found is None:  # fact 718
-        raise SalesforceError(
-            "INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session"
-        )
-    return found
+def _token(headers: dict[str, Any]) -> str:
+    return soap_partner.text(headers.get("SessionHeader"), "sessionId").strip()
 
 
 # -- users -------------------------------------------------------------------------------------

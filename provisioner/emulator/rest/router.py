@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
 
-from provisioner.emulator.access import permissions, visible
+from provisioner.emulator.access import visible
 from provisioner.emulator.base.errors import (
     JsonKindError,
     SalesforceError,
@@ -17,8 +16,7 @@ from provisioner.emulator.base.errors import (
     not_served,
 )
 from provisioner.emulator.bulk import v2 as bulk2
-from provisioner.emulator.bulk import v2_run
-from provisioner.emulator.http import bodies, context, quota, refusals
+from provisioner.emulator.http import bodies, context, gate, refusals
 from provisioner.emulator.http.call import Answer, Call
 from provisioner.emulator.metadata import rest as metadata_rest
 from provisioner.emulator.rest import (
@@ -50,8 +48,6 @@ if TYPE_CHECKING:
 
     from werkzeug.datastructures import Headers
 
-    from provisioner.emulator.store.org import Org
-    from provisioner.emulator.store.state import Session
 
 blueprint = Blueprint("rest", __name__)
 
@@ -89,20 +85,15 @@ def serve(version: str, path: str) -> Response:
     refused = _too_long() or refusals.preflight()
     if refused is not None:
         return refused
-    usage = None
     path, accept = _accepted(path, request.headers.get("Accept", ""))
     parts = tuple(part for part in path.split("/") if part)
     try:
-        number = _version(version)
-        session = context.require_session()
-        usage = quota.count(context.org())
-        if not path.startswith("jobs/"):
-            v2_run.catch_up(context.org())
-        answer = _guarded(context.org(), session, usage) or answer_to(
+        caller = gate.enter("rest", _token(), version, operation="".join(parts[:1]))
+        answer = answer_to(
             Call(
-                context.org(),
-                session,
-                number,
+                caller.org,
+                caller.session,
+                caller.version,
                 _method(),
                 parts,
                 request.args,
@@ -114,6 +105,7 @@ def serve(version: str, path: str) -> Response:
     except SalesforceError as error:
         answer = Answer(error.status, error.rest(), _error_headers(error))
     response = _response(answer)
+    usage = gate.usage()
     if usage is not None:
         response.headers["Sforce-Limit-Info"] = f"api-usage={usage.used}/{usage.most}"
     # An answer and the dates in it are of one clock.
@@ -270,22 +262,10 @@ def _too_long() -> Response | None:
     return None
 
 
-def _version(text: str) -> int:
-    found = re.fullmatch(r"v([0-9]{1,3})\.0", text)
-    number = found[1] if found else ""
-    if not number or int(number) > NEWEST:
-        raise not_found()
-    if int(number) < OLDEST:  # 410 [V], fact 613; text: guess
-        raise SalesforceError("GONE", f"API version {number}.0 is retired", status=410)
-    return int(number)
-
-
-def _guarded(org: Org, session: Session, usage: quota.Usage) -> Answer | None:
-    """What refuses every call alike: the day's calls are used up, or the user has no API access."""
-    quota.check(org, usage, request.environ)
-    if not permissions.has(org, session.user_id, "ApiEnabled"):  # logs of real orgs [V]
-        raise SalesforceError("API_CURRENTLY_DISABLED", "API is disabled for this User", status=403)
-    return None
+def _token() -> str | None:
+    """The token of the request, empty without credentials, None for those of another kind."""
+    given = request.headers.get("Authorization")
+    return context.bearer_token() if given else ""
 
 
 def _accepted(path: str, accept: str) -> tuple[str, str]:
