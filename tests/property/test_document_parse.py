@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,10 +52,24 @@ def test_json_is_read_as_it_is(data):
 
 
 @settings(deadline=None)
-@given(st.binary())
-def test_any_bytes_are_text_or_a_diagnostic(raw):
-    try:
-        found = source.decode(raw, "f.yaml").encode()
-    except DiagnosticError as error:
-        found = error.diagnostics
-    assert found == raw.removeprefix(b"\xef\xbb\xbf") or len(found) == 1
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.booleans())
+def test_any_text_in_utf_8_is_decoded(written, with_mark):
+    written = written.removeprefix("\ufeff")
+    raw = written.encode("utf-8-sig" if with_mark else "utf-8")
+    assert source.decode(raw, "f.yaml") == written
+
+
+@settings(deadline=None)
+@given(
+    st.text(max_size=20),
+    st.sampled_from([b"\xff", b"\xe4\xf6", b"\xc3"]),
+    st.text("ab\n", max_size=5),
+)
+def test_bytes_that_are_not_utf_8_have_one_problem_at_their_place(before, wrong, after):
+    start = before.removeprefix("\ufeff").encode("utf-8", "replace")
+    with pytest.raises(DiagnosticError) as caught:
+        source.decode(start + wrong + after.encode(), "f.yaml")
+    (problem,) = caught.value.diagnostics
+    lines = text.lines(start.decode())
+    assert (problem.code, problem.span.line) == ("encoding", len(lines))
+    assert problem.span.column == len(lines[-1]) + 1

@@ -48,10 +48,18 @@ def rendered(document):
 def test_filling_in_twice_is_filling_in_once(document):
     once = rendered(document)
     if isinstance(once, tuple):
+        assert once
         assert all(d.span and d.span.file == "f.yaml" for d in once)
     else:
         assert rendered(once) == once == rendered(document)
         assert once.values == document.values
+
+
+def test_documents_with_and_without_problems_are_rendered():
+    documents = [source.parse(json.dumps([text]), "f.yaml") for text in ("{{ vars.b }}", "{{")]
+    first, second = map(rendered, documents)
+    assert first.data == ["{{ vars.a }}"]
+    assert [d.code for d in second] == ["template-syntax"]
 
 
 @settings(deadline=None)
