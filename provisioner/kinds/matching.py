@@ -94,11 +94,11 @@ def by_age(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (str(row.get("CreatedDate") or ""), row["Id"]))
 
 
-def sent_twice(superfluous: str) -> str:
-    """What to do about two records of which one is probably superfluous."""
+def sent_twice(duplicate: str) -> str:
+    """What to do about two records of which one is probably a duplicate."""
     return (
         "they may come from a request that was sent twice: check which of them is in use, "
-        f"then merge them in Salesforce or delete {superfluous}. An external id field "
+        f"then merge them in Salesforce or delete {duplicate}. An external id field "
         "under `identity:` prevents this"
     )
 

@@ -21,12 +21,12 @@ from provisioner.model.operations import (
 )
 from provisioner.model.resource import Address, Lookup, Resource, Spec, Value
 
-# Pseudo-fields of a component: the name people know it by, which `was:` changes; the full
-# name the org has for it now, which is never compared; and what it is made a copy of.
+# Pseudo-fields of a component: its name in the spec, which `was:` changes; its full name in the
+# org now, which is never compared; and the component that it is created as a copy of.
 NAME = "name"
 COMPONENT = "fullName"
 CLONE = "clone_of"
-_OURS = frozenset({"was", "remove", CLONE})
+_INSTRUCTIONS = frozenset({"was", "remove", CLONE})
 
 
 class MetadataKind(Kind):
@@ -40,15 +40,15 @@ class MetadataKind(Kind):
     """The permissions of which writing a component needs one. (Metadata API Developer Guide,
     "Modify Metadata Through Metadata API Functions Permission")"""
     read_one_at_a_time: ClassVar[bool] = False
-    """Whether a read of several components is too much for one answer."""
+    """Whether several components are too much for one response."""
     in_setup_trail = True
 
     # ------------------------------------------------------------ from the spec
 
     def desired(self, spec: Spec, declared: Declared) -> Resource:
-        owned = self.managed_fields(spec)
-        written = {name: value for name, (value, _) in owned.items()}
-        spans = {"": spec.span, **{name: spec.at(*path) for name, (_, path) in owned.items()}}
+        managed = self.managed_fields(spec)
+        written = {name: value for name, (value, _) in managed.items()}
+        spans = {"": spec.span, **{name: spec.at(*path) for name, (_, path) in managed.items()}}
         if CLONE in spec.data:
             written[CLONE] = str(spec.data[CLONE])
             spans[CLONE] = spec.at(CLONE)
@@ -68,11 +68,11 @@ class MetadataKind(Kind):
         )
 
     def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
-        """The fields that a spec's block owns by flat name, with their path in the block."""
-        return {name: (v, (name,)) for name, v in spec.data.items() if name not in _OURS}
+        """The fields that a spec manages, by flat name, each with its value and its path."""
+        return {name: (v, (name,)) for name, v in spec.data.items() if name not in _INSTRUCTIONS}
 
     def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
-        """The resources that must be there first and that no field refers to."""
+        """The resources that must exist first and that no field refers to."""
         return frozenset()
 
     def unique_name(self, spec: Spec) -> tuple[str, tuple[str, ...]] | None:
@@ -83,26 +83,26 @@ class MetadataKind(Kind):
 
     # ------------------------------------------------------------ reading
 
-    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
-        names = {n for r in wanted for n in (r.address.name, r.was) if n}
+    def initial_queries(self, desired: Sequence[Resource]) -> NamedQueries:
+        names = {n for r in desired for n in (r.address.name, r.was) if n}
         return {"components": ReadMetadata(self.type, tuple(sorted(names)))}
 
     def read_live(
         self,
-        wanted: Sequence[Resource],
+        desired: Sequence[Resource],
         facts: OrgFacts,
         ids: Mapping[Address, str],
         desired_of: FindDesired,
     ) -> LiveResources:
-        components = self.components(wanted, facts)
+        components = self.components(desired, facts)
         resources: list[Resource] = []
         matched_by: dict[Address, str] = {}
-        for resource in wanted:
-            known = ((resource.address.name, "full name"), (resource.was or "", "former name"))
-            for name, how in known:
-                if (found := components.get(name.casefold())) is None:
+        for resource in desired:
+            names = ((resource.address.name, "full name"), (resource.was or "", "former name"))
+            for name, how in names:
+                if (component := components.get(name.casefold())) is None:
                     continue
-                full_name, xml = found
+                full_name, xml = component
                 resources.append(self._live(resource, name, full_name, self.values(xml), facts))
                 matched_by[resource.address] = how
                 break
@@ -112,22 +112,22 @@ class MetadataKind(Kind):
         return self.type if self.type in self.listed_types else None
 
     def components(
-        self, wanted: Sequence[Resource], facts: OrgFacts
+        self, desired: Sequence[Resource], facts: OrgFacts
     ) -> Mapping[str, tuple[str, bytes]]:
-        """What was read, by the name a spec may use, in lower case: full name and XML."""
-        found = facts.answers[self.name]["components"]
-        return {name.casefold(): (name, xml) for name, xml in found.items()}
+        """The full name and the XML of what was read, by the name in specs, in lower case."""
+        read = facts.answers[self.name]["components"]
+        return {name.casefold(): (name, xml) for name, xml in read.items()}
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         """The fields of a component by flat name."""
         raise NotImplementedError
 
     def extra_fields(self, full_name: str, facts: OrgFacts) -> Mapping[str, Value]:
-        """Fields that the component's XML does not hold."""
+        """Fields that the XML of the component does not have."""
         return {}
 
     def canonical(self, name: str, value: Value, facts: OrgFacts) -> Value:
-        """A field as it is compared: text trimmed, the empty one null."""
+        """A field as it is compared: text without spaces around it, and null if it is empty."""
         if isinstance(value, str):
             return value.strip().replace("\r\n", "\n") or None
         return value
@@ -140,22 +140,26 @@ class MetadataKind(Kind):
         values: Mapping[str, Value],
         facts: OrgFacts,
     ) -> Resource:
-        said = {**values, **self.extra_fields(full_name, facts), NAME: name, COMPONENT: full_name}
-        # What the component does not say reads as the nothing that the spec compares with.
-        silent = {n: self.absent_value(v) for n, v in resource.fields.items() if n not in said}
+        present = {
+            **values,
+            **self.extra_fields(full_name, facts),
+            NAME: name,
+            COMPONENT: full_name,
+        }
+        absent = {n: self.absent_value(v) for n, v in resource.fields.items() if n not in present}
         listed = facts.component(self.type, full_name) if self.type in self.listed_types else None
         if listed:
-            said["LastModifiedDate"] = listed.modified
-            said["LastModifiedBy.Name"] = listed.modified_by
-        written = {**silent, **said}
+            present["LastModifiedDate"] = listed.modified
+            present["LastModifiedBy.Name"] = listed.modified_by
+        written = {**absent, **present}
         fields = {n: self.canonical(n, value, facts) for n, value in written.items()}
         return Resource(resource.address, fields, id=listed.id if listed else None, written=written)
 
-    def absent_value(self, wanted: Value) -> Value:
-        """What an absent element means, by the value that is wanted of it."""
-        if isinstance(wanted, tuple):
+    def absent_value(self, desired: Value) -> Value:
+        """The value of an element that is absent, of the same type as the desired value."""
+        if isinstance(desired, tuple):
             return ()
-        return False if isinstance(wanted, bool) else None
+        return False if isinstance(desired, bool) else None
 
     # ------------------------------------------------------------ comparing
 
@@ -188,21 +192,21 @@ class MetadataKind(Kind):
     def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         match change.action:
             case Action.CREATE:
-                return self.creating(change, facts)
+                return self.create_calls(change, facts)
             case Action.UPDATE:
-                return self.updating(change, facts)
+                return self.update_calls(change, facts)
             case Action.DELETE:
                 return (DeleteMetadata(self.type, full_name(change)),)
             case Action.DEACTIVATE:
                 raise AssertionError("a component is deleted, or stays")
 
-    def creating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
+    def create_calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         name, source = change.address.name, change.after.written.get(CLONE)
         if source is None:
             return (CreateMetadata(self.type, name, self.edits(change)),)
         return (CloneMetadata(self.type, str(source), name, self.edits(change)),)
 
-    def updating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
+    def update_calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         renamed, edits = change.field(NAME), self.edits(change)
         calls: list[Call] = []
         name = full_name(change)

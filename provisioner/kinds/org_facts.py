@@ -1,4 +1,4 @@
-"""What was read from an org, as kinds ask it: describes, licences, profiles, components."""
+"""What was read from an org: describes, licences, profiles, components, rights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORGANIZATION = Select(
     "Organization",
     ("Id", "Name", "IsSandbox", "LanguageLocaleKey", "DefaultLocaleSidKey", "TimeZoneSidKey"),
 )
-# UserLicense.Name is no key: a Developer org has two rows of one name, one of them
+# UserLicense.Name is not unique: a Developer org has two rows with one name, one of them
 # Disabled. (fact 414)
 LICENCES = Select(
     "UserLicense",
@@ -36,30 +36,30 @@ PROFILE = "Profile"
 PROFILES = Select(PROFILE, ("Id", "Name", "UserLicenseId", "UserType"))
 SWITCHES = ReadMetadata("OrgSettings", ("Org",))
 
-# `UserType` of people who come in through a portal or a site. (facts 303 and 423)
+# The `UserType` of users who log in through a portal or a site. (facts 303 and 423)
 PORTAL_USER_TYPES = frozenset(
     {"CspLitePortal", "CustomerSuccess", "PowerCustomerSuccess", "PowerPartner", "CsnOnly"}
 )
-# Licences whose users have a portal role, so that their account's owner needs a role too.
+# Users with these types have a portal role, so the owner of their account needs a role too.
 ROLE_USER_TYPES = frozenset({"CustomerSuccess", "PowerCustomerSuccess", "PowerPartner"})
 
-# What enabling the Customer Portal brings, and so may be named by a spec that enables it.
+# The fields that enabling the Customer Portal creates: a spec that enables it can use them.
 # (fact 305)
 FIELDS_OF_THE_PORTAL: Mapping[str, frozenset[str]] = {
     "Account": frozenset({"IsCustomerPortal", "IsPartner"}),
     "Contact": frozenset({"CanAllowPortalSelfReg"}),
     "User": frozenset({"IsPortalEnabled", "IsPortalSelfRegistered", "PortalRole"}),
 }
-# Of these, the ones that can be set on a record only once it is there. (fact 401)
+# The ones of these that can be set only on a record that exists. (fact 401)
 UPDATE_ONLY = frozenset({"IsCustomerPortal", "IsPartner", "IsPortalEnabled"})
 FIRST_PORTAL = "Customer Portal"
 
 
 @dataclass(frozen=True, slots=True)
 class PendingProfile:
-    """A profile that comes with the Customer Portal, or with Digital Experiences.
+    """A profile that enabling the Customer Portal or Digital Experiences creates.
 
-    It comes only if its licence has seats. (fact 105)
+    It is created only if its licence has seats. (fact 105)
     """
 
     name: str
@@ -132,7 +132,7 @@ PROFILES_OF_SITES = tuple(
     )
 )
 
-# The permissions that steps need, by their names in the API, and as Setup shows them.
+# The permissions that steps need: the names in the API, and the labels in Setup.
 PERMISSIONS: Mapping[str, str] = {
     "CustomizeApplication": "Customize Application",
     "ManageCssUsers": "Manage Customer Users",
@@ -146,7 +146,7 @@ _ASSIGNED = "PermissionSet.Permissions"
 _ASSIGNEE = "Assignee."
 _OF_USER = ("Id", "IsActive", "Name", "Profile.Name", "UserRoleId", "Username")
 
-# The people who can be owners, managers and admins: the newest of them.
+# The users who can be owners, managers and admins: the newest of them.
 INTERNAL_USERS = Newest(
     "User",
     ("Id", "Name", "Username"),
@@ -156,12 +156,12 @@ INTERNAL_USERS = Newest(
 
 
 def user_by_username(username: str) -> Select:
-    """The query for a user, with what checks of the running user need."""
+    """The query for a user, with the fields that checks of the running user need."""
     return Select("User", _OF_USER, (("Username", (username,)),))
 
 
 def rights_of(username: str, permissions: Iterable[str]) -> Select:
-    """The query for a user and what the profile and the permission sets grant, one a row."""
+    """The query for a user with the permissions of its profile and permission sets, one a row."""
     fields = (
         "Id",
         *(f"{_ASSIGNEE}{name}" for name in _OF_USER),
@@ -172,7 +172,7 @@ def rights_of(username: str, permissions: Iterable[str]) -> Select:
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """What a describe says of one field."""
+    """One field of a describe."""
 
     name: str
     type: str
@@ -219,20 +219,21 @@ class OrgProfile:
 
 
 Answers = Mapping[str, Any]
-"""The answers to one kind's questions, by the names of `kinds.base.NamedQueries`."""
+"""The answers to the queries of one kind, by the names of `kinds.base.NamedQueries`."""
 
 
 @dataclass(frozen=True)
 class OrgFacts:
     """What was read from an org: `shared` by query, the rest by kind and name in `answers`.
 
-    Looking up an answer that was never asked for raises KeyError: it is a mistake in this
-    program, and not the same as an empty answer. `lookups` holds the records that each lookup
-    matches, `counted` the number of active users of each profile that was counted, by Id, and
-    `linked` the Id of the contact that the org has for the declared user of a contact.
-    `identity` names the external id field of an sObject. `enabling` is the settings resource of
-    a spec that enables the Customer Portal in an org where it is off, `enabling_sites` that for
-    Digital Experiences: what enabling creates is then expected rather than missing.
+    Access to the answer of a query that was never sent raises KeyError: it is a mistake in this
+    program, and not the same as an empty answer. `lookups` has the records that each lookup
+    matches, `active_user_counts` the number of active users of each profile that was counted, by
+    Id, and `linked_contacts` the Id of the contact that the org has for the declared user of a
+    contact. `identity` has the external id field of each sObject. `enabling_step` is the settings
+    resource of a spec that enables the Customer Portal in an org where it is off, and
+    `sites_enabling_step` that for Digital Experiences: what enabling creates is then pending, and
+    not missing.
     """
 
     shared: QueryAnswers
@@ -301,7 +302,7 @@ class OrgFacts:
 
     @cached_property
     def profiles(self) -> tuple[OrgProfile, ...]:
-        """Every profile; the `full_name` is the name where no kind needed the full names."""
+        """Every profile; the `full_name` is the name if no kind needs the full names."""
         listed = self._components.get("Profile", {})
         full_names = {c.id: c.full_name for c in listed.values()}
         return tuple(
@@ -316,9 +317,9 @@ class OrgFacts:
         )
 
     def profiles_named(self, name: str) -> tuple[OrgProfile, ...]:
-        """The profiles that have this name, by either of the two names, case apart."""
-        wanted = name.casefold()
-        return self._by_name.get(wanted) or self._by_full_name.get(wanted, ())
+        """The profiles that have this name as one of their two names, whatever its case."""
+        folded = name.casefold()
+        return self._by_name.get(folded) or self._by_full_name.get(folded, ())
 
     @cached_property
     def _by_name(self) -> Mapping[str, tuple[OrgProfile, ...]]:
@@ -329,7 +330,7 @@ class OrgFacts:
         return _grouped((p.full_name, p) for p in self.profiles)
 
     def unambiguous_name(self, profile: OrgProfile) -> str:
-        """What a spec may call this profile and mean no other."""
+        """The name of a profile that no other profile has."""
         shared = len(self._by_name[profile.name.casefold()]) > 1
         return profile.full_name if shared else profile.name
 
@@ -366,10 +367,10 @@ class OrgFacts:
         return by_type
 
     def component(self, type_: str, full_name: str) -> Component | None:
-        """The component of that name, case apart, as Salesforce compares full names."""
-        wanted = full_name.casefold()
+        """The component with that name, whatever its case, as Salesforce compares full names."""
+        folded = full_name.casefold()
         named = self.components(type_).items()
-        return next((c for name, c in named if name.casefold() == wanted), None)
+        return next((c for name, c in named if name.casefold() == folded), None)
 
     @cached_property
     def switches(self) -> bytes | None:
@@ -378,9 +379,9 @@ class OrgFacts:
 
     @cached_property
     def running_user(self) -> Mapping[str, Any] | None:
-        """The user who is logged in and owns new records; `None` where the org does not tell."""
-        asked = self.answers["running user"]
-        rows = asked["rights"] or asked["user"] or ()
+        """The user who is logged in and owns new records; `None` if the org does not tell."""
+        answers = self.answers["running user"]
+        rows = answers["rights"] or answers["user"] or ()
         if not rows:
             return None
         start = len(_ASSIGNEE)
@@ -396,34 +397,34 @@ class OrgFacts:
         return {name: any(row[f"{_ASSIGNED}{name}"] for row in rows) for name in names}
 
     def missing_permissions(self, any_of: Iterable[str]) -> Iterator[str]:
-        """The permissions, in words, of which the running user needs one and has none.
+        """The permissions of which the running user needs one and has none, by their labels.
 
-        Nothing if the org does not tell whether the user has them.
+        Empty if the org does not tell whether the user has them.
         """
-        known = [name for name in any_of if name in self.permissions]
-        if known and not any(self.permissions[name] for name in known):
-            yield " or ".join(f"`{PERMISSIONS[name]}`" for name in known)
+        readable = [name for name in any_of if name in self.permissions]
+        if readable and not any(self.permissions[name] for name in readable):
+            yield " or ".join(f"`{PERMISSIONS[name]}`" for name in readable)
 
     def may(self, sobject: str, right: str) -> bool:
-        """Whether the running user may do something with an object: `createable`, and so on."""
+        """Whether the running user has a right to an object, such as `createable`."""
         described = self.shared[Describe(sobject)]
         return described is None or described.get(right) is not False
 
     def active_users(self, names: Iterable[str]) -> int:
-        """How many active users have one of these profiles."""
+        """The number of active users with any of these profiles."""
         ids = {p.id for name in names for p in self.profiles_named(name)}
         return sum(self.active_user_counts[id_] for id_ in ids)
 
     def is_pending_field(self, sobject: str, name: str) -> bool:
-        """Whether enabling the portal, which this plan does, brings the field."""
+        """Whether this plan enables the portal, which creates the field."""
         return bool(self.enabling_step) and name in FIELDS_OF_THE_PORTAL.get(sobject, ())
 
     def pending_profile(self, name: str) -> PendingProfile | None:
-        """The profile of that name, given either, which enabling will bring and is not there."""
+        """The profile with that name or full name that this plan creates by enabling."""
         return next(iter(self._pending_profiles(name)), None)
 
     def enabling_step_of(self, profile: PendingProfile) -> Address | None:
-        """The settings resource whose change brings an awaited profile."""
+        """The settings resource whose change creates a pending profile."""
         return self.sites_enabling_step if profile in PROFILES_OF_SITES else self.enabling_step
 
     def enabling_steps_of_lookups(self, resource: Resource) -> Iterator[Address]:
@@ -437,43 +438,43 @@ class OrgFacts:
     def _pending_profiles(self, name: str) -> tuple[PendingProfile, ...]:
         if self.profiles_named(name):
             return ()
-        wanted = name.casefold()
-        exact = tuple(p for p in self._coming if p.name.casefold() == wanted)
-        return exact or tuple(p for p in self._coming if p.full_name.casefold() == wanted)
+        folded = name.casefold()
+        exact = tuple(p for p in self._created if p.name.casefold() == folded)
+        return exact or tuple(p for p in self._created if p.full_name.casefold() == folded)
 
     @cached_property
-    def _coming(self) -> tuple[PendingProfile, ...]:
-        """The profiles that enabling brings, whether they are there already or not."""
-        coming = [p for p in PROFILES_OF_THE_PORTAL if self.enabling_step and self.licence_of(p)]
+    def _created(self) -> tuple[PendingProfile, ...]:
+        """The profiles that enabling creates, whether they exist already or not."""
+        created = [p for p in PROFILES_OF_THE_PORTAL if self.enabling_step and self.licence_of(p)]
         if self.sites_enabling_step:
             names = {li.name for li in self.licences.values() if li.total or not li.active}
-            coming += [p for p in PROFILES_OF_SITES if p.licence in names]
-        return tuple(coming)
+            created += [p for p in PROFILES_OF_SITES if p.licence in names]
+        return tuple(created)
 
     def licence_without_seats(self, name: str) -> str | None:
-        """The licence without seats, for which enabling will not bring the profile of that name."""
-        coming: tuple[PendingProfile, ...] = PROFILES_OF_THE_PORTAL if self.enabling_step else ()
-        coming += PROFILES_OF_SITES if self.sites_enabling_step else ()
-        known = {n.casefold(): p.licence for p in coming for n in (p.name, p.full_name)}
-        return None if self.full_names_of(name) else known.get(name.casefold())
+        """The licence without seats because of which enabling does not create the profile."""
+        possible: tuple[PendingProfile, ...] = PROFILES_OF_THE_PORTAL if self.enabling_step else ()
+        possible += PROFILES_OF_SITES if self.sites_enabling_step else ()
+        licences = {n.casefold(): p.licence for p in possible for n in (p.name, p.full_name)}
+        return None if self.full_names_of(name) else licences.get(name.casefold())
 
     def full_names_of(self, name: str) -> tuple[str, ...]:
-        """The full names of the profiles, there or awaited, that this name may mean."""
-        found = self.profiles_named(name) or self._pending_profiles(name)
-        return tuple(sorted(p.full_name for p in found))
+        """The full names of the profiles, existing or pending, that have this name."""
+        profiles = self.profiles_named(name) or self._pending_profiles(name)
+        return tuple(sorted(p.full_name for p in profiles))
 
     def namesakes(self, name: str) -> tuple[str, ...]:
-        """The full names of the profiles that share the `Name` of this one, given either name.
+        """The full names of the profiles that share the `Name` of the profile with this name.
 
-        Empty for a profile that is alone with its name, and for none. Only the Metadata API tells
-        namesakes apart: a lookup and the setup pages know the `Name` alone. (fact 510)
+        Empty if no profile, or only one, has the `Name`. Only the Metadata API tells such profiles
+        apart: lookups and setup pages use the `Name`. (fact 510)
         """
-        found = self.profiles_named(name) or self._pending_profiles(name)
-        shared = {full for p in found for full in self.full_names_of(p.name)}
+        profiles = self.profiles_named(name) or self._pending_profiles(name)
+        shared = {full for p in profiles for full in self.full_names_of(p.name)}
         return tuple(sorted(shared)) if len(shared) > 1 else ()
 
     def licence_of(self, profile: PendingProfile) -> Licence | None:
-        """The licence that an awaited profile will have; `None` if it has no seats now."""
+        """The licence that a pending profile will have; `None` if it has no seats now."""
         named = (li for li in self.licences.values() if li.name == profile.licence)
         return next((li for li in named if li.active and li.total), None)
 

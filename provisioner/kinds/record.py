@@ -1,4 +1,4 @@
-"""Kinds stored as one record of one sObject: accounts, contacts, users."""
+"""Kinds whose resources are records of one sObject: accounts, contacts, users."""
 
 from __future__ import annotations
 
@@ -42,10 +42,14 @@ from provisioner.model.resource import (
     Value,
 )
 
-# Read along with every record, so that drift can say by whom and since when, and two records of
-# one key can be told apart.
-_WHO = ("CreatedDate", "LastModifiedDate", "LastModifiedBy.Name", "LastModifiedBy.Username")
-_OURS = frozenset({"was", "remove", "on_create", "follow_contact"})
+# Read with every record, so that drift can report who changed it and when, and two records with
+# the same key can be told apart.
+_AUDIT_FIELDS = (
+    "CreatedDate",
+    "LastModifiedDate",
+    "LastModifiedBy.Name",
+    "LastModifiedBy.Username",
+)
 _RIGHTS: Mapping[Action, tuple[str, str]] = {
     Action.CREATE: ("createable", "create"),
     Action.UPDATE: ("updateable", "edit"),
@@ -64,6 +68,8 @@ class RecordKind(Kind):
     """The fields that identify a record, best first; the last is the one that `was:` renames."""
     always: ClassVar[tuple[str, ...]] = ()
     """The fields that are read of every record, for comparisons and checks."""
+    instructions: ClassVar[frozenset[str]] = frozenset({"was", "remove"})
+    """The keys of a spec that are not fields of the record."""
     key_in_schema: ClassVar[bool] = True
     """Whether the schema requires a natural key of every resource that is not removed."""
     salesforce_rejects_second: ClassVar[bool] = False
@@ -73,7 +79,7 @@ class RecordKind(Kind):
 
     def __init__(self) -> None:
         self._references = {r.name: r for r in self.references}
-        self._known_paths: dict[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {}
+        self._paths_of: dict[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {}
 
     # ------------------------------------------------------------ from the spec
 
@@ -86,7 +92,7 @@ class RecordKind(Kind):
                 continue
             value, reference = data[path[0]], self._references.get(path[0])
             plain = reference is None and not isinstance(value, Mapping)
-            fields[api_name] = value if plain else _wanted(value, reference, declared)
+            fields[api_name] = value if plain else _referred(value, reference, declared)
         was = data.get("was")
         return Resource(
             spec.address,
@@ -98,17 +104,17 @@ class RecordKind(Kind):
         )
 
     def _paths(self, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
-        """Where each field stands in a spec that gives these names, which many specs do."""
-        found = self._known_paths.get(names)
-        if found is None:
-            found = self._known_paths[names] = self.paths(names)
-        return found
+        """The path of each field in a spec with these keys, which many specs have in common."""
+        paths = self._paths_of.get(names)
+        if paths is None:
+            paths = self._paths_of[names] = self.paths(names)
+        return paths
 
     def paths(self, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """The fields that a spec with these names gives, each with its path in the spec."""
-        ours = self._references
-        named = (name for name in names if name not in _OURS)
-        return {ours[n].api_name if n in ours else n: (n,) for n in named}
+        """The fields that a spec with these keys sets, each with its path in the spec."""
+        references = self._references
+        fields = (name for name in names if name not in self.instructions)
+        return {references[n].api_name if n in references else n: (n,) for n in fields}
 
     def unique_name(self, spec: Spec) -> tuple[str, tuple[str, ...]] | None:
         # A better key identifies the record, and others may have its name.
@@ -138,18 +144,18 @@ class RecordKind(Kind):
 
     # ------------------------------------------------------------ reading
 
-    def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
-        return frozenset({self.sobject} if wanted else ())
+    def described_objects(self, desired: Sequence[Resource]) -> frozenset[str]:
+        return frozenset({self.sobject} if desired else ())
 
     def followup_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+        self, desired: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
     ) -> NamedQueries:
-        return {"rows": self.select(wanted, facts)}
+        return {"rows": self.select(desired, facts)}
 
     def final_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
+        self, desired: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
     ) -> NamedQueries:
-        users = (n for r in wanted for n in self.lookups(r, facts) if n.sobject == "User")
+        users = (n for r in desired for n in self.lookups(r, facts) if n.sobject == "User")
         unknown = any(not facts.lookups[lookup] for lookup in users)
         return {"candidates": candidates(unknown=unknown)}
 
@@ -158,21 +164,21 @@ class RecordKind(Kind):
         return tuple(facts.answers[self.name]["rows"])
 
     def conditions(
-        self, wanted: Sequence[Resource], facts: OrgFacts
+        self, desired: Sequence[Resource], facts: OrgFacts
     ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """The values of every key field: a row with any of them may be one of `wanted`."""
+        """The values of every key field: a row with any of them may match one of `desired`."""
         keys = (*self._external(facts), *self.natural)
-        return tuple((key, _values(wanted, key, was=key == self.natural[-1])) for key in keys)
+        return tuple((key, _values(desired, key, was=key == self.natural[-1])) for key in keys)
 
     def read_live(
         self,
-        wanted: Sequence[Resource],
+        desired: Sequence[Resource],
         facts: OrgFacts,
         ids: Mapping[Address, str],
         desired_of: FindDesired,
     ) -> LiveResources:
         rows = self.rows(facts)
-        matches, problems = pair(wanted, rows, self.matchers(facts, ids))
+        matches, problems = pair(desired, rows, self.matchers(facts, ids))
         info = facts.describe(self.sobject) or {}
         resources = tuple(
             self._live(address, match.row, info) for address, match in matches.items()
@@ -188,24 +194,25 @@ class RecordKind(Kind):
         return (*current, self.matcher(self.natural[-1], facts, former=True))
 
     def matcher(self, key: str, facts: OrgFacts, *, former: bool = False) -> Matcher:
-        """Known by one field: its value is the same when it compares as its type does."""
+        """A matcher that compares the values of one field, as its type compares them."""
         info = facts.describe(self.sobject) or {}
         type_ = _comparable(info[key].type if key in info else "string")
 
-        def wanted(resource: Resource) -> Hashable | None:
+        def key_of_resource(resource: Resource) -> Hashable | None:
             value = resource.was if former else resource.written.get(key)
             return None if value is None else canonical(value, type_)
 
-        return Matcher(
-            f"former {key}" if former else key, wanted, lambda row: canonical(row.get(key), type_)
-        )
+        name = f"former {key}" if former else key
+        return Matcher(name, key_of_resource, lambda row: canonical(row.get(key), type_))
 
-    def select(self, wanted: Sequence[Resource], facts: OrgFacts) -> Select:
+    def select(self, desired: Sequence[Resource], facts: OrgFacts) -> Select:
         info = facts.describe(self.sobject) or {}
-        named = {n for r in wanted for n in r.fields if n in info}
-        fields = {*named, *self.natural, *self.always, *self._external(facts), *_WHO} - {"Id"}
-        known = sorted(f for f in fields if f.partition(".")[0] in info or "." in f)
-        return Select(self.sobject, ("Id", *known), self.conditions(wanted, facts))
+        managed = {n for r in desired for n in r.fields if n in info}
+        fields = {*managed, *self.natural, *self.always, *self._external(facts), *_AUDIT_FIELDS} - {
+            "Id"
+        }
+        existing = sorted(f for f in fields if f.partition(".")[0] in info or "." in f)
+        return Select(self.sobject, ("Id", *existing), self.conditions(desired, facts))
 
     def _external(self, facts: OrgFacts) -> tuple[str, ...]:
         field = facts.identity.get(self.sobject)
@@ -217,7 +224,7 @@ class RecordKind(Kind):
         )
 
     def augment_live(self, live: Resource) -> Resource:
-        """A live record, with what the kind reads between its fields."""
+        """A live record with the fields that the kind derives from others."""
         return live
 
     # ------------------------------------------------------------ comparing
@@ -282,7 +289,7 @@ class RecordKind(Kind):
         }
         match change.action:
             case Action.CREATE:
-                return self.creating(change, sent, facts)
+                return self.create_calls(change, sent, facts)
             case Action.UPDATE:
                 return (UpdateRecord(self.sobject, _id(change), sent),)
             case Action.DEACTIVATE:
@@ -294,13 +301,13 @@ class RecordKind(Kind):
         """Whether a compared field is a field of the record."""
         return True
 
-    def creating(
+    def create_calls(
         self, change: Change, sent: Mapping[str, Value], facts: OrgFacts
     ) -> tuple[Call, ...]:
-        """One create, then an update with what can only be updated.
+        """A create, then an update with the fields that can only be updated.
 
-        With an external id it is an upsert, which creates nothing twice however often it is sent.
-        `Account.IsPartner` is such a field: `createable: false, updateable: true`.
+        With an external id the create is an upsert, which creates no second record if it is sent
+        again. `Account.IsPartner` can only be updated: `createable: false, updateable: true`.
         (fact 401)
         """
         info = facts.describe(self.sobject) or {}
@@ -318,7 +325,7 @@ class RecordKind(Kind):
 
 
 def _only_updated(name: str, info: FieldInfo | None) -> bool:
-    # A field that the portal brings can not be looked up before the portal is there.
+    # A field that enabling the portal creates cannot be described before.
     return name in UPDATE_ONLY if info is None else info.updateable and not info.createable
 
 
@@ -353,7 +360,7 @@ def referenced(change: Change, name: str) -> Hashable:
 
 
 class _Canonical(Mapping[str, Value]):
-    """The fields of a row in the form in which they are compared, made when they are asked for."""
+    """The fields of a row in the form in which they are compared, computed on access."""
 
     __slots__ = ("_info", "_row")
 
@@ -376,7 +383,7 @@ class _Canonical(Mapping[str, Value]):
         return len(self._row)
 
 
-def _wanted(value: Any, reference: Reference | None, declared: Declared) -> Value:
+def _referred(value: Any, reference: Reference | None, declared: Declared) -> Value:
     if isinstance(value, Mapping):
         where = tuple(sorted(value["find"].items()))
         return Lookup(reference.sobject if reference else "", where)
@@ -393,10 +400,10 @@ def _lookup(sobject: str, key: str, value: str) -> Lookup:
     return Lookup(sobject, ((key, value),))
 
 
-def _values(wanted: Sequence[Resource], key: str, *, was: bool) -> tuple[str, ...]:
-    given = [r.written.get(key) for r in wanted]
+def _values(desired: Sequence[Resource], key: str, *, was: bool) -> tuple[str, ...]:
+    given = [r.written.get(key) for r in desired]
     if was:
-        given += [r.was for r in wanted]
+        given += [r.was for r in desired]
     # Only text can be a key: a lookup is never a key.
     return tuple(sorted({str(v).strip() for v in given if isinstance(v, str | int) and str(v)}))
 
@@ -414,8 +421,8 @@ def targeted(value: Lookup, info: FieldInfo | None, facts: OrgFacts) -> Lookup:
     """
     if not value.sobject and info and info.reference_to:
         return replace(value, sobject=info.reference_to[0])
-    awaited = facts.pending_profile(str(value.where[0][1])) if value.sobject == "Profile" else None
-    return replace(value, where=(("Name", awaited.name),)) if awaited else value
+    pending = facts.pending_profile(str(value.where[0][1])) if value.sobject == "Profile" else None
+    return replace(value, where=(("Name", pending.name),)) if pending else value
 
 
 def _truth(value: Value, info: FieldInfo | None) -> Value:

@@ -38,20 +38,20 @@ class SettingsKind(MetadataKind):
     type = "Settings"
     runs_first = True
 
-    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
-        types = [r.address.name for r in wanted]
+    def initial_queries(self, desired: Sequence[Resource]) -> NamedQueries:
+        types = [r.address.name for r in desired]
         return {"components": {type_: ReadMetadata(type_, (FULL_NAMES[type_],)) for type_ in types}}
 
     def read_live(
         self,
-        wanted: Sequence[Resource],
+        desired: Sequence[Resource],
         facts: OrgFacts,
         ids: Mapping[Address, str],
         desired_of: FindDesired,
     ) -> LiveResources:
         components = facts.answers[self.name]["components"]
-        found = [(r, components[r.address.name].values()) for r in wanted]
-        # Settings always are: one that was never saved reads as nothing set.
+        # Settings always exist: settings that were never saved have no component.
+        read = [(r, components[r.address.name].values()) for r in desired]
         resources = tuple(
             self._live(
                 r,
@@ -60,9 +60,9 @@ class SettingsKind(MetadataKind):
                 self.values(*xml) if xml else {},
                 facts,
             )
-            for r, xml in found
+            for r, xml in read
         )
-        return LiveResources(resources, {r.address: "full name" for r in wanted})
+        return LiveResources(resources, {r.address: "full name" for r in desired})
 
     def problems(self, context: Context) -> Iterable[Diagnostic]:
         """The Customer Portal and Digital Experiences cannot be disabled again. (fact 102)"""
@@ -106,7 +106,7 @@ class SettingsKind(MetadataKind):
         edits = {f.name: f.after for f in change.fields if f.name != PORTAL_SWITCH}
         calls: list[Call] = []
         if PORTAL_SWITCH in change.names():
-            # Only the page is known to make the first portal; the settings call is not.
+            # The setup page creates the first portal. Whether a Metadata call does is not known.
             # (fact 103)
             calls.append(EnableCustomerPortal())
         if edits:
@@ -139,5 +139,5 @@ def portal_is_on(facts: OrgFacts) -> bool:
 
 
 def _label(setting: str) -> str:
-    """`enableFooBar` as people read it: `foo bar`."""
+    """The words of a setting: `foo bar` of `enableFooBar`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"^enable", "", setting))

@@ -1,4 +1,4 @@
-"""Metadata components as XML: read their values, and change only what is owned.
+"""Metadata components as XML: read their values, and change only what is managed.
 
 A component is the container element that the Metadata API answers, as bytes. Everything
 that an edit does not name is left as it came, byte for byte.
@@ -57,8 +57,8 @@ def tag(name: str) -> str:
 
 def text(parent: Element, name: str) -> str | None:
     """The text of a child, `None` when there is no such child or nothing in it."""
-    found = parent.find(tag(name))
-    return None if found is None else found.text
+    child = parent.find(tag(name))
+    return None if child is None else child.text
 
 
 def flag(parent: Element, name: str) -> bool:
@@ -77,26 +77,26 @@ def set_text(parent: Element, name: str, value: Value) -> None:
     Elements of every type used here stand in alphabetical order, but for `fullName`,
     which is first. (Metadata API WSDL)
     """
-    found = parent.find(tag(name))
+    child = parent.find(tag(name))
     if value is None:
-        if found is not None:
-            remove(found)
+        if child is not None:
+            remove(child)
         return
-    if found is None:
-        found = new(name)
-        insert(parent, found)
-    found.text = spelled(value)
+    if child is None:
+        child = new(name)
+        insert(parent, child)
+    child.text = spelled(value)
 
 
 def insert(parent: Element, child: Element) -> None:
-    """Put `child` among its like-named siblings, or where the alphabet has it."""
+    """Put `child` after its siblings with the same name, or in alphabetical order."""
     order = _order(child)
     place = next((i for i, other in enumerate(parent) if _order(other) > order), len(parent))
     parent.insert(place, child)
 
 
 def remove(child: Element) -> None:
-    """Take an element out, and leave the white space around it as it was."""
+    """Remove an element, and keep the white space around it."""
     parent = child.getparent()
     assert parent is not None, "the container itself is never removed"
     before = child.getprevious()

@@ -32,7 +32,7 @@ def problems(context: Context) -> Iterator[Diagnostic]:
 
 
 def unidentified(context: Context) -> Iterator[Diagnostic]:
-    """A contact that nothing would tell from another, so that it would be made again."""
+    """A contact without a key, which every run would create again."""
     external = context.facts.identity.get(SOBJECT)
     for contact in context.of_kind(NAME):
         if not contact.written.get(EMAIL) and not (external and contact.written.get(external)):
@@ -45,14 +45,14 @@ def unidentified(context: Context) -> Iterator[Diagnostic]:
 
 
 def contacts_with_users(context: Context) -> Iterator[Diagnostic]:
-    """A contact that has a portal user, active or not, is not deleted. (DELETE_FAILED)"""
-    gone = [
+    """A contact that has a portal user, active or not, cannot be deleted. (DELETE_FAILED)"""
+    deleted = [
         change.after
         for address, change in context.changes.items()
         if address.kind == NAME and change.action is Action.DELETE
     ]
-    holders = users_by_contact(context.facts) if gone else {}
-    for contact in gone:
+    holders = users_by_contact(context.facts) if deleted else {}
+    for contact in deleted:
         user = holders.get(str(context.live[contact.address].id))
         if user:
             yield Diagnostic(
@@ -65,10 +65,10 @@ def contacts_with_users(context: Context) -> Iterator[Diagnostic]:
 
 
 def similar_contacts(context: Context) -> Iterator[Diagnostic]:
-    """A contact that an existing record resembles, which no spec declares.
+    """A contact that is similar to an existing record that no spec declares.
 
-    A new contact of the same name is an error if the existing one has a portal user, since
-    that person would exist twice.
+    A new contact with the same name is an error if the existing one has a portal user: the person
+    would exist twice.
     """
     matched = {r.id for a, r in context.live.items() if a.kind == NAME}
     contacts = tuple(context.of_kind(NAME))
@@ -103,9 +103,9 @@ def similar_contacts(context: Context) -> Iterator[Diagnostic]:
 
 
 def repeated_contacts(context: Context) -> Iterator[Diagnostic]:
-    """A second contact with the name, email and account of one that its user identifies.
+    """A second contact with the name, email and account of one that is matched by its user.
 
-    Without the user it would be ambiguous which of the two is meant.
+    Without the user, both would match.
     """
     live = {a: r for a, r in context.live.items() if a.kind == NAME and r.id}
     read = rows(context.facts) if live else ()
@@ -114,30 +114,32 @@ def repeated_contacts(context: Context) -> Iterator[Diagnostic]:
     same: dict[tuple[object, ...], list[Row]] = {}
     for row in read:
         if row.get(EMAIL):
-            same.setdefault(_who(row), []).append(row)
-    for address, found in live.items():
-        mine = by_id.get(found.id)
-        others = [r for r in same.get(_who(mine), ()) if r["Id"] not in matched] if mine else []
-        wanted = context.desired.get(address)
-        if not (mine and others and wanted and not wanted.remove):
+            same.setdefault(_identity_of(row), []).append(row)
+    for address, contact in live.items():
+        mine = by_id.get(contact.id)
+        others = (
+            [r for r in same.get(_identity_of(mine), ()) if r["Id"] not in matched] if mine else []
+        )
+        declared = context.desired.get(address)
+        if not (mine and others and declared and not declared.remove):
             continue
         yield Diagnostic(
             REPEATED,
             f"`{address}` exists more than once: {len(others) + 1} contacts of its account have "
             "its name and email",
-            wanted.span(EMAIL),
+            declared.span(EMAIL),
             help=sent_twice(", ".join(row["Id"] for row in by_age(others))),
             notes=tuple(described(row) for row in by_age((mine, *others))),
             severity=Severity.WARNING,
         )
 
 
-def _who(row: Row) -> tuple[object, ...]:
+def _identity_of(row: Row) -> tuple[object, ...]:
     return row.get(ACCOUNT), _plain(row.get("Name")), _plain(row.get(EMAIL))
 
 
 def contacts_of_users(context: Context) -> Iterator[Diagnostic]:
-    """A contact that only its user's `Username` identifies, and that looks like another person."""
+    """A contact that is matched only by its user, and that seems to be another person."""
     for user in context.of_kind("user"):
         to = user.written.get("ContactId")
         contact = context.desired.get(to.to) if isinstance(to, Ref) else None
@@ -205,7 +207,7 @@ def _remedy(contact: Resource, row: Row) -> str:
 
 
 def _was(contact: Resource, row: Row) -> str:
-    """What makes the next plan match the row."""
+    """What to do so that the next plan matches the row."""
     email = row.get(EMAIL)
     if not email:
         return f"set the Email of {row['Id']} to `{contact.shown(EMAIL)}` in Salesforce"
@@ -218,12 +220,12 @@ def _was(contact: Resource, row: Row) -> str:
 
 
 def _same_person(contact: Resource, row: Row) -> bool:
-    """Whether a contact says so, or has a name in common with a row."""
+    """Whether a contact has the row's email as its former one, or a name in common with it."""
     if contact.was is not None and _plain(contact.was) == _plain(row.get(EMAIL)):
         return True
     names = ("FirstName", "LastName")
-    wanted = {n: _plain(contact.written.get(n)) for n in names}
-    return any(wanted[n] and wanted[n] == _plain(row.get(n)) for n in names)
+    own = {n: _plain(contact.written.get(n)) for n in names}
+    return any(own[n] and own[n] == _plain(row.get(n)) for n in names)
 
 
 def _described(row: Row) -> str:

@@ -18,7 +18,7 @@ USERS = Select("User", ("Id", "ContactId", "IsActive", "Username"))
 
 
 def users_by_contact(facts: OrgFacts) -> Mapping[str, Row]:
-    """The portal user of each contact, as far as they were read, by the contact's Id."""
+    """The portal users that were read, by the Id of their contact."""
     contacts = facts.answers[NAME]
     rows = [*contacts["users_of_removed"], *contacts["users_of_similar"]]
     if "user" in facts.answers:
@@ -27,13 +27,13 @@ def users_by_contact(facts: OrgFacts) -> Mapping[str, Row]:
 
 
 def full_name(fields: Mapping[str, Value]) -> str:
-    """`Name` as Salesforce composes it, from the parts that a spec gives."""
+    """The `Name` that Salesforce composes from the parts of a spec."""
     parts = (fields.get(n) for n in ("FirstName", "MiddleName", "LastName", "Suffix"))
     return " ".join(p.strip() for p in parts if isinstance(p, str) and p.strip())
 
 
 def account_of(contact: Resource, facts: OrgFacts, ids: Mapping[Address, str]) -> str | None:
-    """The Id of the account that a spec gives a contact; `None` if the org does not have it."""
+    """The Id of the account of a contact as its spec has it; `None` if it is not in the org."""
     match contact.written.get(ACCOUNT):
         case Ref(to):
             return ids.get(to)
@@ -45,7 +45,7 @@ def account_of(contact: Resource, facts: OrgFacts, ids: Mapping[Address, str]) -
 
 def rows(facts: OrgFacts) -> tuple[Row, ...]:
     """Every contact that was read, each once."""
-    # Only a plan asks for similar contacts; the executor reads what the plan knows.
+    # Only a plan reads similar contacts, not the look before a write.
     answers = facts.answers[NAME]
     both = (*answers["rows"], *answers.get("similar", ()))
     return tuple({row["Id"]: row for row in both}.values())

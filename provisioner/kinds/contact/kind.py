@@ -76,45 +76,46 @@ class ContactKind(RecordKind):
         return (*super().renamed_fields(), ACCOUNT)
 
     def followup_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+        self, desired: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
     ) -> NamedQueries:
-        removed = self.conditions([r for r in wanted if r.remove], facts)
+        removed = self.conditions([r for r in desired if r.remove], facts)
         return {
-            **super().followup_queries(wanted, facts, desired_of),
-            # Salesforce does not delete a contact that has a portal user.
+            **super().followup_queries(desired, facts, desired_of),
+            # Salesforce rejects the deletion of a contact that has a portal user.
             "users_of_removed": replace(
                 USERS, any_of=tuple((f"Contact.{key}", values) for key, values in removed)
             ),
         }
 
     def conditions(
-        self, wanted: Sequence[Resource], facts: OrgFacts
+        self, desired: Sequence[Resource], facts: OrgFacts
     ) -> tuple[tuple[str, tuple[str, ...]], ...]:
         linked = {
-            facts.linked_contacts[r.address] for r in wanted if r.address in facts.linked_contacts
+            facts.linked_contacts[r.address] for r in desired if r.address in facts.linked_contacts
         }
         by_id = (("Id", tuple(sorted(linked))),) if linked else ()
-        return (*super().conditions(wanted, facts), *by_id)
+        return (*super().conditions(desired, facts), *by_id)
 
     def final_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
+        self, desired: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
     ) -> NamedQueries:
         """The contacts of declared users whose key was changed, and those similar to new ones."""
         read = facts.answers[self.name]["rows"]
-        known = {row["Id"] for row in read}
+        ids_read = {row["Id"] for row in read}
         linked = {
             facts.linked_contacts[r.address]
-            for r in wanted
-            if r.address in facts.linked_contacts and facts.linked_contacts[r.address] not in known
+            for r in desired
+            if r.address in facts.linked_contacts
+            and facts.linked_contacts[r.address] not in ids_read
         }
-        new = [r for r in self._unmatched(wanted, read, facts, ids) if not r.remove]
-        names = tuple(sorted({name for r in new if (name := full_name(r.written))}))
-        emails = {str(r.written[EMAIL]).strip() for r in new if r.written.get(EMAIL)}
+        created = [r for r in self._unmatched(desired, read, facts, ids) if not r.remove]
+        names = tuple(sorted({name for r in created if (name := full_name(r.written))}))
+        emails = {str(r.written[EMAIL]).strip() for r in created if r.written.get(EMAIL)}
         by_email = tuple(sorted(emails)) if names else ()
         return {
-            **super().final_queries(wanted, facts, ids),
+            **super().final_queries(desired, facts, ids),
             "similar": replace(
-                self.select(wanted, facts), any_of=(("Id", tuple(sorted(linked))), ("Name", names))
+                self.select(desired, facts), any_of=(("Id", tuple(sorted(linked))), ("Name", names))
             ),
             "users_of_similar": replace(
                 USERS, any_of=(("Contact.Name", names), ("Contact.Email", by_email))
@@ -126,32 +127,33 @@ class ContactKind(RecordKind):
 
     def _unmatched(
         self,
-        wanted: Sequence[Resource],
+        desired: Sequence[Resource],
         read: Sequence[Row],
         facts: OrgFacts,
         ids: Mapping[Address, str],
     ) -> Sequence[Resource]:
         """The contacts that match no row and whose account the org has."""
-        left = [
+        unmatched = [
             r
-            for r in wanted
+            for r in desired
             if r.address not in facts.linked_contacts and account_of(r, facts, ids) is not None
         ]
         for matcher in self.matchers(facts, ids):
-            if left:
+            if unmatched:
                 keys = {matcher.key_of_row(row) for row in read}
-                left = [
+                unmatched = [
                     r
-                    for r in left
+                    for r in unmatched
                     if (key := matcher.key_of_resource(r)) is None or key not in keys
                 ]
-        return left
+        return unmatched
 
     def matchers(self, facts: OrgFacts, ids: Mapping[Address, str]) -> tuple[Matcher, ...]:
         """An external id, then the contact's user, then its email within the account.
 
-        Families and shared inboxes repeat an email across accounts. A former email is written
-        for one contact, so it may also be that of a contact in another account: it has moved.
+        Contacts of different accounts can have the same email: families, shared inboxes. A former
+        email is written for one contact, so it also matches a contact that has moved to another
+        account.
         """
         *external, email, former = super().matchers(facts, ids)
         return (

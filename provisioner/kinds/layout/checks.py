@@ -21,9 +21,9 @@ def problems(context: Context) -> Iterator[Diagnostic]:
         source = _layout(context, name)
         live = context.live.get(layout.address)
         component = _layout(context, str(live.written[COMPONENT])) if live else source
-        # The source is checked even if the layout exists: the next org may not have it yet.
-        known = source is not None or Address(NAME, name) in context.desired
-        if component is None or (CLONE in layout.written and not known):
+        # The source is checked even if the layout exists: another org may not have the layout yet.
+        source_exists = source is not None or Address(NAME, name) in context.desired
+        if component is None or (CLONE in layout.written and not source_exists):
             yield Diagnostic(
                 "unknown-layout",
                 f"the org has no layout `{name}`",
@@ -106,7 +106,7 @@ class _Place:
 
 
 def _place(layout: Resource, live: Resource | None, field: str) -> _Place:
-    """Where a field will stand: as wanted, else as it does."""
+    """Where a field will be: as the spec says, else where it is now."""
     before = live.written if live else {}
     section = layout.written.get(f"{field}.section", before.get(f"{field}.section"))
     stays = section == before.get(f"{field}.section")

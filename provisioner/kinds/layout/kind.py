@@ -26,40 +26,40 @@ class LayoutKind(MetadataKind):
     references = (Reference(CLONE, NAME, TYPE, exact=False),)
 
     def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
-        owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
+        managed: dict[str, tuple[Value, tuple[str, ...]]] = {}
         for field, place in (spec.data.get("fields") or {}).items():
             path = ("fields", field)
-            owned[field] = (None if place is None else ON_LAYOUT, path)
+            managed[field] = (None if place is None else ON_LAYOUT, path)
             for part, value in (place or {}).items():
-                owned[f"{field}.{part}"] = (value, (*path, part))
-        return owned
+                managed[f"{field}.{part}"] = (value, (*path, part))
+        return managed
 
     def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
         source = declared.resolve(NAME, str(spec.data.get(CLONE)))
         settings = declared.resolve(PORTAL_SETTINGS.kind, PORTAL_SETTINGS.name)
         return frozenset(a for a in (source, settings) if a)
 
-    def described_objects(self, wanted: Sequence[Resource]) -> frozenset[str]:
-        return frozenset(sobject_of(r) for r in wanted)
+    def described_objects(self, desired: Sequence[Resource]) -> frozenset[str]:
+        return frozenset(sobject_of(r) for r in desired)
 
-    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
-        sources = {str(r.written[CLONE]) for r in wanted if CLONE in r.written}
+    def initial_queries(self, desired: Sequence[Resource]) -> NamedQueries:
+        sources = {str(r.written[CLONE]) for r in desired if CLONE in r.written}
         read = ReadMetadata(self.type, tuple(sorted(sources)))
-        return {**super().initial_queries(wanted), "sources": read}
+        return {**super().initial_queries(desired), "sources": read}
 
     def values(self, component: bytes) -> Mapping[str, Value]:
-        found: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         for field, place in placements(component).items():
-            found[field] = ON_LAYOUT
-            found[f"{field}.section"] = place.section
-            found[f"{field}.column"] = place.column
-            found[f"{field}.position"] = place.position
-            found[f"{field}.behavior"] = place.behavior
-        return found
+            values[field] = ON_LAYOUT
+            values[f"{field}.section"] = place.section
+            values[f"{field}.column"] = place.column
+            values[f"{field}.position"] = place.position
+            values[f"{field}.behavior"] = place.behavior
+        return values
 
     def edits(self, change: Change) -> Mapping[str, Value]:
-        # All that is said of a field that changes: one that moves to another section is
-        # otherwise placed there as if nothing were said of its column.
+        # Everything that the spec says of a field that changes: a field that moves to another
+        # section would otherwise lose its column.
         changed = {name.partition(".")[0] for name in super().edits(change)}
         written = change.after.written.items()
         return {n: v for n, v in written if n.partition(".")[0] in changed}

@@ -1,4 +1,4 @@
-"""The fields of a page layout: where each stands, and how one is moved without the rest."""
+"""The fields of a page layout: where each is, and how to move one without the others."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from provisioner.model.resource import Value
 
 
 class NoPlaceError(LookupError):
-    """A field is wanted in a section, or a column, that the layout does not have."""
+    """The layout has no such section or column for a field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a field stands: section by label, column and position counted from 1."""
+    """Where a field is: section by label, column and position counted from 1."""
 
     section: str
     column: int
@@ -41,15 +41,15 @@ def sections(component: bytes) -> Mapping[str, tuple[int, ...]]:
 
 
 def edit(root: Element, edits: Mapping[str, Value]) -> None:
-    """Place, move or take off the fields that `edits` names (`Email`, `Email.section`, ...).
+    """Add, move or remove the fields that `edits` names (`Email`, `Email.section`, ...).
 
     Raises NoPlaceError for a place that the layout does not have.
     """
-    wanted: dict[str, dict[str, Value]] = {}
+    by_field: dict[str, dict[str, Value]] = {}
     for name, value in edits.items():
         field, _, part = name.partition(".")
-        wanted.setdefault(field, {})[part] = value
-    for field, parts in wanted.items():
+        by_field.setdefault(field, {})[part] = value
+    for field, parts in by_field.items():
         _place(root, field, parts)
 
 
@@ -58,27 +58,27 @@ def label(section: Element) -> str:
 
 
 def _place(root: Element, field: str, parts: Mapping[str, Value]) -> None:
-    found = next(
+    current = next(
         (place for place in _items(root) if (text(place[3], "field") or "") == field),
         None,
     )
     if parts.get("", True) is None:
-        if found:
-            remove(found[3])
+        if current:
+            remove(current[3])
         return
-    if found is None:
+    if current is None:
         item = new("layoutItems")
         set_text(item, "behavior", parts.get("behavior", "Edit"))
         set_text(item, "field", field)
         _put(_column(root, field, parts), item, parts.get("position"))
         return
-    section, column, _, item = found
+    section, column, _, item = current
     if "behavior" in parts:
         set_text(item, "behavior", parts["behavior"])
     if parts.keys() & {"section", "column", "position"}:
         here: dict[str, Value] = {"section": label(section), "column": column}
         if parts.get("section", label(section)) != label(section):
-            # In a section it was moved to, a field starts in the first column.
+            # In another section, a field starts in the first column.
             here = {"column": 1}
         target = _column(root, field, {**here, **parts})
         if target is item.getparent() and "position" not in parts:
@@ -88,14 +88,14 @@ def _place(root: Element, field: str, parts: Mapping[str, Value]) -> None:
 
 
 def _column(root: Element, field: str, parts: Mapping[str, Value]) -> Element:
-    wanted = parts.get("section")
-    section = next((s for s in root.findall(tag("layoutSections")) if label(s) == wanted), None)
+    name = parts.get("section")
+    section = next((s for s in root.findall(tag("layoutSections")) if label(s) == name), None)
     if section is None:
-        raise NoPlaceError(f"the layout has no section `{wanted}` for `{field}`")
+        raise NoPlaceError(f"the layout has no section `{name}` for `{field}`")
     columns = section.findall(tag("layoutColumns"))
     number = int(str(parts.get("column", 1)))
     if not 1 <= number <= len(columns):
-        raise NoPlaceError(f"the section `{wanted}` has no column {number} for `{field}`")
+        raise NoPlaceError(f"the section `{name}` has no column {number} for `{field}`")
     return columns[number - 1]
 
 

@@ -110,14 +110,14 @@ def _namesakes(context: Context, portal: Resource, name: str, profile: str) -> I
 
 def _portal_profiles(context: Context, portal: Resource, name: str) -> Iterator[Diagnostic]:
     value = portal.written.get(name)
-    given = value if isinstance(value, tuple) else (value,)
-    for profile in given:
-        # Whether it changed is not known of what can not be told apart.
+    profiles = value if isinstance(value, tuple) else (value,)
+    for profile in profiles:
+        # Profiles with one name cannot be told apart, so whether they changed is not known.
         if isinstance(profile, str) and Address(PROFILE_KIND, profile) not in context.desired:
             yield from _namesakes(context, portal, name, profile)
     if not context.changed(portal, name):
         return
-    for profile in given:
+    for profile in profiles:
         if not isinstance(profile, str):
             continue
         declared = context.desired.get(Address(PROFILE_KIND, profile))

@@ -19,17 +19,17 @@ REQUIRED = ("active", "emailSenderAddress", "emailSenderName", "type")
 
 
 def admins(name: str, facts: OrgFacts) -> tuple[Mapping[str, Any], ...]:
-    """The users that have this full name or username, which the spec gives as an admin."""
-    wanted = name.strip().casefold()
+    """The users with this full name or username, which a spec has as the admin of a portal."""
+    folded = name.strip().casefold()
     return tuple(
         row
         for row in facts.answers[NAME]["admins"]
-        if wanted in (str(row["Name"]).casefold(), str(row["Username"]).casefold())
+        if folded in (str(row["Name"]).casefold(), str(row["Username"]).casefold())
     )
 
 
 def may_be_admin(user: Mapping[str, Any], facts: OrgFacts) -> bool | None:
-    """Whether one of `admins` may manage customer users; `None` where the org does not tell."""
+    """Whether an admin has the permission to manage customer users; `None` if not known."""
     granted = facts.answers[NAME]["granted"]
     if granted is None:
         return None
@@ -38,7 +38,7 @@ def may_be_admin(user: Mapping[str, Any], facts: OrgFacts) -> bool | None:
 
 
 def adopts(portal: Resource, facts: OrgFacts) -> bool:
-    """Whether this is the portal that enabling, which this plan does, will make."""
+    """Whether the plan creates this portal by enabling the Customer Portal."""
     return facts.enabling_step is not None and FIRST_PORTAL in (portal.address.name, portal.was)
 
 

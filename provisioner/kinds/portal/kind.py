@@ -66,16 +66,16 @@ class PortalKind(MetadataKind):
 
     def desired(self, spec: Spec, declared: Declared) -> Resource:
         resource = super().desired(spec, declared)
-        # The portal that enabling makes has values from the start, which a null clears.
+        # The portal that enabling creates has values from the start, which a null clears.
         first = spec.address.name.strip().casefold() == FIRST_PORTAL.casefold()
         return replace(resource, copied=resource.copied or first)
 
     def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
-        owned = dict(super().managed_fields(spec))
-        if MEMBERS in owned:
-            names, path = owned[MEMBERS]
-            owned[MEMBERS] = (tuple(sorted(names_in(names))), path)
-        return owned
+        managed = dict(super().managed_fields(spec))
+        if MEMBERS in managed:
+            names, path = managed[MEMBERS]
+            managed[MEMBERS] = (tuple(sorted(names_in(names))), path)
+        return managed
 
     def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
         named = [*names_in(spec.data.get(MEMBERS)), spec.data.get(SELF_REGISTRATION_PROFILE)]
@@ -84,25 +84,25 @@ class PortalKind(MetadataKind):
         return frozenset(a for a in (*profiles, settings) if a)
 
     def followup_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+        self, desired: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
     ) -> NamedQueries:
         read = facts.answers[self.name]["components"]
         names = (
             n
-            for r in wanted
+            for r in desired
             for n in (r.address.name, r.was)
             if n and (MEMBERS in r.fields or _is_switched(r, read.get(n)))
         )
         listed = (facts.component(self.type, n) for n in names)
         return {
             "members": {c.id: ReadMembership(c.id) for c in listed if c},
-            **_about_admins(wanted, facts),
+            **_about_admins(desired, facts),
         }
 
     def final_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
+        self, desired: Sequence[Resource], facts: OrgFacts, ids: Mapping[Address, str]
     ) -> NamedQueries:
-        named = (str(r.written["admin"]) for r in wanted if r.written.get("admin"))
+        named = (str(r.written["admin"]) for r in desired if r.written.get("admin"))
         unknown = any(not admins(name, facts) for name in named)
         return {"candidates": candidates(unknown=unknown)}
 
@@ -157,14 +157,14 @@ class PortalKind(MetadataKind):
         return inventory(len(portals), others)
 
     def canonical(self, name: str, value: Value, facts: OrgFacts) -> Value:
-        # A profile may be written by either of its names. (fact 510)
+        # A spec can use either name of a profile. (fact 510)
         if name == MEMBERS and isinstance(value, tuple):
             return tuple(sorted({_profile(n, facts) for n in value}))
         if name == SELF_REGISTRATION_PROFILE and isinstance(value, str):
             return _profile(value, facts)
         if name == "admin" and isinstance(value, str):
-            # Written as a full name or a username; read as a username, as public
-            # retrievals of real orgs show it.
+            # A spec has a full name or a username; the org returns a username, as public
+            # retrievals of real orgs show.
             users = admins(value, facts)
             name = str(users[0]["Username"]) if len(users) == 1 else value.strip()
             return name.casefold()
@@ -172,9 +172,9 @@ class PortalKind(MetadataKind):
             return value.strip().casefold()
         return super().canonical(name, value, facts)
 
-    def creating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
+    def create_calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         if not adopts(change.after, facts):
-            return (*super().creating(change, facts), *_members(change, facts))
+            return (*super().create_calls(change, facts), *_members(change, facts))
         name = change.address.name
         rename = () if name == FIRST_PORTAL else (RenameMetadata(self.type, FIRST_PORTAL, name),)
         return (
@@ -183,8 +183,8 @@ class PortalKind(MetadataKind):
             *_members(change, facts),
         )
 
-    def updating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
-        return (*super().updating(change, facts), *_members(change, facts))
+    def update_calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
+        return (*super().update_calls(change, facts), *_members(change, facts))
 
     def edits(self, change: Change) -> Mapping[str, Value]:
         return {n: v for n, v in super().edits(change).items() if n != MEMBERS}
@@ -194,8 +194,8 @@ def _about_admins(portals: Sequence[Resource], facts: OrgFacts) -> NamedQueries:
     names = {str(r.written["admin"]).strip() for r in portals if r.written.get("admin")}
     called = tuple(sorted(names))
     # The permission is part of an org only once it has a portal.
-    known = called and ADMIN_PERMISSION in (facts.describe("PermissionSet") or {})
-    known = known and facts.describe("PermissionSetAssignment") is not None
+    has_permission = called and ADMIN_PERMISSION in (facts.describe("PermissionSet") or {})
+    readable = has_permission and facts.describe("PermissionSetAssignment") is not None
     return {
         "admins": Select(
             "User", ("Id", "IsActive", "Name", "Username"), (("Name", called), ("Username", called))
@@ -205,32 +205,32 @@ def _about_admins(portals: Sequence[Resource], facts: OrgFacts) -> NamedQueries:
             ("Id", "AssigneeId", f"PermissionSet.{ADMIN_PERMISSION}"),
             (("Assignee.Name", called), ("Assignee.Username", called)),
         )
-        if known
+        if readable
         else None,
     }
 
 
 def _is_switched(portal: Resource, component: bytes | None) -> bool:
-    """Whether the spec opens or closes the portal for its members, who are counted then."""
-    wanted = portal.fields.get("active")
-    return component is not None and wanted not in (None, flat(component).get("active") is True)
+    """Whether the spec activates or deactivates the portal, whose members are counted then."""
+    active = portal.fields.get("active")
+    return component is not None and active not in (None, flat(component).get("active") is True)
 
 
 def _members(change: Change, facts: OrgFacts) -> tuple[Call, ...]:
     field = change.field(MEMBERS)
     if field is None:
         return ()
-    # The page lists profiles by the name that people know.
+    # The setup page lists profiles by their `Name`.
     names = (_listed_name(name, facts) for name in names_in(field.after))
     return (SetMembership(change.address.name, tuple(names)),)
 
 
 def _listed_name(name: str, facts: OrgFacts) -> str:
-    found = facts.profiles_named(name)
-    if found:
-        return found[0].name
-    awaited = facts.pending_profile(name)
-    return awaited.name if awaited else name
+    existing = facts.profiles_named(name)
+    if existing:
+        return existing[0].name
+    pending = facts.pending_profile(name)
+    return pending.name if pending else name
 
 
 def _profile(name: str, facts: OrgFacts) -> str:

@@ -65,7 +65,7 @@ def _ambiguous_profile(context: Context, profile: Resource) -> Iterator[Diagnost
         if not isinstance(written, str):
             continue
         if name and context.desired.get(Address(NAME, written)):
-            continue  # said of that one
+            continue  # reported for that profile
         if not name and not context.facts.profiles_named(written):
             continue  # a new one
         if len(meant := context.facts.full_names_of(written)) > 1:

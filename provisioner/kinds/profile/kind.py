@@ -66,14 +66,14 @@ class ProfileKind(MetadataKind):
     read_one_at_a_time = True
 
     def managed_fields(self, spec: Spec) -> Mapping[str, tuple[Value, tuple[str, ...]]]:
-        owned: dict[str, tuple[Value, tuple[str, ...]]] = {}
+        managed: dict[str, tuple[Value, tuple[str, ...]]] = {}
         for name, (value, path) in super().managed_fields(spec).items():
             if isinstance(value, Mapping):
                 for key, entry in value.items():
-                    owned[f"{name}.{key}"] = (_entry(name, entry), (name, key))
+                    managed[f"{name}.{key}"] = (_entry(name, entry), (name, key))
             else:
-                owned[name] = (value, path)
-        return owned
+                managed[name] = (value, path)
+        return managed
 
     def needs(self, spec: Spec, declared: Declared) -> frozenset[Address]:
         layouts = (spec.data.get("layoutAssignments") or {}).values()
@@ -143,60 +143,60 @@ class ProfileKind(MetadataKind):
         # A standard profile says false here, and only custom ones can be created.
         set_text(root, "custom", value=True)
 
-    def initial_queries(self, wanted: Sequence[Resource]) -> NamedQueries:
+    def initial_queries(self, desired: Sequence[Resource]) -> NamedQueries:
         return {}
 
     def followup_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+        self, desired: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
     ) -> NamedQueries:
-        removed = {p.id for p in _profiles([r for r in wanted if r.remove], facts)}
+        removed = {p.id for p in _profiles([r for r in desired if r.remove], facts)}
         return {
             "components": ReadMetadata(
-                self.type, tuple(sorted({p.full_name for p in _profiles(wanted, facts)}))
+                self.type, tuple(sorted({p.full_name for p in _profiles(desired, facts)}))
             ),
-            # Salesforce does not delete a profile that a user has, active or not.
+            # Salesforce rejects the deletion of a profile that a user has, active or not.
             "users_of_removed": Select(
                 "User", ("Id", "ProfileId", "Username"), (("ProfileId", tuple(sorted(removed))),)
             ),
         }
 
     def components(
-        self, wanted: Sequence[Resource], facts: OrgFacts
+        self, desired: Sequence[Resource], facts: OrgFacts
     ) -> Mapping[str, tuple[str, bytes]]:
         read = facts.answers[self.name]["components"]
         return {
             name.casefold(): (profile.full_name, read[profile.full_name])
-            for name in _names(wanted)
+            for name in _names(desired)
             for profile in facts.profiles_named(name)
             if profile.full_name in read
         }
 
     def read_live(
         self,
-        wanted: Sequence[Resource],
+        desired: Sequence[Resource],
         facts: OrgFacts,
         ids: Mapping[Address, str],
         desired_of: FindDesired,
     ) -> LiveResources:
-        found = super().read_live(wanted, facts, ids, desired_of)
+        profiles = super().read_live(desired, facts, ids, desired_of)
         by_name = {p.full_name: p.id for p in facts.profiles}
-        # Lists of components tell an Id too, but the record's own is the one to refer to.
-        resources = (replace(r, id=by_name[str(r.written["fullName"])]) for r in found.resources)
-        return replace(found, resources=tuple(resources))
+        # Lists of components have an Id too, but references use the Id of the record.
+        resources = (replace(r, id=by_name[str(r.written["fullName"])]) for r in profiles.resources)
+        return replace(profiles, resources=tuple(resources))
 
     def values(self, component: bytes) -> Mapping[str, Value]:
         return values(component)
 
-    def creating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
+    def create_calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         name, source = encoded(change.address.name), change.after.written.get(CLONE)
         edits = self.edits(change)
         if source is None:
             return (CreateMetadata(self.type, name, {"custom": True, **edits}),)
-        # The copy has its source's licence, and could have no other.
-        owned = {n: v for n, v in edits.items() if n != LICENCE}
-        return (CloneMetadata(self.type, source_name(str(source), facts), name, owned),)
+        # A copy always has the licence of its source.
+        managed = {n: v for n, v in edits.items() if n != LICENCE}
+        return (CloneMetadata(self.type, source_name(str(source), facts), name, managed),)
 
-    def updating(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
+    def update_calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         renamed, edits = change.field(NAME), self.edits(change)
         calls: list[Call] = []
         name = full_name(change)
@@ -221,12 +221,12 @@ def _entry(section: str, value: object) -> Value:
     return value
 
 
-def _names(wanted: Sequence[Resource]) -> tuple[str, ...]:
-    return tuple(n for r in wanted for n in (r.address.name, r.was) if n)
+def _names(desired: Sequence[Resource]) -> tuple[str, ...]:
+    return tuple(n for r in desired for n in (r.address.name, r.was) if n)
 
 
-def _profiles(wanted: Sequence[Resource], facts: OrgFacts) -> Iterator[OrgProfile]:
-    return (p for n in _names(wanted) for p in facts.profiles_named(n))
+def _profiles(desired: Sequence[Resource], facts: OrgFacts) -> Iterator[OrgProfile]:
+    return (p for n in _names(desired) for p in facts.profiles_named(n))
 
 
 def _id(change: Change) -> str:

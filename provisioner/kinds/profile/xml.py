@@ -1,7 +1,6 @@
-"""The permissions of a profile in its Metadata XML, one owned entry at a time.
+"""The permissions of a profile in its Metadata XML, one managed entry at a time.
 
-A profile is read in part, so an entry that is not there does not mean "no": it means
-nothing was said. (fact 514)
+A profile is read only partially, so an absent entry does not mean "no". (fact 514)
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ FIELD_FLAGS: Mapping[str, str] = {"read": "readable", "edit": "editable"}
 
 
 def values(component: bytes) -> Mapping[str, Value]:
-    """What the profile says, by field name as a spec's paths are (`objectPermissions.Case`)."""
+    """The fields of a profile by flat name, such as `objectPermissions.Case`."""
     root = parse(component)
-    found: dict[str, Value] = {
+    fields: dict[str, Value] = {
         "description": text(root, "description"),
         "userLicense": text(root, "userLicense"),
     }
     for entry in root.findall(tag("objectPermissions")):
-        found[f"objectPermissions.{text(entry, 'object')}"] = _granted(entry, OBJECT_FLAGS)
+        fields[f"objectPermissions.{text(entry, 'object')}"] = _granted(entry, OBJECT_FLAGS)
     for entry in root.findall(tag("fieldPermissions")):
-        found[f"fieldPermissions.{text(entry, 'field')}"] = _granted(entry, FIELD_FLAGS)
+        fields[f"fieldPermissions.{text(entry, 'field')}"] = _granted(entry, FIELD_FLAGS)
     for entry in root.findall(tag("userPermissions")):
-        found[f"userPermissions.{text(entry, 'name')}"] = flag(entry, "enabled")
+        fields[f"userPermissions.{text(entry, 'name')}"] = flag(entry, "enabled")
     for entry in root.findall(tag("layoutAssignments")):
         layout = text(entry, "layout") or ""
         of = text(entry, "recordType") or layout.partition("-")[0]
-        found[f"layoutAssignments.{of}"] = layout
-    return found
+        fields[f"layoutAssignments.{of}"] = layout
+    return fields
 
 
 def edit(root: Element, edits: Mapping[str, Value]) -> None:
@@ -65,7 +64,7 @@ def edit(root: Element, edits: Mapping[str, Value]) -> None:
 
 
 def merged_only(root: Element, edits: Mapping[str, Value]) -> Element:
-    """A profile that names only what `edits` owns: Salesforce merges it into the rest."""
+    """A profile with only the entries of `edits`: Salesforce merges it into the rest."""
     small = empty("Profile", text(root, "fullName") or "")
     edit(small, edits)
     return small

@@ -22,7 +22,7 @@ def problems(context: Context) -> Iterator[Diagnostic]:
 
 
 def licence_fits(context: Context) -> Iterator[Diagnostic]:
-    """A portal user needs a portal licence, an internal one must have none. (facts 315 and 330)"""
+    """Portal users need a portal licence, internal users must not have one. (facts 315, 330)"""
     for user in context.of_kind(NAME):
         if not (context.created(user) or context.changed(user, PROFILE_ID, CONTACT)):
             continue
@@ -72,7 +72,7 @@ def contact_and_account(context: Context) -> Iterator[Diagnostic]:
         if change.action is Action.UPDATE:
             yield _fixed(context, user)
             continue
-        # As written: a reference leads to its contact, and an Id would have to be searched for.
+        # The written value is a reference to the contact; the resolved one is an Id.
         contact = user.written.get(CONTACT)
         if contact is None:
             continue
@@ -116,7 +116,7 @@ def one_user_for_a_contact(context: Context) -> Iterator[Diagnostic]:
 
 
 def disabling(context: Context) -> Iterator[Diagnostic]:
-    """`IsPortalEnabled: false` is for ever, and never what is meant. (fact 309)"""
+    """`IsPortalEnabled: false` cannot be undone, and is never intended. (fact 309)"""
     for user in context.of_kind(NAME):
         if user.fields.get("IsPortalEnabled") is False:
             yield Diagnostic(
@@ -150,28 +150,28 @@ def _has_account(context: Context, contact: Value) -> bool:
             row = context.facts.row_of(contact)
             return row is None or row.get("AccountId") is not None
         case _:
-            wanted = _contact(context, contact)
-            return wanted is None or context.value(wanted, "AccountId") is not None
+            declared = _contact(context, contact)
+            return declared is None or context.value(declared, "AccountId") is not None
 
 
 def _owner_role(context: Context, contact: Value) -> tuple[str, str | None] | None:
-    """The owner of a contact's account and the owner's role; `None` when that is not known."""
+    """The owner of a contact's account and the owner's role; `None` if it is not known."""
     if isinstance(contact, Lookup):
         row = context.facts.row_of(contact)
         if row is None or row.get("AccountId") is None:
             return None
         return str(row.get("Account.Owner.Username")), _role(row.get("Account.Owner.UserRoleId"))
-    wanted = _contact(context, contact)
-    if wanted is None:
+    declared = _contact(context, contact)
+    if declared is None:
         return None
-    account = wanted.written.get("AccountId")
+    account = declared.written.get("AccountId")
     if isinstance(account, Ref):
         return _owner_of(context, context.desired.get(account.to))
     if isinstance(account, Lookup):
         row = context.facts.row_of(account)
         return (str(row["Owner.Username"]), _role(row["Owner.UserRoleId"])) if row else None
-    live = context.live.get(wanted.address)
-    if live is None or "AccountId" in wanted.written or live.fields.get("AccountId") is None:
+    live = context.live.get(declared.address)
+    if live is None or "AccountId" in declared.written or live.fields.get("AccountId") is None:
         return None
     role = live.fields.get("Account.Owner.UserRoleId")
     return str(live.fields.get("Account.OwnerId")), _role(role)
@@ -207,12 +207,12 @@ def _contact(context: Context, contact: Value) -> Resource | None:
 
 
 def _contact_span(context: Context, user: Resource, contact: Value) -> Span | None:
-    wanted = _contact(context, contact)
-    return wanted.span("AccountId") if wanted else user.span(CONTACT)
+    declared = _contact(context, contact)
+    return declared.span("AccountId") if declared else user.span(CONTACT)
 
 
 def _account_span(context: Context, contact: Value) -> Span | None:
-    wanted = _contact(context, contact)
-    account = wanted.written.get("AccountId") if wanted else None
+    of_user = _contact(context, contact)
+    account = of_user.written.get("AccountId") if of_user else None
     declared = context.desired.get(account.to) if isinstance(account, Ref) else None
     return declared.span("OwnerId") if declared else None

@@ -61,8 +61,8 @@ from provisioner.model.resource import (
     Value,
 )
 
-# Changing these first, alone: "the existing profile is considered when validating the
-# role", even when both change in one update. (fact 306)
+# A profile is changed in an update of its own, before these: "the existing profile is considered
+# when validating the role", even if both change in one update. (fact 306)
 _ROLE = frozenset({"UserRoleId", "PortalRole"})
 
 
@@ -92,6 +92,7 @@ class UserKind(RecordKind):
         Reference("manager", NAME, SOBJECT, "ManagerId", USERNAME),
     )
     in_rosters = True
+    instructions = RecordKind.instructions | {"on_create", FOLLOW}
     needs_setup_facts = True
     salesforce_rejects_second = True
     in_setup_trail = True
@@ -99,22 +100,22 @@ class UserKind(RecordKind):
     def desired(self, spec: Spec, declared: Declared) -> Resource:
         resource = super().desired(spec, declared)
         password = spec.data.get("on_create", {}).get("password")
-        more: dict[str, Value] = {}
+        extra: dict[str, Value] = {}
         if spec.data.get(FOLLOW) is True:
-            # Until the contact is known: see `resolve`.
-            more[FOLLOW] = True
+            # `resolve` replaces it by the fields of the contact.
+            extra[FOLLOW] = True
         if password is not None:
-            more[PASSWORD] = password if isinstance(password, Secret) else MAILED
-        if not more:
+            extra[PASSWORD] = password if isinstance(password, Secret) else MAILED
+        if not extra:
             return resource
-        written = {**resource.written, **more}
+        written = {**resource.written, **extra}
         return with_fields(resource, written, written)
 
     def paths(self, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        found = super().paths(names)
+        paths = super().paths(names)
         if FOLLOW in names:
-            found = {**{name: (FOLLOW, name) for name in FOLLOWED}, **found}
-        return {**found, PASSWORD: ("on_create", "password")} if "on_create" in names else found
+            paths = {**{name: (FOLLOW, name) for name in FOLLOWED}, **paths}
+        return {**paths, PASSWORD: ("on_create", "password")} if "on_create" in names else paths
 
     def identifying_keys(
         self, data: Mapping[str, Any], external: str | None
@@ -183,10 +184,10 @@ class UserKind(RecordKind):
         yield str((before.shown("Name") if before else None) or "")
 
     def followup_queries(
-        self, wanted: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
+        self, desired: Sequence[Resource], facts: OrgFacts, desired_of: FindDesired
     ) -> NamedQueries:
-        # Also every user of the contacts, whatever its name: a contact has at most one.
-        select, emails = self.select(wanted, facts), _emails(wanted, desired_of)
+        # Also the users of the contacts, whatever their usernames: a contact has at most one.
+        select, emails = self.select(desired, facts), _emails(desired, desired_of)
         return {"rows": replace(select, any_of=(*select.any_of, ("Contact.Email", emails)))}
 
     def facts_from_live(
@@ -219,27 +220,27 @@ class UserKind(RecordKind):
         person = desired_of(contact.to) if isinstance(contact, Ref) else None
         if FOLLOW in resource.written:
             resource = _following(resource, person)
-        given = super().resolve(resource, facts, ids, desired_of)
-        fields, written = given.fields, given.written
+        resolved = super().resolve(resource, facts, ids, desired_of)
+        fields, written = resolved.fields, resolved.written
         defaults: Mapping[str, Value] = {}
-        # Only a new user is given what the spec leaves open.
+        # Only a new user gets default values.
         if not resource.remove and resource.address not in ids:
             defaults = {
                 name: value
-                for name, value in _defaults(given, person, facts).items()
+                for name, value in _defaults(resolved, person, facts).items()
                 if name not in written
             }
             fields, written = {**fields, **defaults}, {**written, **defaults}
         if PASSWORD in fields and not resource.remove:
             fields = {**fields, PASSWORD: True}
-        return with_fields(given, fields, written, frozenset(defaults))
+        return with_fields(resolved, fields, written, frozenset(defaults))
 
     def augment_live(self, live: Resource) -> Resource:
-        # A reset that was lost between creating the user and mailing the password shows:
-        # the date is null until a password was set or reset.
+        # The date is null until a password is set or reset: so a plan sees if a run ended after
+        # the user was created and before the password was emailed.
         row = live.written
-        had = bool(row.get("LastPasswordChangeDate") or row.get("LastLoginDate"))
-        fields, written = _HAD if had else _NEVER
+        had_password = bool(row.get("LastPasswordChangeDate") or row.get("LastLoginDate"))
+        fields, written = _HAD if had_password else _NEVER
         return with_fields(live, _chained(live.fields, fields), _chained(row, written))
 
     def is_api_field(self, name: str) -> bool:
@@ -248,18 +249,20 @@ class UserKind(RecordKind):
     def calls(self, change: Change, facts: OrgFacts) -> tuple[Call, ...]:
         calls = super().calls(change, facts)
         if change.action is Action.UPDATE:
-            calls = tuple(part for call in calls for part in _apart(call))
+            calls = tuple(part for call in calls for part in _separated(call))
         return (*calls, *_password(change))
 
 
 def _following(user: Resource, person: Resource | None) -> Resource:
-    """The user with the e-mail and the name that the spec gives its contact."""
-    given = person.written if person else {}
+    """The user with the email and the name of its contact in the spec."""
+    of_contact = person.written if person else {}
     followed: dict[str, Value] = {
-        name: given[name]
+        name: of_contact[name]
         for name in FOLLOWED
-        # Of a user, only the first name can be empty.
-        if name in given and name not in user.written and (given[name] or name == "FirstName")
+        # Only the first name of a user can be empty.
+        if name in of_contact
+        and name not in user.written
+        and (of_contact[name] or name == "FirstName")
     }
     written = {name: value for name, value in user.written.items() if name != FOLLOW} | followed
     return with_fields(user, written, written)
@@ -270,7 +273,7 @@ _NEVER: tuple[Mapping[str, Value], ...] = {PASSWORD: False}, {PASSWORD: "never g
 
 
 def _chained(first: Mapping[str, Value], second: Mapping[str, Value]) -> Mapping[str, Value]:
-    # Neither is changed, so that mappings that are read-only will do.
+    # Neither is changed, so a read-only mapping is enough.
     return ChainMap(first, second)  # type: ignore[arg-type]
 
 
@@ -284,8 +287,8 @@ def _profile_names(value: Value, facts: OrgFacts) -> Iterator[str]:
             yield from (p.name for p in facts.profiles if value in (p.id, p.name, p.full_name))
 
 
-def _apart(call: Call) -> tuple[Call, ...]:
-    """A change of profile and role as two requests; a call with no fields left is none."""
+def _separated(call: Call) -> tuple[Call, ...]:
+    """A change of profile and role as two updates; no call if there are no fields."""
     if not isinstance(call, UpdateRecord):
         return (call,)
     if not call.fields:
@@ -308,18 +311,18 @@ def _password(change: Change) -> tuple[Call, ...]:
             return (ResetPassword(user),)
 
 
-def _emails(wanted: Sequence[Resource], desired_of: FindDesired) -> tuple[str, ...]:
-    contacts = (r.written.get(CONTACT) for r in wanted)
+def _emails(desired: Sequence[Resource], desired_of: FindDesired) -> tuple[str, ...]:
+    contacts = (r.written.get(CONTACT) for r in desired)
     people = (desired_of(c.to) for c in contacts if isinstance(c, Ref))
     emails = (p.written.get("Email") for p in people if p)
     return tuple(sorted({e.strip() for e in emails if isinstance(e, str)}))
 
 
 def _defaults(user: Resource, person: Resource | None, facts: OrgFacts) -> Mapping[str, Value]:
-    """What Salesforce requires of a new user, where neither spec nor org say it.
+    """The fields that Salesforce requires of a new user and the spec leaves out.
 
-    The same spec gives the same values on every run: they come from the username, the
-    contact and the organisation's own defaults.
+    The same spec gives the same values on every run: they come from the username, the contact and
+    the defaults of the organization.
     """
     username = str(user.written.get("Username") or "")
     of_contact = person.written if person else {}
@@ -341,7 +344,7 @@ def _defaults(user: Resource, person: Resource | None, facts: OrgFacts) -> Mappi
 
 
 def _alias(first: Value, last: Value, username: str) -> str:
-    """First letter and last name, eight plain characters at most, as Setup suggests it."""
+    """The first letter and the last name, at most eight ASCII characters, as Setup suggests it."""
     name = f"{str(first)[:1] if first else ''}{last or username.partition('@')[0]}"
     # Folding also writes `ß` as `ss`, which has no other form in ASCII.
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
@@ -350,6 +353,6 @@ def _alias(first: Value, last: Value, username: str) -> str:
 
 
 def _nickname(username: str) -> str:
-    """Unique in the org as the username is: its local part, and a digest of the whole."""
+    """As unique as the username: its local part, and a digest of the whole."""
     digest = hashlib.sha256(username.casefold().encode()).hexdigest()[:8]
     return f"{username.partition('@')[0][:31]}.{digest}"
