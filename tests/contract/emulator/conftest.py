@@ -1,10 +1,8 @@
 """A local org in memory, and ways to talk to it."""
 
 import contextlib
-import json
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import requests
@@ -14,7 +12,6 @@ from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
 from provisioner.emulator.server import InProcessAdapter, Server
 
-RECORDED = Path(__file__).parents[4] / "shared" / "reference" / "recorded"
 URL = "http://127.0.0.1:8787"
 CONTROL_TOKEN = "the-token-of-every-door-in-these-tests"
 
@@ -192,11 +189,3 @@ def clerk(rest, local, person, profiles):
         return id_, {"Authorization": f"Bearer {local.start_session(id_).token}"}
 
     return make
-
-
-@pytest.fixture
-def recorded():
-    """The JSON of a recording of a real org."""
-    if not RECORDED.is_dir():
-        pytest.skip("the recordings of real orgs are not here (../shared/reference)")
-    return lambda name: json.loads((RECORDED / name).read_text(encoding="utf-8"))
