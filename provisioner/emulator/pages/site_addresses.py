@@ -24,12 +24,12 @@ def token(prefix: str) -> Response:
     return oauth.token()
 
 
-@blueprint.post("/<prefix>/services/Soap/<any(c, u):kind>/<version>")
-@blueprint.post("/<prefix>/services/Soap/<any(c, u):kind>/<version>/<path:_rest>")
-def soap(prefix: str, kind: str, version: str, _rest: str = "") -> Response:
+@blueprint.post("/<prefix>/services/Soap/u/<version>")
+@blueprint.post("/<prefix>/services/Soap/u/<version>/<path:_rest>")
+def soap(prefix: str, version: str, _rest: str = "") -> Response:
     """One SOAP call, `login` of a member of the site among them."""
     _enter(prefix)
-    return partner.serve(kind, version)
+    return partner.serve(version)
 
 
 def _enter(prefix: str) -> None:
