@@ -684,9 +684,9 @@ def test_pipe(name, found):
 
 
 def test_link_inside_the_repository(found):
-    Path("../shared").mkdir()
-    Path("../shared/r.csv").write_text("Key,Last,Email\n1,Doe,a@b.io\n")
-    Path("r.csv").symlink_to("../shared/r.csv")
+    Path("../outside").mkdir()
+    Path("../outside/r.csv").write_text("Key,Last,Email\n1,Doe,a@b.io\n")
+    Path("r.csv").symlink_to("../outside/r.csv")
     assert found({"spec.yaml": DATA}) == []
 
 
