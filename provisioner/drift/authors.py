@@ -19,7 +19,7 @@ from provisioner.model.plan import Step
 from provisioner.model.resource import Address, Resource, Value
 
 MOST_ROWS = 2_000
-"""The rows that Salesforce returns in one page. (platform reference 8.1)"""
+"""The rows that Salesforce returns in one page. (fact 731)"""
 _MOST_KEYS = 200
 _BY = "LastModifiedBy.Name"
 _USERNAME = "LastModifiedBy.Username"
