@@ -1,9 +1,9 @@
 """The journal of a run: every write is recorded before it is sent and after its outcome is known.
 
 A journal is a file of JSON lines, one file for each run. A `begin` line is on the disk before its
-request is sent; a `begin` without an `end` is a write whose outcome is unknown. The next run looks
+request is sent. A `begin` without an `end` is a write whose outcome is unknown. The next run looks
 it up in the org, which is the source of truth. No run needs a journal to work correctly: it only
-tells which writes an earlier run left unknown.
+lists the writes of earlier runs whose outcome is unknown.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Ended:
 class Journal:
     """The journal of the current run. Several threads may write to it.
 
-    Every method that writes raises OSError where the disk does not take it.
+    Every method that writes raises OSError if the disk is full or not writable.
     """
 
     def __init__(self, path: Path, run: str, file: IO[str], header: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Journal:
         self._write([header])
 
     def begin(self, calls: Sequence[tuple[Address, Call]], *, in_job: bool = False) -> range:
-        """Record what is about to be sent; the numbers to record the outcomes with.
+        """Record the writes before they are sent; the numbers for their outcomes.
 
         `in_job`: as a bulk job, which `job` records before any of its data is sent.
         """
@@ -98,19 +98,19 @@ class Journal:
             )
 
     def settle(self, numbers: Iterable[int], result: str, id_: str | None = None) -> None:
-        """Record what became of writes of this run whose outcome was unknown."""
+        """Record the outcome of writes of this run that was unknown before."""
         lines = [_settled(number, result, id_) for number in numbers]
         if lines:
             with self._lock:
                 self._write(lines)
 
     def job(self, id_: str, numbers: range) -> None:
-        """Record the bulk job that carries these writes."""
+        """Record the bulk job with these writes."""
         with self._lock:
             self._write([{"job": id_, "begins": [numbers.start, numbers.stop - 1], "at": _now()}])
 
     def beat(self) -> None:
-        """Record that the run is alive: what it has begun may have left until now."""
+        """Record that the run is alive: its writes may have been sent until now."""
         with self._lock:
             if not self._file.closed:
                 self._write([{"alive": True, "at": _now()}])
@@ -140,8 +140,8 @@ class Journal:
 class UnknownWrite:
     """A write of an earlier run whose outcome is not recorded.
 
-    The run waited for its response until `at` at the latest. `job` is the bulk job that carried
-    it. `may_duplicate`: sending it again could create a second record or send a second email.
+    The run waited for its response until `at` at the latest. `job` is its bulk job, if it has
+    one. `may_duplicate`: sending it again could create a second record or send a second email.
     """
 
     path: Path
@@ -155,7 +155,7 @@ class UnknownWrite:
 
 @dataclass(slots=True)
 class Record:
-    """A journal as read. `torn`: it has lines, or is a file, that cannot be read as a journal."""
+    """A journal as read. `torn`: the file or some of its lines cannot be read."""
 
     path: Path
     header: Mapping[str, Any] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Record:
     def unknown(self) -> tuple[UnknownWrite, ...]:
         """The writes whose outcome is unknown, in the order in which they were sent.
 
-        The writes of the lease are not among them: see `keeps_lease`.
+        The writes of the lease are not included: see `keeps_lease`.
         """
         return tuple(
             UnknownWrite(
@@ -215,7 +215,7 @@ class Record:
             return False
         if number in self.ended:
             return bool(self.ended[number]["outcome"] == "unknown")
-        # A bulk job that is not recorded has no data, and writes nothing.
+        # No data of a bulk job is sent before the job is recorded.
         return not self.begun[number].get("in_job") or self._job_of(number) is not None
 
     def _waited_until(self, number: int) -> datetime:
@@ -230,12 +230,12 @@ class Record:
 
 
 def start(folder: Path, run: str, about: Mapping[str, Any]) -> Journal:
-    """A new journal in `folder`; `about` names the org, the spec and the environment.
+    """Create a journal in `folder`; `about` names the org, the spec and the environment.
 
-    Old journals are deleted, see `tidy`. As long as the process lives, `alive` is true of the
+    Old journals are deleted, see `tidy`. While the process runs, `alive` returns true for the
     file. Raises OSError.
     """
-    # The journal names the people of a roster.
+    # The journal names the users of a portal, so only its owner can read it.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tidy(folder)
     path = folder / f"{run}.jsonl"
@@ -257,7 +257,7 @@ def start(folder: Path, run: str, about: Mapping[str, Any]) -> Journal:
 
 
 def new_run() -> str:
-    """The name of a new run: its start and a part that no other run has."""
+    """The name of a new run: its start and a unique part."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
@@ -267,13 +267,13 @@ def host() -> str:
 
 
 def read(path: Path) -> Record:
-    """A journal from its file. A line that is no line of a journal is skipped.
+    """A journal from its file. Invalid lines are skipped.
 
     Never raises: a file that cannot be read at all is a torn record without lines.
     """
     record = Record(path)
     try:
-        # A folder or a pipe of that name is not opened.
+        # A folder or a pipe with that name is not opened.
         text = path.read_text("utf-8", errors="replace") if path.is_file() else None
     except OSError:
         text = None
@@ -297,14 +297,14 @@ def records(folder: Path) -> tuple[Record, ...]:
 
 
 def unfinished(folder: Path, instance_url: str) -> tuple[Record, ...]:
-    """The runs on this org that have ended and left unknown writes or their lease."""
+    """The runs on this org that have ended with unknown writes or a remaining lease."""
     mine = (record for record in records(folder) if record.header.get("url") == instance_url)
     ended = (record for record in mine if record.state != "running")
     return tuple(record for record in ended if record.unknown or record.keeps_lease)
 
 
 def settle(writes: Iterable[tuple[UnknownWrite, str, str | None]]) -> None:
-    """Record in its journal what became of each unknown write, with the Id if there is one."""
+    """Record the outcome of each unknown write in its journal, with the Id if there is one."""
     by_path: dict[Path, list[Mapping[str, Any]]] = {}
     for write, result, id_ in writes:
         by_path.setdefault(write.path, []).append(_settled(write.begun, result, id_))
@@ -319,9 +319,9 @@ def released(record: Record) -> None:
 
 
 def alive(path: Path) -> bool:
-    """Whether the process that writes this journal still runs.
+    """Whether the process that writes this journal is running.
 
-    It holds a lock on the file, which the kernel releases when the process ends.
+    It holds a lock on the file, which the operating system releases when the process ends.
     """
     with _locked(path) as is_ours:
         return is_ours is False
@@ -331,7 +331,7 @@ def tidy(folder: Path, *, keep: int = _KEPT) -> int:
     """Delete old journals; the number of deleted files.
 
     A journal is deleted if `keep` newer ones exist or if it is older than 90 days, unless its run
-    is active, or it left unknown writes or a lease. A file that is no journal is not touched.
+    is active or has unknown writes or a lease. A file that is not a journal is never deleted.
     """
     files = _files(folder)
     oldest = (datetime.now(UTC) - _KEPT_FOR).timestamp()
@@ -343,7 +343,7 @@ def tidy(folder: Path, *, keep: int = _KEPT) -> int:
                 continue
             deleted += _deleted(path)
         except OSError:
-            continue  # another process was faster, or the file is not ours
+            continue  # another process has deleted it, or the file is not ours
     return deleted
 
 
@@ -358,7 +358,7 @@ def _deleted(path: Path) -> bool:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[bool | None]:
-    """Whether this process got the lock of a journal; `None` where there is no such file."""
+    """Whether this process got the lock of a journal; `None` if there is no such file."""
     try:
         file = path.open("r", encoding="utf-8") if path.is_file() else None
     except OSError:
@@ -383,7 +383,7 @@ def _files(folder: Path) -> list[Path]:
 def _append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     torn = not path.read_bytes().endswith(b"\n")
     with path.open("a", encoding="utf-8") as file:
-        # A line that was cut off stays a line of its own.
+        # A line that was cut off stays a separate line.
         file.write(("\n" if torn else "") + "".join(json.dumps(line) + "\n" for line in lines))
         file.flush()
         os.fsync(file.fileno())
@@ -393,7 +393,7 @@ def _append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _take(record: Record, line: Any) -> bool:
-    """Add one line to a record; whether it is a line of a journal."""
+    """Add a line to a record; whether the line is valid."""
     if not isinstance(line, dict) or ("at" in line and not _is_instant(line["at"])):
         return False
     match line:
@@ -428,7 +428,7 @@ def _instant(text: object) -> datetime:
 
 
 def _described(call: Call) -> dict[str, Any]:
-    """A call without its values, some of which are secret and many of which are personal."""
+    """A call without its values, which can be secret or personal."""
     described: dict[str, Any] = {"call": call.operation}
     of = getattr(call, "sobject", None) or getattr(call, "type", None)
     fields = getattr(call, "fields", None) or getattr(call, "edits", None)

@@ -1,12 +1,12 @@
 """One apply to an org at a time: a lease in the org itself, where every machine sees it.
 
-The lease is a public group without members. Its developer name is unique in the org, so that of
-two runs that start together one gets it. It needs no field, object or package of ours, has no
+The lease is a public group without members. Its developer name is unique in the org, so only one of
+two runs that start at the same time gets it. It needs no custom field, object or package, has no
 triggers, does not go to the recycle bin and is deleted after the run. Its dates are its start and
 its last heartbeat, by the org's clock.
 
-A second group, the marker, remains where a run could not find out what became of a request. It
-says until when the org may still act on it.
+A second group, the marker, remains if a run could not find out the outcome of a request. It records
+until when the org may still act on that request.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _QUERY = Select("Group", _FIELDS, (("DeveloperName", (DEVELOPER_NAME, MARKER)),)
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who is applying: `run` and `host` name the process, `by` its Salesforce user."""
+    """Who is applying: the run, its machine, and its Salesforce user."""
 
     id: str
     run: str
@@ -47,7 +47,7 @@ class Lease:
     beat: datetime
 
     def is_stale(self, now: datetime, timing: Timing) -> bool:
-        """Whether the last heartbeat is so long ago that the holder counts as dead."""
+        """Whether the last heartbeat is so old that the run counts as dead."""
         return (now - self.beat).total_seconds() >= timing.stale
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the org holds: the leases, of which there is one or none, and the marker."""
+    """The lease in the org, if there is one, and the marker."""
 
     leases: tuple[Lease, ...]
     marker: Marker | None
@@ -77,7 +77,7 @@ class LeaseTaken(Exception):  # noqa: N818 - names what happened
     """Another run applies to the org; `seconds` until its lease ends unless it is renewed."""
 
     def __init__(self, lease: Lease, now: datetime, timing: Timing) -> None:
-        super().__init__(f"another apply is at work on this org: {lease}")
+        super().__init__(f"another apply is running on this org: {lease}")
         self.lease = lease
         self.heard = max((now - lease.beat).total_seconds(), 0.0)
         self.seconds = max(timing.stale - (now - lease.beat).total_seconds(), 0.0)
@@ -86,8 +86,8 @@ class LeaseTaken(Exception):  # noqa: N818 - names what happened
 class HeldLease:
     """The lease of this run, renewed by a thread of its own until `release`.
 
-    `unsettled_until`: an earlier run died, or left a marker, and until then the org may still act
-    on what it sent; `None` where there is nothing of the kind. `beat` is called at each renewal.
+    `unsettled_until`: an earlier run died or left a marker, and until then the org may still act on
+    its requests; `None` if there was no such run. `beat` is called at each renewal.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class HeldLease:
         name = _name(self.lease.run, self.lease.host)
         while not self._over.wait(self._timing.beat):
             try:
-                # Written unchanged: that is enough to move the date of its last change.
+                # Writing the same name is enough to update the date of the last change.
                 began = time.monotonic()
                 self._org.call(UpdateRecord("Group", self.lease.id, {"Name": name}))
                 self._heard = began
@@ -131,7 +131,7 @@ class HeldLease:
                     self._taken = f"the lease on the org was removed: {error.message}"
                     return
             except OrgError:
-                continue  # the run itself finds out that the org cannot be reached
+                continue  # the run itself reports that the org cannot be reached
             self._on_beat()
 
     def release(
@@ -139,18 +139,18 @@ class HeldLease:
         unsettled_until: datetime | None = None,
         is_settled: Callable[[str], bool] = lambda _: False,
     ) -> bool:
-        """Delete the lease; whether that worked. Otherwise it becomes stale by itself.
+        """Delete the lease, and return whether it is gone. Otherwise it becomes stale by itself.
 
-        With `unsettled_until`, a marker tells runs on other machines until when the org may still
-        act on what this run sent. `is_settled` says of the run of an earlier marker whether all
-        that it left is known by now.
+        With `unsettled_until`, a marker records until when the org may still act on requests of
+        this run, for runs on other machines. `is_settled` returns whether the outcomes of all
+        requests of a run are known, for the run of an earlier marker.
         """
         self._over.set()
         self._thread.join()
         try:
             self._mark(unsettled_until, is_settled)
         except OrgError:
-            # Without a marker the lease itself must stay: as a dead one it says the same.
+            # Without a marker the lease must remain: a stale lease has the same effect.
             return False
         return self._taken is not None or remove(self._org, self.lease)
 
@@ -174,12 +174,11 @@ def acquire(
     uncertain: Callable[[], object] = lambda: None,
     sleep: Callable[[float], object] = time.sleep,
 ) -> HeldLease:
-    """Take the lease, also from a dead run. `died_here`: whether a run of this machine has ended.
+    """Take the lease, also from a dead run. `died_here` returns whether a run here has ended.
 
-    What such a run left unknown is in its journal here. For a dead run of another machine, every
-    request that may be repeated counts as unsettled until ten minutes after its last heartbeat.
-    `uncertain` is called when it is not known whether the lease of this run exists: it may be
-    there although this raises. Raises LeaseTaken, or OrgError.
+    The unknown writes of such a run are in its journal. After a dead run of another machine, the
+    org may act on any of its requests until ten minutes after its last heartbeat. `uncertain` is
+    called if the lease of this run may exist although this raises. Raises LeaseTaken or OrgError.
     """
     timing = timing_for(org.instance_url)
     for attempt in range(_TRIES):
@@ -192,7 +191,7 @@ def acquire(
             until = _open_until(marker, org, died_here)
             return HeldLease(org, mine, timing, until, marker, beat)
         if mine:
-            # Names are unique; if they were not, neither of two runs may continue.
+            # Names are unique. If they were not, neither of the two runs could continue.
             remove(org, mine)
         if refused and not others:
             raise refused
@@ -206,7 +205,7 @@ def acquire(
                 _mark(org, state.marker, other.run, until)
             remove(org, other)
         if not others:
-            # The request was lost. Names are unique: it can be sent again at once.
+            # The request was lost. Because names are unique, it can be sent again at once.
             sleep(pause(attempt))
     raise NoAnswer(
         "", "the lease on the org could not be taken: no request to create it was answered"
@@ -220,7 +219,7 @@ def _create(
     uncertain: Callable[[], object],
     sleep: Callable[[float], object],
 ) -> Refused | None:
-    """Create the lease; how Salesforce refused it. A limit that passes is waited for."""
+    """Create the lease; the error if Salesforce rejected it. Waits for a temporary limit."""
     refused: Refused | None = None
     for attempt in range(_TRIES):
         try:
@@ -231,7 +230,7 @@ def _create(
                 sleep(pause(attempt, error.retry_after))
                 continue
         except NoAnswer:
-            uncertain()  # the org tells whether the lease exists now, but not whether it will
+            uncertain()  # the lease may be created later, even if it does not exist now
         return refused
     return refused
 
@@ -243,7 +242,7 @@ def _current(
         return current(org)
     except OrgError:
         uncertain()
-        # This run cannot tell whether it has the lease. It must not keep the next run out.
+        # It is not known whether this run has the lease, which must not block the next run.
         sleep(pause(0))
         remove_of(org, run)
         raise
@@ -265,7 +264,7 @@ def creation(run: str, host: str) -> CreateRecord:
 
 
 def current(org: Org) -> State:
-    """The leases and the marker that the org holds. Raises OrgError."""
+    """The lease and the marker in the org. Raises OrgError."""
     rows = org.read(_QUERY)
     leases = tuple(
         Lease(
@@ -287,7 +286,7 @@ def current(org: Org) -> State:
 
 
 def break_(org: Org, lease: Lease) -> bool:
-    """Remove the lease of another run, after marking what it may have left; whether it is gone."""
+    """Remove the lease of another run, and mark its open requests; whether the lease is gone."""
     until = lease.beat + timedelta(seconds=timing_for(org.instance_url).unsettled)
     if until > org.now:
         _mark(org, current(org).marker, lease.run, until)
@@ -295,12 +294,12 @@ def break_(org: Org, lease: Lease) -> bool:
 
 
 def remove(org: Org, lease: Lease) -> bool:
-    """Remove a lease; whether it is gone. Another one that took its place is not touched."""
+    """Remove a lease; whether it is gone. A newer lease is not removed."""
     return remove_group(org, lease.id)
 
 
 def remove_group(org: Org, id_: str) -> bool:
-    """Delete a group of ours; whether it is gone."""
+    """Delete a group; whether it is gone."""
     for _ in range(3):
         try:
             org.call(DeleteRecord("Group", id_))
@@ -308,16 +307,16 @@ def remove_group(org: Org, id_: str) -> bool:
             if not error.transient:
                 return error.code in _GONE
         except OrgError:
-            continue  # the next try shows whether it was deleted
+            continue  # the next attempt shows whether it was deleted
         else:
             return True
     return False
 
 
 def clean(org: Org, ended: Collection[str], is_settled: Callable[[str], bool]) -> bool:
-    """Delete the leases of these runs, and a marker that says nothing any more.
+    """Delete the leases of these runs, and a marker that has expired.
 
-    `is_settled` as in `HeldLease.release`. Returns whether none of the runs has a lease any more.
+    `is_settled` as in `HeldLease.release`. Returns whether no run has a lease any more.
     """
     state = current(org)
     shorts = {_short(run) for run in ended}
@@ -328,7 +327,7 @@ def clean(org: Org, ended: Collection[str], is_settled: Callable[[str], bool]) -
 
 
 def remove_of(org: Org, run: str) -> bool:
-    """Remove the lease of a run that has ended; whether it has none any more."""
+    """Remove the lease of a run that has ended; whether it is gone."""
     try:
         return all(remove(org, one) for one in current(org).leases if one.run == _short(run))
     except OrgError:
@@ -341,13 +340,13 @@ def removal(lease: Lease) -> DeleteRecord:
 
 
 def _mark(org: Org, marker: Marker | None, run: str, until: datetime) -> None:
-    """Say in the org until when it may act on requests of this run. Raises OrgError."""
+    """Record in the org until when it may act on requests of this run. Raises OrgError."""
     if marker is None:
         fields = {"Name": _marker_name(run, until), "DeveloperName": MARKER, "Type": "Regular"}
         try:
             org.call(CreateRecord("Group", fields, unique=True))
         except Refused:
-            # Another run may have been faster.
+            # Another run may have created it.
             marker = current(org).marker
             if marker is None:
                 raise
@@ -363,7 +362,7 @@ def _marker_name(run: str, until: datetime) -> str:
 
 
 def _marker(id_: str, name: str) -> Marker:
-    """A marker from its group; one that was renamed by hand says nothing any more."""
+    """A marker from its group. A marker that was renamed by hand counts as expired."""
     words = name.split(" ")
     if len(words) != 4 or not words[2].isdecimal() or len(words[2]) > 11:
         return Marker(id_, SEVERAL, datetime.fromtimestamp(0, UTC))

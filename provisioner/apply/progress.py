@@ -1,4 +1,4 @@
-"""Count the rows of a group of many steps, and tell now and then how it goes."""
+"""Count the rows of a large group of steps, and report the progress once a second."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Callable, Sequence
 from provisioner.model.outcome import Progress
 from provisioner.model.plan import Step
 
-# A group that fits one request is over before there is anything to tell.
+# The progress of a group that fits one request is not worth reporting.
 _MANY = 200
 _EVERY = 1.0
 
 
 class ProgressMeter:
-    """Tells `observe` of a group of like steps once a second, and when it is through."""
+    """Reports the progress of a group of similar steps once a second, and its end."""
 
     def __init__(self, observe: Callable[[Progress], object]) -> None:
         self._observe = observe
         self._of: tuple[str, str, int] | None = None
         self._finished = self._in_job = 0
-        self._began = self._told = 0.0
-        self._through = False
+        self._began = self._reported = 0.0
+        self._complete = False
 
     def start(self, steps: Sequence[Step], of: int) -> None:
-        """Some steps of a wave of `of` begin; the count goes on through the parts of a wave."""
+        """Some steps of a wave of `of` steps begin. All slices of a wave are counted together."""
         kinds = {(step.address.kind, step.action.value) for step in steps}
         if len(kinds) != 1 or of <= _MANY:
             self._of = None
@@ -32,27 +32,27 @@ class ProgressMeter:
         ((kind, sign),) = kinds
         if self._of != (kind, sign, of):
             self._of = kind, sign, of
-            self._finished, self._through = 0, False
-            self._began = self._told = time.monotonic()
+            self._finished, self._complete = 0, False
+            self._began = self._reported = time.monotonic()
         self._in_job = 0
 
     def processed(self, rows: int) -> None:
-        """So many more rows of a bulk job were tried; how they ended is not known yet."""
+        """A bulk job processed this many more rows, with an outcome that is not known yet."""
         self._in_job += rows
-        self._tell()
+        self._report()
 
     def finished(self, rows: int) -> None:
-        """So many rows of a batch ended, with all that the batch's job had told of before."""
+        """This many rows of a batch have ended, including those that its job has processed."""
         self._finished += rows
         self._in_job = 0
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._of is None:
             return
         kind, sign, total = self._of
         done = min(self._finished + self._in_job, total)
         now = time.monotonic()
-        if now - self._told >= _EVERY or (done == total and not self._through):
-            self._told, self._through = now, done == total
+        if now - self._reported >= _EVERY or (done == total and not self._complete):
+            self._reported, self._complete = now, done == total
             self._observe(Progress(kind, sign, done, total, now - self._began))

@@ -1,6 +1,6 @@
-"""Look at the org once more before writing: what has changed since the plan was made.
+"""Read the org again before a write, and find what has changed since the plan.
 
-A write goes out only where the org still holds the value that the plan was made against.
+A field is written only if the org still has the value that the plan was made with.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from provisioner.plan.read import Reading, read_again
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What is not as it was planned against: one field, or the record itself.
+    """What has changed since the plan: one field, or the record itself.
 
-    `by` and `since` are who changed it last, and when, as far as the org tells.
+    `by` and `since` are who changed the record last, and when, if the org has that information.
     """
 
     field: str | None
@@ -40,9 +40,9 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do about a step: nothing (`already`), not write it (`conflict`), or make it.
+    """Whether a step is done `already`, is in `conflict`, or can be written.
 
-    `now` is what is there, if anything is.
+    `now` is the record in the org, if there is one.
     """
 
     already: bool = False
@@ -62,67 +62,67 @@ def look(
     *,
     lists: bool = False,
 ) -> dict[Address, Verdict]:
-    """How each step stands to the org of now, in a few reads for all of them.
+    """Compare each step with the current org, in a few reads for all steps.
 
-    `ids` are those of `reading`, and of what was made since; `lists` asks for the names and
-    Ids of components too, which creating one changes. Raises OrgError.
+    `ids` are the Ids of `reading` and of records created since. `lists` also reads the names and
+    Ids of components, which change when one is created. Raises OrgError.
     """
-    found = read_again([step.address for step in steps], reading, ids, org, lists=lists)
-    verdicts = _verdicts(steps, found)
+    pairs = read_again([step.address for step in steps], reading, ids, org, lists=lists)
+    verdicts = _verdicts(steps, pairs)
     conflicts = [step for step in steps if verdicts[step.address].conflict]
     if not lists and any(BY_NAME[step.address.kind].own_listed_type() for step in conflicts):
-        # Who changed a component last stands in the list of them alone.
-        known = read_again([step.address for step in conflicts], reading, ids, org, lists=True)
-        verdicts |= _verdicts(conflicts, known)
+        # Only the list of components says who changed a component last.
+        pairs = read_again([step.address for step in conflicts], reading, ids, org, lists=True)
+        verdicts |= _verdicts(conflicts, pairs)
     return verdicts
 
 
 def _verdicts(
-    steps: Sequence[Step], found: Mapping[Address, tuple[Resource, Resource | None]]
+    steps: Sequence[Step], pairs: Mapping[Address, tuple[Resource, Resource | None]]
 ) -> dict[Address, Verdict]:
-    return {step.address: _verdict(step.change, *found[step.address]) for step in steps}
+    return {step.address: _verdict(step.change, *pairs[step.address]) for step in steps}
 
 
-def _verdict(planned: Change, wanted: Resource, now: Resource | None) -> Verdict:
+def _verdict(planned: Change, desired: Resource, now: Resource | None) -> Verdict:
     if planned.action in (Action.DELETE, Action.DEACTIVATE):
         return _removal(planned, now)
-    if now is not None and compare(wanted, now) is None:
+    if now is not None and compare(desired, now) is None:
         return Verdict(already=True, now=now)
-    return Verdict(conflict=_conflict(planned, wanted, now), now=now)
+    return Verdict(conflict=_conflict(planned, desired, now), now=now)
 
 
-def _conflict(planned: Change, wanted: Resource, now: Resource | None) -> Conflict | None:
+def _conflict(planned: Change, desired: Resource, now: Resource | None) -> Conflict | None:
     before = planned.before
     if before is None:
-        return None if now is None else _is(now, f"it is there by now, as {now.id}")
+        return None if now is None else _changed(now, f"it was created since the plan, as {now.id}")
     if now is None:
-        return Conflict(None, None, "it is gone")
+        return Conflict(None, None, "it no longer exists")
     if now.id != before.id:
-        return _is(now, f"it is another record now, {now.id}")
+        return _changed(now, f"it is a different record now, {now.id}")
     for field in planned.fields:
         was, current = before.fields.get(field.name), now.fields.get(field.name)
-        # Where somebody did already what is wanted, there is less to do, and no quarrel.
-        if current not in (was, wanted.fields.get(field.name)):
+        # A field that somebody else set to the desired value is not a conflict.
+        if current not in (was, desired.fields.get(field.name)):
             shown = before.shown(field.name), now.shown(field.name)
-            return Conflict(field.name, *shown, *_who(now))
+            return Conflict(field.name, *shown, *_last_change(now))
     return None
 
 
 def _removal(planned: Change, now: Resource | None) -> Verdict:
-    assert planned.before is not None, "what is removed was found"
+    assert planned.before is not None, "a removal is planned for an existing record"
     if now is None:
         return Verdict(already=True)
     if now.id != planned.before.id:
-        return Verdict(conflict=_is(now, f"it is another record now, {now.id}"), now=now)
+        return Verdict(conflict=_changed(now, f"it is a different record now, {now.id}"), now=now)
     inactive = now.fields.get("IsActive") is False
     return Verdict(already=planned.action is Action.DEACTIVATE and inactive, now=now)
 
 
-def _is(now: Resource, what: str) -> Conflict:
-    return Conflict(None, None, what, *_who(now))
+def _changed(now: Resource, what: str) -> Conflict:
+    return Conflict(None, None, what, *_last_change(now))
 
 
-def _who(now: Resource) -> tuple[str | None, str | None]:
+def _last_change(now: Resource) -> tuple[str | None, str | None]:
     by, since = now.written.get("LastModifiedBy.Name"), now.written.get("LastModifiedDate")
     return None if by is None else str(by), None if since is None else str(since)
 

@@ -1,4 +1,4 @@
-"""Writes that earlier runs left unknown: what the org shows of them, and what may still happen."""
+"""Writes of earlier runs with an unknown outcome: what the org shows, and what can still happen."""
 
 from __future__ import annotations
 
@@ -97,14 +97,14 @@ def unsettled(writes: Iterable[EarlierWrite], everything: datetime | None) -> Un
 
 
 def open_jobs(writes: Sequence[EarlierWrite]) -> tuple[str, ...]:
-    """The bulk jobs that carry writes that are open, and may be at work even now."""
+    """The bulk jobs of open writes, which can still be running."""
     return tuple(dict.fromkeys(w.write.job for w in writes if w.result is None and w.write.job))
 
 
 def without_jobs(writes: Iterable[EarlierWrite]) -> tuple[EarlierWrite, ...]:
     """The writes after the bulk jobs have ended: the rows of those jobs are no longer open.
 
-    Whether a row of such a job was written shows when its step is compared before it is made.
+    Whether such a row was written is found when its step is rechecked before it is sent.
     """
     return tuple(w for w in writes if not (w.result is None and w.write.job))
 

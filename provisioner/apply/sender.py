@@ -1,4 +1,4 @@
-"""Send batches of calls side by side, each recorded in the journal before and after."""
+"""Send batches of calls in parallel, and record each in the journal before and after."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from provisioner.plan.batches import AT_ONCE, Batch
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One call of one step, with every reference in it resolved."""
+    """A call of a step, with every reference replaced by an Id."""
 
     address: Address
     call: Call
 
 
 class Reply(NamedTuple):
-    """The answer to an item, and the number of its request in the journal, if there is one."""
+    """The response to an item, and the number of its request in the journal, if it has one."""
 
     item: Item
     answer: Answer
@@ -35,11 +35,11 @@ class Reply(NamedTuple):
 
 
 class Sender:
-    """Carries batches to one org.
+    """Sends batches to one org.
 
-    `stopping` is asked before each, and while a job runs; `processed` is told of the rows of a job
-    that were tried since it was told last. `journal_error` is why the journal could not be
-    written; nothing more is sent then.
+    `stopping` is called before each batch and while a job runs, and returns whether to stop.
+    `processed` is called with the number of rows that a job processed since the last call.
+    `journal_error` is the reason why the journal could not be written; nothing is sent after that.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Sender:
         self.journal_error: OSError | None = None
 
     def send(self, turns: Sequence[Sequence[Batch[Item]]]) -> Iterator[list[Reply]]:
-        """Send all batches; the replies of each as they come, in no order.
+        """Send all batches; yield the replies of each batch when they arrive, in no fixed order.
 
-        The batches of a turn go one after the other, turns side by side within the limit of
-        their lane. A batch that was not sent any more has no reply.
+        The batches of a turn are sent one after the other. Turns are sent in parallel, as many as
+        the limit of their lane allows. A batch that was not sent has no replies.
         """
         if sum(map(len, turns)) == 1:
             if not self._stops():
@@ -70,15 +70,15 @@ class Sender:
         try:
             for turn in turns:
                 pools[turn[0].family.lane].submit(self._turn, turn, done)
-            left = len(turns)
-            while left:
-                got = done.get()
-                if got is None:
-                    left -= 1
-                elif isinstance(got, BaseException):
-                    raise got
+            running = len(turns)
+            while running:
+                replies = done.get()
+                if replies is None:
+                    running -= 1
+                elif isinstance(replies, BaseException):
+                    raise replies
                 else:
-                    yield got
+                    yield replies
         finally:
             for pool in pools.values():
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -96,7 +96,7 @@ class Sender:
                 if self._stops():
                     break
                 done.put(self._one(batch))
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+        except BaseException as error:  # noqa: BLE001 - raised again in `send`
             done.put(error)
         finally:
             done.put(None)
@@ -117,9 +117,9 @@ class Sender:
                 message = f"not sent: the journal cannot be written ({error.strerror})"
                 not_sent = NotSent("", message, transient=False)
                 return [Reply(item, not_sent, None) for item in batch.items]
-        watching = _Watching(self._stopping, self._processed, self._journal, begun)
+        watcher = _JobWatcher(self._stopping, self._processed, self._journal, begun)
         try:
-            answers = self._org.call_all(calls, watching)
+            answers = self._org.call_all(calls, watcher)
         except OrgError as error:
             answers = [error] * len(calls)
         if self._journal:
@@ -132,8 +132,8 @@ class Sender:
         return [Reply(*three) for three in zip(batch.items, answers, numbers, strict=True)]
 
 
-class _Watching:
-    """What a bulk job tells, on its way to the journal and to whoever looks on."""
+class _JobWatcher:
+    """Passes what a bulk job reports to the journal and to `processed`."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class _Watching:
         return self._stopping()
 
     def job(self, id_: str) -> None:
-        """Raises NotSent where the job cannot be recorded: it has no data yet."""
+        """Record the job. Raises NotSent if that fails: no data of the job was sent yet."""
         if self._journal:
             try:
                 self._journal.job(id_, self._begun)

@@ -1,4 +1,4 @@
-"""A step on its way through its calls, and the results that it can have."""
+"""The state of a step between its calls, and the results that it can have."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from provisioner.org.errors import Refused
 
 @dataclass(slots=True)
 class Work:
-    """A step on its way.
+    """A step that is being carried out.
 
-    `position` is that of its next call, `tries` counts the attempts at that call. `lost` are the
-    numbers in the journal of its requests that got no response, and `sent` says that one of
-    those was for the next call: a refusal may then be about its effect.
+    `position` is the index of its next call, `tries` counts the attempts at that call. `lost` are
+    the journal numbers of its requests that got no response. `sent` says that one of them was for
+    the next call, so that an error can be caused by its effect.
     """
 
     step: Step
@@ -47,12 +47,12 @@ class Work:
 
 @dataclass(slots=True)
 class Waiting:
-    """A step whose next call may have been made: the org is asked about its effect.
+    """A step whose next call may have been carried out, so that its effect is looked up.
 
-    `reason` says what happened, `until` when the org can no longer be working on the request, so
-    that it can be sent again: at once (`None`) for a call that may be repeated. `give_up` is when
-    the outcome is reported as unknown. `job` is the bulk job that carries the call. `refusal` is
-    what Salesforce said to a call that may have been made before.
+    `reason` says what happened. `until` is when the call can be sent again, because the org can no
+    longer act on the first request; `None` if the call can be repeated at any time. `give_up` is
+    when the outcome is reported as unknown. `job` is the bulk job with the call. `refusal` is the
+    error for a call that may have been carried out before.
     """
 
     work: Work
@@ -64,12 +64,12 @@ class Waiting:
 
 
 def used_up(error: Refused) -> bool:
-    """Whether the org takes no more API calls today."""
+    """Whether the org accepts no more API calls today."""
     return error.code == "REQUEST_LIMIT_EXCEEDED" and not error.transient
 
 
 def failed(work: Work, error: Refused) -> StepResult:
-    """A step that Salesforce refused, with the line it blames."""
+    """The result of a step that Salesforce rejected, with the line that caused it."""
     span = _blame(work, error)
     return StepResult(
         work.step, Outcome.FAILED, id=work.id, code=error.code, reason=error.message, span=span
@@ -77,14 +77,14 @@ def failed(work: Work, error: Refused) -> StepResult:
 
 
 def conflict(step: Step, verdict: Verdict) -> StepResult:
-    """A step that was not written because the org has changed."""
+    """The result of a step that was not written because the org has changed."""
     assert verdict.conflict is not None
     span = step.change.after.span(verdict.conflict.field or "")
     return StepResult(step, Outcome.CONFLICT, reason=str(verdict.conflict), span=span)
 
 
 def unknown(work: Work, reason: str, until: datetime | None) -> StepResult:
-    """A step whose outcome is not known; `until` as in `StepResult`."""
+    """The result of a step whose outcome is not known; `until` as in `StepResult`."""
     if until is not None:
         reason += f"; the org may still act on it until {until:%H:%M:%S} UTC"
     return StepResult(
@@ -93,20 +93,19 @@ def unknown(work: Work, reason: str, until: datetime | None) -> StepResult:
 
 
 def _blame(work: Work, error: Refused) -> Span | None:
-    """Where the refused field was written; else where the resource was."""
+    """The line of the rejected field, or else of the resource."""
     after = work.step.change.after
     if work.step.calls and isinstance(work.call, SetPassword | ResetPassword):
         return after.span(PASSWORD)
     written = {name.casefold(): name for name in after.spans}
-    named = (written.get(f.casefold()) for f in error.fields)
-    return next((after.spans[n] for n in named if n), after.span())
+    fields = (written.get(f.casefold()) for f in error.fields)
+    return next((after.spans[field] for field in fields if field), after.span())
 
 
-def was_made(call: Call, verdict: Verdict) -> bool:
+def was_carried_out(call: Call, verdict: Verdict) -> bool:
     """Whether the org shows the effect of a call whose response was lost.
 
-    Always false for a call that may be repeated and whose effect is the step's own: such a step
-    is complete or its call is sent again.
+    Always false for a call that can be repeated: its step is complete, or the call is sent again.
     """
     match call:
         case CreateRecord() | UpsertRecord() | CreateMetadata() | CloneMetadata():

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from provisioner.cli.formats import ENDINGS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from datetime import date, timedelta
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _FOLDER = "the folder of the spec (default: the only one in specs/)"
@@ -118,7 +118,7 @@ def valid_for(parser: ArgumentParser) -> None:
         "--valid-for",
         metavar="TIME",
         type=duration,
-        default=timedelta(days=7),
+        default="7d",
         help="how long the saved plan can be applied: 30m, 12h, 7d (the default)",
     )
 
@@ -191,6 +191,8 @@ def log(parser: ArgumentParser) -> None:
 
 def day(text: str) -> date:
     """A day such as 2026-12-31."""
+    from datetime import date  # `--help` does not need it
+
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -206,6 +208,8 @@ def commit(text: str) -> str:
 
 def duration(text: str) -> timedelta:
     """A time such as 30m, 12h or 7d."""
+    from datetime import timedelta
+
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if not match:
         raise ArgumentTypeError(f"`{text}` is not a time such as 30m, 12h or 7d")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from provisioner.cli import arguments
@@ -156,6 +155,8 @@ def _section(title: str, rows: Rows) -> str:
 
 
 def _no_command(name: str, commands: Iterable[str]) -> str:
+    from difflib import get_close_matches  # slow to import
+
     near = get_close_matches(name, commands, n=1)
     return f"there is no command `{name}`" + (f", did you mean `{near[0]}`?" if near else "")
 

@@ -158,7 +158,7 @@ def test_a_record_that_somebody_deleted_is_a_conflict(portal):
     spec = changed("accounts", "other", Name="Other Ltd")
     by_hand = {"DELETE /sobjects/Account/{SELECT Id FROM Account WHERE AccountNumber = '2'}": None}
     (result,) = apply_over(portal, spec, by_hand)
-    assert (result.outcome, result.reason) == (Outcome.CONFLICT, "it is gone")
+    assert (result.outcome, result.reason) == (Outcome.CONFLICT, "it no longer exists")
 
 
 def test_what_is_to_be_removed_and_is_gone_is_done(portal):

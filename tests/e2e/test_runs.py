@@ -46,7 +46,7 @@ def test_of_two_that_start_at_once_one_applies_and_the_other_is_told_who(acme, n
     work.run(*APPLY, status=0)
     (refused,) = second
     assert refused.status == 4, refused.said
-    assert "another apply is at work on this org: run " in refused.err
+    assert "another apply is running on this org: run " in refused.err
     assert "--lease-wait" in refused.err
     assert made(org) == MADE
     assert org.query(LEASE) == []
