@@ -50,14 +50,14 @@ def write_files(folder: str) -> int:
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    written = schemas()
-    for name, schema in written.items():
-        text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    names = sorted(schemas())
+    for name in names:
+        text = json.dumps(bundle(name), indent=2, ensure_ascii=False) + "\n"
         (target / name).write_text(text, "utf-8")
     specs = sorted(p for p in Path("specs").glob("*") if p.is_dir())
     spec = specs[0] if specs else Path("specs", "NAME")
     lines = [
-        Line(f"{len(written)} schemas are in {folder}. To check a file while you write it, begin"),
+        Line(f"{len(names)} schemas are in {folder}. To check a file while you write it, begin"),
         Line("it with the line for its folder:"),
     ]
     for place, name in ((spec, "spec"), (spec / "environments", "environment")):
@@ -79,21 +79,28 @@ def line(schemas_folder: Path, yaml_folder: Path, name: str) -> str:
 def bundle(file: str) -> dict[str, Any]:
     """A schema with all schemas that it refers to under `$defs`, so that it needs no other file.
 
-    (JSON Schema 2020-12 Core, 9.3 "Compound Documents")
+    References are rewritten to JSON pointers, which every tool resolves: tools differ in how they
+    resolve a relative `$id`.
     """
     every = schemas()
-    needed: dict[str, Node] = {}
+    needed: dict[str, Any] = {}
     waiting = [file]
     while waiting:
         for name in _references(every[waiting.pop()]):
             if name != file and name not in needed:
-                needed[name] = every[name]
+                needed[name] = {}
                 waiting.append(name)
-    schema = dict(every[file])
+    for name in needed:
+        needed[name] = _rewritten(_without_id(every[name]), name, file)
+    schema: dict[str, Any] = _rewritten(_without_id(every[file]), file, file)
+    schema = {"$schema": every[file]["$schema"], **schema}
     if needed:
-        embedded = {name: needed[name] for name in sorted(needed)}
-        schema["$defs"] = {**schema.get("$defs", {}), **embedded}
+        schema["$defs"] = {**schema.get("$defs", {}), **dict(sorted(needed.items()))}
     return schema
+
+
+def _without_id(schema: Node) -> Node:
+    return {key: value for key, value in schema.items() if key not in ("$id", "$schema")}
 
 
 def _references(node: Any) -> Iterator[str]:
@@ -108,6 +115,23 @@ def _references(node: Any) -> Iterator[str]:
         case list():
             for value in node:
                 yield from _references(value)
+
+
+def _rewritten(node: Any, file: str, root: str) -> Any:
+    """The node of a file as it is in the bundle of `root`."""
+    match node:
+        case Mapping():
+            changed = {key: _rewritten(value, file, root) for key, value in node.items()}
+            if "$ref" in node:
+                name, _, pointer = str(node["$ref"]).partition("#")
+                name = name or file
+                within = "" if name == root else f"/$defs/{name}"
+                changed["$ref"] = f"#{within}{pointer}"
+            return changed
+        case list():
+            return [_rewritten(value, file, root) for value in node]
+        case _:
+            return node
 
 
 def _entry(name: str, schema: Node) -> dict[str, Any]:
