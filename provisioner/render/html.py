@@ -95,7 +95,7 @@ def several(
                 **_styled(),
                 "title": "Plans",
                 "version": version,
-                "spec": view["spec"],
+                "about": view["spec"],
                 "environments": view["environments"],
                 "tables": [{"title": title, "rows": rows} for title, rows in tables.items()],
                 # A template of ours, which escapes what is not.
