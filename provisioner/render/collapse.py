@@ -1,7 +1,6 @@
-"""Show a few of very many steps that are alike, and say how many more there are. Pure.
+"""Collapse similar steps of a long plan: show the first few, and count the others. Pure.
 
-A person reads a hundred steps, not a hundred thousand; of those the first of each sort are
-shown, and how many are like them. The formats for machines have all.
+Nobody reads a hundred thousand steps. The formats for machines have all of them.
 """
 
 from __future__ import annotations
@@ -12,50 +11,50 @@ from dataclasses import dataclass
 
 from provisioner.plan.document import StepDocument
 
-_ALL = 100
-"""So many steps are all shown."""
-_FIRST = 3
-"""So many of a sort are shown of more."""
+_SHORT = 100
+"""With this many steps or fewer, all are shown."""
+_SHOWN = 3
+"""The number of similar steps that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class More:
-    """So many steps that are like another one; the last of them by address."""
+class Collapsed:
+    """The number of steps that are similar to the step `like` and not shown, and the last one."""
 
     count: int
     like: str
     last: str
 
     def __str__(self) -> str:
-        return f"... {self.count:,} more like {self.like}, the last {self.last}"
+        return f"... {self.count:,} more like {self.like}, the last is {self.last}"
 
 
-def folded(steps: Sequence[StepDocument]) -> Iterator[StepDocument | More]:
-    """The steps in order; of many that are alike the first three, and then what is left out."""
-    if len(steps) <= _ALL:
+def collapse(steps: Sequence[StepDocument]) -> Iterator[StepDocument | Collapsed]:
+    """The steps in order; of many similar steps the first three, and how many are left out."""
+    if len(steps) <= _SHORT:
         yield from steps
         return
-    alike: dict[Hashable, list[int]] = defaultdict(list)
-    for place, step in enumerate(steps):
-        alike[_sort(step)].append(place)
-    left_out: set[int] = set()
-    folds: dict[int, More] = {}
-    for places in alike.values():
-        if len(places) <= _FIRST + 1:
+    similar: dict[Hashable, list[int]] = defaultdict(list)
+    for index, step in enumerate(steps):
+        similar[_common(step)].append(index)
+    hidden: set[int] = set()
+    collapsed: dict[int, Collapsed] = {}
+    for indexes in similar.values():
+        if len(indexes) <= _SHOWN + 1:
             continue
-        left = places[_FIRST:]
-        like, last = (steps[place]["address"] for place in (places[_FIRST - 1], left[-1]))
-        folds[left[0]] = More(len(left), like, last)
-        left_out.update(left)
-    for place, step in enumerate(steps):
-        if place in folds:
-            yield folds[place]
-        elif place not in left_out:
+        rest = indexes[_SHOWN:]
+        like, last = (steps[index]["address"] for index in (indexes[_SHOWN - 1], rest[-1]))
+        collapsed[rest[0]] = Collapsed(len(rest), like, last)
+        hidden.update(rest)
+    for index, step in enumerate(steps):
+        if index in collapsed:
+            yield collapsed[index]
+        elif index not in hidden:
             yield step
 
 
-def _sort(step: StepDocument) -> Hashable:
-    """What steps that are alike have in common: the values alone differ."""
+def _common(step: StepDocument) -> Hashable:
+    """What similar steps have in common: everything except the name and the values."""
     kind, _, name = step["address"].partition("/")
     roster, colon, _ = name.partition(":")
     return (

@@ -1,4 +1,4 @@
-"""Plans of one spec for several environments, with what differs between them side by side. Pure."""
+"""Plans of one spec for several environments, and the differences between them. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from provisioner.render.format import SIGNS, shortened, value
 from provisioner.render.terminal import Line
 
 _IN_SYNC = "in sync"
-_STEPS, _DIFFERENCES = "Side by side", "Different on purpose"
+_STEPS, _DIFFERENCES = "Steps by environment", "Values that differ"
 _WIDEST = 48
-# So many lines of a table leave the better half of a comment to the plans.
+# More rows of a table would leave the plans less than half of a comment.
 _MOST_ROWS = 60
 
 
@@ -50,8 +50,8 @@ class PlansDocument(TypedDict):
 def plans_document(plans: Sequence[PlanDocument], specs: Sequence[Iterable[Spec]]) -> PlansDocument:
     """The document of the plans, one for each environment and its specs.
 
-    `steps` has what is done to each resource that any of them changes, `differences` the
-    values that the spec means to be different: those that its templates give.
+    `steps` has the action for each resource that any plan changes, `differences` the values
+    of the spec that are not the same in every environment.
     """
     names = [plan["environment"] for plan in plans]
     return {
@@ -66,18 +66,18 @@ def plans_document(plans: Sequence[PlanDocument], specs: Sequence[Iterable[Spec]
 
 
 def text(view: PlansDocument) -> Iterator[Line]:
-    """What is done where, and what differs on purpose, a column for each environment."""
+    """The steps and the values that differ in the spec, with a column for each environment."""
     for title, rows in tables(view).items():
         if rows or title == _DIFFERENCES:
             yield Line()
         if rows:
             yield from _table([title, *view["environments"]], rows)
     if not view["differences"]:
-        yield Line("The spec says the same for each of them.")
+        yield Line("The spec has the same values for every environment.")
 
 
 def markdown(view: PlansDocument) -> str:
-    """The two tables as GitHub has them; the plans themselves go before them."""
+    """The two tables as Markdown, which follow the plans."""
     names = view["environments"]
     parts = []
     for title, rows in tables(view).items():
@@ -151,7 +151,7 @@ def _named(difference: DifferenceDocument) -> str:
 
 
 def _shown(values: Mapping[str, Json], name: str) -> str:
-    return value(values[name]) if name in values else "not said"
+    return value(values[name]) if name in values else "not set"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Line]:

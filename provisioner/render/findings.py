@@ -1,4 +1,4 @@
-"""What a report found, one remark per line of a spec: for annotations, SARIF and JUnit. Pure."""
+"""The findings of a report, each at its spec line: for annotations, SARIF and JUnit. Pure."""
 
 from __future__ import annotations
 
@@ -16,38 +16,47 @@ from provisioner.plan.document import (
     StepDocument,
 )
 from provisioner.render.documents import Document, StepsDocument
-from provisioner.render.format import DRIFTED, SIGNS, also_at, author, count, shortened, value
+from provisioner.render.format import (
+    DRIFTED,
+    SIGNS,
+    also_at,
+    author,
+    count,
+    note_label,
+    shortened,
+    value,
+)
 from provisioner.render.run_document import RunDocument
 
 _LONGEST = 300
 _PLANNED = {
-    "create": "is to be created",
-    "update": "is to be updated",
-    "deactivate": "is to be deactivated",
-    "delete": "is to be deleted",
+    "create": "will be created",
+    "update": "will be updated",
+    "deactivate": "will be deactivated",
+    "delete": "will be deleted",
 }
-# What each rule that is not a diagnostic's own code says, for those who read a report only.
+# The description of each rule that is not the code of a diagnostic.
 RULES: Mapping[str, str] = {
     "drift-missing": "A resource of the spec is not in the org.",
-    "drift-changed": "A field has another value in the org than in the spec.",
+    "drift-changed": "A field has a different value in the org than in the spec.",
     "drift-still-active": "A user that the spec removes is still active in the org.",
-    "drift-still-there": "A record that the spec removes is still in the org.",
-    "drift-unmanaged": "The org has something in the portal's reach that no spec names.",
+    "drift-still-there": "A record that the spec removes still exists in the org.",
+    "drift-unmanaged": "A user, profile, portal or member in the org is not in the specs.",
     "plan-create": "Applying the plan creates a resource.",
     "plan-update": "Applying the plan changes a resource.",
     "plan-deactivate": "Applying the plan deactivates a user.",
     "plan-delete": "Applying the plan deletes a record.",
     "apply-failed": "Salesforce refused a step.",
-    "apply-skipped": "A step was not tried, for what it needs was not done.",
-    "apply-unknown": "The answer to a step was lost: the next run finds out what became of it.",
-    "apply-conflict": "The org had moved since the plan was made, so nothing was written.",
-    "policy": "The plan goes over a bound of the environment's policy.",
+    "apply-skipped": "A step was not started, because a step that it needs was not done.",
+    "apply-unknown": "The response to a step was lost: the next run finds out its outcome.",
+    "apply-conflict": "The org changed after the plan was made, so nothing was written.",
+    "policy": "The plan exceeds a limit of the environment's policy.",
 }
 _ENDED = {
     "failed": "was refused",
-    "skipped": "was not tried",
-    "unknown": "may have been written or not",
-    "conflict": "was left alone, as the org had moved",
+    "skipped": "was not started",
+    "unknown": "has an unknown outcome",
+    "conflict": "was not changed, because the org changed after the plan was made",
 }
 _DRIFT_RULES = {
     "create": "drift-missing",
@@ -58,12 +67,12 @@ _DRIFT_RULES = {
 
 
 DRIFT = frozenset(_DRIFT_RULES.values())
-"""The rules by which an org differs from its spec."""
+"""The rules for differences between an org and its spec."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One remark: `level` is `error`, `warning` or `note`; `place` is where it is.
+    """One finding: `level` is `error`, `warning` or `note`; `place` is where it is.
 
     `address` is the resource it is about, if it is about one; `key` distinguishes it from every
     other finding of the same rule, and is the same in the next run. `also` has further places.
@@ -87,7 +96,7 @@ class Finding:
 
 
 def findings(view: Document) -> tuple[Finding, ...]:
-    """Every remark of a report, in its order."""
+    """Every finding of a report, in its order."""
     match view["report"]:
         case "validate":
             return tuple(_problems(view))
@@ -132,7 +141,7 @@ def _steps(view: PlanDocument) -> Iterator[Finding]:
             for field in step["fields"]
             if not field["default"]
         ]
-        lines += [f"{note['kind']}: {note['text']}" for note in step["notes"]]
+        lines += [f"{note_label(note)}: {note['text']}" for note in step["notes"]]
         rule, level = f"plan-{step['action']}", "warning" if step["irreversible"] else "note"
         address = step["address"]
         yield Finding(rule, level, "\n".join(lines), address, address, _place(step))
@@ -174,7 +183,7 @@ def _unmanaged(view: StepsDocument) -> Iterator[Finding]:
     for item in view.get("unmanaged", ()):
         address = f"{item['kind']}/{item['name']}"
         detail = f" ({item['detail']})" if item["detail"] else ""
-        message = f"{address}{detail} is in the org, and no spec names it"
+        message = f"{address}{detail} is in the org, but not in the specs"
         yield Finding("drift-unmanaged", "note", message, address, address)
 
 
@@ -204,10 +213,10 @@ def headline(view: Document) -> str:
     if view["report"] == "validate":
         summary = view["summary"]
         warnings = len(view["problems"]) - errors
-        said = f"{count(summary['resources'], 'resource')} in {count(summary['files'], 'file')}"
+        checked = f"{count(summary['resources'], 'resource')} in {count(summary['files'], 'file')}"
         if not view["problems"]:
-            return f"{said}, ok"
-        return f"{count(errors, 'error')} and {count(warnings, 'warning')} in {said}"
+            return f"{checked}, ok"
+        return f"{count(errors, 'error')} and {count(warnings, 'warning')} in {checked}"
     org = f"{view['org']['name']} ({view['org']['id']})"
     if errors:
         return f"{count(errors, 'error')} for {org}"

@@ -1,4 +1,4 @@
-"""Words that every format shares: values as people read them, and counts. Pure."""
+"""Format values, counts and places for people, in the same way in every format. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ import re
 from collections.abc import Mapping
 
 from provisioner.model.json_value import Json
-from provisioner.plan.document import ActionName, ProblemDocument, StepDocument, SummaryDocument
+from provisioner.plan.document import (
+    ActionName,
+    NoteDocument,
+    ProblemDocument,
+    StepDocument,
+    SummaryDocument,
+)
 
-# Text that would be taken for another value, or for nothing, without its quotes.
+# Text that looks like another value, or like none, without its quotes.
 _MISREAD = re.compile(r"|null|true|false|[-+.0-9\"].*", re.DOTALL | re.IGNORECASE)
 _MISREAD_IN_A_LIST = re.compile(r".*[,\[\]].*", re.DOTALL)
 
@@ -22,49 +28,49 @@ DRIFTED: Mapping[ActionName, str] = {
     "create": "is missing",
     "update": "was changed",
     "deactivate": "is still active",
-    "delete": "is still there",
+    "delete": "still exists",
 }
-"""What a step says of the org when nobody asks for a plan."""
+"""What is different in the org, by the action of the step that corrects it."""
 
 
-def value(given: Json) -> str:
-    """A value on one line, as YAML would have it: `null`, `"10001"`, `[read, edit]`.
+def value(value: Json) -> str:
+    """A value on one line, as in YAML: `null`, `"10001"`, `[read, edit]`.
 
-    What a terminal, a log or a page would obey or hide is written as `\\u001b`.
+    A character that a terminal, a log or a page obeys or hides is escaped: `\\u001b`.
     """
-    if isinstance(given, list | tuple):
-        return f"[{', '.join(map(_item, given))}]"
-    if isinstance(given, str):
-        return _text(given) if _MISREAD.fullmatch(given) is None else _quoted(given)
-    return json.dumps(given)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_item, value))}]"
+    if isinstance(value, str):
+        return _text(value) if _MISREAD.fullmatch(value) is None else _quoted(value)
+    return json.dumps(value)
 
 
 def visible(text: str) -> str:
-    """The text with every character that can not be seen as its escape."""
+    """The text with every invisible character escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def visible_lines(text: str) -> str:
-    """As `visible`, but lines stay lines."""
+    """As `visible`, but keeps line ends."""
     if text.isascii() and not _CONTROL.search(text):
         return text
     return "\n".join(map(visible, text.split("\n")))
 
 
 def json_text(value: object) -> str:
-    """A value as indented JSON, where characters that cannot be seen are escapes."""
+    """A value as indented JSON, with every invisible character escaped."""
     return visible_lines(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun, which takes an `s` when there are more."""
+    """A number with its noun, in the plural unless the number is 1."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def also_at(problem: ProblemDocument) -> str:
-    """Where else a problem is: `also at a.yaml:3:5, a.yaml:9:5 and 12 more places`; or nothing."""
+    """The further places of a problem, if any: `also at a.yaml:3:5 and 12 more places`."""
     if not problem["also"]:
         return ""
     named = ", ".join(f"{p['file']}:{p['line']}:{p['column']}" for p in problem["also"])
@@ -73,7 +79,7 @@ def also_at(problem: ProblemDocument) -> str:
 
 
 def logins(summary: SummaryDocument, mark: str = "") -> str:
-    """How many logins a plan gives, takes and changes; `mark` is put around each number."""
+    """The numbers of logins that a plan creates, removes and changes, each between two `mark`s."""
     gained, lost = summary["gain_login"], summary["lose_login"]
     changed = summary["change_login"]
     more = f", changed: {mark}{changed}{mark}" if changed else ""
@@ -81,13 +87,13 @@ def logins(summary: SummaryDocument, mark: str = "") -> str:
 
 
 def author(step: StepDocument) -> str | None:
-    """When and by whom a step's record was changed, if the org says so.
+    """When and by whom a step's record was changed, if the org shows it.
 
-    A drift report tells the tool's own last write from that of others.
+    A drift report says whether the last write was this tool's own.
     """
     if changed := step.get("changed"):
-        told = f": {changed['said']}" if changed["said"] else ""
-        return f"{changed['source']} {_when(changed['at'])} by {changed['by']}{told}"
+        entry = f": {changed['said']}" if changed["said"] else ""
+        return f"{changed['source']} {_when(changed['at'])} by {changed['by']}{entry}"
     modified = step["last_modified"]
     if not modified or not modified["at"]:
         return None
@@ -100,22 +106,27 @@ def _when(instant: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """The text, or as much of it as was asked for and how much more there is."""
+    """The text, cut after `most` characters, with the number of characters left out."""
     if len(text) <= most:
         return text
     return f"{text[:most]}... ({len(text) - most:,} more characters)"
 
 
-def _item(given: Json) -> str:
-    if isinstance(given, str) and _MISREAD_IN_A_LIST.fullmatch(given):
-        return _quoted(given)
-    return value(given)
+def _item(item: Json) -> str:
+    if isinstance(item, str) and _MISREAD_IN_A_LIST.fullmatch(item):
+        return _quoted(item)
+    return value(item)
 
 
-def _text(given: str) -> str:
-    plain = given == given.strip() and given.isprintable()
-    return given if plain else _quoted(given)
+def _text(text: str) -> str:
+    plain = text == text.strip() and text.isprintable()
+    return text if plain else _quoted(text)
 
 
-def _quoted(given: str) -> str:
-    return visible(json.dumps(given, ensure_ascii=False))
+def _quoted(text: str) -> str:
+    return visible(json.dumps(text, ensure_ascii=False))
+
+
+def note_label(note: NoteDocument) -> str:
+    """The kind of a note as a label. The documents keep the former spelling of `email`."""
+    return "email" if note["kind"] == "e-mail" else note["kind"]

@@ -1,4 +1,4 @@
-"""What needs what, as a graph, and the graph as DOT and Mermaid. Pure."""
+"""The dependencies of steps as a graph, and the graph as DOT and Mermaid. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from provisioner.plan.document import ActionName
 from provisioner.render.documents import StepsDocument
 from provisioner.render.format import SIGNS, visible
 
-# More boxes than this are more than a person follows: alike ones become one box.
+# With more boxes than this, similar steps share one box.
 MOST = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One box: a resource, or `count` alike ones; `number` is its place in the order."""
+    """One box: a resource, or `count` similar ones; `number` is its place in the order."""
 
     name: str
     number: int
@@ -24,7 +24,7 @@ class Node:
 
     @property
     def label(self) -> str:
-        """What stands in the box."""
+        """The text in the box."""
         sign = f"{SIGNS[self.action]} " if self.action else ""
         if self.count > 1:
             return f"{sign}{visible(self.name)} ({self.count:,})"
@@ -33,7 +33,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Boxes in their order, and (what is needed, what needs it) by their places in it."""
+    """Boxes in order, and edges as (needed, dependent) pairs of their indexes."""
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[int, int], ...]
@@ -54,14 +54,14 @@ def graph(
     """
     given = [(address, action, tuple(needs)) for address, action, needs in ordered]
     if len(given) > most:
-        return _folded(given)
+        return _collapsed(given)
     places = {address: n for n, (address, _, _) in enumerate(given)}
     edges = {(places[need], places[a]) for a, _, needs in given for need in needs if need in places}
     nodes = tuple(Node(address, n, action) for n, (address, action, _) in enumerate(given, 1))
     return Graph(nodes, tuple(sorted(edges)))
 
 
-def _folded(given: list[tuple[str, ActionName | None, tuple[str, ...]]]) -> Graph:
+def _collapsed(given: list[tuple[str, ActionName | None, tuple[str, ...]]]) -> Graph:
     groups: dict[tuple[str, ActionName | None], list[str]] = {}
     for address, action, _ in given:
         groups.setdefault((address.partition("/")[0], action), []).append(address)

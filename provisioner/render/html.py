@@ -1,7 +1,7 @@
-"""A report as one HTML page that needs no other file and asks nothing of the network.
+"""Show a report as one HTML page that needs no other file and no network.
 
-All of it can be read without JavaScript, which only adds search and filters; its policy lets
-nothing run or load but what is in it.
+It is readable without JavaScript, which only adds search and filters. Its content security policy
+allows only what is in the page.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from jinja2.environment import TemplateStream
 from markupsafe import Markup, escape
 
 from provisioner.plan.document import StepDocument
-from provisioner.render import graph
-from provisioner.render import graph_svg as drawing
+from provisioner.render import graph, graph_svg
 from provisioner.render.documents import Document, StepsDocument
 from provisioner.render.environments import PlansDocument
 from provisioner.render.findings import headline
-from provisioner.render.format import DRIFTED, also_at, author, count, value, visible
+from provisioner.render.format import DRIFTED, also_at, author, count, note_label, value, visible
 from provisioner.render.run_document import result_of
 from provisioner.render.sections import sections
 
 MOST = 1_000
-"""So many steps are shown with their fields; those beyond, which nobody reads, in a line each."""
+"""The number of steps that are shown with their fields; further ones take one line each."""
 _PIECE = 200
 _DRIFT_COUNTS = {
     "create": "missing",
     "update": "changed",
     "deactivate": "still active",
-    "delete": "still there",
+    "delete": "still existing",
 }
 _PLAN_COUNTS = {
     "create": "create",
@@ -43,7 +42,7 @@ _PLAN_COUNTS = {
     "gain_login": "gain a login",
     "lose_login": "lose a login",
     "change_login": "change a login",
-    "emails": "e-mails",
+    "emails": "emails",
     "irreversible": "irreversible",
 }
 
@@ -106,7 +105,7 @@ def several(
 
 
 def _body(view: Document, prefix: str = "") -> dict[str, object]:
-    """What a page says of one report; `prefix` goes before the ids of its steps."""
+    """The variables of `body.html` for one report; `prefix` is put before the ids of its steps."""
     steps: Sequence[StepDocument] = () if view["report"] == "validate" else view["steps"]
     return {
         **view,
@@ -121,8 +120,8 @@ def _body(view: Document, prefix: str = "") -> dict[str, object]:
 
 
 def _styled() -> dict[str, object]:
-    style = _file("page.css") + drawing.SHAPES
-    # Ours, and its hash is what the page's policy lets through.
+    style = _file("page.css") + graph_svg.SHAPES
+    # Our own style, which the content security policy of the page allows by its hash.
     return {"style": Markup(style), "style_hash": _hash(style)}  # noqa: S704
 
 
@@ -137,7 +136,7 @@ def _step(step: StepDocument) -> dict[str, object]:
 
 
 def _row(step: StepDocument, prefix: str) -> Markup:
-    """A step in one line; there can be a hundred thousand, for which a template is slow."""
+    """A step on one line, without a template: there can be a hundred thousand."""
     action, number, marks = step["action"], step["number"], " ".join(_marks(step))
     place = f"{escape(visible(step['file']))}:{step['line']}" if step["file"] else ""
     ended, result = "", result_of(step)
@@ -145,7 +144,7 @@ def _row(step: StepDocument, prefix: str) -> Markup:
         why = ": ".join(filter(None, (result["code"], result["reason"])))
         ended = f' <span class="tone {result["outcome"]}">{result["outcome"]}</span>'
         ended += f" {escape(visible(why))}"
-    # All that is not a word of ours is escaped.
+    # Everything that is not our own text is escaped.
     return Markup(  # noqa: S704
         f'<tr class="{action}" id="{prefix}step-{number}" data-kind="{_kind(step)}"'
         f' data-action="{action}" data-mark="{marks}"><td class="dim">{number}</td>'
@@ -170,19 +169,18 @@ def _verdict(view: Document) -> dict[str, str]:
     errors = sum(p["severity"] == "error" for p in view["problems"])
     said = headline(view)
     if view["report"] == "validate":
-        word, tone = ("Wrong", "error") if errors else ("Valid", "create")
+        word, tone = ("Invalid", "error") if errors else ("Valid", "create")
         return {"tone": tone, "word": word, "text": said}
     if view["report"] == "apply":
         outcomes = {name for name, number in view["run"]["outcomes"].items() if number}
         if outcomes <= {"done"} and view["run"]["in_sync"]:
             return {"tone": "create", "word": "Applied", "text": said}
         tone = "error" if outcomes - {"done", "skipped"} else "update"
-        return {"tone": tone, "word": "Applied in part", "text": said}
+        return {"tone": tone, "word": "Partly applied", "text": said}
     drift = view["report"] == "drift"
     if errors:
-        word = "Can not be compared" if drift else "Can not be applied"
-        stand = "stands" if errors == 1 else "stand"
-        text = f"{count(errors, 'error')} {stand} in the way"
+        word = "Cannot be compared" if drift else "Cannot be applied"
+        text = f"{count(errors, 'error')} must be fixed first"
         return {"tone": "error", "word": word, "text": text}
     if view.get("refusals"):
         return {"tone": "error", "word": "Refused", "text": "the policy does not allow this plan"}
@@ -202,7 +200,7 @@ def _counts(view: Document) -> Iterator[dict[str, object]]:
     numbers: Mapping[str, object] = view["summary"]
     for name, text in names.items():
         number = numbers[name]
-        # Of a run it is told what it did; what it was not about is no news.
+        # A run only shows the counts of what its plan contained.
         if number or view["report"] != "apply":
             yield {"tone": name, "number": number, "text": text}
 
@@ -211,13 +209,13 @@ def _graph(view: Document) -> Markup | None:
     if view["report"] == "validate" or view["report"] == "drift" or not view["steps"]:
         return None
     shown = graph.of_steps(view)
-    # Its texts were escaped where it was drawn.
-    picture = drawing.svg(shown, "what needs what", links=True)
+    # `graph_svg` escapes its texts.
+    picture = graph_svg.svg(shown, "dependencies", links=True)
     return Markup(picture) if shown.edges else None  # noqa: S704
 
 
 def _filters(view: StepsDocument) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """What can be chosen, as values with the words for them."""
+    """The filters by name, each with its values and their labels."""
     drift, steps = view["report"] == "drift", view["steps"]
     actions = dict.fromkeys(step["action"] for step in steps)
     yield "action", [(a, _DRIFT_COUNTS[a] if drift else a) for a in actions]
@@ -252,6 +250,7 @@ def _environment() -> Environment:
     environment.filters["value"] = value
     environment.filters["visible"] = visible
     environment.filters["also_at"] = also_at
+    environment.filters["note_label"] = note_label
     return environment
 
 

@@ -101,7 +101,7 @@ def explained_text(view: ExplanationDocument) -> Iterator[Line]:
     yield Line((view["answer"], "bold green" if view["can_log_in"] else "bold red"))
     yield Line("")
     if error := view.get("error"):
-        meant = ", ".join(error["may_mean"]) or "nothing that is known here"
+        meant = ", ".join(error["may_mean"]) or "no known cause"
         yield Line(f"The error may be about: {meant}.")
         yield Line("")
     width = max(len(check["check"]) for check in view["checks"])
@@ -118,7 +118,7 @@ def explained_markdown(view: ExplanationDocument) -> str:
     """An explanation for a ticket or a comment."""
     lines = [f"**{_cell(view['answer'])}**", ""]
     if error := view.get("error"):
-        meant = ", ".join(error["may_mean"]) or "nothing that is known here"
+        meant = ", ".join(error["may_mean"]) or "no known cause"
         lines += [f"The error may be about: {meant}.", ""]
     lines += ["| | check | found | remedy |", "| --- | --- | --- | --- |"]
     marks = {"holds": "✓", "fails": "✗", "note": "!", "not known": "?"}
@@ -176,7 +176,7 @@ def verified_text(logins: Sequence[LoginDocument]) -> Iterator[Line]:
         yield Line((f"Not verified: {counted}", "bold red"), ".")
 
 
-_DECLARED = "apply the spec that declares it; `provisioner plan` says what stands in the way"
+_DECLARED = "apply the spec that declares it; `provisioner plan` shows what prevents that"
 
 
 def check_document(finding: CheckResult, span: Span | None, trace: Trace) -> CheckDocument:

@@ -1,7 +1,7 @@
-"""A report as GitHub-flavoured Markdown that fits the comment of a pull request. Pure.
+"""Show a report as GitHub-flavoured Markdown that fits in a pull request comment. Pure.
 
-Every value stands in code, where neither markup nor a mention has a meaning; what does not fit
-is counted, by kind.
+Every value is in code, where markup and mentions have no effect. Steps that do not fit are counted
+by kind.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from provisioner.render.format import (
     author,
     count,
     logins,
+    note_label,
     shortened,
     value,
     visible,
@@ -68,7 +69,7 @@ def markdown(view: Document, *, title: str, limit: int = LIMIT) -> str:
 
 
 def _marker(view: Document) -> str:
-    """A comment that tells this report from others, for whoever wants to replace it."""
+    """A comment that identifies this report, so that a later one can replace it."""
     words = [view["report"], view["spec"], view["environment"]]
     safe = ("".join(c if c.isalnum() or c in "./_" else "_" for c in word) for word in words)
     return f"<!-- provisioner {' '.join(safe)} -->"
@@ -82,7 +83,7 @@ def _head(view: Document, title: str, limit: int) -> Iterator[str]:
         yield from _counts(view)
     yield from _problems(view["problems"], limit // _PROBLEMS_SHARE)
     yield from _first_of_all(view)
-    yield from _beside(view)
+    yield from _sections(view)
 
 
 def _about(view: Document) -> str:
@@ -96,15 +97,14 @@ def _about(view: Document) -> str:
         parts.append(f"from {code(run['started'])} to {code(run['finished'])}")
     parts.append(f"spec {code(view['spec'])}")
     parts.append(f"environment {code(view['environment'])}")
-    said = ", ".join(parts)
-    return f"{said[0].upper()}{said[1:]}."
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _verdict(view: Document) -> Iterator[str]:
     errors = sum(p["severity"] == "error" for p in view["problems"])
     if errors:
-        stand = "stands" if errors == 1 else "stand"
-        yield _alert("CAUTION", f"{count(errors, 'error')} {stand} in the way.", ())
+        yield _alert("CAUTION", f"{count(errors, 'error')} must be fixed first.", ())
 
 
 def _counts(view: StepsDocument) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _counts(view: StepsDocument) -> Iterator[str]:
     if view["report"] == "drift":
         yield (
             f"**{s['create']}** missing, **{s['update']}** changed, "
-            f"**{s['deactivate']}** still active, **{s['delete']}** still there, "
+            f"**{s['deactivate']}** still active, **{s['delete']}** still existing, "
             f"of **{s['managed']}** managed."
         )
         return
@@ -123,7 +123,7 @@ def _counts(view: StepsDocument) -> Iterator[str]:
         ),
         (
             f"{logins(s, '**')} "
-            f"E-mails sent: **{s['emails']}**. Irreversible steps: **{s['irreversible']}**."
+            f"Emails sent: **{s['emails']}**. Irreversible steps: **{s['irreversible']}**."
         ),
     ]
     lines += [
@@ -151,13 +151,13 @@ def _problems(problems: Sequence[ProblemDocument], room: int) -> Iterator[str]:
         if room < 0:
             break
         lines.append(line)
-    lines += _left_out(len(problems) - len(lines), "problem")
+    lines += _left_out(len(problems) - len(lines), "problems")
     yield "### Problems"
     yield "\n".join(lines)
 
 
 def _first_of_all(view: Document) -> Iterator[str]:
-    """What a reviewer must not miss, wherever it stands in the order."""
+    """What a reviewer must not miss, wherever it is in the order."""
     if view["report"] != "plan":
         return
     lines = [
@@ -172,17 +172,17 @@ def _first_of_all(view: Document) -> Iterator[str]:
         if step["action"] in ("deactivate", "delete")
     ]
     if lines:
-        yield _alert("WARNING", "Look at these first:", lines)
+        yield _alert("WARNING", "Review these first:", lines)
 
 
-def _beside(view: Document) -> Iterator[str]:
+def _sections(view: Document) -> Iterator[str]:
     for section in sections(view):
         if section.tone == "note" and len(section.items) == 1:
             yield f"**{section.title}**: {prose(section.items[0])}"
         elif section.tone == "note":
             items = section.items[:_MOST_ITEMS]
             lines = [f"- {prose(shortened(item, _REMARK))}" for item in items]
-            lines += _left_out(len(section.items) - _MOST_ITEMS, "more")
+            lines += _left_out(len(section.items) - _MOST_ITEMS, "")
             yield _details(f"{section.title}: {len(section.items):,}", lines)
         else:
             kind = "CAUTION" if section.tone == "error" else "WARNING"
@@ -190,7 +190,7 @@ def _beside(view: Document) -> Iterator[str]:
 
 
 def _left_out(number: int, noun: str) -> list[str]:
-    return [f"- and {number:,} {noun if noun == 'more' else noun + 's more'}"] if number > 0 else []
+    return [f"- and {number:,} more{noun and ' ' + noun}"] if number > 0 else []
 
 
 def _step(step: StepDocument, report: str, longest: int, *, defaults: bool, opened: bool) -> str:
@@ -198,7 +198,7 @@ def _step(step: StepDocument, report: str, longest: int, *, defaults: bool, open
     place = f"{step['file']}:{step['line']}"
     at = f" <sub>{_html_code(place)}</sub>" if step["file"] else ""
     if report == "drift":
-        by = f", {_html_code(said)}" if (said := author(step)) else ""
+        by = f", {_html_code(changed)}" if (changed := author(step)) else ""
         title = f"{address} {DRIFTED[step['action']]}{by}{at}"
         lines = list(_differences(step, longest))
     else:
@@ -207,7 +207,7 @@ def _step(step: StepDocument, report: str, longest: int, *, defaults: bool, open
         ended = f" <b>{result['outcome']}</b>" if result else ""
         title = f"{step['number']}. {sign} {address} {step['action']}{more}{ended}{at}"
         lines = list(_changes(step, longest, defaults=defaults))
-    notes = [f"- {n['kind']}: {prose(shortened(n['text'], longest))}" for n in step["notes"]]
+    notes = [f"- {note_label(n)}: {prose(shortened(n['text'], longest))}" for n in step["notes"]]
     if report == "drift":
         notes = []
     if result and result["reason"]:
@@ -245,7 +245,7 @@ def _drawn(view: StepsDocument) -> str:
     if not shown.edges or view["report"] == "drift":
         return ""
     drawn = fenced(graph.mermaid(shown).splitlines(), "mermaid")
-    part = "\n\n" + _details("What needs what", [drawn], raw=True)
+    part = "\n\n" + _details("Dependencies", [drawn], raw=True)
     return part if _size(part) <= _GRAPH_ROOM else ""
 
 
@@ -262,7 +262,8 @@ def _fitting(head: str, shown: Sequence[str], steps: Sequence[StepDocument], lim
     kinds = Counter((s["address"].partition("/")[0], s["action"]) for s in left)
     rows = [f"| {code(kind)} | {action} | {n:,} |" for (kind, action), n in kinds.items()]
     more = (
-        f"**{count(len(left), 'step')} more** than a comment can hold; the other reports have all."
+        f"**{count(len(left), 'more step', 'more steps')}** did not fit in this comment; "
+        "the other reports have all steps."
     )
     return "\n\n".join(
         [*kept, more, "\n".join(["| kind | action | steps |", "| --- | --- | --- |", *rows])]
@@ -283,7 +284,7 @@ def _html_code(text: str) -> str:
 
 def _alert(kind: str, title: str, lines: Sequence[str]) -> str:
     shown = [f"> - {line}" for line in lines[:_MOST_REMARKS]]
-    shown += [f"> {line}" for line in _left_out(len(lines) - _MOST_REMARKS, "more")]
+    shown += [f"> {line}" for line in _left_out(len(lines) - _MOST_REMARKS, "")]
     return "\n".join([f"> [!{kind}]", f"> **{title}**", *([">", *shown] if shown else [])])
 
 

@@ -1,7 +1,6 @@
-"""What a report says beside its steps and problems, as sections that every format shows. Pure.
+"""The sections of a report other than steps and problems. Every format for people shows them. Pure.
 
-Whoever computes something new puts it into the view (see `provisioner.plan.document`) and a section
-here, and all formats for people have it.
+To add a section, add its data to the document (`provisioner.plan.document`) and a function here.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A title, and sentences in which names stand in backticks.
+    """A title, and sentences that have names in backticks.
 
-    `key` is where in the view it is from; `tone` is `error` where it stands in the way,
-    `warning` where it must be seen, `note` where it is good to know.
+    `key` is the key of its data in the document. `tone` is `error` if it prevents an apply,
+    `warning` if a reviewer must read it, otherwise `note`.
     """
 
     key: str
@@ -31,7 +30,7 @@ class Section:
 
 
 def sections(view: Document) -> Iterator[Section]:
-    """The sections that have something to say, the weightiest first."""
+    """The sections that are not empty, the most important first."""
     if view["report"] == "validate":
         return
     makers = (_refusals, _left_out, _emails, _absent, _unmanaged, _shares, _ignored)
@@ -43,55 +42,58 @@ def sections(view: Document) -> Iterator[Section]:
 
 def _refusals(view: StepsDocument) -> Section:
     items = (
-        f"{found['message']}; {found['help']}" if found["help"] else found["message"]
-        for found in view.get("refusals", ())
+        f"{refusal['message']}; {refusal['help']}" if refusal["help"] else refusal["message"]
+        for refusal in view.get("refusals", ())
     )
     return Section("refusals", "Refused by the policy", tuple(items), "error")
 
 
 def _left_out(view: StepsDocument) -> Section:
-    items = (f"`{found['address']}`, for want of `{found['needs']}`" for found in view["left_out"])
-    return Section("left_out", "Left out", tuple(items), "warning")
+    items = (
+        f"`{item['address']}`, because it needs `{item['needs']}`" for item in view["left_out"]
+    )
+    return Section("left_out", "Skipped", tuple(items), "warning")
 
 
 def _emails(view: StepsDocument) -> Section:
-    items = tuple(found["text"] for found in view["email_differences"])
-    return Section("email_differences", "E-mails and logins", items)
+    items = tuple(difference["text"] for difference in view["email_differences"])
+    return Section("email_differences", "Emails and logins", items)
 
 
 def _absent(view: StepsDocument) -> Section:
-    return Section("absent", "In no row of a roster", tuple(map(_leavers, view["absent"])))
+    return Section("absent", "Not in the roster", tuple(map(_absent_users, view["absent"])))
 
 
-def _leavers(found: AbsentDocument) -> str:
-    names = [f"`{name}`" for name in found["usernames"][:_FEW]]
-    more = [f"{found['users'] - _FEW} more"] if found["users"] > _FEW else []
-    users = "1 active user" if found["users"] == 1 else f"{found['users']} active users"
-    kept = ", which `absent: keep` leaves as they are"
-    what = ", deactivated by `absent: deactivate`" if found["deactivated"] else kept
-    return f"{users} of the profiles of `{found['roster']}`{what}: {', '.join([*names, *more])}"
+def _absent_users(absent: AbsentDocument) -> str:
+    names = [f"`{name}`" for name in absent["usernames"][:_FEW]]
+    more = [f"{absent['users'] - _FEW} more"] if absent["users"] > _FEW else []
+    users = "1 active user" if absent["users"] == 1 else f"{absent['users']} active users"
+    kept = ", not changed because of `absent: keep`"
+    action = ", deactivated because of `absent: deactivate`" if absent["deactivated"] else kept
+    listed = ", ".join([*names, *more])
+    return f"{users} with the profiles of `{absent['roster']}`{action}: {listed}"
 
 
 def _unmanaged(view: StepsDocument) -> Section:
-    found = view.get("unmanaged", []) if view["report"] != "apply" else []
+    unmanaged = view.get("unmanaged", []) if view["report"] != "apply" else []
     items = [
         f"{item['kind']} `{item['name']}`" + (f", `{item['detail']}`" if item["detail"] else "")
-        for item in found[:_MOST_LISTED]
+        for item in unmanaged[:_MOST_LISTED]
     ]
-    if len(found) > _MOST_LISTED:
-        items.append(f"{len(found) - _MOST_LISTED} more, which `--format json` lists")
-    return Section("unmanaged", "In the org, and in no spec", tuple(items))
+    if len(unmanaged) > _MOST_LISTED:
+        items.append(f"{len(unmanaged) - _MOST_LISTED} more, which `--format json` lists")
+    return Section("unmanaged", "In the org, but not in the specs", tuple(items))
 
 
 def _shares(view: StepsDocument) -> Section:
     counted = view.get("shares", []) if view["report"] != "apply" else []
     shares = [f"{s['managed']} of {s['managed'] + s['unmanaged']} {s['kind']}s" for s in counted]
-    return Section("shares", "Under management", (", ".join(shares),) if shares else ())
+    return Section("shares", "Managed by the specs", (", ".join(shares),) if shares else ())
 
 
 def _ignored(view: StepsDocument) -> Section:
     items = (
-        f"`{found['address']}` until {found['until']}: {found['reason']}"
-        for found in view["ignored"]
+        f"`{entry['address']}` until {entry['until']}: {entry['reason']}"
+        for entry in view["ignored"]
     )
     return Section("ignored", "Ignored", tuple(items))

@@ -1,4 +1,4 @@
-"""A plan, a drift and the progress of an apply as lines of text with styles."""
+"""Show plans, drift reports and the progress of an apply as lines of styled text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from provisioner.plan.document import (
     StepDocument,
     SummaryDocument,
 )
-from provisioner.render.collapse import More, folded
-from provisioner.render.format import DRIFTED, SIGNS, author, count, logins, value
+from provisioner.render.collapse import Collapsed, collapse
+from provisioner.render.format import DRIFTED, SIGNS, author, count, logins, note_label, value
 from provisioner.render.sections import sections
 from provisioner.render.terminal import Line
 
@@ -36,9 +36,9 @@ _OUTCOMES = {
 
 
 def plan(view: PlanDocument, *, verbose: bool = False) -> Iterator[Line]:
-    """The ordered steps, then the counts. Problems are shown apart.
+    """The steps in order, then the counts. Problems are not part of it.
 
-    Values that no spec gives are counted; with `verbose` they are shown.
+    Default values are counted; with `verbose` they are shown.
     """
     org = view["org"]
     yield Line(("Plan", "bold"), f" for {org['name']} ({org['id']}) at {org['instance_url']}")
@@ -46,35 +46,35 @@ def plan(view: PlanDocument, *, verbose: bool = False) -> Iterator[Line]:
     if not view["steps"]:
         whole = f"all {view['summary']['managed']} resources as specified"
         yield Line(("In sync", "bold green"), f": the org has {whole}.")
-        yield from _beside(view)
+        yield from _sections(view)
         yield Line(_calls(view["summary"], applying=False))
         return
     width = len(str(len(view["steps"])))
     left_out = False
-    for step in folded(view["steps"]):
-        if isinstance(step, More):
+    for step in collapse(view["steps"]):
+        if isinstance(step, Collapsed):
             left_out = True
             yield Line(" " * (width + 4), (str(step), "bold"))
         else:
             yield from _step(step, width, verbose=verbose)
     if left_out:
         yield Line()
-        yield Line(("`provisioner plan --format json` has every step.", "dim"))
+        yield Line(("`provisioner plan --format json` lists every step.", "dim"))
     yield from _summary(view)
 
 
 def drift(view: PlanDocument) -> Iterator[Line]:
-    """What differs from the spec, since when and by whom."""
+    """What differs from the spec, and who changed it when."""
     org = view["org"]
     if not view["steps"]:
         yield Line(("No drift", "bold green"), f": {org['name']} ({org['id']}) is as specified.")
-        yield from _beside(view)
+        yield from _sections(view)
         yield Line(_calls(view["summary"], applying=False))
         return
     yield Line(("Drift", "bold"), f" in {org['name']} ({org['id']}) at {org['instance_url']}")
     yield Line()
-    for step in folded(view["steps"]):
-        if isinstance(step, More):
+    for step in collapse(view["steps"]):
+        if isinstance(step, Collapsed):
             yield Line((str(step), "bold"))
             continue
         yield Line((step["address"], "bold"), f"  {DRIFTED[step['action']]}", (_place(step), "dim"))
@@ -82,36 +82,36 @@ def drift(view: PlanDocument) -> Iterator[Line]:
             yield Line(f"    {field['name']}", (_line(field, step), "dim"))
             yield Line("        spec has ", (value(field["after"]), "green"))
             yield Line("        org has  ", (value(field["before"]), "red"))
-        if said := author(step):
-            yield Line((f"    {said}", "dim"))
+        if changed := author(step):
+            yield Line((f"    {changed}", "dim"))
     yield Line()
     different = len(view["steps"])
     yield Line(f"{different} of {view['summary']['managed']} resources differ from the spec.")
-    yield from _beside(view)
+    yield from _sections(view)
     yield Line(_calls(view["summary"], applying=False))
 
 
-def result(done: StepResult, number: int, total: int) -> Iterator[Line]:
-    """One step as it ended; a failure with Salesforce's code and the line it blames."""
-    word, style = _OUTCOMES[done.outcome]
-    sign = SIGNS[ACTION_NAMES[done.step.action]]
+def result(result: StepResult, number: int, total: int) -> Iterator[Line]:
+    """The outcome of one step; a failure with Salesforce's code and the spec line at fault."""
+    word, style = _OUTCOMES[result.outcome]
+    sign = SIGNS[ACTION_NAMES[result.step.action]]
     counter = f"[{number:>{len(str(total))}}/{total}]"
-    already = ("  already so", "dim") if done.already else ""
-    yield Line((counter, "dim"), f" {sign} {done.step.address}  ", (word, style), already)
-    if done.outcome is Outcome.DONE:
+    already = ("  already done", "dim") if result.already else ""
+    yield Line((counter, "dim"), f" {sign} {result.step.address}  ", (word, style), already)
+    if result.outcome is Outcome.DONE:
         return
-    reason = f"{done.code}: {done.reason}" if done.code else done.reason or ""
+    reason = f"{result.code}: {result.reason}" if result.code else result.reason or ""
     yield Line(f"      {reason}")
-    if done.span and done.outcome is not Outcome.SKIPPED:
-        yield Line((f"      at {done.span}", "dim"))
+    if result.span and result.outcome is not Outcome.SKIPPED:
+        yield Line((f"      at {result.span}", "dim"))
 
 
 def skipped(results: Iterable[StepResult], named: int = 3) -> Iterator[Line]:
-    """The skipped steps of a large run, one line for each reason, the first of them by name."""
+    """The skipped steps of a large run: one line for each reason, with the first names."""
     by_reason: dict[str, list[str]] = {}
-    for done in results:
-        if done.outcome is Outcome.SKIPPED:
-            by_reason.setdefault(done.reason or "", []).append(str(done.step.address))
+    for result in results:
+        if result.outcome is Outcome.SKIPPED:
+            by_reason.setdefault(result.reason or "", []).append(str(result.step.address))
     for reason, addresses in by_reason.items():
         more = f" and {len(addresses) - named:,} more" if len(addresses) > named else ""
         names = ", ".join(addresses[:named])
@@ -119,7 +119,7 @@ def skipped(results: Iterable[StepResult], named: int = 3) -> Iterator[Line]:
 
 
 def progress(now: Progress) -> Line:
-    """How far a group of many is, how fast, and how long it will still take."""
+    """The progress of a group of similar steps, its speed, and the time left."""
     left = f", {_duration(now.left)} left" if now.left and now.done < now.total else ""
     done = f"{now.done:,} of {now.total:,}"
     return Line(("...", "dim"), f" {now.sign} {now.kind}: {done}, {now.rate:,.0f}/s{left}")
@@ -133,7 +133,7 @@ def _duration(seconds: float) -> str:
 
 
 def applied(results: Mapping[Outcome, int]) -> Line:
-    """The honest count at the end of an apply."""
+    """The numbers of steps by outcome, at the end of an apply."""
     parts = [f"{results.get(o, 0)} {word.lower()}" for o, (word, _) in _OUTCOMES.items()]
     style = "bold green" if set(results) <= {Outcome.DONE} else "bold red"
     return Line(("Applied", style), ": " + ", ".join(parts) + ".")
@@ -141,7 +141,7 @@ def applied(results: Mapping[Outcome, int]) -> Line:
 
 def _step(step: StepDocument, width: int, *, verbose: bool) -> Iterator[Line]:
     action = step["action"]
-    matched = f"  known by {step['matched_by']}" if step["matched_by"] else ""
+    matched = f"  matched by {step['matched_by']}" if step["matched_by"] else ""
     yield Line(
         f"{step['number']:>{width + 2}}  ",
         (f"{SIGNS[action]} {step['address']}", _STYLES[action]),
@@ -159,7 +159,7 @@ def _step(step: StepDocument, width: int, *, verbose: bool) -> Iterator[Line]:
     if defaults and not verbose:
         yield Line(f"{indent}{count(defaults, 'default value')}", ("  shown by --verbose", "dim"))
     for note in step["notes"]:
-        yield Line(indent, (f"{note['kind']}: {note['text']}", _NOTES[note["kind"]]))
+        yield Line(indent, (f"{note_label(note)}: {note['text']}", _NOTES[note["kind"]]))
 
 
 def _summary(view: PlanDocument) -> Iterator[Line]:
@@ -170,8 +170,8 @@ def _summary(view: PlanDocument) -> Iterator[Line]:
         f": {s['create']} to create, {s['update']} to update, "
         f"{s['deactivate']} to deactivate, {s['delete']} to delete.",
     )
-    yield Line(f"{logins(s)} E-mails sent: {s['emails']}. Irreversible steps: {s['irreversible']}.")
-    yield from _beside(view)
+    yield Line(f"{logins(s)} Emails sent: {s['emails']}. Irreversible steps: {s['irreversible']}.")
+    yield from _sections(view)
     for licence in view["licences"]:
         left = f"{licence['left']} left"
         yield Line(
@@ -179,15 +179,15 @@ def _summary(view: PlanDocument) -> Iterator[Line]:
             f"of {licence['total']} used, {left}."
         )
     if any(p["severity"] == "error" for p in view["problems"]):
-        yield Line(("This plan can not be applied", "bold red"), ": mend the errors first.")
+        yield Line(("This plan cannot be applied", "bold red"), ": fix the errors first.")
         yield Line(_calls(s, applying=False))
     else:
         yield Line(_calls(s, applying=True))
 
 
-def _beside(view: PlanDocument) -> Iterator[Line]:
+def _sections(view: PlanDocument) -> Iterator[Line]:
     for section in sections(view):
-        # What a policy refuses is said as an error, apart.
+        # What the policy refuses is reported as an error.
         for item in section.items if section.tone != "error" else ():
             style = "yellow" if section.tone == "warning" else "dim"
             yield Line((f"{section.title}: {item.replace('`', '')}.", style))
@@ -203,7 +203,7 @@ def _place(step: StepDocument) -> str:
 
 
 def _line(field: FieldDocument, step: StepDocument) -> str:
-    """Where a field was written; the row of a roster gets some from the file that has it."""
+    """The spec line of a field; the fields of a roster's row can be from two files."""
     if not field["line"]:
         return ""
     if field["file"] != step["file"]:

@@ -427,5 +427,5 @@ def test_a_plan_as_a_page_shows_its_counts_and_fits(chromium):
         assert_fits(page)
         expect(page.locator(".counts li.update")).to_have_text("1 update")
         expect(page.locator("ins").last).to_have_text("<b>here</b>")
-        expect(page.get_by_text("1 error stands in the way")).to_be_visible()
+        expect(page.get_by_text("1 error must be fixed first")).to_be_visible()
         page.close()

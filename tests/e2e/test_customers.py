@@ -45,9 +45,9 @@ def test_mails_are_held_back_and_stay_due(work, acme):
     assert acme.outbox() == []
     held = work.run("plan", *SERVED, "--no-email", status=0)
     assert "1 e-mail is held back by `--no-email`: `user/jane` gets no password yet" in held.err
-    assert "E-mails sent: " not in held.out
+    assert "Emails sent: " not in held.out
     due = work.run("plan", *SERVED, status=0)
-    assert "e-mail: a new password to jane.doe@acme.example\n" in due.out
+    assert "email: a new password to jane.doe@acme.example\n" in due.out
     assert "could not log in once this is applied" not in due.err
     work.run("apply", *SERVED, "--auto-approve", status=0)
     work.run("apply", *SERVED, "--auto-approve", status=0)

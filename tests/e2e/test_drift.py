@@ -125,7 +125,10 @@ def test_what_no_spec_names_is_listed_with_the_share_that_is_managed(acme, org):
     assert ("profile", "Acme Portal User") not in found
     assert {s["kind"]: (s["managed"], s["unmanaged"]) for s in seen["shares"]}["user"] == (1, 1)
     told = acme.run("drift", "--env", "served", status=0).out
-    assert f"In the org, and in no spec: user {username}, Sue Stranger, Acme Portal User." in told
+    assert (
+        f"In the org, but not in the specs: user {username}, Sue Stranger, Acme Portal User."
+        in told
+    )
     assert "1 of 2 users" in told
 
     inactive = org.id("User", f"Username='{username}'")
@@ -199,7 +202,7 @@ ignore:
     acme.write(IGNORE, text.replace("2999-12-31", "2020-12-31", 1))
     again = acme.run("drift", *where, status=2)
     assert "account/acme" in again.out
-    assert "warning[expired-ignore]: `account/acme.Fax` is not ignored any more" in again.err
+    assert "warning[expired-ignore]: `account/acme.Fax` is no longer ignored" in again.err
     assert f"{IGNORE}:6:12" in again.err
 
 

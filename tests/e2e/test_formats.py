@@ -73,7 +73,7 @@ def counted(summary):
 
 def counted_in(text):
     found = re.findall(r"(\d+) to (create|update|deactivate|delete)", text)
-    (mails,) = re.findall(r"E-mails sent: (\d+)", text)
+    (mails,) = re.findall(r"Emails sent: (\d+)", text)
     return {name: int(number) for number, name in found} | {"e-mails": int(mails)}
 
 

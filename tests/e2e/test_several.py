@@ -58,9 +58,7 @@ def test_each_plan_is_the_one_of_its_environment_alone(acme):
 def test_text_and_markdown_have_the_tables(acme):
     told = acme.run(*BOTH, "--report", "both.md", "--report", "both.json", status=0).out
     assert "settings/OrgSettings           in sync   ~ update" in told
-    assert (
-        "user/jane.Username    jane.doe@acme.example.portal  jane.doe@acme.example.staging" in told
-    )
+    assert "user/jane.Username  jane.doe@acme.example.portal  jane.doe@acme.example.staging" in told
     row = "| `user/jane.Username` | `jane.doe@acme.example.portal` | `jane.doe@acme.example.staging` |"
     assert row in (acme.folder / "both.md").read_text("utf-8")
     assert json.loads((acme.folder / "both.json").read_text("utf-8"))["report"] == "plans"
@@ -113,4 +111,4 @@ def test_where_nothing_differs_that_is_said(work):
     work.write("specs/shop/environments/one.yaml", "org: {login: local}\n")
     work.write("specs/shop/environments/two.yaml", "org: {login: local}\n")
     told = work.run("plan", "--env", "one", "--env", "two", status=0).out
-    assert "The spec says the same for each of them." in told
+    assert "The spec has the same values for every environment." in told

@@ -91,4 +91,4 @@ def test_held_back_emails_are_sent_by_the_next_apply_without_the_option(work):
     ran = work.run("apply", "x", "--no-email", "--auto-approve", status=0)
     assert "= help: to send it, apply again without `--no-email`" in ran.err
     ran = work.run("apply", "x", "--auto-approve", status=0)
-    assert "e-mail: a new password to jane@x.example" in ran.out
+    assert "email: a new password to jane@x.example" in ran.out

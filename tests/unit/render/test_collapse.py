@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provisioner.model.diagnostics import Diagnostic, Span
 from provisioner.render import diagnostics
-from provisioner.render.collapse import More, folded
+from provisioner.render.collapse import Collapsed, collapse
 
 
 def step(address, action="create", names=("Name",), notes=(), matched=None):
@@ -18,7 +18,7 @@ def step(address, action="create", names=("Name",), notes=(), matched=None):
 
 
 def shown(steps):
-    return [str(s) if isinstance(s, More) else s["address"] for s in folded(steps)]
+    return [str(s) if isinstance(s, Collapsed) else s["address"] for s in collapse(steps)]
 
 
 def test_a_hundred_steps_are_all_shown():
@@ -34,10 +34,10 @@ def test_of_more_the_first_of_each_sort_are_shown():
     steps += [step("user/c:1", "deactivate", ()), step("user/c:2", names=("Name", "Title"))]
     assert shown(steps) == [
         *["profile/P", "portal/P", "account/c:0", "account/c:1", "account/c:2"],
-        "... 47 more like account/c:2, the last account/c:49",
+        "... 47 more like account/c:2, the last is account/c:49",
         *["contact/c:0", "contact/d:0", "contact/c:1", "contact/d:1", "contact/c:2", "contact/d:2"],
-        "... 57 more like contact/c:2, the last contact/c:59",
-        "... 57 more like contact/d:2, the last contact/d:59",
+        "... 57 more like contact/c:2, the last is contact/c:59",
+        "... 57 more like contact/d:2, the last is contact/d:59",
         *["user/c:1", "user/c:2"],
     ]
 
@@ -50,7 +50,7 @@ def test_one_more_is_shown_rather_than_counted():
 def test_what_differs_in_its_notes_or_how_it_is_known_is_not_alike():
     steps = [step(f"user/c{n}", notes=("e-mail",) if n % 2 else ()) for n in range(200)]
     assert shown(steps)[:7] == [f"user/c{n}" for n in range(6)] + [
-        "... 97 more like user/c4, the last user/c198"
+        "... 97 more like user/c4, the last is user/c198"
     ]
 
 

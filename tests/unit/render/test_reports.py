@@ -292,7 +292,7 @@ def test_what_is_unmanaged_is_a_note_in_every_report():
     bare = {"kind": "profile", "name": "Odd", "id": None, "detail": None}
     view = compared("drift", MOVED, known=("account/acme",)) | {"unmanaged": [stray, bare]}
     lines = rendered(view, "github").splitlines()
-    said = "user/sam@x.example (Portal User) is in the org, and no spec names it"
+    said = "user/sam@x.example (Portal User) is in the org, but not in the specs"
     assert lines[2] == f"::notice title=drift-unmanaged::{said}"
     assert [r["level"] for r in json.loads(rendered(view, "sarif"))["runs"][0]["results"]] == [
         *("warning", "warning"),
