@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CERTAINTIES: Final[Mapping[str, str]] = {
     "[V]": "verified", "[Q]": "quoted", "[I]": "inferred", "[U]": "unverified", "guess": "guess",
 }  # fmt: skip
+UNPROVEN: Final = ("unverified", "guess")
 _MARK: Final = re.compile(r"\[[VQIU](?:[ ,/][^\]]*)?\]|\bguess(?:es|ed)?\b")
 # Salesforce's documentation and recordings of real orgs are primary: verified without a mark.
 _PRIMARY: Final = re.compile(
@@ -74,7 +75,9 @@ class Rule:
     """One thing the code says of Salesforce: where, what, and how certain it is.
 
     `codes` are Salesforce's error codes in the statement that the rule stands at. A refusal with
-    no mark near it has the certainty `unmarked`.
+    no mark near it has the certainty `unmarked`. `relied_on` tells that a plan, a drift report or
+    an explanation of a login relies on the rule although nothing proves it: `answers` if the rule
+    is part of what the org answers to them, `state` if it shapes what they read, else empty.
     """
 
     module: str
@@ -83,6 +86,7 @@ class Rule:
     text: str
     codes: tuple[str, ...]
     certainty: str
+    relied_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Report:
     soql: tuple[Feature, ...]
     metadata_types: tuple[str, ...]
     facts: tuple[facts.Fact, ...]
+    relied_on_facts: Mapping[str, tuple[int, ...]]
     rules: tuple[Rule, ...]
 
 
@@ -116,6 +121,7 @@ def report(app: Flask) -> Report:
         soql=tuple(_features((_package() / "soql" / "grammar.lark").read_text(encoding="utf-8"))),
         metadata_types=tuple(sorted(_metadata_types())),
         facts=tuple(facts.register().values()),
+        relied_on_facts={by: tuple(numbers) for by, numbers in _reliance()["facts"].items()},
         rules=rules(),
     )
 
@@ -149,7 +155,31 @@ def rules() -> tuple[Rule, ...]:
              certainty_of(cell.source) or "unmarked")
         for surface, check, cell in gate.cells()
     ]  # fmt: skip
-    return tuple(found)
+    return tuple(replace(rule, relied_on=_relied_on(rule)) for rule in found)
+
+
+def _relied_on(rule: Rule) -> str:
+    if rule.certainty not in UNPROVEN:
+        return ""
+    key = reliance_key(rule)
+    return next((by for by in ("answers", "state") if key in _reliance()[by]), "")
+
+
+def reliance_key(rule: Rule) -> str:
+    """What `relied_on.json` calls a rule: its function and the beginning of its text."""
+    return f"{rule.function}: {rule.text}"[:_LONGEST]
+
+
+@lru_cache(maxsize=1)
+def _reliance() -> Mapping[str, Any]:
+    """What a plan, a drift report or an explanation of a login relies on without proof.
+
+    `answers` and `state` list rules by `reliance_key`, `facts` the numbers of the facts that the
+    product cites for `plan` or `explain`. A test traces the local org to check it.
+    """
+    path = _package() / "control" / "relied_on.json"
+    read: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return read
 
 
 def sources() -> Iterator[tuple[str, str]]:
@@ -204,6 +234,7 @@ def summary(found: Report) -> str:
     sure = ", ".join(
         f"{certain[name]} {name}" for name in (*CERTAINTIES.values(), "unmarked") if certain[name]
     )
+    relied = sum(1 for rule in found.rules if rule.relied_on)
     known = Counter(fact.certainty for fact in found.facts)
     facts_by_certainty = ", ".join(f"{known[name]} {name}" for name in facts.LEVELS if known[name])
     return "\n".join(
@@ -214,6 +245,7 @@ def summary(found: Report) -> str:
             f"- {len(found.metadata_types)} metadata types: {', '.join(found.metadata_types)}",
             f"- {len(found.facts)} numbered facts with a public source: {facts_by_certainty}",
             f"- {len(found.rules)} rules with their sources: {sure}",
+            f"- {relied} of the guesses and unverified rules are marked: a plan relies on them",
         )
     )
 
@@ -237,14 +269,17 @@ def as_text(found: Report) -> str:
     lines += [f"  {one.name:20} {one.form}" for one in found.soql]
     lines += ["", "Metadata types", *(f"  {name}" for name in found.metadata_types), "", "Facts"]
     for fact in found.facts:
-        lines.append(f"  {fact.number}  {fact.certainty:10} {fact.text}")
+        by = [by for by, numbers in found.relied_on_facts.items() if fact.number in numbers]
+        relied = f" (relied on by {' and '.join(by)})" if by else ""
+        lines.append(f"  {fact.number}  {fact.certainty:10} {fact.text}{relied}")
         lines.append(f"{'':17}{fact.source}: {fact.url}")
     lines += ["", "Rules"]
     for rule in found.rules:
         codes = f" [{' '.join(rule.codes)}]" if rule.codes else ""
         text = f": {rule.text}" if rule.text else ""
         place = f"{rule.module}:{rule.line}"
-        lines.append(f"  {rule.certainty:10} {place:28} {rule.function}{codes}{text}")
+        relied = f" (relied on by plan: {rule.relied_on})" if rule.relied_on else ""
+        lines.append(f"  {rule.certainty:10} {place:28} {rule.function}{codes}{relied}{text}")
     return "\n".join([*lines, "", summary(found)])
 
 

@@ -201,7 +201,7 @@ def test_requests_are_logged(door, rest):
 
 def test_the_door_tells_what_the_org_covers(door):
     assert list(door("GET", "coverage")[1]) == [
-        "routes", "objects", "soql", "metadata_types", "facts", "rules",
+        "routes", "objects", "soql", "metadata_types", "facts", "relied_on_facts", "rules",
     ]  # fmt: skip
 
 

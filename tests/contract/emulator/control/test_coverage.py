@@ -140,7 +140,15 @@ def test_the_report_is_the_same_each_time(report, local):
 
 def test_the_report_is_json_and_text(report):
     data = json.loads(coverage.as_json(report))
-    assert list(data) == ["routes", "objects", "soql", "metadata_types", "facts", "rules"]
+    assert list(data) == [
+        "routes",
+        "objects",
+        "soql",
+        "metadata_types",
+        "facts",
+        "relied_on_facts",
+        "rules",
+    ]
     assert data["objects"][0]["name"] == "Account"
     text = coverage.as_text(report)
     assert text.endswith(coverage.summary(report))
@@ -151,8 +159,17 @@ def test_the_report_is_json_and_text(report):
 def test_facts_are_printed_with_number_sentence_and_source(report):
     text = coverage.as_text(report)
     for fact in report.facts:
-        assert f"  {fact.number}  {fact.certainty:10} {fact.text}\n" in text
+        assert f"  {fact.number}  {fact.certainty:10} {fact.text}" in text
         assert f" {fact.source}: {fact.url}\n" in text
+
+
+def test_what_a_plan_relies_on_without_proof_is_marked(report):
+    text = coverage.as_text(report)
+    marked = [rule for rule in report.rules if rule.relied_on]
+    assert {rule.certainty for rule in marked} == {"unverified", "guess"}
+    assert text.count("(relied on by plan: ") == len(marked)
+    fact = next(f for f in report.facts if f.number in report.relied_on_facts["plan"])
+    assert f"{fact.text} (relied on by plan" in text
 
 
 def test_dispatch_through_functions_is_followed(tmp_path):
