@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -58,13 +57,14 @@ def save(
     `refused` says that the policy does not allow the plan to be applied as it is.
     """
     from provisioner.plan import plan_file
+    from provisioner.render.report import json_pieces
 
     # `apply FILE` reads the spec that the plan names, which must be below the current folder.
     folder = Path(os.path.relpath(spec.folder)).as_posix()
     if not plan_file.is_relative(folder):
         what = f"the plan cannot be saved to `{file}`: its spec is elsewhere"
         raise Stop(WRONG, problem(what, f"run it in a folder that contains `{spec.folder}`"))
-    saved = plan_file.seal(
+    saved = plan_file.sign(
         {**document, "spec": folder},
         spec_digest=plan_file.spec_digest(spec.specs, spec.identity),
         version=version(),
@@ -75,7 +75,7 @@ def save(
         commit=commit,
     )
     try:
-        write_private(file, [visible_lines(json.dumps(saved, indent=2)), "\n"])
+        write_private(file, map(visible_lines, json_pieces(saved)))
     except OSError as error:
         what = f"the plan cannot be saved to `{file}`: {error.strerror}"
         raise Stop(WRONG, problem(what)) from error

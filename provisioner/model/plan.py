@@ -29,14 +29,16 @@ class NoteKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing a person must be told of a step before it happens.
+    """Something that a reviewer must know about a step.
 
-    `people` counts those it is about: e-mails sent, logins gained, lost or changed.
+    `people` counts the emails sent, or the logins gained, lost or changed. `subject` identifies a
+    note whose text contains a number; any other note is identified by its text.
     """
 
     kind: NoteKind
     text: str
     people: int = 0
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,12 @@ class FieldDocument(PlaceDocument):
 
 
 class NoteDocument(TypedDict):
+    """A note; `subject` identifies it if its text contains a number."""
+
     kind: Annotated[str, NoteKind]
     text: str
     people: int
+    subject: NotRequired[str]
 
 
 class LastModifiedDocument(TypedDict):
@@ -380,7 +383,10 @@ def _field(field: FieldChange) -> FieldDocument:
 
 
 def _note(note: Note) -> NoteDocument:
-    return {"kind": note.kind.value, "text": note.text, "people": note.people}
+    document: NoteDocument = {"kind": note.kind.value, "text": note.text, "people": note.people}
+    if note.subject is not None:
+        document["subject"] = note.subject
+    return document
 
 
 def _ignored(entry: Ignored) -> IgnoredDocument:

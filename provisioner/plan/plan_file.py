@@ -1,4 +1,4 @@
-"""A saved plan is a ceiling: what is applied may be less than it, never more, never elsewhere."""
+"""Saved plans: an apply can do less than the plan, but nothing else, and only in the same org."""
 
 from __future__ import annotations
 
@@ -21,16 +21,14 @@ from provisioner.spec.load import NAME
 _NO_PLAN = "the file is not a plan that `plan --out` wrote"
 _FEW = 10
 _LONGEST_NAME = 500
-# A home folder, a drive or a path of Windows.
-_LEADS_AWAY = re.compile(r"~|[A-Za-z]:|.*\\")
-# How many people a note is about is compared as a number, and not with its words.
-_COUNTED = re.compile(r"\d+ active users?")
+# A home folder, a drive or a Windows path.
+_NOT_RELATIVE = re.compile(r"~|[A-Za-z]:|.*\\")
 
 
 class SavedPlanError(Exception):
-    """The file is no plan of ours, or the plan is stale; `stale` tells which.
+    """The file is not a saved plan, or the plan cannot be applied any more, if `stale`.
 
-    `details` name what moved, one for each step and value.
+    `details` name what changed, one for each step and value.
     """
 
     def __init__(self, message: str, *, stale: bool = False, details: Iterable[str] = ()) -> None:
@@ -78,12 +76,12 @@ class SavedPlan:
 
     @property
     def until(self) -> str:
-        """When it expires, as people read it."""
+        """When it expires, as text."""
         return _written(self.expires)
 
 
-def seal(
-    view: PlanDocument,
+def sign(
+    document: PlanDocument,
     *,
     spec_digest: str,
     version: str,
@@ -93,12 +91,11 @@ def seal(
     excludes: Iterable[str] = (),
     commit: str | None = None,
 ) -> SavedPlanDocument:
-    """The plan as it is saved: its view, what it was made from and until when it holds.
+    """The plan as it is saved, with what it was made from and until when it can be applied.
 
-    `commit` is the commit of the user's repository that the specs are from, if it is known.
-
-    `hash` is over all of the rest, so that an edited plan is known as one. It protects
-    against mistakes; who may write the file is for whoever keeps it to say.
+    `commit` is the commit of the user's repository that contains the specs, if it is known. The
+    `hash` covers everything else, so that an edited plan is noticed. It protects against mistakes,
+    not against somebody who is allowed to replace the file.
     """
     saved: SavedInfo = {
         "tool_version": version,
@@ -110,13 +107,13 @@ def seal(
     }
     if commit is not None:
         saved["commit"] = commit
-    return {**view, "saved": {**saved, "hash": digest({**view, "saved": saved})}}
+    return {**document, "saved": {**saved, "hash": digest({**document, "saved": saved})}}
 
 
 def parse(text: str) -> SavedPlan:
-    """Read a plan file. Unknown keys are ignored, so that newer plans stay readable.
+    """Read a plan file. Unknown keys are ignored, so that plans of newer versions are readable.
 
-    Raises SavedPlanError for what is no plan, and, as stale, for an edited one.
+    Raises SavedPlanError if it is not a plan, and, as stale, if it was edited.
     """
     try:
         data = json.loads(text)
@@ -127,7 +124,7 @@ def parse(text: str) -> SavedPlan:
                 "make the plan again"
             )
         saved = data["saved"]
-        found = SavedPlan(
+        plan = SavedPlan(
             data["spec"],
             data["environment"],
             data["org"]["id"],
@@ -139,13 +136,13 @@ def parse(text: str) -> SavedPlan:
             _completed(data),
             saved.get("commit"),
         )
-        for step in found.steps:
-            _ceiling(step)
+        for step in plan.steps:
+            _allowance(step)
             if not isinstance(step["address"], str):
                 raise SavedPlanError(_NO_PLAN)
-        _written(found.expires)
+        _written(plan.expires)
         untouched = {**data, "saved": {k: v for k, v in saved.items() if k != "hash"}}
-        intact = saved["hash"] == digest(untouched) and found.expires.tzinfo is not None
+        intact = saved["hash"] == digest(untouched) and plan.expires.tzinfo is not None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SavedPlanError(_NO_PLAN) from error
     except (RecursionError, OverflowError) as error:
@@ -154,7 +151,7 @@ def parse(text: str) -> SavedPlan:
         raise SavedPlanError("the plan was edited after it was saved", stale=True)
     if wrong := _not_a_name(data):
         raise SavedPlanError(f"its `{wrong}` is not a name that `plan --out` writes")
-    return found
+    return plan
 
 
 def _completed(data: SavedPlanDocument) -> PlanDocument:
@@ -170,7 +167,7 @@ def _completed(data: SavedPlanDocument) -> PlanDocument:
 
 
 def _not_a_name(data: SavedPlanDocument) -> str | None:
-    """The part of a plan that could lead elsewhere than to the spec that it is for."""
+    """The name in a plan that `plan --out` does not write: it could lead to other files."""
     saved = data["saved"]
     if not isinstance(data["org"]["id"], str):
         return "org"
@@ -186,48 +183,49 @@ def _not_a_name(data: SavedPlanDocument) -> str | None:
 
 
 def is_relative(spec: object) -> bool:
-    """Whether this is the folder of a spec below the current one, as a plan names it."""
+    """Whether this is a folder below the current one, as a plan names it."""
     if not isinstance(spec, str) or not spec.isprintable() or not 0 < len(spec) <= _LONGEST_NAME:
         return False
     path = PurePosixPath(spec)
-    return not path.is_absolute() and ".." not in path.parts and not _LEADS_AWAY.match(spec)
+    return not path.is_absolute() and ".." not in path.parts and not _NOT_RELATIVE.match(spec)
 
 
 def _is_pattern(value: object) -> bool:
     return isinstance(value, str) and value.isprintable() and 0 < len(value) <= _LONGEST_NAME
 
 
-def check(saved: SavedPlan, view: PlanDocument, *, spec_digest: str, now: datetime) -> None:
-    """Raise SavedPlanError when the plan as it would be now goes beyond the saved one.
+def check(saved: SavedPlan, plan: PlanDocument, *, spec_digest: str, now: datetime) -> None:
+    """Raise SavedPlanError if the plan as it is now exceeds the saved one.
 
-    A step may be gone, or change fewer fields: somebody did a part of it. One whose live
-    value moved, or that was never planned, is named with what was planned and what is there.
+    A step can be missing, or change fewer fields: somebody has done a part of it. A step whose live
+    value has changed, or that was not planned, is named with the planned and the current value.
     """
-    if view["org"]["id"] != saved.org:
+    if plan["org"]["id"] != saved.org:
         raise SavedPlanError(
-            f"the plan was made for the org {saved.org}, this is {view['org']['id']}", stale=True
+            f"the plan was made for the org {saved.org}, this is {plan['org']['id']}", stale=True
         )
     if now >= saved.expires:
         raise SavedPlanError(f"the plan expired at {_written(saved.expires)}", stale=True)
-    ceilings = {step["address"]: step for step in saved.steps}
-    moved = [
-        f"{step['address']}{beyond}"
-        for step in view["steps"]
-        for beyond in _beyond(step, ceilings.get(step["address"]))
+    steps = {step["address"]: step for step in saved.steps}
+    details = [
+        f"{step['address']}{excess}"
+        for step in plan["steps"]
+        for excess in _exceeds(step, steps.get(step["address"]))
     ]
-    if len(moved) > _FEW:
-        moved = [*moved[:_FEW], f"and {len(moved) - _FEW} more"]
+    if len(details) > _FEW:
+        details = [*details[:_FEW], f"and {len(details) - _FEW} more"]
     if spec_digest != saved.spec_digest:
-        raise SavedPlanError("the specs changed since the plan was made", stale=True, details=moved)
-    if moved:
-        raise SavedPlanError("the org moved since the plan was made", stale=True, details=moved)
+        message = "the specs changed after the plan was made"
+        raise SavedPlanError(message, stale=True, details=details)
+    if details:
+        message = "the org changed after the plan was made"
+        raise SavedPlanError(message, stale=True, details=details)
 
 
 def spec_digest(specs: Iterable[Spec], identity: Mapping[str, str]) -> str:
-    """What the specs ask for, with templates filled in, as a digest.
+    """A digest of the specs with templates filled in.
 
-    Comments, order and the files that they stand in are no part of it, nor are secrets
-    and masked values.
+    It does not depend on comments, order, files, secrets and masked values.
     """
     declared = [[str(s.address), _digested(s.data)] for s in sorted(specs, key=lambda s: s.address)]
     return digest({"identity": dict(identity), "specs": declared})
@@ -240,7 +238,7 @@ def digest(value: object) -> str:
 
 
 def _digested(value: object) -> object:
-    """A value without the texts that outputs mask: a digest of a short one could be guessed."""
+    """A value without masked texts: a short text can be guessed from its digest."""
     match value:
         case Masked():
             return MASK
@@ -263,8 +261,8 @@ def _written(moment: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ceiling:
-    """What of a step was reviewed. Its number, and who touched the record last, were not."""
+class _Allowance:
+    """What was reviewed of a step, which excludes its number and who changed the record last."""
 
     action: str
     id: str
@@ -274,50 +272,50 @@ class _Ceiling:
     calls: Counter[str]
 
 
-def _ceiling(step: StepDocument) -> _Ceiling:
+def _allowance(step: StepDocument) -> _Allowance:
     people: Counter[str] = Counter()
     for note in step["notes"]:
         people[note["kind"]] += note["people"]
-    return _Ceiling(
+    return _Allowance(
         step["action"],
         step["id"] or "",
         {f["name"]: (f["before"], f["after"]) for f in step["fields"]},
         people,
-        frozenset((n["kind"], _COUNTED.sub("users", n["text"])) for n in step["notes"]),
+        frozenset((n["kind"], n.get("subject", n["text"])) for n in step["notes"]),
         Counter(step["calls"]),
     )
 
 
-def _beyond(step: StepDocument, planned: StepDocument | None) -> Iterator[str]:
-    """In which ways a step goes beyond what was planned of it."""
-    if planned is None:
-        yield f": to {step['action']}, which was not planned"
+def _exceeds(step: StepDocument, saved: StepDocument | None) -> Iterator[str]:
+    """In which ways a step does more than the saved step."""
+    if saved is None:
+        yield f": {step['action']} is not in the plan"
         return
-    now, most = _ceiling(step), _ceiling(planned)
-    if (now.action, now.id) != (most.action, most.id):
-        was = f"{most.action} {most.id}".strip()
-        yield f": to {now.action} {now.id}".rstrip() + f", planned was to {was}"
+    now, allowed = _allowance(step), _allowance(saved)
+    if (now.action, now.id) != (allowed.action, allowed.id):
+        current, planned = (f"{a.action} {a.id}".strip() for a in (now, allowed))
+        yield f": {current} is not in the plan, which has {planned}"
         return
     for name, (before, after) in now.fields.items():
-        yield from _moved(name, before, after, most.fields.get(name))
+        yield from _field_exceeds(name, before, after, allowed.fields.get(name))
     for kind, count in now.people.items():
-        if count > most.people[kind]:
-            yield f": {kind}: {count} people, planned were {most.people[kind]}"
-    for kind, text in sorted(now.notes - most.notes):
-        yield f": {kind}: {text}, which was not planned"
-    if now.calls - most.calls and now.fields.keys() <= most.fields.keys():
-        yield ": takes other calls than were planned"
+        if count > allowed.people[kind]:
+            yield f": {kind}: {count} people, but the plan has {allowed.people[kind]}"
+    for kind, subject in sorted(now.notes - allowed.notes):
+        yield f": {kind}: {subject}, which is not in the plan"
+    if now.calls - allowed.calls and now.fields.keys() <= allowed.fields.keys():
+        yield ": needs calls that are not in the plan"
 
 
-def _moved(
-    name: str, before: Json, after: Json, planned: tuple[Json, Json] | None
+def _field_exceeds(
+    name: str, before: Json, after: Json, saved: tuple[Json, Json] | None
 ) -> Iterator[str]:
-    if planned is None:
+    if saved is None:
         yield f".{name}: was in sync, is {_value(before)} now"
-    elif before != planned[0]:
-        yield f".{name}: was {_value(planned[0])}, is {_value(before)} now"
-    elif after != planned[1]:
-        yield f".{name}: would become {_value(after)}, planned was {_value(planned[1])}"
+    elif before != saved[0]:
+        yield f".{name}: was {_value(saved[0])}, is {_value(before)} now"
+    elif after != saved[1]:
+        yield f".{name}: would become {_value(after)}, but the plan has {_value(saved[1])}"
 
 
 def _value(value: Json) -> str:

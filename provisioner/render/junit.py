@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from provisioner.render.documents import Document
@@ -11,38 +12,81 @@ from provisioner.render.format import visible_lines
 
 
 def junit(view: Document) -> str:
-    """One suite with a case per resource (or file), those with a remark failed.
+    """One suite with a case per resource (or file).
 
-    A warning is no failure, nor is a plan's step: they are output of their case. XML can not hold
-    every character, not even escaped: those show as JSON's escapes.
+    Errors and drift are failures. Warnings and the steps of a plan are output of their case. XML
+    cannot contain every character, even escaped: such characters are shown as in JSON.
     """
     cases = list(_cases(view, findings(view)))
-    failures = sum("<failure" in case for case in cases)
-    skipped = sum("<skipped" in case for case in cases)
+    failures = sum(bool(case.failed) for case in cases)
+    skipped = sum(case.is_skipped for case in cases)
     name = _quoted(f"provisioner {view['report']} {view['spec']}")
     counts = f'tests="{len(cases)}" failures="{failures}" errors="0"'
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f"<testsuites name={name} {counts}>",
         f'  <testsuite name={name} {counts} skipped="{skipped}">',
-        *cases,
+        *map(str, cases),
         "  </testsuite>",
         "</testsuites>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _cases(view: Document, found: Iterable[Finding]) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Case:
+    kind: str
+    name: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def failed(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.level == "error" or f.rule in DRIFT)
+
+    @property
+    def is_skipped(self) -> bool:
+        return not self.failed and self._skipped is not None
+
+    @property
+    def _skipped(self) -> Finding | None:
+        return next((f for f in self.findings if f.rule == "apply-skipped"), None)
+
+    def __str__(self) -> str:
+        head = f"    <testcase classname={_quoted(self.kind)} name={_quoted(self.name)}"
+        if place := next((f for f in self.findings if f.file), None):
+            head += f' file={_quoted(place.file or "")} line="{place.line or 1}"'
+        if not self.findings:
+            return f"{head}/>"
+        failed, skipped = self.failed, self._skipped
+        output = "\n".join(_text(f) for f in self.findings if f not in failed)
+        lines = [f"{head}>"]
+        if skipped and not failed:
+            lines.append(f"      <skipped message={_quoted(skipped.message)}/>")
+        if failed:
+            # One `failure` per case: most readers show only one.
+            kinds = ", ".join(dict.fromkeys(f.rule for f in failed))
+            first = failed[0].message.partition("\n")[0]
+            message = first if len(failed) == 1 else f"{first} (and {len(failed) - 1} more)"
+            text = escape(visible_lines("\n\n".join(map(_text, failed))))
+            lines.append(f"      <failure type={_quoted(kinds)} message={_quoted(message)}>")
+            lines[-1] += f"{text}</failure>"
+        if output:
+            lines.append(f"      <system-out>{escape(visible_lines(output))}</system-out>")
+        return "\n".join([*lines, "    </testcase>"])
+
+
+def _cases(view: Document, findings: Iterable[Finding]) -> Iterator[_Case]:
     by_case: dict[tuple[str, str], list[Finding]] = {c: [] for c in _names(view)}
-    for one in found:
-        case = _split(one.address) if one.address else ("file", one.file or view["spec"])
-        by_case.setdefault(case, []).append(one)
-    for (kind, name), remarks in by_case.items():
-        yield _case(kind, name, remarks)
+    for finding in findings:
+        file = ("file", finding.file or view["spec"])
+        case = _split(finding.address) if finding.address else file
+        by_case.setdefault(case, []).append(finding)
+    for (kind, name), mine in by_case.items():
+        yield _Case(kind, name, tuple(mine))
 
 
 def _names(view: Document) -> Iterator[tuple[str, str]]:
-    """The cases that there are whatever was found: without them nothing could pass."""
+    """The cases that exist even without findings: the ones that passed."""
     if view["report"] == "validate":
         yield from (("file", name) for name in view["files"])
         return
@@ -55,32 +99,7 @@ def _split(address: str) -> tuple[str, str]:
     return kind, name
 
 
-def _case(kind: str, name: str, remarks: list[Finding]) -> str:
-    head = f"    <testcase classname={_quoted(kind)} name={_quoted(name)}"
-    if place := next((f for f in remarks if f.file), None):
-        head += f' file={_quoted(place.file or "")} line="{place.line or 1}"'
-    if not remarks:
-        return f"{head}/>"
-    untried = next((f for f in remarks if f.rule == "apply-skipped"), None)
-    failed = [f for f in remarks if f.level == "error" or f.rule in DRIFT]
-    told = "\n".join(_told(f) for f in remarks if f not in failed)
-    lines = [f"{head}>"]
-    if untried and not failed:
-        lines.append(f"      <skipped message={_quoted(untried.message)}/>")
-    if failed:
-        # One `failure` per case: most readers take no more than that.
-        kinds = ", ".join(dict.fromkeys(f.rule for f in failed))
-        first = failed[0].message.partition("\n")[0]
-        message = first if len(failed) == 1 else f"{first} (and {len(failed) - 1} more)"
-        text = escape(visible_lines("\n\n".join(map(_told, failed))))
-        lines.append(f"      <failure type={_quoted(kinds)} message={_quoted(message)}>")
-        lines[-1] += f"{text}</failure>"
-    if told:
-        lines.append(f"      <system-out>{escape(visible_lines(told))}</system-out>")
-    return "\n".join([*lines, "    </testcase>"])
-
-
-def _told(found: Finding) -> str:
+def _text(found: Finding) -> str:
     at = (
         f"\nat {found.file}:{found.line}:{found.place['column']}"
         if found.file and found.line

@@ -1,13 +1,16 @@
-"""A report in any of the formats for machines and pages, by name."""
+"""Render a report in any format except text."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Literal, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from provisioner.render.documents import Document
 from provisioner.render.format import json_text, visible_lines
+
+if TYPE_CHECKING:
+    from provisioner.plan.plan_file import SavedPlanDocument
 
 Format = Literal["json", "markdown", "html", "junit", "sarif", "github"]
 _READABLE = 1_000
@@ -22,9 +25,9 @@ def render(view: Document, format_: Format, version: str) -> str:
 
 
 def pieces(view: Document, format_: Format, version: str) -> Iterator[str]:
-    """The report as text in pieces, so that one of very many steps is never held twice.
+    """The report as text in pieces, so that a long one is never in memory as a whole.
 
-    Characters that cannot be seen are shown as their escapes, which JSON reads as what they were.
+    Invisible characters are escaped, so that JSON readers get them back.
     """
     return map(visible_lines, _pieces(view, format_, version))
 
@@ -34,7 +37,7 @@ def _pieces(view: Document, format_: Format, version: str) -> Iterator[str]:
     title = _TITLES[view["report"]]
     match format_:
         case "json":
-            yield from _json(view)
+            yield from json_pieces(view)
         case "markdown":
             from provisioner.render.markdown import markdown
 
@@ -59,17 +62,21 @@ def _pieces(view: Document, format_: Format, version: str) -> Iterator[str]:
             assert_never(format_)
 
 
-def _json(view: Document) -> Iterator[str]:
-    """A person reads a short one; a long one is written ten times as fast without indents."""
-    if view["report"] == "validate" or len(view["steps"]) <= _READABLE:
-        yield json_text(view)
+def json_pieces(document: Document | SavedPlanDocument) -> Iterator[str]:
+    """A document as JSON in pieces: with indents if it is short enough to be read by people.
+
+    Without indents, a plan of 50,000 steps is written in 3.5 s instead of 18 s. orjson needs 0.2 s,
+    but refuses integers above 64 bits and lone surrogates, which specs can contain.
+    """
+    if document["report"] == "validate" or len(document["steps"]) <= _READABLE:
+        yield json_text(document)
         return
     write = json.JSONEncoder(ensure_ascii=False).encode
     before = "{"
-    for name, value in view.items():
+    for name, value in document.items():
         yield f"{before}{write(name)}: "
         if name == "steps":
-            steps = view["steps"]
+            steps = document["steps"]
             parts = (steps[at : at + _PART] for at in range(0, len(steps), _PART))
             yield "["
             yield from (f"{', ' if n else ''}{write(part)[1:-1]}" for n, part in enumerate(parts))

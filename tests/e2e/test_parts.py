@@ -42,4 +42,4 @@ def test_a_saved_plan_of_a_part_is_applied_as_that_part_or_less(acme):
     assert "Applied: 2 done" in less.out
     assert "Applied: 1 done" in acme.run("apply", "p.json", "--auto-approve", status=0).out
     more = acme.run("apply", "p.json", "--target", "contact/*", "--auto-approve", status=4)
-    assert "contact/jane: to create, which was not planned" in more.err
+    assert "contact/jane: create is not in the plan" in more.err

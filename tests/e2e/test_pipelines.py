@@ -369,7 +369,7 @@ def test_a_reviewed_plan_is_refused_when_the_org_moved(repository):
     merged = runner(repository, "apply.yml")
     assert merged.run("plan")
     assert not merged.run("apply")
-    assert "the org moved since the plan was made" in merged.log
+    assert "the org changed after the plan was made" in merged.log
     # Whoever looks at it plans again, and has that approved.
     once_more = runner(repository, "apply.yml", replan=True)
     assert once_more.run("plan"), once_more.log

@@ -65,7 +65,7 @@ def test_it_asks_too(shop, org):
 def test_a_value_that_moved_since_refuses_it(shop, org):
     org.change("Account", "Name='Acme Corporation'", Phone="2")
     refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
-    assert "the org moved since the plan was made" in refused.err
+    assert "the org changed after the plan was made" in refused.err
     assert "account/acme: to update" not in refused.err
     assert 'account/acme.Phone: was null, is "2" now' in refused.err
     assert "plan again" in refused.err
@@ -80,7 +80,7 @@ def test_a_value_that_moved_since_refuses_it(shop, org):
 def test_a_spec_that_moved_since_refuses_it(shop, org):
     shop.write("specs/shop/accounts.yaml", SHOP.replace("Globex", "Initech"))
     refused = shop.run("apply", "plan.json", "--auto-approve", status=4)
-    assert "the specs changed since the plan was made" in refused.err
+    assert "the specs changed after the plan was made" in refused.err
     assert "account/globex" in refused.err
     assert names(org) == {("Acme Corporation", None)}
 

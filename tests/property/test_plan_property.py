@@ -264,7 +264,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 def reviewed_of(shown):
     """The plan as it was saved and read again."""
     week = timedelta(days=7)
-    sealed = saved.seal(shown, spec_digest="sha256:0", version="1", now=NOW, valid_for=week)
+    sealed = saved.sign(shown, spec_digest="sha256:0", version="1", now=NOW, valid_for=week)
     return saved.parse(json.dumps(sealed))
 
 

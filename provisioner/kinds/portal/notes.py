@@ -23,10 +23,10 @@ def notes(change: Change, context: Context) -> Iterator[Note]:
     active = change.field("active")
     if active and active.after is False:
         users = facts.active_users(members)
-        yield Note(NoteKind.LOSES_LOGIN, f"everybody: {_count(users)}", users)
+        yield _counted(NoteKind.LOSES_LOGIN, "everybody", users)
     if active and active.after is True:
         users = facts.active_users(members)
-        yield Note(NoteKind.GAINS_LOGIN, f"every member: {_count(users)}", users)
+        yield _counted(NoteKind.GAINS_LOGIN, "every member", users)
     changed = change.field(MEMBERS)
     if changed:
         before, after = set(names_in(changed.before)), set(names_in(changed.after))
@@ -36,7 +36,7 @@ def notes(change: Change, context: Context) -> Iterator[Note]:
         ):
             for name in sorted(names):
                 users = facts.active_users([name])
-                yield Note(kind, f"the profile `{name}`: {_count(users)}", users)
+                yield _counted(kind, f"the profile `{name}`", users)
 
 
 def profiles_to_count(change: Change, facts: OrgFacts) -> Iterable[str]:
@@ -51,5 +51,6 @@ def profiles_to_count(change: Change, facts: OrgFacts) -> Iterable[str]:
     return sorted({p.id for name in names for p in facts.profiles_named(name)})
 
 
-def _count(users: int) -> str:
-    return "1 active user" if users == 1 else f"{users} active users"
+def _counted(kind: NoteKind, subject: str, users: int) -> Note:
+    count = "1 active user" if users == 1 else f"{users} active users"
+    return Note(kind, f"{subject}: {count}", users, subject)

@@ -1,4 +1,4 @@
-"""A saved plan: sealed, read again, and held against the plan as it is now."""
+"""A saved plan: signed, read again, and held against the plan as it is now."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from provisioner.model.resource import Address, Secret, Spec
 from provisioner.plan import plan_file as saved
 from provisioner.plan.document import place, plan_document
 from provisioner.render import text
+from provisioner.render.report import json_pieces
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DIGEST = saved.digest({"identity": {}, "specs": []})
@@ -50,14 +51,14 @@ def view(*steps, org="00D000000000001AAA"):
     return document | {"steps": list(steps)}
 
 
-def sealed(plan):
-    return saved.seal(
+def signed(plan):
+    return saved.sign(
         plan, spec_digest=DIGEST, version="1.0", now=NOW, valid_for=timedelta(hours=1)
     )
 
 
 def check(then, now, *, digest=DIGEST, later=timedelta(0)):
-    read = saved.parse(json.dumps(sealed(then)))
+    read = saved.parse(json.dumps(signed(then)))
     saved.check(read, now, spec_digest=digest, now=NOW + later)
 
 
@@ -69,7 +70,7 @@ def refused(then, now, **more):
 
 
 def test_the_file_is_as_its_schema_says():
-    Draft202012Validator(SCHEMA).validate(sealed(view(step())))
+    Draft202012Validator(SCHEMA).validate(signed(view(step())))
 
 
 def test_what_was_reviewed_may_be_applied():
@@ -77,11 +78,19 @@ def test_what_was_reviewed_may_be_applied():
 
 
 def test_the_same_plan_is_sealed_byte_for_byte():
-    assert json.dumps(sealed(view(step()))) == json.dumps(sealed(view(step())))
+    assert json.dumps(signed(view(step()))) == json.dumps(signed(view(step())))
+
+
+@pytest.mark.parametrize("count", [1_000, 1_001])
+def test_a_file_of_many_steps_is_read_as_it_was_signed(count):
+    plan = signed(view(*(step(f"account/a{n}") for n in range(count))))
+    text_ = "".join(json_pieces(plan))
+    assert json.loads(text_) == plan
+    assert len(saved.parse(text_).steps) == count
 
 
 def test_keys_of_newer_versions_are_ignored():
-    newer = sealed({**view({**step(), "colour": "red"}), "later": 1})
+    newer = signed({**view({**step(), "colour": "red"}), "later": 1})
     assert saved.parse(json.dumps(newer)).steps[0]["address"] == "account/acme"
 
 
@@ -89,7 +98,7 @@ def test_a_plan_of_an_older_version_is_completed():
     later = ("known", "left_out", "ignored", "absent", "email_differences", "licences")
     older = {name: value for name, value in view(step()).items() if name not in later}
     older["summary"] = {n: v for n, v in older["summary"].items() if n != "change_login"}
-    read = saved.parse(json.dumps(sealed(older))).document
+    read = saved.parse(json.dumps(signed(older))).document
     assert read == view(step()) | dict.fromkeys(later, ())
     assert [str(line) for line in text.plan(read)]
 
@@ -108,7 +117,7 @@ def test_a_plan_of_an_older_version_is_completed():
     ],
 )
 def test_an_edit_anywhere_is_seen(path):
-    edited = copy.deepcopy(sealed(view(step())))
+    edited = copy.deepcopy(signed(view(step())))
     at = edited
     for part in path[:-1]:
         at = at[part]
@@ -119,7 +128,7 @@ def test_an_edit_anywhere_is_seen(path):
 
 
 def test_layout_of_the_json_is_no_edit():
-    assert saved.parse(json.dumps(sealed(view(step())), indent=7, sort_keys=True))
+    assert saved.parse(json.dumps(signed(view(step())), indent=7, sort_keys=True))
 
 
 def test_another_org():
@@ -135,7 +144,7 @@ def test_an_expired_plan():
 
 def test_other_specs():
     error = refused(view(step()), view(step()), digest="sha256:0")
-    assert str(error) == "the specs changed since the plan was made"
+    assert str(error) == "the specs changed after the plan was made"
 
 
 @pytest.mark.parametrize(
@@ -161,41 +170,45 @@ def test_less_may_be_done(now):
         ),
         (
             step(fields=[field("Phone", "1", "7")]),
-            'account/acme.Phone: would become "7", planned was "2"',
+            'account/acme.Phone: would become "7", but the plan has "2"',
         ),
         (
             step(id="001000000000002AAA"),
-            "account/acme: to update 001000000000002AAA, planned was to update 001000000000001AAA",
+            (
+                "account/acme: update 001000000000002AAA is not in the plan, "
+                "which has update 001000000000001AAA"
+            ),
         ),
         (
             step(action="create", id=None),
-            "account/acme: to create, planned was to update 001000000000001AAA",
+            "account/acme: create is not in the plan, which has update 001000000000001AAA",
         ),
-        (step("account/other"), "account/other: to update, which was not planned"),
+        (step("account/other"), "account/other: update is not in the plan"),
         (
             step(calls=["UpdateRecord", "ResetPassword"]),
-            "account/acme: takes other calls than were planned",
+            "account/acme: needs calls that are not in the plan",
         ),
         (
             step(notes=[{"kind": "e-mail", "text": "to a@b.example", "people": 1}]),
-            "account/acme: e-mail: 1 people, planned were 0",
+            "account/acme: e-mail: 1 people, but the plan has 0",
         ),
     ],
 )
 def test_more_is_named(now, said):
     error = refused(view(step()), view(now))
-    assert str(error) == "the org moved since the plan was made"
+    assert str(error) == "the org changed after the plan was made"
     assert said in error.details
 
 
 def test_fewer_people_may_lose_their_login_but_not_more():
     def losing(people):
         text = f"everybody: {people} active user{'' if people == 1 else 's'}"
-        return step(notes=[{"kind": "loses the login", "text": text, "people": people}])
+        note = {"kind": "loses the login", "text": text, "people": people, "subject": "everybody"}
+        return step(notes=[note])
 
     check(view(losing(2)), view(losing(1)))
     error = refused(view(losing(1)), view(losing(2)))
-    assert error.details == ("account/acme: loses the login: 2 people, planned were 1",)
+    assert error.details == ("account/acme: loses the login: 2 people, but the plan has 1",)
 
 
 def test_the_digest_of_specs_sees_values_alone():
