@@ -303,7 +303,7 @@ def _type_help(document: Readable, path: Path, value: Yaml, types: Sequence[str]
     if "array" in types and isinstance(value, str | int | float):
         return f"write [{document.written(path)}]"
     if value is None:
-        return "give it a value, or leave it out"
+        return "give it a value, or remove it"
     if "object" in types and "string" not in types and isinstance(value, list):
         return "write each item under a key of its own, as `KEY: {...}`"
     if {"number", "integer"} & set(types) and isinstance(value, str):

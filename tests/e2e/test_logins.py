@@ -208,7 +208,7 @@ def test_plain_http_to_another_machine_is_wrong_at_its_line(written, shop):
     )
     refused = plan(shop, status=1, THE_SECRET="secret-4711", WHERE="http://acme.example")
     assert "specs/shop/environments/there.yaml:2:42" in refused.err
-    assert "with https unless it is this machine, not `http://acme.example`" in refused.err
+    assert "(https is required, except for this machine), not `http://acme.example`" in refused.err
 
 
 def test_plain_http_that_the_salesforce_cli_answers_is_refused(shop, org):

@@ -61,7 +61,7 @@ portal:
 }
 EXPECTED = [
     ("a_syntax.yaml:3:9", "yaml-syntax", "did not find expected `,` or `}`", None),
-    ("b_repeated.yaml:3:3", "duplicate-key", "`Guest User` is given twice", None),
+    ("b_repeated.yaml:3:3", "duplicate-key", "`Guest User` appears twice", None),
     ("c_template.yaml:4:30", "undefined-name", "`vars.sectoin` is not defined", "`vars.section`"),
     ("d_people.yaml:4:5", "unknown-field", "`Nmae` is not a field of Account", "`Name`"),
     ("d_people.yaml:5:16", "wrong-type", "`IsPartner` must be true or false", "write `false`"),

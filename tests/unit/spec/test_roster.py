@@ -278,7 +278,7 @@ def test_a_column_may_have_any_name():
             [
                 (
                     "f.yaml:2:3",
-                    "`a:b` is not the name of a roster: it must not be empty, hold `:` or `/`, nor begin or end with a space",
+                    "`a:b` is not the name of a roster: it must not be empty, contain `:` or `/`, or begin or end with a space",
                 )
             ],
         ),
@@ -397,12 +397,12 @@ GOOD = "1,Globex,Doe,jane@x.io\n"
             [
                 (
                     "c.csv:2:14",
-                    "`Email` must be an e-mail address, such as jane@acme.example, not `jane`",
+                    "`Email` must be an email address, such as jane@acme.example, not `jane`",
                     None,
                 ),
                 (
                     "c.csv:2:14",
-                    "`Username` must be in the form of an e-mail address, such as jane@acme.example, not `jane.portal`",
+                    "`Username` must be in the form of an email address, such as jane@acme.example, not `jane.portal`",
                     None,
                 ),
             ],

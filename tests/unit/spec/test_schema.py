@@ -50,7 +50,7 @@ def test_what_is_right_is_right(text):
 
 
 COULD_BE = "a key of the spec, a name in the org, or {find: {Field: value}}"
-E_MAIL = "an e-mail address, such as jane@acme.example"
+E_MAIL = "an email address, such as jane@acme.example"
 LAYOUT = "is not the full name of a layout, such as `Contact-Contact Layout`"
 QUOTED = "write `true`, without quotes"
 UNQUOTED = "write `false`, without quotes"
@@ -93,7 +93,7 @@ UNQUOTED = "write `false`, without quotes"
             "accounts: {' a': {Name: A}}",
             (
                 "1:12",
-                "` a` is not a key: it must not be empty, nor begin or end with a space",
+                "` a` is not a key: it must not be empty, or begin or end with a space",
                 None,
             ),
         ),
@@ -106,7 +106,7 @@ UNQUOTED = "write `false`, without quotes"
             (
                 "2:3",
                 "`jane` has no `LastName`",
-                "Salesforce requires it of every contact; only `remove: true` does without",
+                "Salesforce requires it for every contact; only `remove: true` works without it",
             ),
         ),
         # types
@@ -128,7 +128,7 @@ UNQUOTED = "write `false`, without quotes"
             (
                 "1:15",
                 "`active` must be true or false, not null",
-                "give it a value, or leave it out",
+                "give it a value, or remove it",
             ),
         ),
         (
@@ -199,22 +199,22 @@ UNQUOTED = "write `false`, without quotes"
         ),
         (
             "accounts: {a: {Name: A, remove: false}}",
-            ("1:33", "`remove` must be `true`, not false", "leave it out to keep the resource"),
+            ("1:33", "`remove` must be `true`, not false", "remove it to keep the resource"),
         ),
         # refusals
         (
             "users: {a: {Username: a@b.io, IsPortalEnabled: false}}",
             (
                 "1:31",
-                "`IsPortalEnabled` cannot be managed: disabling a portal user is for ever",
-                "set `IsActive: false` to take the login away",
+                "`IsPortalEnabled` cannot be managed: disabling a portal user is permanent",
+                "set `IsActive: false` to deactivate the user",
             ),
         ),
         (
             "contacts: {a: {LastName: A, Id: '003'}}",
             (
                 "1:29",
-                "`Id` cannot be managed: the org gives it, and the key in the spec stands for it",
+                "`Id` cannot be managed: the org assigns it; the spec uses its key instead",
                 "remove it",
             ),
         ),
@@ -234,8 +234,8 @@ def test_a_violation_is_one_problem_in_words(text, expected):
 
 
 SECRET = (
-    "a secret never stands in the repository: "
-    "name the environment variable or the file that holds it"
+    "never write a secret into the repository: "
+    "name the environment variable or the file that contains it"
 )
 
 
@@ -296,7 +296,7 @@ JWT = "org: {login: jwt, consumer_key: k, username: u@x.io, private_key: {env: K
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", ("1:1", "the file must be a mapping, not null", "give it a value, or leave it out")),
+        ("", ("1:1", "the file must be a mapping, not null", "give it a value, or remove it")),
         ("vars: {}", ("1:1", "the file has no `org`", "add `org`")),
         (
             "org: {login: sfcli}",
@@ -327,8 +327,8 @@ JWT = "org: {login: jwt, consumer_key: k, username: u@x.io, private_key: {env: K
             (
                 "1:88",
                 (
-                    "`login_url` must be an address such as https://acme.my.salesforce.com,"
-                    " with https unless it is this machine, not `http://acme.my.salesforce.com`"
+                    "`login_url` must be an address such as https://acme.my.salesforce.com"
+                    " (https is required, except for this machine), not `http://acme.my.salesforce.com`"
                 ),
                 None,
             ),
