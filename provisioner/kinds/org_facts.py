@@ -491,7 +491,7 @@ def _fields(described: ObjectDescribe) -> Mapping[str, FieldInfo]:
     return {
         f["name"]: FieldInfo(
             f["name"],
-            # A username is described as text, and stored in lower case as an e-mail is.
+            # A username is described as text, and stored in lower case as an email is.
             "email" if f["name"] == "Username" else f["type"],
             f["label"],
             int(f.get("length") or 0),

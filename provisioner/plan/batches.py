@@ -1,4 +1,4 @@
-"""Put like calls together: which of them are one request, and which may run side by side. Pure."""
+"""Group calls: which of them are one request, and which can run in parallel. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BULK_FROM = 2_000
 # may move in between.
 SLICE = 10_000
 _CALLS_OF_A_JOB = 10
-# A lease is taken, looked at and given back.
+# A lease is acquired, checked and released.
 _CALLS_OF_A_LEASE = 3
 _ROWS_OF_A_PAGE = 2_000
 
@@ -60,7 +60,7 @@ AT_ONCE: Mapping[Lane, int] = {Lane.RECORDS: 4, Lane.PASSWORDS: 4, Lane.METADATA
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Calls that can be one request: of one kind, about one object or type."""
+    """Calls that can be one request: one operation on one object or type."""
 
     lane: Lane
     kind: str
@@ -73,7 +73,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[T]):
-    """Items whose calls are one request, or one bulk job where they are more than 200."""
+    """Items whose calls are one request, or one bulk job if there are more than 200."""
 
     family: Family
     items: tuple[T, ...]
@@ -99,10 +99,10 @@ def family(call: Call) -> Family:
 def form(
     items: Iterable[T], call_of: Callable[[T], Call], sibling_of: Callable[[T], Hashable]
 ) -> tuple[tuple[Batch[T], ...], ...]:
-    """The batches of these items, in turns: those of one turn run one after the other.
+    """The batches of these items, in turns: the batches of one turn run one after the other.
 
-    Siblings, which lock one row in the org, share a batch; where they are too many for one,
-    their batches share a turn. Items come in the order in which they were given, but for that.
+    Siblings, which lock the same record in the org, are in one batch; if they are too many for
+    one, their batches are in one turn. Otherwise the items keep their order.
     """
     by_family: dict[Family, list[T]] = {}
     for item in items:
@@ -118,7 +118,7 @@ def form(
 
 
 def _siblings(items: Iterable[T], sibling_of: Callable[[T], Hashable]) -> list[list[T]]:
-    """The items in groups of siblings; one that has none is a group of its own."""
+    """The items in groups of siblings; an item without siblings is a group of its own."""
     groups: dict[Hashable, list[T]] = {}
     for number, item in enumerate(items):
         key = sibling_of(item)
@@ -149,24 +149,25 @@ def sibling(change: Change, resource: Callable[[Address], Resource | None]) -> H
 def waves(steps: Sequence[Step]) -> tuple[tuple[Step, ...], ...]:
     """The steps in the waves in which they run, when nothing fails."""
     left = {step.address: step for step in steps}
-    found: list[tuple[Step, ...]] = []
+    result: list[tuple[Step, ...]] = []
     while left:
         wave = ready(left)
         assert wave, "a plan is ordered, and has no cycle"
-        found.append(wave)
+        result.append(wave)
         for step in wave:
             del left[step.address]
-    return tuple(found)
+    return tuple(result)
 
 
 def ready(
     left: Mapping[Address, Step], waiting: Container[Address] = frozenset()
 ) -> tuple[Step, ...]:
-    """Of the steps that are left, in plan order, those that can be made now, all side by side.
+    """The remaining steps that can run now, in parallel, in plan order.
 
-    Who leaves goes first, because that frees seats; then settings, which bring objects and fields
-    that no other step says it needs. The steps in `waiting` were sent, and their outcome is not
-    known: they are never returned, and what has to come after them is not either.
+    Deactivations go first, because they free seats; then the kinds that run first, such as
+    settings, which create objects and fields that other steps use without a reference. The steps
+    in `waiting` were sent, and their outcome is not known: neither they nor the steps that need
+    them are returned.
     """
     able = [step for step in left.values() if not (step.needs & left.keys())]
     for goes_first in (_deactivates, _runs_first):
@@ -185,9 +186,9 @@ def _runs_first(step: Step) -> bool:
 
 
 def estimate(steps: Sequence[Step]) -> int:
-    """The API calls that making these steps takes, if each is answered at the first try.
+    """The number of API calls that these steps take, if each call succeeds at the first try.
 
-    Each wave is looked at again before it is written. (decision D7)
+    Each wave is read again before it is written. (decision D7)
     """
     total = _CALLS_OF_A_LEASE if steps else 0
     for wave in waves(steps):
@@ -217,7 +218,7 @@ def _requests(batch: Batch[Call]) -> int:
         case EnableCustomerPortal() | SetMembership():
             return 0  # a setup page, which Salesforce does not count
         case CreateMetadata():
-            return 2  # the new one's Id is asked for
+            return 2  # the Id of the new component is read
         case CloneMetadata() | EditMetadata():
             reads = len(batch.items) if reads_one_at_a_time(batch.family.of) else 1
             return reads + (2 if isinstance(batch.items[0], CloneMetadata) else 1)

@@ -28,7 +28,7 @@ def matches(
 ) -> tuple[DeclaredMatch, ...]:
     """Every lookup that resources of the spec match; those to be removed match none."""
     spec = _Declared(by_kind)
-    found: dict[Lookup, tuple[Resource, ...]] = {}
+    matching: dict[Lookup, tuple[Resource, ...]] = {}
     result: list[DeclaredMatch] = []
     for kind, mine in by_kind.items():
         if not isinstance(kind, RecordKind):
@@ -39,17 +39,17 @@ def matches(
                 if type(value) is not Lookup:
                     continue
                 lookup = targeted(value, info.get(name), facts)
-                if lookup not in found:
-                    found[lookup] = spec.matching(lookup)
-                if declared := found[lookup]:
+                if lookup not in matching:
+                    matching[lookup] = spec.matching(lookup)
+                if declared := matching[lookup]:
                     result.append(DeclaredMatch(resource, name, lookup, declared))
     return tuple(result)
 
 
-def resolved(resources: Iterable[Resource], found: Iterable[DeclaredMatch]) -> list[Resource]:
+def resolved(resources: Iterable[Resource], matches: Iterable[DeclaredMatch]) -> list[Resource]:
     """The resources with a reference in place of each lookup that matches in the spec."""
     refs: dict[Address, dict[str, Value]] = {}
-    for match in found:
+    for match in matches:
         address = match.declared[0].address
         refs.setdefault(match.resource.address, {})[match.field] = Ref(address)
     return [
@@ -61,12 +61,12 @@ def resolved(resources: Iterable[Resource], found: Iterable[DeclaredMatch]) -> l
 
 
 def ambiguous(
-    found: Iterable[DeclaredMatch], facts: OrgFacts, ids: Mapping[Address, str]
+    matches: Iterable[DeclaredMatch], facts: OrgFacts, ids: Mapping[Address, str]
 ) -> Iterator[Diagnostic]:
     """The lookups that match more than one resource, those of the spec and of the org together."""
-    for match in found:
-        known = {ids.get(resource.address) for resource in match.declared}
-        others = [row for row in facts.lookups[match.lookup] if row["Id"] not in known]
+    for match in matches:
+        own_ids = {ids.get(resource.address) for resource in match.declared}
+        others = [row for row in facts.lookups[match.lookup] if row["Id"] not in own_ids]
         count = len(match.declared) + len(others)
         if count > 1:
             yield Diagnostic(
@@ -81,9 +81,9 @@ def ambiguous(
             )
 
 
-def same(found: Any, wanted: Any) -> bool:
-    """Whether a value of a record is the one that a lookup gives, as SOQL compares text."""
-    return plain(found) == plain(wanted)
+def same(value: Any, other: Any) -> bool:
+    """Whether two values are equal as SOQL compares text."""
+    return plain(value) == plain(other)
 
 
 def plain(value: Any) -> str:

@@ -1,6 +1,6 @@
-"""Decide which passwords a plan e-mails, and explain how e-mails and logins differ. Pure.
+"""Decide which passwords a plan emails, and explain how emails and logins differ. Pure.
 
-A password is e-mailed to an active user that an active portal or site admits. Until then it
+A password is emailed to an active user that an active portal or site admits. Until then it
 stays pending, and a later plan sends it.
 """
 
@@ -35,7 +35,7 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A user whose e-mail waits, and why; `profile` is what no portal admits.
+    """A user whose email waits, and why; `profile` is the profile that no portal admits.
 
     `fields` are not written yet: the password, or an address that would have to be confirmed.
     """
@@ -58,9 +58,9 @@ def hold(
     *,
     no_email: bool,
 ) -> tuple[dict[Address, Change], tuple[Waiting, ...]]:
-    """The changes without what would send an e-mail too early, and whose that is.
+    """The changes without the fields that would send an email too early, and their users.
 
-    A change of nothing else is left out.
+    A change with no other fields is left out.
     """
     left: dict[Address, Change] = {}
     waiting: list[Waiting] = []
@@ -98,42 +98,40 @@ def without_held(desired: DesiredState, held: Iterable[tuple[Address, str]]) -> 
 
 
 def problems(waiting: Iterable[Waiting], *, login_problems: bool) -> Iterator[Diagnostic]:
-    """A warning for the e-mails that wait for something that somebody has to change.
+    """A warning for the emails that wait until a person changes something.
 
-    With `login_problems` those whom no portal admits are reported already.
+    With `login_problems`, the users whom no portal admits are reported already.
     """
     grouped: dict[tuple[EmailCause, str], list[Waiting]] = {}
-    for one in waiting:
-        profile = "" if one.cause is EmailCause.HELD_BACK else one.profile
-        grouped.setdefault((one.cause, profile), []).append(one)
+    for email in waiting:
+        profile = "" if email.cause is EmailCause.HELD_BACK else email.profile
+        grouped.setdefault((email.cause, profile), []).append(email)
     for (cause, profile), users in grouped.items():
         match cause:
             case EmailCause.HELD_BACK:
                 held = f"{_emails(len(users))} held back by `--no-email`"
-                what = "password" if PASSWORD in users[0].fields else "e-mail"
+                what = "password" if PASSWORD in users[0].fields else "email"
                 message = f"{held}: {_who(users)} no {what}"
                 it = "it" if len(users) == 1 else "them"
                 remedy = f"to send {it}, apply again without `--no-email`"
             case EmailCause.NO_PORTAL if not login_problems:
-                message = (
-                    f"no active portal admits the profile `{profile}`: {_who(users)} no e-mail"
-                )
+                message = f"no active portal admits the profile `{profile}`: {_who(users)} no email"
                 remedy = (
                     f"add `{profile}` to the `profiles` of an active portal; the first apply after"
-                    " that sends the e-mail"
+                    " that sends the email"
                 )
             case EmailCause.UNREADABLE:
                 message = (
                     f"this login may not read which portals admit the profile `{profile}`:"
-                    f" {_who(users)} no e-mail"
+                    f" {_who(users)} no email"
                 )
                 remedy = (
-                    "declare the portal with its `profiles`, or send the e-mail with"
+                    "declare the portal with its `profiles`, or send the email with"
                     " `provisioner password reset USER`"
                 )
             case _:
                 continue
-        spans = [span for one in users if (span := one.user.span(one.fields[0]))]
+        spans = [span for email in users if (span := email.user.span(email.fields[0]))]
         yield Diagnostic(
             cause.value,
             f"{message} yet",
@@ -145,33 +143,33 @@ def problems(waiting: Iterable[Waiting], *, login_problems: bool) -> Iterator[Di
 
 
 def differences(steps: Iterable[Step], waiting: Sequence[Waiting]) -> tuple[EmailDifference, ...]:
-    """Why the e-mails of the steps are not as many as their logins gained, one for each cause.
+    """Why the emails of the steps are not as many as their logins gained, one for each cause.
 
-    The sum of their `difference` is the number of e-mails minus the number of logins gained.
+    The sum of their `difference` is the number of emails minus the number of logins gained.
     """
-    found: dict[EmailCause, list[tuple[Address, int]]] = {}
-    for one in waiting:
-        found.setdefault(one.cause, []).append((one.address, -one.gains_login))
-    held = {one.address for one in waiting}
+    by_cause: dict[EmailCause, list[tuple[Address, int]]] = {}
+    for email in waiting:
+        by_cause.setdefault(email.cause, []).append((email.address, -email.gains_login))
+    held = {email.address for email in waiting}
     for step in steps:
         gained = sum(n.people for n in step.notes if n.kind is NoteKind.GAINS_LOGIN)
         mailed = sum(n.people for n in step.notes if n.kind is NoteKind.EMAIL)
         if confirms_email(step.change):
             mailed -= 1
-            found.setdefault(EmailCause.NEW_ADDRESS, []).append((step.address, 1))
+            by_cause.setdefault(EmailCause.NEW_ADDRESS, []).append((step.address, 1))
         if mailed != gained and step.address not in held:
             cause = _difference(step.change, mailed - gained)
-            found.setdefault(cause, []).append((step.address, mailed - gained))
+            by_cause.setdefault(cause, []).append((step.address, mailed - gained))
     return tuple(
         EmailDifference(
             cause,
-            _explained(cause, found[cause]),
-            tuple(address for address, _ in found[cause]),
-            sum(difference for _, difference in found[cause]),
-            len(found[cause]) if cause in WAITING else 0,
+            _explained(cause, by_cause[cause]),
+            tuple(address for address, _ in by_cause[cause]),
+            sum(difference for _, difference in by_cause[cause]),
+            len(by_cause[cause]) if cause in WAITING else 0,
         )
         for cause in EmailCause
-        if cause in found
+        if cause in by_cause
     )
 
 
@@ -182,10 +180,10 @@ def _cause(
     *,
     no_email: bool,
 ) -> EmailCause | None:
-    """Why the password of a user has to wait; `None` where it is given now."""
+    """Why the password of a user has to wait; `None` if it does not."""
     if change.result(ACTIVE) is False:
-        # Also one that the spec sets itself: it would be of no use yet, and somebody who is
-        # locked out on purpose is given no password.
+        # Also a password from the spec: it would be of no use yet, and a user who is locked out on
+        # purpose gets no password.
         return EmailCause.INACTIVE
     if change.after.written.get(PASSWORD) != MAILED:
         return None
@@ -219,39 +217,39 @@ def _without(resource: Resource, names: Collection[str]) -> Resource:
 
 
 def _difference(change: Change, difference: int) -> EmailCause:
-    """Why a step sends so many e-mails more than it gives logins."""
+    """Why the emails of a step are not as many as the logins that it gives."""
     if not UserKind.owns(change.address):
         return EmailCause.PORTAL
     if difference > 0:
         return EmailCause.FIRST_PASSWORD
     if change.before is not None and change.before.fields.get(PASSWORD) is True:
         return EmailCause.HAS_PASSWORD
-    given = change.after.written.get(PASSWORD)
-    return EmailCause.SET_PASSWORD if isinstance(given, Secret) else EmailCause.NO_PASSWORD
+    password = change.after.written.get(PASSWORD)
+    return EmailCause.SET_PASSWORD if isinstance(password, Secret) else EmailCause.NO_PASSWORD
 
 
-def _explained(cause: EmailCause, found: Sequence[tuple[Address, int]]) -> str:
-    named = _named([address for address, _ in found])
-    people = -sum(d for _, d in found) if cause is EmailCause.PORTAL else len(found)
+def _explained(cause: EmailCause, users: Sequence[tuple[Address, int]]) -> str:
+    named = _named([address for address, _ in users])
+    people = -sum(d for _, d in users) if cause is EmailCause.PORTAL else len(users)
     return f"{people} {_TEXTS[cause][people != 1]}: {named}"
 
 
 _TEXTS: Mapping[EmailCause, tuple[str, str]] = {
     EmailCause.HELD_BACK: (
-        "e-mail is held back by `--no-email`",
-        "e-mails are held back by `--no-email`",
+        "email is held back by `--no-email`",
+        "emails are held back by `--no-email`",
     ),
     EmailCause.INACTIVE: (
         "password waits until the user is active",
         "passwords wait until the user is active",
     ),
     EmailCause.NO_PORTAL: (
-        "e-mail waits until an active portal admits the user's profile",
-        "e-mails wait until an active portal admits the user's profile",
+        "email waits until an active portal admits the user's profile",
+        "emails wait until an active portal admits the user's profile",
     ),
     EmailCause.UNREADABLE: (
-        "e-mail waits because this login may not read the portals' profiles",
-        "e-mails wait because this login may not read the portals' profiles",
+        "email waits because this login may not read the portals' profiles",
+        "emails wait because this login may not read the portals' profiles",
     ),
     EmailCause.NO_PASSWORD: (
         "login is gained without a password, the spec gives none",
@@ -266,28 +264,28 @@ _TEXTS: Mapping[EmailCause, tuple[str, str]] = {
         "logins are gained again, with the same password as before",
     ),
     EmailCause.PORTAL: (
-        "login is gained through a portal, which sends no e-mail",
-        "logins are gained through a portal, which sends no e-mail",
+        "login is gained through a portal, which sends no email",
+        "logins are gained through a portal, which sends no email",
     ),
     EmailCause.FIRST_PASSWORD: (
-        "e-mail is the first password of an active user",
-        "e-mails are the first password of an active user",
+        "email is the first password of an active user",
+        "emails are the first password of an active user",
     ),
     EmailCause.NEW_ADDRESS: (
-        "e-mail asks a user to confirm a new address",
-        "e-mails ask a user to confirm a new address",
+        "email asks a user to confirm a new address",
+        "emails ask a user to confirm a new address",
     ),
 }
-"""What is said of one user, and of several."""
+"""The text for one user, and the text for several."""
 
 
 def _emails(count: int) -> str:
-    return "1 e-mail is" if count == 1 else f"{count} e-mails are"
+    return "1 email is" if count == 1 else f"{count} emails are"
 
 
 def _who(users: Sequence[Waiting]) -> str:
     gets = "gets" if len(users) == 1 else "get"
-    return f"{_named([one.address for one in users])} {gets}"
+    return f"{_named([email.address for email in users])} {gets}"
 
 
 def _named(addresses: Sequence[Address]) -> str:

@@ -1,4 +1,4 @@
-"""Read the portals and sites of an org that the specs do not describe: whom they admit."""
+"""Read which profiles are admitted by portals and sites that the specs do not describe."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def read(org: Org, reading: Reading) -> tuple[Entrance, ...]:
 def _listed(org: Org, reading: Reading) -> Mapping[str, Component]:
     if any(map(PortalKind.owns, reading.desired)):
         return reading.facts.components(PortalKind.type)
-    found = org.read(ListMetadata((PortalKind.type,)))
-    return {component.full_name: component for component in found}
+    listed = org.read(ListMetadata((PortalKind.type,)))
+    return {component.full_name: component for component in listed}
 
 
 def _portals(org: Org, portals: Mapping[str, Component]) -> Iterator[Entrance]:
@@ -62,17 +62,17 @@ def _portals(org: Org, portals: Mapping[str, Component]) -> Iterator[Entrance]:
 
 def _members(org: Org, portal_id: str) -> frozenset[str] | None:
     try:
-        found = org.read(ReadMembership(portal_id))
+        members = org.read(ReadMembership(portal_id))
     except (AuthenticationFailed, Refused):
         # The page is for web sessions only: an API session may not be able to open it.
         return None
-    return frozenset(one.profile_id for one in found if one.member)
+    return frozenset(member.profile_id for member in members if member.member)
 
 
 def _sites(org: Org) -> Iterator[Entrance]:
     try:
-        found = org.read(ReadSites())
-        sites = {site.id: site.name for site in found if site.status == _LIVE}
+        every = org.read(ReadSites())
+        sites = {site.id: site.name for site in every if site.status == _LIVE}
         if not sites:
             return
         groups = Select(

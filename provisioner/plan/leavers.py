@@ -1,4 +1,4 @@
-"""Find the users of an org that have left a roster: active, of its profiles, and in no row."""
+"""Find the users who have left a roster: active, with one of its profiles, and in no row."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _SELF_REGISTERED = "IsPortalSelfRegistered"
 def read(org: Org, reading: Reading, scopes: Sequence[Scope]) -> tuple[Absent, ...]:
     """The users that are in no row, for each roster that has some.
 
-    A user of several rosters is one of the first that keeps it, else of the first. Takes one API
-    call if nobody has left, and one more for each 2,000 users of the profiles otherwise. Raises
-    OrgError.
+    A user of several rosters counts for the first one that keeps absent users, else for the
+    first. Takes one API call if no user has left, else one more for each 2,000 users of the
+    profiles. Raises OrgError.
     """
     profiles = {scope.roster: _profiles(scope, reading) for scope in scopes}
     ids = tuple(sorted({id_ for mine in profiles.values() for id_ in mine}))
@@ -44,17 +44,17 @@ def read(org: Org, reading: Reading, scopes: Sequence[Scope]) -> tuple[Absent, .
     more = (_SELF_REGISTERED,) if _SELF_REGISTERED in fields else ()
     names = ("Username", "ProfileId", *more)
     rows = org.read(Select(UserKind.sobject, (*_FIELDS, *names), (("ProfileId", ids),)))
-    found: dict[str, list[str]] = {}
+    absent: dict[str, list[str]] = {}
     ordered = sorted(scopes, key=lambda scope: (scope.deactivates, scope.roster))
     for row in _strangers(rows, reading):
         for scope in ordered:
             if row["ProfileId"] in profiles[scope.roster] and _of_account(row, scope, reading):
-                found.setdefault(scope.roster, []).append(str(row["Username"]))
+                absent.setdefault(scope.roster, []).append(str(row["Username"]))
                 break
     return tuple(
-        Absent(scope.roster, scope.deactivates, tuple(sorted(found[scope.roster])), scope.span)
+        Absent(scope.roster, scope.deactivates, tuple(sorted(absent[scope.roster])), scope.span)
         for scope in scopes
-        if scope.roster in found
+        if scope.roster in absent
     )
 
 
@@ -62,22 +62,22 @@ def resources(absent: Iterable[Absent]) -> tuple[Resource, ...]:
     """The users that are to be deactivated, as the spec would declare them."""
     return tuple(
         Resource(
-            UserKind.address(f"{found.roster}:absent:{username}"),
+            UserKind.address(f"{users.roster}:absent:{username}"),
             {"Username": username},
             written={"Username": username},
-            spans={"": found.span},
+            spans={"": users.span},
             remove=True,
         )
-        for found in absent
-        if found.deactivates
-        for username in found.usernames
+        for users in absent
+        if users.deactivates
+        for username in users.usernames
     )
 
 
 def _profiles(scope: Scope, reading: Reading) -> frozenset[str]:
     declared = (reading.live.get(ProfileKind.address(name)) for name in scope.profiles)
-    known = (p for name in scope.profiles for p in reading.facts.profiles_named(name))
-    return frozenset((*(p.id for p in known), *(d.id for d in declared if d and d.id)))
+    named = (p for name in scope.profiles for p in reading.facts.profiles_named(name))
+    return frozenset((*(p.id for p in named), *(d.id for d in declared if d and d.id)))
 
 
 def _strangers(rows: Iterable[Mapping[str, Any]], reading: Reading) -> Iterator[Mapping[str, Any]]:

@@ -31,7 +31,7 @@ class Planned:
 
 
 def resources(loaded: LoadedSpec) -> tuple[Resource, ...]:
-    """What the specs ask for, as kinds see it: nothing of the org is known yet."""
+    """The resources that the specs declare, before anything is read from the org."""
     declared = Declared(frozenset(s.address for s in loaded.specs), loaded.identity)
     return tuple(BY_NAME[s.address.kind].desired(s, declared) for s in loaded.specs)
 
@@ -41,17 +41,17 @@ def plan(loaded: LoadedSpec, org: Org, run: RunOptions | None = None) -> Planned
     """Read the org and compare; the plan has the problems of the spec too. Raises OrgError."""
     run = run or RunOptions()
     before = org.api_calls
-    wanted = resources(loaded)
-    reading = read(wanted, loaded.identity, org)
+    desired = resources(loaded)
+    reading = read(desired, loaded.identity, org)
     absent = leavers.read(org, reading, loaded.rosters)
     if gone := leavers.resources(absent):
-        reading = read((*wanted, *gone), loaded.identity, org)
+        reading = read((*desired, *gone), loaded.identity, org)
 
     def count(profiles: tuple[str, ...]) -> Mapping[str, int]:
         counts: Mapping[str, int] = org.read(CountActive(profiles))
         return {profile: counts.get(profile, 0) for profile in profiles}
 
-    made = make_plan(
+    plan = make_plan(
         reading,
         org.instance_url,
         count,
@@ -64,9 +64,9 @@ def plan(loaded: LoadedSpec, org: Org, run: RunOptions | None = None) -> Planned
     forbidden = run.policy or environment.policy, environment.forbidden_at
     problems = [
         *loaded.problems,
-        *made.problems,
+        *plan.problems,
         *unknown_profiles(*forbidden, reading.desired, reading.facts),
     ]
     reads = org.api_calls - before
-    made = replace(made, reads=reads, problems=by_cause(problems), absent=absent)
-    return Planned(made, replace(reading, desired=without_held(reading.desired, made.held)))
+    plan = replace(plan, reads=reads, problems=by_cause(problems), absent=absent)
+    return Planned(plan, replace(reading, desired=without_held(reading.desired, plan.held)))

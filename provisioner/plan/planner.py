@@ -1,4 +1,4 @@
-"""From a reading of an org to a plan: changes, guards, order, notes. Pure."""
+"""Make a plan from a reading of an org: changes, checks, order, notes. Pure."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ def make_plan(
     *,
     no_email: bool = False,
 ) -> Plan:
-    """The steps that turn what was read into what is wanted, and what stands in their way.
+    """The steps that turn the live state into the desired state, and the problems.
 
-    With a selection, those of what is selected alone; never what is ignored. `count` gives the
-    number of active users of each of these profiles; it is called only for a plan that changes
-    who can log in. `entrances` gives the portals and sites that the specs do not describe; it is
-    called only where an e-mail depends on them. With `no_email` no step sends an e-mail. The
-    plan's `reads` are left at 0.
+    With a selection, only the steps of what is selected. Ignored differences have no steps.
+    `count` returns the number of active users of each of these profiles; it is called only for a
+    plan that changes who can log in. `entrances` returns the portals and sites that the specs do
+    not describe; it is called only if an email depends on them. With `no_email`, no step sends an
+    email. The `reads` of the plan are 0.
     """
     organization = reading.facts.organization
     org = OrgInfo(str(organization.get("Id", "")), str(organization.get("Name", "")), instance_url)
-    found = {p.span for p in reading.problems}
+    ambiguous = {p.span for p in reading.problems}
     changes = {
         c.address: c
         for c in _removals(diff(reading.desired, reading.live))
-        # Two records could be this one: what the change would be is not known.
-        if c.after.span() not in found
+        # If two records match a resource, its change is not known.
+        if c.after.span() not in ambiguous
     }
     referrers = _referrers(reading.live)
     changes, ignored = without_ignored(changes, ignores)
     if whole := tuple(str(i.address) for i in ignored if i.field is None):
-        given = selection or Selection()
-        selection = replace(given, excludes=(*given.excludes, *whole))
+        selection = selection or Selection()
+        selection = replace(selection, excludes=(*selection.excludes, *whole))
     decided = _decide(reading, changes, (), selection, referrers, no_email=no_email)
-    if any(one.cause is EmailCause.NO_PORTAL for one in decided.waiting):
+    if any(email.cause is EmailCause.NO_PORTAL for email in decided.waiting):
         others = entrances()
         decided = _decide(reading, changes, others, selection, referrers, no_email=no_email)
     changes, chosen = dict(decided.changes), decided.chosen
@@ -72,7 +72,7 @@ def make_plan(
     used, no_seats = seats(context)
     problems = [*reading.problems, *preflight.problems(context), *no_seats]
     if not any(p.severity is Severity.ERROR for p in problems):
-        # Who could log in after a plan that is not applied is no question.
+        # A plan with an error is not applied, so who can log in after it does not matter.
         problems += logins(context)
         problems += emails.problems(decided.waiting, login_problems=all_described(context))
     if chosen:
@@ -93,7 +93,7 @@ def make_plan(
         )
         for change, needs in ordered
     )
-    known = tuple(
+    matched = tuple(
         MatchedResource(a, str(r.id or ""), reading.matched_by[a]) for a, r in reading.live.items()
     )
     managed = len(chosen.selected if chosen else reading.desired)
@@ -105,14 +105,14 @@ def make_plan(
         steps,
         by_cause(problems),
         used,
-        known,
+        matched,
         managed,
         0,
         left_out,
         writes,
         ignored,
         explained,
-        tuple((one.address, name) for one in decided.waiting for name in one.fields),
+        tuple((email.address, name) for email in decided.waiting for name in email.fields),
     )
 
 
@@ -149,19 +149,19 @@ def _decide(
 def declared_order(
     resources: Iterable[Resource],
 ) -> tuple[tuple[Resource, frozenset[Address]], ...]:
-    """The order in which a new org would get all of them, each with what it needs.
+    """All resources in the order in which a new org would get them, each with its needs.
 
     Raises DiagnosticError where resources need each other.
     """
     changes = {r.address: Change(Action.CREATE, r.address, None, r) for r in resources}
-    wanted = {address: change.after for address, change in changes.items()}
-    admission = Admission(wanted, LiveState(), None, changes, ())
+    desired = {address: change.after for address, change in changes.items()}
+    admission = Admission(desired, LiveState(), None, changes, ())
     ordered = order(linked(changes, admission).values(), _rank, lambda _: frozenset())
     return tuple((change.after, needs) for change, needs in ordered)
 
 
 def _removals(changes: Iterable[Change]) -> Iterable[Change]:
-    """Removal in the way of each kind: a user that is inactive already is as gone as can be."""
+    """The changes with the removals of each kind; an inactive user needs no removal."""
     for change in changes:
         milder = BY_NAME[change.address.kind].removal is Removal.DEACTIVATE
         if change.action is not Action.DELETE or not milder:
@@ -176,11 +176,11 @@ def _rank(change: Change) -> int:
 
 
 def _referrers(live: LiveState) -> Callable[[Resource], frozenset[Address]]:
-    """Who points to a resource in the org, by its Id."""
+    """A function that returns the resources that refer to a resource in the org, by its Id."""
     pointing: dict[str, set[Address]] = {}
 
     def referrers(resource: Resource) -> frozenset[Address]:
-        # Only a removal asks: most plans have none, and the values of all records are many.
+        # Only removals need this: most plans have none, and all records have many values.
         if not pointing:
             pointing[""] = set()
             for address, other in live.items():

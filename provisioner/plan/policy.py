@@ -1,4 +1,4 @@
-"""Hold a plan against the policy of its environment: what one plan may do, and when."""
+"""Check a plan against the policy of its environment: what one plan may do, and when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from provisioner.model.plan import NoteKind, Plan, Step
 from provisioner.model.resource import Address
 from provisioner.spec.policy import DAYS, Policy, Window
 
-# Below this number of removals the default bound on their share says nothing.
+# Up to this number of removals, the default limit of their share does not apply.
 FEW_REMOVALS = 3
 DEFAULT_REMOVALS_PERCENT = 30
 _FEW = 5
@@ -32,7 +32,7 @@ _NOTES: Mapping[str, frozenset[NoteKind]] = {
     "irreversible": frozenset({NoteKind.IRREVERSIBLE}),
     "email": frozenset({NoteKind.EMAIL}),
     "gains-login": frozenset({NoteKind.GAINS_LOGIN}),
-    # Under a changed username nobody logs in as before.
+    # A user whose username changes can no longer log in as before.
     "loses-login": frozenset({NoteKind.LOSES_LOGIN, NoteKind.CHANGES_LOGIN}),
     "changes-login": frozenset({NoteKind.CHANGES_LOGIN}),
 }
@@ -40,7 +40,7 @@ _NOTES: Mapping[str, frozenset[NoteKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A rule that a plan breaks: what of it does, in numbers, and the flag that goes on."""
+    """A rule that a plan breaks, what breaks it in numbers, and how to proceed anyway."""
 
     rule: str
     message: str
@@ -62,17 +62,17 @@ def refusals(plan: Plan, policy: Policy, facts: OrgFacts) -> tuple[Refusal, ...]
 def unknown_profiles(
     policy: Policy, places: Mapping[str, Span], declared: Iterable[Address], facts: OrgFacts
 ) -> Iterator[Diagnostic]:
-    """The forbidden profiles that neither the spec nor the org has: a slip forbids nothing.
+    """The forbidden profiles that neither the spec nor the org has, as after a typing error.
 
-    Nothing is said where the spec needs no Metadata names of profiles, since one may be meant.
+    Nothing is reported if the Metadata names of profiles were not read: one of them may be meant.
     """
     if not facts.lists(ProfileKind.type):
         return
-    coming = {name for p in PROFILES_OF_THE_PORTAL for name in (p.name, p.full_name)}
-    names = {a.name for a in declared if ProfileKind.owns(a)} | coming
-    known = {name.casefold() for name in names}
+    pending = {name for p in PROFILES_OF_THE_PORTAL for name in (p.name, p.full_name)}
+    names = {a.name for a in declared if ProfileKind.owns(a)} | pending
+    folded = {name.casefold() for name in names}
     for name in policy.forbidden_profiles:
-        if name.casefold() not in known and not facts.profiles_named(name):
+        if name.casefold() not in folded and not facts.profiles_named(name):
             yield Diagnostic(
                 "unknown-profile",
                 f"the policy forbids the profile `{name}`, which neither the spec nor the org has",
@@ -81,46 +81,46 @@ def unknown_profiles(
             )
 
 
-def unknown_approvals(policy: Policy, given: Iterable[str]) -> Iterator[tuple[str, str]]:
+def unknown_approvals(policy: Policy, approvals: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The labels that the policy does not have, each with what to do."""
-    known = sorted(policy.approvals)
-    listed = ", ".join(f"`{label}`" for label in known)
-    otherwise = f"its labels are {listed}" if known else "it has none"
-    for label in given:
+    labels = sorted(policy.approvals)
+    listed = ", ".join(f"`{label}`" for label in labels)
+    otherwise = f"its labels are {listed}" if labels else "it has none"
+    for label in approvals:
         if label not in policy.approvals:
-            yield label, did_you_mean(label, known) or otherwise
+            yield label, did_you_mean(label, labels) or otherwise
 
 
 def applying(
     plan: Plan, policy: Policy, *, now: datetime, approvals: Iterable[str]
 ) -> tuple[Refusal, ...]:
-    """Every rule that forbids to apply the plan now, with the approvals that it has."""
+    """Every rule that forbids to apply the plan now with these approvals."""
     if not plan:
         return ()
     return (*_window(policy.windows, now), *_approvals(plan, policy, frozenset(approvals)))
 
 
 def over_budget(plan: Plan, policy: Policy, left: int | None) -> tuple[Refusal, ...]:
-    """What is wrong where the plan takes more than its share of the `left` API calls of the day.
+    """The rule that the plan breaks if it takes too many of the `left` API calls of the day.
 
-    The share is `max_api_percent`; an org that did not say what is left is not held to it.
+    The share is `max_api_percent`. Without `left`, which not every org tells, nothing is checked.
     """
     most = None if left is None else left * policy.max_api_percent // 100
     if most is None or plan.writes <= most:
         return ()
-    share = f"{policy.max_api_percent} % of the {left} that are left of the org's day"
+    share = f"{policy.max_api_percent} % of the {left} calls that the org has left today"
     takes = f"applying takes about {plan.writes} API calls"
     return (
         Refusal(
             "max_api_percent",
             f"{takes}, and the policy's `max_api_percent` allows {most}, {share}",
-            "apply a part of it, with `--target`; `--policy max_api_percent=100` goes on",
+            f"apply a part of the plan with `--target`; {_proceed('max_api_percent=100')}",
         ),
     )
 
 
 def needed_approvals(plan: Plan, policy: Policy) -> Mapping[str, tuple[str, ...]]:
-    """The labels that the plan must have been approved with, each with the steps it is for."""
+    """The labels that must approve the plan, each with the steps that need it."""
     needed: dict[str, tuple[str, ...]] = {}
     for label, reasons in policy.approvals.items():
         steps = tuple(str(s.address) for s in plan.steps if any(_is(s, r) for r in reasons))
@@ -136,8 +136,8 @@ def _empty(plan: Plan, policy: Policy) -> Iterator[Refusal]:
     if policy.empty_spec is not False and not plan.managed and not plan.left_out:
         yield Refusal(
             "empty_spec",
-            "the spec names 0 resources: nothing would be held against the org",
-            "name the right folder; if it is meant to be empty, `--policy empty_spec=off` goes on",
+            "the spec names 0 resources: nothing would be compared with the org",
+            f"name the right folder; if it is meant to be empty, {_proceed('empty_spec=off')}",
         )
 
 
@@ -158,33 +158,33 @@ def _percent(plan: Plan, policy: Policy, name: str, words: str, count: int) -> I
         most, by_default = DEFAULT_REMOVALS_PERCENT, " by default"
     share = 100 * count / plan.managed if plan.managed else 0
     if most is not None and share > most:
-        # Rounded up: a share just over the bound must not read as the bound.
+        # Rounded up: a share just over the limit must not be shown as the limit.
         shown = -(-100 * count // plan.managed)
         yield Refusal(
             rule,
             f"the plan has {words}, {shown} % of {plan.managed} resources, and the policy's "
             f"`{rule}` is {most}{by_default}",
-            f"`--policy {rule}={min(shown, 100)}` goes on",
+            _proceed(f"{rule}={min(shown, 100)}"),
         )
 
 
 def _emails(plan: Plan, policy: Policy) -> Iterator[Refusal]:
     count = plan.people(NoteKind.EMAIL)
     if policy.max_emails is not None and count > policy.max_emails:
-        yield _too_many("max_emails", _counted(count, "e-mail"), policy.max_emails, count)
+        yield _too_many("max_emails", _counted(count, "email"), policy.max_emails, count)
 
 
 def _licences(plan: Plan, policy: Policy) -> Iterator[Refusal]:
     least = policy.min_licences_left
     for seats in plan.seats:
-        wanted = least.get(seats.licence) if isinstance(least, Mapping) else least
+        minimum = least.get(seats.licence) if isinstance(least, Mapping) else least
         left = seats.total - seats.after
-        if wanted is not None and left < wanted and seats.after > seats.used:
+        if minimum is not None and left < minimum and seats.after > seats.used:
             yield Refusal(
                 "min_licences_left",
                 f"the plan leaves {_counted(left, 'seat')} of `{seats.licence}`, and the policy's "
-                f"`min_licences_left` is {wanted}",
-                f"`--policy min_licences_left={max(left, 0)}` goes on",
+                f"`min_licences_left` is {minimum}",
+                _proceed(f"min_licences_left={max(left, 0)}"),
             )
 
 
@@ -199,7 +199,7 @@ def _frozen(plan: Plan, policy: Policy) -> Iterator[Refusal]:
             yield Refusal(
                 "frozen",
                 f"the plan changes {_listed(hit)}, and the policy's `frozen` has `{pattern}`",
-                f"`--policy 'frozen={rest}'` goes on",
+                _proceed(f"'frozen={rest}'"),
             )
 
 
@@ -217,23 +217,23 @@ def _named(step: Step, pattern: str) -> Iterator[str]:
 
 def _profiles(plan: Plan, policy: Policy, facts: OrgFacts) -> Iterator[Refusal]:
     for name in policy.forbidden_profiles:
-        known = {n.casefold() for p in facts.profiles_named(name) for n in (p.name, p.full_name)}
-        known.add(name.casefold())
-        given = [
+        names = {n.casefold() for p in facts.profiles_named(name) for n in (p.name, p.full_name)}
+        names.add(name.casefold())
+        granting = [
             str(step.address)
             for step in plan.steps
             if any(
-                n.casefold() in known
+                n.casefold() in names
                 for n in BY_NAME[step.address.kind].profiles_granted(step.change, facts)
             )
         ]
-        if given:
+        if granting:
             rest = ",".join(n for n in policy.forbidden_profiles if n != name) or "off"
             yield Refusal(
                 "forbidden_profiles",
-                f"the plan gives the profile `{name}` in {_counted(len(given), 'step')}: "
-                f"{_listed(given)}, and the policy's `forbidden_profiles` has it",
-                f"`--policy 'forbidden_profiles={rest}'` goes on",
+                f"the plan gives the profile `{name}` in {_counted(len(granting), 'step')}: "
+                f"{_listed(granting)}, and the policy's `forbidden_profiles` has it",
+                _proceed(f"'forbidden_profiles={rest}'"),
             )
 
 
@@ -250,7 +250,7 @@ def _window(windows: Iterable[Window], now: datetime) -> Iterator[Refusal]:
         "windows",
         f"it is {DAYS[here.weekday()]} {here:%H:%M} {windows[0].time_zone}, and the policy's "
         f"`windows` are {listed}",
-        "wait for the next one; `--policy windows=off` goes on now",
+        f"wait for the next one; {_proceed('windows=off')}",
     )
 
 
@@ -261,7 +261,7 @@ def _open(window: Window, now: datetime) -> bool:
     clock, end = here.time().replace(tzinfo=None), window.end
     if end is None or window.start < end:
         return today and window.start <= clock and (end is None or clock < end)
-    # Over midnight: it belongs to the day on which it opened.
+    # A window over midnight belongs to the day on which it opens.
     return (today and clock >= window.start) or (yesterday and clock < end)
 
 
@@ -273,18 +273,18 @@ def _shown(window: Window) -> str:
     return f"{days} {window.start:%H:%M}-{end}"
 
 
-def _approvals(plan: Plan, policy: Policy, given: frozenset[str]) -> Iterator[Refusal]:
+def _approvals(plan: Plan, policy: Policy, approvals: frozenset[str]) -> Iterator[Refusal]:
     for label, steps in needed_approvals(plan, policy).items():
-        if label not in given:
+        if label not in approvals:
             yield Refusal(
                 "approvals",
                 f"{_counted(len(steps), 'step')} must be approved as `{label}`: {_listed(steps)}",
-                f"`--approval {label}` says that it was, and goes on",
+                f"if they were approved, pass `--approval {label}`",
             )
 
 
 def _is(step: Step, reason: str) -> bool:
-    """Whether a step is one that a reason of `approvals` speaks of."""
+    """Whether a reason of `approvals` applies to a step."""
     if reason in _NOTES:
         return any(note.kind in _NOTES[reason] for note in step.notes)
     if reason in ("any", step.action.name.lower()):
@@ -301,7 +301,11 @@ def _is_of(pattern: str, *names: str) -> bool:
 
 def _too_many(rule: str, words: str, most: int, count: int) -> Refusal:
     message = f"the plan has {words}, and the policy's `{rule}` is {most}"
-    return Refusal(rule, message, f"`--policy {rule}={count}` goes on")
+    return Refusal(rule, message, _proceed(f"{rule}={count}"))
+
+
+def _proceed(policy: str) -> str:
+    return f"to proceed anyway, pass `--policy {policy}`"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Read an org for what the specs name, in a few rounds of bulk reads, never one by one."""
+"""Read what an org has of the resources of the specs, in a few rounds of bulk reads."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ from provisioner.org.client import Org
 from provisioner.plan import declared
 from provisioner.plan.declared import plain, same
 
-# The fields that our own references are found by; every object has what it needs of them.
+# The key fields of references; every object that a reference can refer to has its own.
 _EVERYWHERE = frozenset({"Name", "Username"})
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Both states in the form in which they are compared, and what was learned on the way."""
+    """Both states in the form in which they are compared, and the facts about the org."""
 
     desired: DesiredState
     live: LiveState
@@ -179,9 +179,9 @@ def ask(
     facts: OrgFacts,
     org: Org,
 ) -> OrgFacts:
-    """The facts with the answers to one phase of every kind's questions, and to `shared`.
+    """The facts with the answers to one round of the queries of all kinds, and to `shared`.
 
-    All of them are read together, each query once. Raises OrgError.
+    All queries are read together, each once. Raises OrgError.
     """
     named = {kind: dict(asked) for kind, asked in questions.items()}
     queries = dict.fromkeys((*shared, *(q for asked in named.values() for q in _queries(asked))))
@@ -239,7 +239,7 @@ def _shared_queries(by_kind: ByKind) -> list[Query[object]]:
 
 
 def _about_the_running_user(facts: OrgFacts) -> NamedQueries:
-    """Who that is, and what it may do where a step may need more than access to records."""
+    """The queries for the running user, and for the permissions that steps may need."""
     username = facts.shared[RunningUsername()]
     if not username:
         return {"user": None, "rights": None}
@@ -247,13 +247,13 @@ def _about_the_running_user(facts: OrgFacts) -> NamedQueries:
     if not all(facts.asked(query) and facts.shared[query] for query in needed):
         return {"user": user_by_username(username), "rights": None}
     # Some permissions are part of an org only once it has their feature.
-    known = facts.describe("PermissionSet") or {}
-    names = [name for name in PERMISSIONS if f"Permissions{name}" in known]
+    fields = facts.describe("PermissionSet") or {}
+    names = [name for name in PERMISSIONS if f"Permissions{name}" in fields]
     return {"user": None, "rights": rights_of(username, names)}
 
 
 def _lookups(desired: Iterable[Resource], facts: OrgFacts) -> tuple[Lookup, ...]:
-    """Every lookup of the specs, those of plain fields with the object they look in."""
+    """Every lookup of the specs, each with the object in which it looks."""
     lookups: set[Lookup] = set()
     for resource in desired:
         lookups.update(BY_NAME[resource.address.kind].lookups(resource, facts))
@@ -261,7 +261,7 @@ def _lookups(desired: Iterable[Resource], facts: OrgFacts) -> tuple[Lookup, ...]
 
 
 def _to_describe(lookups: Iterable[Lookup], facts: OrgFacts) -> list[Query[object]]:
-    """The objects whose field names a `{find: ...}` gives and that are not known yet."""
+    """The describes of the objects in which a `{find: ...}` looks, if not read yet."""
     named = {
         lookup.sobject
         for lookup in lookups
@@ -309,9 +309,9 @@ def _rows_of(
     lookup: Lookup, rows: Mapping[tuple[str, str, str], list[Row]], facts: OrgFacts
 ) -> tuple[Row, ...]:
     key, value = lookup.where[0]
-    known = _rows_in_facts(lookup, facts)
-    if known is not None:
-        return known
+    in_facts = _rows_in_facts(lookup, facts)
+    if in_facts is not None:
+        return in_facts
     candidates = rows.get((lookup.sobject, key, plain(value)), [])
     return tuple(r for r in candidates if all(same(r.get(n), v) for n, v in lookup.where))
 
@@ -324,14 +324,14 @@ def _rows_in_facts(lookup: Lookup, facts: OrgFacts) -> tuple[Row, ...] | None:
 def _readable(
     live: Sequence[Resource], ids: Mapping[Address, str], facts: OrgFacts
 ) -> Iterable[Resource]:
-    """The same live resources, with the Ids that the specs have a name for shown by it."""
+    """The live resources, which show an Id by its name if there is one."""
     names = _Names(live, ids, facts)
     for resource in live:
         yield with_fields(resource, resource.fields, _Readable(resource.written, names))
 
 
 class _Names:
-    """What people call an Id. Collected when the first one is shown: most plans show few."""
+    """The names of Ids. Collected when the first one is shown: most plans show few."""
 
     def __init__(
         self, live: Sequence[Resource], ids: Mapping[Address, str], facts: OrgFacts

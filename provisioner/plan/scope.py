@@ -1,4 +1,4 @@
-"""Leave in a plan what was selected, what that needs, and nothing that is ignored. Pure."""
+"""Narrow a plan to what is selected and what that needs, without what is ignored. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _REMOVALS = frozenset({Action.DELETE, Action.DEACTIVATE})
 
 @dataclass(frozen=True, slots=True)
 class PlanScope:
-    """The selected addresses, changed or not, and the changes that were left out for a reason.
+    """The selected addresses, changed or not, and the changes that are skipped.
 
-    `left_out` gives, for each change that can not be without an excluded one, that one.
+    `left_out` has each change that needs an excluded change, with the excluded one.
     """
 
     selected: frozenset[Address]
@@ -30,10 +30,12 @@ class PlanScope:
     def of(self, changes: Mapping[Address, Change]) -> dict[Address, Change]:
         return {a: c for a, c in changes.items() if a in self.selected}
 
-    def problems(self, found: Iterable[Diagnostic], desired: DesiredState) -> Iterator[Diagnostic]:
-        """The problems that are not about something that was left out."""
+    def problems(
+        self, problems: Iterable[Diagnostic], desired: DesiredState
+    ) -> Iterator[Diagnostic]:
+        """The problems that are not about something outside the selection."""
         others = {s for a, r in desired.items() if a not in self.selected for s in r.spans.values()}
-        return (p for p in found if p.span is None or p.span not in others)
+        return (p for p in problems if p.span is None or p.span not in others)
 
 
 def plan_scope(
@@ -43,19 +45,18 @@ def plan_scope(
     referrers: Callable[[Resource], frozenset[Address]],
     facts: OrgFacts,
 ) -> PlanScope:
-    """What a selection comes to: the targets and all they need, without the excluded.
+    """Resolve a selection: the targets and all that they need, without the excluded resources.
 
-    A change that needs an excluded one is left out with it, unless what it needs is there
-    already.
+    A change that needs an excluded change is skipped too, unless what it needs exists already.
     """
 
     def needs(address: Address) -> frozenset[Address]:
         change = changes.get(address)
         if change and change.action in _REMOVALS and change.before:
             return referrers(change.before) & changes.keys() - {address}
-        wanted = desired[address]
-        needed = (change.after if change else wanted).refs() & desired.keys()
-        return needed.union(BY_NAME[address.kind].enabling_steps(wanted, facts))
+        resource = desired[address]
+        needed = (change.after if change else resource).refs() & desired.keys()
+        return needed.union(BY_NAME[address.kind].enabling_steps(resource, facts))
 
     selected = set(selection.targeted(desired))
     waiting = list(selected)
@@ -74,12 +75,12 @@ def plan_scope(
 def without_ignored(
     changes: Mapping[Address, Change], ignores: Iterable[Ignore]
 ) -> tuple[dict[Address, Change], tuple[Ignored, ...]]:
-    """The changes without the fields that are ignored of them, and what is ignored.
+    """The changes without their ignored fields, and what is ignored.
 
-    Single fields are left alone of what is there; what is missing is made whole, or not. A
-    change that is ignored as a whole is still among the changes, for the caller to exclude.
+    Single fields are ignored only of resources that exist: a create is complete or ignored as a
+    whole. A change that is ignored as a whole stays among the changes: the caller excludes it.
     """
-    left: dict[Address, Change] = {}
+    remaining: dict[Address, Change] = {}
     ignored: list[Ignored] = []
     entries = tuple(ignores)
     for address, change in changes.items():
@@ -87,10 +88,10 @@ def without_ignored(
         whole = next((entry for entry in mine if entry.field is None), None)
         if whole:
             ignored.append(Ignored(address, None, whole))
-            left[address] = change
+            remaining[address] = change
             continue
         if not mine or change.before is None or not change.fields:
-            left[address] = change
+            remaining[address] = change
             continue
         fields = []
         for field in change.fields:
@@ -100,8 +101,8 @@ def without_ignored(
             else:
                 fields.append(field)
         if fields:
-            left[address] = replace(change, fields=tuple(fields))
-    return left, tuple(ignored)
+            remaining[address] = replace(change, fields=tuple(fields))
+    return remaining, tuple(ignored)
 
 
 def _without(
@@ -111,7 +112,7 @@ def _without(
     needs: Callable[[Address], frozenset[Address]],
     enabling: Collection[Address | None],
 ) -> dict[Address, Address]:
-    """The selected changes that can not be without the excluded ones, and which of them."""
+    """The selected changes that need excluded ones, each with the one that it needs."""
     users: dict[Address, set[Address]] = {}
     for address in changes.keys() & selected:
         for needed in needs(address):
@@ -121,8 +122,8 @@ def _without(
     while waiting:
         missing = waiting.pop()
         for user in sorted(users.get(missing, ())):
-            stays = changes[missing].action is Action.UPDATE and missing not in enabling
-            if user in left_out or stays:
+            exists = changes[missing].action is Action.UPDATE and missing not in enabling
+            if user in left_out or exists:
                 continue
             if changes[missing].action in _REMOVALS and changes[user].action not in _REMOVALS:
                 continue

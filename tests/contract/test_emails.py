@@ -426,7 +426,7 @@ def test_a_user_follows_its_contact(portal):
     assert [n.text for n in steps["contact/ann"].notes] == []
     (note,) = steps["contact/ben"].notes
     assert note.text == (
-        "its user `user/ben` keeps the e-mail `ben@x.example` and no first name and "
+        "its user `user/ben` keeps the email `ben@x.example` and no first name and "
         "the last name `ben`; `follow_contact: true` on the user changes it, too"
     )
     assert causes(planned) == {"new-address": ["user/ann"]}
@@ -457,7 +457,7 @@ def test_an_address_that_must_be_confirmed_is_held_back_too(portal):
     assert steps["user/ann"].change.names() == {"FirstName", "LastName"}
     assert causes(planned.plan) == {"no-email": ["user/ann"]}
     (problem,) = [p for p in planned.plan.problems if p.code == "no-email"]
-    assert "`user/ann` gets no e-mail yet" in problem.message
+    assert "`user/ann` gets no email yet" in problem.message
     apply(portal, wanted, no_email=True)
     assert len(mailed(portal)) == 2
     assert plan(portal, wanted, no_email=True).plan.steps == ()

@@ -44,7 +44,7 @@ def canary(work, text):
 def test_mails_are_held_back_and_stay_due(work, acme):
     assert acme.outbox() == []
     held = work.run("plan", *SERVED, "--no-email", status=0)
-    assert "1 e-mail is held back by `--no-email`: `user/jane` gets no password yet" in held.err
+    assert "1 email is held back by `--no-email`: `user/jane` gets no password yet" in held.err
     assert "Emails sent: " not in held.out
     due = work.run("plan", *SERVED, status=0)
     assert "email: a new password to jane.doe@acme.example\n" in due.out

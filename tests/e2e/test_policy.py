@@ -30,8 +30,8 @@ def test_a_plan_beyond_the_policy_is_refused_with_every_bound_it_breaks(acme):
         refused = acme.run(*command, "--env", "careful", status=4)
         assert "user/jane" in refused.out
         assert "the plan has 7 changes, and the policy's `max_changes` is 6" in refused.err
-        assert "the plan has 1 e-mail, and the policy's `max_emails` is 0" in refused.err
-        assert "`--policy max_changes=7` goes on" in refused.err
+        assert "the plan has 1 email, and the policy's `max_emails` is 0" in refused.err
+        assert "to proceed anyway, pass `--policy max_changes=7`" in refused.err
         assert refused.err.count("error") == 2
         assert "environments/careful.yaml" in refused.err
     assert len(acme.run("plan", "--format", "json", status=0).json["steps"]) == 7

@@ -167,7 +167,7 @@ def test_customers_get_no_email_before_they_can_log_in(customers, serve):
     text = people.read_text("utf-8")
     people.write_text(text.replace("    active: true\n", "    active: false\n"), "utf-8")
     applied = customers.run("apply", "--env", "served", "--auto-approve", status=0)
-    waits = "3 e-mails wait until an active portal admits the user's profile"
+    waits = "3 emails wait until an active portal admits the user's profile"
     assert f"Emails and logins: {waits}: user/customers:C-1001, " in applied.out
     assert "could not log in once this is applied: the portal" in applied.err
     assert org.outbox() == []
@@ -175,10 +175,9 @@ def test_customers_get_no_email_before_they_can_log_in(customers, serve):
     plan = customers.run("plan", "--env", "served", status=0).out
     assert "Logins gained: 3, lost: 0. Emails sent: 3." in plan
     assert (
-        "3 logins are gained through a portal, which sends no e-mail: portal/Customer Portal"
-        in plan
+        "3 logins are gained through a portal, which sends no email: portal/Customer Portal" in plan
     )
-    assert "3 e-mails are the first password of an active user" in plan
+    assert "3 emails are the first password of an active user" in plan
     customers.run("apply", "--env", "served", "--auto-approve", status=0)
     assert len(org.outbox()) == 3
 

@@ -38,7 +38,7 @@ def unidentified(context: Context) -> Iterator[Diagnostic]:
         if not contact.written.get(EMAIL) and not (external and contact.written.get(external)):
             yield Diagnostic(
                 "no-identity",
-                f"`{contact.address}` has no e-mail, so it could not be found again",
+                f"`{contact.address}` has no email, so it could not be found again",
                 contact.span(),
                 help="give it an `Email`, or an external id field named under `identity:`",
             )

@@ -193,7 +193,7 @@ def _user_keeps(change: Change, context: Context) -> Iterator[Note]:
     user = context.referrer("user", "ContactId", change.address)
     if user is None or user.address not in context.live:
         return
-    words = {EMAIL: "e-mail", "FirstName": "first name", "LastName": "last name"}
+    words = {EMAIL: "email", "FirstName": "first name", "LastName": "last name"}
     live = context.live[user.address]
     kept = [
         f"the {words[name]} `{value}`" if (value := live.shown(name)) else f"no {words[name]}"

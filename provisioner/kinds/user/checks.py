@@ -109,7 +109,7 @@ def one_user_for_a_contact(context: Context) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "contact-has-a-user",
             f"the contact already has the portal user `{holder['Username']}`{state}, "
-            "and can not have a second",
+            "and cannot have a second",
             user.span(CONTACT),
             help=f"to keep that user under its new username, add `was: {holder['Username']}`",
         )

@@ -1,4 +1,4 @@
-"""Who could not log in once a plan is applied: the checks of a login over the planned state."""
+"""Find the users who could not log in after the plan is applied."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from provisioner.model.resource import Resource, Value
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """All that a plan knows of a user's login; people who are alike are checked once."""
+    """What a plan knows of the login of a user; users with the same state are checked once."""
 
     active: bool
     password: PasswordState
@@ -55,9 +55,9 @@ def logins(context: Context) -> Iterator[Diagnostic]:
         portal = declared[best.name] if best else None
         for finding in _causes(state, best):
             key = finding.cause, finding.found
-            known: tuple[CheckResult, Span | None, list[Resource]]
-            known = (finding, _span(finding, users[0], portal), [])
-            kept_out.setdefault(key, known)[2].extend(users)
+            entry: tuple[CheckResult, Span | None, list[Resource]]
+            entry = (finding, _span(finding, users[0], portal), [])
+            kept_out.setdefault(key, entry)[2].extend(users)
     for finding, span, users in kept_out.values():
         others = len(users) - 1
         more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
@@ -95,12 +95,12 @@ def _causes(state: _State, portal: Portal | None) -> tuple[CheckResult, ...]:
         licence=None,
         person=Person(None, None, None),
     )
-    found = trace(LoginFacts("USER", user, portal_on=True, portal=portal)).causes
-    return tuple(f for f in found if f.cause is not Cause.PORTAL)
+    causes = trace(LoginFacts("USER", user, portal_on=True, portal=portal)).causes
+    return tuple(f for f in causes if f.cause is not Cause.PORTAL)
 
 
 def _best(profile: str, portals: tuple[Portal, ...]) -> Portal | None:
-    """Where somebody of this profile gets in, or comes nearest to it."""
+    """The portal that a user with this profile can use, or nearly can."""
 
     def rank(portal: Portal) -> tuple[bool, bool, str]:
         mine = portal.members is None or profile.casefold() in portal.members
@@ -110,12 +110,12 @@ def _best(profile: str, portals: tuple[Portal, ...]) -> Portal | None:
 
 
 def _portals(context: Context) -> tuple[Portal, ...] | None:
-    """The portals as they will be; `None` where the org has others, which are not read."""
-    wanted = tuple(context.of_kind(PortalKind.name))
+    """The portals after the plan; `None` if the org has others, which are not read."""
+    portals = tuple(context.of_kind(PortalKind.name))
     facts = context.facts
-    if not wanted:
+    if not portals:
         return None
-    named = {str(n).casefold() for p in wanted for n in (p.address.name, p.was) if n}
+    named = {str(n).casefold() for p in portals for n in (p.address.name, p.was) if n}
     others = {name.casefold() for name in facts.components(PortalKind.type)} - named
     if facts.enabling_step is not None:
         others |= {FIRST_PORTAL.casefold()} - named
@@ -128,7 +128,7 @@ def _portals(context: Context) -> tuple[Portal, ...] | None:
             context.value(p, "active") is not False,
             frozenset(_names(p.fields[MEMBERS])) if MEMBERS in p.fields else None,
         )
-        for p in wanted
+        for p in portals
     )
 
 

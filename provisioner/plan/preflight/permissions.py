@@ -18,7 +18,7 @@ def permissions(context: Context) -> Iterator[Diagnostic]:
     """A permission that the plan needs and the running user lacks, with the steps that need it.
 
     A warning, as another user may apply the plan; `apply` does not begin with it.
-    Nothing is said of a permission that the org does not tell of.
+    A permission that the org does not tell is not checked.
     """
     missing: dict[str, list[Address]] = {}
     for address, change in context.changes.items():

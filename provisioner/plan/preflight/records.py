@@ -31,26 +31,26 @@ def unknown_fields(context: Context) -> Iterator[Diagnostic]:
 
 
 def fields_that_cannot_be_set(context: Context) -> Iterator[Diagnostic]:
-    """A changed field that Salesforce does not let be written, or not with this value."""
+    """A changed field that cannot be written, or not with this value."""
     for kind, resource in _records(context):
         change = context.changes.get(resource.address)
         info = context.facts.describe(kind.sobject) or {}
         if change is None or not _may_write(context, kind, change):
             continue  # reported once, for the object
         for field in change.fields:
-            known = info.get(field.name)
-            if known is None or field.default:
+            described = info.get(field.name)
+            if described is None or field.default:
                 continue
-            if not _writeable(known, change):
+            if not _writeable(described, change):
                 yield Diagnostic(
                     "field-not-writeable",
-                    f"`{known.name}` cannot be {_deed(change)}: Salesforce, or your profile, "
+                    f"`{described.name}` cannot be {_deed(change)}: Salesforce, or your profile, "
                     "does not let you write it",
                     field.span,
                     help=f"leave the field out, or make it editable for {my_profile(context)}",
                 )
             else:
-                yield from _bad_value(known, field.after, field.span)
+                yield from _bad_value(described, field.after, field.span)
 
 
 def missing_fields(context: Context) -> Iterator[Diagnostic]:
@@ -74,7 +74,7 @@ def missing_fields(context: Context) -> Iterator[Diagnostic]:
 
 
 def references(context: Context) -> Iterator[Diagnostic]:
-    """A lookup that finds nothing, or more than one record."""
+    """A lookup that matches no record, or more than one."""
     nearest: dict[Lookup, str | None] = {}
     for _, resource in _records(context):
         for name, value in resource.written.items():
@@ -98,7 +98,7 @@ def references(context: Context) -> Iterator[Diagnostic]:
                     "ambiguous-reference",
                     f"`{name}` could be any of {len(shared)} profiles: {value}",
                     resource.span(name),
-                    # One that is still to come is looked up in records, which have one name.
+                    # A pending profile is looked up by its `Name` once it exists.
                     help=("" if rows else "apply the portal first; then ") + by_full_name(shared),
                     notes=shared,
                 )
@@ -160,8 +160,8 @@ def _bad_value(info: FieldInfo, value: Value, span: Span | None) -> Iterator[Dia
             cause=info.name,
         )
     elif info.type == "picklist" and info.restricted and info.picklist:
-        known = {v.casefold(): v for v in info.picklist}
-        if value.strip() and value.strip().casefold() not in known:
+        values = {v.casefold() for v in info.picklist}
+        if value.strip() and value.strip().casefold() not in values:
             listed = ", ".join(sorted(info.picklist)[:12])
             yield Diagnostic(
                 "unknown-value",

@@ -62,7 +62,7 @@ def removals(count, action=Action.DELETE):
             plan(step(notes=[Note(NoteKind.EMAIL, "x", 3)]), step(notes=[Note(NoteKind.EMAIL, "y", 1)])),
             "max_emails",
             3,
-            "4 e-mails",
+            "4 emails",
         ),
     ],
 )  # fmt: skip
@@ -72,7 +72,7 @@ def test_a_bound_is_named_with_the_count_and_the_flag(made, rule, most, said):
     assert found == policy.Refusal(
         rule,
         f"the plan has {said}, and the policy's `{rule}` is {most}",
-        f"`--policy {rule}={count}` goes on",
+        f"to proceed anyway, pass `--policy {rule}={count}`",
     )
     assert refusals(made, **{rule: int(count)}) == ()
 
@@ -90,7 +90,7 @@ def test_a_bound_is_named_with_the_count_and_the_flag(made, rule, most, said):
 def test_a_share_of_what_is_managed_is_bounded(rule, action):
     (found,) = refusals(plan(*removals(1, action), managed=3), **{rule: 33})
     assert f"34 % of 3 resources, and the policy's `{rule}` is 33" in found.message
-    assert found.help == f"`--policy {rule}=34` goes on"
+    assert found.help == f"to proceed anyway, pass `--policy {rule}=34`"
     assert refusals(plan(*removals(1, action), managed=3), **{rule: 34}) == ()
 
 
@@ -108,7 +108,7 @@ def test_many_removals_are_refused_without_any_policy():
 def test_a_spec_without_resources_is_refused_unless_it_is_meant():
     (found,) = refusals(plan(managed=0))
     assert found.rule == "empty_spec"
-    assert "`--policy empty_spec=off` goes on" in found.help
+    assert "to proceed anyway, pass `--policy empty_spec=off`" in found.help
     assert refusals(plan(managed=0), empty_spec=False) == ()
 
 
@@ -123,7 +123,7 @@ def test_seats_are_left_free(least, refused):
         assert found[0].message == (
             "the plan leaves 4 seats of `Gold`, and the policy's `min_licences_left` is 5"
         )
-        assert found[0].help == "`--policy min_licences_left=4` goes on"
+        assert found[0].help == "to proceed anyway, pass `--policy min_licences_left=4`"
 
 
 def test_a_plan_that_takes_no_seat_does_not_answer_for_those_taken():
@@ -152,7 +152,7 @@ def test_what_is_frozen_does_not_change(pattern, hit):
         assert (
             found[0].message == f"the plan changes {hit}, and the policy's `frozen` has `{pattern}`"
         )
-        assert found[0].help == "`--policy 'frozen=settings'` goes on"
+        assert found[0].help == "to proceed anyway, pass `--policy 'frozen=settings'`"
 
 
 ADMIN = "System Administrator"
@@ -225,7 +225,7 @@ def test_a_closed_window_says_what_time_it_is_there():
     assert found.message == (
         "it is wed 17:00 Europe/Berlin, and the policy's `windows` are mon tue wed thu fri 09:00-17:00"
     )
-    assert "`--policy windows=off` goes on" in found.help
+    assert "to proceed anyway, pass `--policy windows=off`" in found.help
 
 
 @pytest.mark.parametrize(
