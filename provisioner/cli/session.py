@@ -115,7 +115,7 @@ def _login_problem(error: AuthenticationFailed | Unreachable, spec: LoadedSpec) 
         code, help_ = "unreachable", "check the address, and that this machine can reach it"
     else:
         code, help_ = "login-failed", "check the setting, and that the org accepts this login"
-        settings = _blamed(error)
+        settings = (error.setting,) if error.setting else _blamed(error)
     span = next((spans[name] for name in settings if name in spans), spans.get("login"))
     return Diagnostic(code, str(error), span, help=error.remedy or help_)
 
@@ -123,17 +123,16 @@ def _login_problem(error: AuthenticationFailed | Unreachable, spec: LoadedSpec) 
 # The settings under `org:` that can be the cause; the most likely first.
 _ADDRESSES = ("instance_url", "login_url")
 _SECRETS = ("token", "password", "private_key", "consumer_secret", "target_org")
+# What Salesforce says in the error or its description. The first that matches counts.
 _BLAMED = (
     ("audience", ("audience", "login_url")),
     ("client_id", ("consumer_key",)),
     ("invalid_client", ("consumer_secret", "consumer_key")),
     ("client credentials user", ("consumer_key",)),
-    ("does not take client credentials", ("login_url",)),
     ("inactive_user", ("username", "target_org")),
     ("user is locked", ("username", "target_org")),
     ("approved this consumer", ("username", "target_org")),
     ("invalid assertion", ("private_key",)),
-    ("web address", _ADDRESSES),
 )
 
 

@@ -93,6 +93,7 @@ def _signed(login: Jwt) -> str:
         raise AuthenticationFailed(
             "the private key of the JWT login can not be used",
             remedy="give an RSA private key in PEM form, without a passphrase",
+            setting="private_key",
         ) from None
 
 
@@ -104,6 +105,7 @@ def _client_credentials(
         raise AuthenticationFailed(
             f"`{host}` does not take client credentials",
             remedy="give the org's My Domain, as `https://name.my.salesforce.com`",
+            setting="login_url",
         )
     fields = {
         "grant_type": "client_credentials",

@@ -64,11 +64,22 @@ class Conflict(Refused):
 
 
 class AuthenticationFailed(OrgError):  # noqa: N818 - as above
-    """There is no session, or the org does not accept it. `code` is Salesforce's, if any."""
+    """There is no session, or the org does not accept it. `code` is Salesforce's, if any.
 
-    def __init__(self, message: str, *, code: str = "", remedy: str | None = None) -> None:
+    `setting` is the setting of the login that is wrong, if it is known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        remedy: str | None = None,
+        setting: str | None = None,
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.code = code
+        self.setting = setting
 
 
 class Unreachable(OrgError):  # noqa: N818 - as above

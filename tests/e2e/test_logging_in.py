@@ -70,6 +70,12 @@ WRONG = {
     "an expired token": (TOKEN, {"ORG_TOKEN": "00D!expired"}, "token", "Session expired"),
     "a wrong consumer key": (PASSWORD, {"KEY": "nobody"}, "consumer_key", "invalid_client_id"),
     "a wrong consumer secret": (PASSWORD, {"SECRET": "no"}, "consumer_secret", "invalid_client"),
+    "a general host": (
+        CLIENT,
+        {"ORG_URL": "https://login.salesforce.com"},
+        "login_url",
+        "does not take client credentials",
+    ),
     "a wrong password": (PASSWORD, {"PASSWORD": "no"}, "password", "authentication failure"),
 }
 
