@@ -21,10 +21,9 @@ from provisioner.model.credentials import (
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span, in_order
 from provisioner.model.masking import SHORTEST, Masked, Opaque
 from provisioner.model.resource import Secret, Spec
-from provisioner.spec import policy as policy_reader
 from provisioner.spec import template
 from provisioner.spec.document import Document, render
-from provisioner.spec.policy import Policy
+from provisioner.spec.policy import Policy, read_policy
 from provisioner.spec.template import Environ
 from provisioner.spec.yaml_reader import Path, Yaml
 
@@ -163,7 +162,7 @@ def parse(
             what = f"`{part}` appears in outputs, but its variable is not listed as plain"
             secrets.problems.append(Diagnostic("masked-value", what, document.span(("org", part))))
     login = _login(org, secret)
-    policy, wrong = policy_reader.read(document, kinds)
+    policy, wrong = read_policy(document, kinds)
     if problems := [*secrets.problems, *wrong, *_misdirected(document, environ)]:
         raise DiagnosticError(in_order(problems))
     name = PurePath(document.file).stem

@@ -31,7 +31,7 @@ from provisioner.spec import (
 from provisioner.spec.document import Document, FlawedError
 from provisioner.spec.environment import Environment
 from provisioner.spec.roster import expand
-from provisioner.spec.roster import files as roster_files
+from provisioner.spec.roster.files import read_rosters
 
 DEFAULT_ENVIRONMENT = "local"
 NAME = re.compile(r"[^\W_][\w.-]{0,99}")
@@ -143,7 +143,7 @@ class _Loading:
         validator = schema.validator("spec.schema.json")
         for each in documents:
             self._report(schema.check(each, validator), unfilled | by_row)
-        rows = roster_files.read(
+        rows = read_rosters(
             documents,
             self._root,
             self._texts,

@@ -107,7 +107,9 @@ def _value_of(name: str, value: str) -> Any:
     return int(value)
 
 
-def read(document: Document, kinds: Collection[str]) -> tuple[Policy, tuple[Diagnostic, ...]]:
+def read_policy(
+    document: Document, kinds: Collection[str]
+) -> tuple[Policy, tuple[Diagnostic, ...]]:
     """The policy of an environment, and the problems that no schema finds."""
     data = dict(document.mapping.get("policy") or {})
     approvals = {label: tuple(r) for label, r in (data.pop("approvals", None) or {}).items()}

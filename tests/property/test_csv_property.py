@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.spec.positions import offsets
-from provisioner.spec.roster import csv_reader as table
+from provisioner.spec.roster.csv_reader import cell_spans, rows
 
 CELLS = st.text(st.sampled_from('ab",;|\t\n\r é\U0001f600'), max_size=6)
 TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=5)
@@ -26,10 +26,10 @@ def test_what_is_written_is_read(cells, delimiter, how):
     file = io.StringIO(newline="")
     csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows(cells)
     text = file.getvalue()
-    found = list(table.rows(io.StringIO(text, newline=""), "f.csv", delimiter))
+    found = list(rows(io.StringIO(text, newline=""), "f.csv", delimiter))
     assert [row.cells for row in found] == cells
     for row in found:
-        spans = table.cell_spans(row.text, row.line, "f.csv", delimiter)
+        spans = cell_spans(row.text, row.line, "f.csv", delimiter)
         for span, cell in zip(spans, row.cells, strict=True):
             begin, stop = offsets(text, span)
             ((again,),) = (

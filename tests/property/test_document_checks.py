@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.kinds import BY_NAME, BY_SECTION
-from provisioner.spec import declarations as spec
-from provisioner.spec import document as source
-from provisioner.spec import schema
+from provisioner.spec import declarations, schema
+from provisioner.spec.document import parse
 
 SPEC = schema.validator("spec.schema.json")
 
@@ -39,7 +38,7 @@ FILES = st.dictionaries(
 @settings(max_examples=200, deadline=None)
 @given(FILES | VALUES)
 def test_there_are_words_for_every_violation(data):
-    document = source.parse(json.dumps(data), "f.yaml")
+    document = parse(json.dumps(data), "f.yaml")
     found = schema.check(document, SPEC)
     assert bool(found) == bool(SPEC.violations(data))
     assert all(d.span and " is not of type " not in d.message for d in found)
@@ -48,8 +47,8 @@ def test_there_are_words_for_every_violation(data):
 @settings(max_examples=200, deadline=None)
 @given(st.lists(FILES | VALUES, max_size=2))
 def test_what_a_schema_would_refuse_does_no_harm(files):
-    documents = [source.parse(json.dumps(data), f"{i}.yaml") for i, data in enumerate(files)]
-    found = spec.specs(documents)
+    documents = [parse(json.dumps(data), f"{i}.yaml") for i, data in enumerate(files)]
+    found = declarations.specs(documents)
     assert [s.address for s in found.specs] == sorted({s.address for s in found.specs})
     places = [d.span for d in found.problems]
     assert all(before <= after for before, after in itertools.pairwise(places))

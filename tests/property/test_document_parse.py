@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.model.diagnostics import DiagnosticError
-from provisioner.spec import document as source
-from provisioner.spec import positions as text
+from provisioner.spec import positions
+from provisioner.spec.document import decode, parse
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff"))
 LEAVES = st.none() | st.booleans() | st.integers() | NAMES
@@ -32,7 +32,7 @@ def inside(span, lines):
 def places(written):
     """Every place that the reading of a text speaks of, in data or in diagnostics."""
     try:
-        document = source.parse(written, "f.yaml")
+        document = parse(written, "f.yaml")
     except DiagnosticError as error:
         return [d.span for d in error.diagnostics if d.span]
     return [*document.values.values(), *document.keys.values()]
@@ -41,14 +41,14 @@ def places(written):
 @settings(max_examples=500, deadline=None)
 @given(st.text() | YAML_LIKE)
 def test_any_text_is_data_or_diagnostics(written):
-    lines = text.lines(written.removeprefix("\ufeff"))
+    lines = positions.lines(written.removeprefix("\ufeff"))
     assert all(inside(span, lines) for span in places(written))
 
 
 @settings(deadline=None)
 @given(DATA)
 def test_json_is_read_as_it_is(data):
-    assert source.parse(json.dumps(data, ensure_ascii=False), "f.yaml").data == data
+    assert parse(json.dumps(data, ensure_ascii=False), "f.yaml").data == data
 
 
 @settings(deadline=None)
@@ -56,7 +56,7 @@ def test_json_is_read_as_it_is(data):
 def test_any_text_in_utf_8_is_decoded(written, with_mark):
     written = written.removeprefix("\ufeff")
     raw = written.encode("utf-8-sig" if with_mark else "utf-8")
-    assert source.decode(raw, "f.yaml") == written
+    assert decode(raw, "f.yaml") == written
 
 
 @settings(deadline=None)
@@ -68,8 +68,8 @@ def test_any_text_in_utf_8_is_decoded(written, with_mark):
 def test_bytes_that_are_not_utf_8_have_one_problem_at_their_place(before, wrong, after):
     start = before.removeprefix("\ufeff").encode("utf-8", "replace")
     with pytest.raises(DiagnosticError) as caught:
-        source.decode(start + wrong + after.encode(), "f.yaml")
+        decode(start + wrong + after.encode(), "f.yaml")
     (problem,) = caught.value.diagnostics
-    lines = text.lines(start.decode())
+    lines = positions.lines(start.decode())
     assert (problem.code, problem.span.line) == ("encoding", len(lines))
     assert problem.span.column == len(lines[-1]) + 1

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioner.model.diagnostics import DiagnosticError
-from provisioner.spec import document as source
+from provisioner.spec.document import parse, render
 
 PIECES = st.sampled_from(
     [
@@ -31,14 +31,14 @@ DOCUMENTS = st.recursive(
     TEXTS | st.none() | st.integers(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("klm"), inner),
     max_leaves=8,
-).map(lambda data: source.parse(json.dumps(data, ensure_ascii=False), "f.yaml"))
+).map(lambda data: parse(json.dumps(data, ensure_ascii=False), "f.yaml"))
 VARS = {"a": "text", "b": "{{ vars.a }}", "n": 5, "l": [1, "{{ vars.a }}"]}
 ENV = {"E": "{{ vars.b }}"}
 
 
 def rendered(document):
     try:
-        return source.render(document, VARS, ENV)
+        return render(document, VARS, ENV)
     except DiagnosticError as error:
         return error.diagnostics
 
@@ -56,7 +56,7 @@ def test_filling_in_twice_is_filling_in_once(document):
 
 
 def test_documents_with_and_without_problems_are_rendered():
-    documents = [source.parse(json.dumps([text]), "f.yaml") for text in ("{{ vars.b }}", "{{")]
+    documents = [parse(json.dumps([text]), "f.yaml") for text in ("{{ vars.b }}", "{{")]
     first, second = map(rendered, documents)
     assert first.data == ["{{ vars.a }}"]
     assert [d.code for d in second] == ["template-syntax"]
@@ -65,5 +65,5 @@ def test_documents_with_and_without_problems_are_rendered():
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="{", exclude_categories=["Cs", "Cc"])))
 def test_what_is_no_template_stays(written):
-    document = source.parse(json.dumps([written], ensure_ascii=False), "f.yaml")
-    assert source.render(document, VARS, ENV).data == document.data
+    document = parse(json.dumps([written], ensure_ascii=False), "f.yaml")
+    assert render(document, VARS, ENV).data == document.data

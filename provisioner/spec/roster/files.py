@@ -36,7 +36,7 @@ class Rows:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(
+def read_rosters(
     documents: Sequence[Document],
     root: Path,
     texts: Mapping[str, str],

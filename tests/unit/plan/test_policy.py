@@ -269,7 +269,7 @@ def test_a_changed_login_is_guarded_like_a_lost_one(reason, asked):
 
 
 def read(text, kinds=("account", "user")):
-    return bounds.read(source.parse(text, "e.yaml"), kinds)
+    return bounds.read_policy(source.parse(text, "e.yaml"), kinds)
 
 
 def test_a_policy_is_read_whole():

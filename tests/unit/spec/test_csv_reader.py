@@ -7,11 +7,11 @@ import io
 import pytest
 
 from provisioner.model.diagnostics import DiagnosticError, Span
-from provisioner.spec.roster import csv_reader as table
+from provisioner.spec.roster import csv_reader
 
 
 def rows(text, delimiter=","):
-    return list(table.rows(io.StringIO(text, newline=""), "f.csv", delimiter))
+    return list(csv_reader.rows(io.StringIO(text, newline=""), "f.csv", delimiter))
 
 
 def test_rows_know_the_line_they_begin_on():
@@ -43,13 +43,15 @@ def test_every_line_break_is_one(end):
 )
 def test_a_cell_is_where_an_editor_shows_it(text, delimiter, expected):
     (row,) = rows(text, delimiter)
-    assert table.cell_spans(row.text, row.line, "f.csv", delimiter) == tuple(
+    assert csv_reader.cell_spans(row.text, row.line, "f.csv", delimiter) == tuple(
         Span("f.csv", *e) for e in expected
     )
 
 
 def test_cells_of_a_later_row_are_where_its_lines_are():
-    spans = [table.cell_spans(r.text, r.line, "f.csv") for r in rows('a,bc,d\n"x","1\n2","z\n"\n')]
+    spans = [
+        csv_reader.cell_spans(r.text, r.line, "f.csv") for r in rows('a,bc,d\n"x","1\n2","z\n"\n')
+    ]
     assert [row[column] for row in spans for column in (0, 2)] == [
         Span("f.csv", 1, 1, 1, 2),
         Span("f.csv", 1, 6, 1, 7),

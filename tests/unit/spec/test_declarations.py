@@ -8,16 +8,15 @@ import pytest
 
 from provisioner.model.diagnostics import Diagnostic, Severity, Span
 from provisioner.model.resource import Address
-from provisioner.spec import declarations as spec
-from provisioner.spec import document as source
-from provisioner.spec import schema
+from provisioner.spec import declarations, schema
+from provisioner.spec.document import parse, render
 
 ROOT = Path(__file__).parents[3]
 
 
 def specs(*texts):
-    return spec.specs(
-        [source.parse(t, f"{name}.yaml") for name, t in zip("abc", texts, strict=False)]
+    return declarations.specs(
+        [parse(t, f"{name}.yaml") for name, t in zip("abc", texts, strict=False)]
     )
 
 
@@ -46,12 +45,10 @@ def test_sections_of_all_files_become_specs_in_address_order():
 def test_the_walk_through_is_right():
     files = sorted((ROOT / "specs" / "acme").glob("*.yaml"))
     variables = {"domain": "acme.example", "suffix": "portal"}
-    documents = [
-        source.render(source.parse(f.read_text("utf-8"), f.name), variables, {}) for f in files
-    ]
+    documents = [render(parse(f.read_text("utf-8"), f.name), variables, {}) for f in files]
     validator = schema.validator("spec.schema.json")
     assert [p for d in documents for p in schema.check(d, validator)] == []
-    found = spec.specs(documents)
+    found = declarations.specs(documents)
     assert found.problems == ()
     assert {s.address for s in found.specs} == {
         Address("settings", "OrgSettings"),
@@ -67,7 +64,7 @@ def test_the_walk_through_is_right():
 @pytest.mark.parametrize("name", ["local", "production"])
 def test_the_environments_of_the_walk_through_are_right(name):
     file = ROOT / "specs" / "acme" / "environments" / f"{name}.yaml"
-    document = source.render(source.parse(file.read_text("utf-8"), file.name), {}, {})
+    document = render(parse(file.read_text("utf-8"), file.name), {}, {})
     assert schema.check(document, schema.validator("environment.schema.json")) == ()
 
 

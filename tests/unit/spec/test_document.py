@@ -8,28 +8,28 @@ import json
 import pytest
 
 from provisioner.model.diagnostics import Diagnostic, DiagnosticError, Span
-from provisioner.spec import document as source
+from provisioner.spec.document import decode, parse, render
 
 
 def problems(text, variables=None, environ=None):
     """(line:column, message, help) of everything that is wrong with a file."""
     with pytest.raises(DiagnosticError) as caught:
-        source.render(source.parse(text, "f.yaml"), variables or {}, environ or {})
+        render(parse(text, "f.yaml"), variables or {}, environ or {})
     return [
         (str(d.span).removeprefix("f.yaml:"), d.message, d.help) for d in caught.value.diagnostics
     ]
 
 
 def filled(template, variables):
-    document = source.parse(json.dumps({"k": template}), "f.yaml")
-    return source.render(document, variables, {"HOME": "/root"}).data["k"]
+    document = parse(json.dumps({"k": template}), "f.yaml")
+    return render(document, variables, {"HOME": "/root"}).data["k"]
 
 
 # ---------------------------------------------------------------- bytes to text
 
 
 def test_bytes_are_utf_8_with_or_without_a_mark():
-    assert source.decode(b"\xef\xbb\xbfa: \xc3\xa4\r\n", "f.yaml") == "a: ä\r\n"
+    assert decode(b"\xef\xbb\xbfa: \xc3\xa4\r\n", "f.yaml") == "a: ä\r\n"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_bytes_are_utf_8_with_or_without_a_mark():
 )
 def test_other_encodings_are_refused_at_the_first_byte_that_shows_it(raw, span, message):
     with pytest.raises(DiagnosticError) as caught:
-        source.decode(raw, "f.yaml")
+        decode(raw, "f.yaml")
     expected = Diagnostic("encoding", message, span, help="save the file as UTF-8")
     assert caught.value.diagnostics == (expected,)
 
@@ -58,7 +58,7 @@ def test_scalars_are_those_of_yaml_1_2():
     text = (
         "[NO, yes, on, 12:30, 2024-01-01, ~, null, 7, +7, 010, 0x1F, 0o17, 1.5, 1e3, true, =, 1_0]"
     )
-    assert source.parse(text, "f.yaml").data == [
+    assert parse(text, "f.yaml").data == [
         *["NO", "yes", "on", "12:30", "2024-01-01"],
         *[None, None, 7, 7, 10, 31, 15, 1.5, 1000.0, True, "=", "1_0"],
     ]
@@ -66,11 +66,11 @@ def test_scalars_are_those_of_yaml_1_2():
 
 @pytest.mark.parametrize("text", ["", "# a comment\n", "---\n", "\ufeff"])
 def test_an_empty_file_holds_nothing(text):
-    assert source.parse(text, "f.yaml").data is None
+    assert parse(text, "f.yaml").data is None
 
 
 def test_every_key_and_value_has_its_place():
-    document = source.parse('a:\n  - b: "x y"\n    c: [1, 22]\n', "f.yaml")
+    document = parse('a:\n  - b: "x y"\n    c: [1, 22]\n', "f.yaml")
     assert document.span(("a", 0, "b")) == Span("f.yaml", 2, 8, 2, 13)
     assert document.span(("a", 0, "c", 1)) == Span("f.yaml", 3, 12, 3, 14)
     assert document.span(("a", 0, "c"), key=True) == Span("f.yaml", 3, 5, 3, 6)
@@ -79,12 +79,12 @@ def test_every_key_and_value_has_its_place():
 
 
 def test_line_endings_and_wide_letters_do_not_move_places():
-    document = source.parse("ä: 1\r\n😀: [ü, x]\r\n", "f.yaml")
+    document = parse("ä: 1\r\n😀: [ü, x]\r\n", "f.yaml")
     assert document.span(("😀", 1)) == Span("f.yaml", 2, 8, 2, 9)
 
 
 def test_merged_keys_give_way_to_own_ones_and_stand_where_they_were_written():
-    document = source.parse(
+    document = parse(
         "b: &b {x: 1, y: 2}\nc: &c {x: 9, z: 0}\nd:\n  <<: [*b, *c]\n  y: 3\n", "f.yaml"
     )
     assert document.data["d"] == {"x": 1, "z": 0, "y": 3}
@@ -94,11 +94,11 @@ def test_merged_keys_give_way_to_own_ones_and_stand_where_they_were_written():
 
 
 def test_a_quoted_merge_key_is_a_key():
-    assert source.parse('{"<<": 1}', "f.yaml").data == {"<<": 1}
+    assert parse('{"<<": 1}', "f.yaml").data == {"<<": 1}
 
 
 def test_aliases_repeat_what_they_name():
-    assert source.parse("a: &x {y: 1}\nb: *x\n", "f.yaml").data == {"a": {"y": 1}, "b": {"y": 1}}
+    assert parse("a: &x {y: 1}\nb: *x\n", "f.yaml").data == {"a": {"y": 1}, "b": {"y": 1}}
 
 
 QUOTE = 'write "{{ ... }}", with quotes around the whole value'
@@ -182,7 +182,7 @@ def test_problems_of_one_file_come_together():
 
 def test_a_second_key_names_the_first():
     with pytest.raises(DiagnosticError) as caught:
-        source.parse("a: 1\nb: {c: 1, c: 2}\n", "f.yaml")
+        parse("a: 1\nb: {c: 1, c: 2}\n", "f.yaml")
     (problem,) = caught.value.diagnostics
     assert problem.notes == ("first declared at f.yaml:2:5",)
 
@@ -200,7 +200,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory():
         for before, after in itertools.pairwise(names)
     )
     with pytest.raises(DiagnosticError) as caught:
-        source.parse(text, "f.yaml")
+        parse(text, "f.yaml")
     assert {d.message for d in caught.value.diagnostics} == {"its aliases make this file too large"}
 
 
@@ -243,10 +243,10 @@ def test_templates_fill_in_values(template, value):
 
 
 def test_what_a_template_gives_is_no_template():
-    document = source.parse('k: "{{ vars.a }}"', "f.yaml")
-    once = source.render(document, {"a": "{{ vars.b }}", "b": 1}, {})
+    document = parse('k: "{{ vars.a }}"', "f.yaml")
+    once = render(document, {"a": "{{ vars.b }}", "b": 1}, {})
     assert once.data == {"k": "{{ vars.b }}"}
-    assert source.render(once, {"a": 1, "b": 2}, {}) is once
+    assert render(once, {"a": 1, "b": 2}, {}) is once
 
 
 NO_TEXT = "it can only be a whole value, not a part of a text"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from provisioner.spec import document as source
 from provisioner.spec import edit
+from provisioner.spec.document import parse
 
 TEXT = """\
 # who
@@ -31,7 +31,7 @@ same: *s
 
 
 def document(text=TEXT):
-    return source.parse(text, "a.yaml")
+    return parse(text, "a.yaml")
 
 
 def lines(text):

@@ -8,7 +8,7 @@ from provisioner.model.change import Action, Change, FieldChange
 from provisioner.model.ignore import Ignore
 from provisioner.model.resource import Address, Resource
 from provisioner.plan.scope import without_ignored
-from provisioner.spec import document as source
+from provisioner.spec.document import parse
 from provisioner.spec.ignores import read, resolve
 
 ACME, DOTTED = Address("account", "acme"), Address("profile", "Force.com User")
@@ -16,7 +16,7 @@ TODAY = date(2026, 3, 1)
 
 
 def entries(text):
-    return read(source.parse(text, "drift-ignore.yaml"), [ACME, DOTTED], TODAY)
+    return read(parse(text, "drift-ignore.yaml"), [ACME, DOTTED], TODAY)
 
 
 def entry(address="account/acme", field="Fax", until="2026-03-01"):

@@ -6,10 +6,9 @@ import io
 
 import pytest
 
-from provisioner.spec import declarations as spec
-from provisioner.spec import document as source
-from provisioner.spec import schema
-from provisioner.spec.roster import expand as roster
+from provisioner.spec import declarations, schema
+from provisioner.spec.document import FlawedError, parse, render
+from provisioner.spec.roster import expand
 
 SPEC = schema.validator("spec.schema.json")
 VARS = {"suffix": "portal", "many": [1]}
@@ -29,11 +28,11 @@ HEADER = "Number,Company,Last,Email\n"
 def checked(yaml):
     """The document filled in, and what the schema has against it."""
     try:
-        document = source.render(source.parse(yaml, "f.yaml"), VARS, {})
+        document = render(parse(yaml, "f.yaml"), VARS, {})
         problems = []
-    except source.FlawedError as error:
+    except FlawedError as error:
         document, problems = error.document, list(error.diagnostics)
-    by_row = roster.by_row(document)
+    by_row = expand.by_row(document)
     return document, problems + [p for p in schema.check(document, SPEC) if p.span not in by_row]
 
 
@@ -41,10 +40,10 @@ def filled(text, yaml=PEOPLE, identity=None):
     """What the rows declare, after a declaration that is right."""
     document, problems = checked(yaml)
     assert problems == []
-    (declared,) = roster.without_problems(document, [])
+    (declared,) = expand.without_problems(document, [])
     lines = io.StringIO(text, newline="")
     names = {"vars": VARS, "env": {}}
-    return roster.expand(declared, lines, "c.csv", names, identity or {})
+    return expand.expand(declared, lines, "c.csv", names, identity or {})
 
 
 def said(text, yaml=PEOPLE):
@@ -293,7 +292,7 @@ def test_a_flawed_roster_is_not_read():
     document, problems = checked(
         PEOPLE.replace("LastName", "Lastname") + "  d: {file: d.csv, key: '{{ row.a }}'}\n"
     )
-    assert [r.name for r in roster.without_problems(document, problems)] == ["d"]
+    assert [r.name for r in expand.without_problems(document, problems)] == ["d"]
 
 
 @pytest.mark.parametrize(
@@ -497,7 +496,7 @@ rosters:
 
 
 def test_of_very_many_problems_the_first_are_told(monkeypatch):
-    monkeypatch.setattr(roster, "_MOST_PROBLEMS", 50)
+    monkeypatch.setattr(expand, "_MOST_PROBLEMS", 50)
     rows = "".join(f"{n},G,Doe,none\n" for n in range(30))
     problems = filled(HEADER + rows).problems
     assert len(problems) == 51
@@ -514,11 +513,11 @@ def test_a_reference_to_a_row_that_is_wrong_is_no_problem_of_its_own():
         + "users: {x: {Username: x@x.io, contact: 'c:1'}, y: {Username: y@x.io, contact: 'd:1'}}\n"
     )
     document, _ = checked(yaml)
-    found = spec.specs([document], flawed=frozenset({"c"}))
+    found = declarations.specs([document], flawed=frozenset({"c"}))
     assert [p.message for p in found.problems] == ["`contact/d:1` is not declared in any spec"]
 
 
 def test_the_same_field_in_two_spellings_is_told_for_a_roster_too():
     document, problems = checked(PEOPLE.replace("contact: {", "contact: {A__c: 1, a__c: 2, "))
     assert problems == []
-    assert [p.code for p in spec.specs([document]).problems] == ["duplicate-field"]
+    assert [p.code for p in declarations.specs([document]).problems] == ["duplicate-field"]

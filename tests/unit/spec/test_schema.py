@@ -6,8 +6,8 @@ import pytest
 
 from provisioner.model.diagnostics import Diagnostic, Span
 from provisioner.model.masking import Masked
-from provisioner.spec import document as source
 from provisioner.spec import schema
+from provisioner.spec.document import parse, render
 
 SPEC = schema.validator("spec.schema.json")
 ENVIRONMENT = schema.validator("environment.schema.json")
@@ -15,7 +15,7 @@ SECTIONS = tuple(schema.schemas()["spec.schema.json"]["properties"])
 
 
 def check(text, validator=SPEC, **variables):
-    document = source.render(source.parse(text, "f.yaml"), variables, {})
+    document = render(parse(text, "f.yaml"), variables, {})
     return schema.check(document, validator)
 
 

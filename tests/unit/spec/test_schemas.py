@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from provisioner.spec import environment
-from provisioner.spec import policy as bounds
+from provisioner.spec.policy import Policy
 from tests import recorded
 
 ROOT = Path(__file__).parents[3]
@@ -161,7 +161,7 @@ def test_a_login_takes_the_fields_of_its_type(login, type_):
 
 def test_a_policy_takes_the_fields_of_its_type():
     policy = SCHEMAS["environment.schema.json"]["properties"]["policy"]["properties"]
-    assert set(policy) == {f.name for f in dataclasses.fields(bounds.Policy)}
+    assert set(policy) == {f.name for f in dataclasses.fields(Policy)}
 
 
 def references(node):
