@@ -132,7 +132,7 @@ def test_another_org_is_not_said_to_be_the_local_one(acme):
 
 
 def test_the_outbox_is_read_while_the_org_is_served(work):
-    assert "has no e-mail\n" in work.run("org", "mail", status=0).err
+    assert "has no email\n" in work.run("org", "mail", status=0).err
     assert work.run("org", "mail", "--format", "json", status=0).json == []
     work.copy_acme()
     process, _, _ = serve_with_door(work)
@@ -147,7 +147,7 @@ def test_the_outbox_is_read_while_the_org_is_served(work):
         ours = work.run("org", "mail", "--to", "Jane.Doe@acme.example", status=0)
         assert ours.out.index(welcome["body"].strip()) < ours.out.index(reset["body"].strip())
         nobody = work.run("org", "mail", "--to", "joe@acme.example", status=0)
-        assert (nobody.out, "has no e-mail to joe@acme.example" in nobody.err) == ("", True)
+        assert (nobody.out, "has no email to joe@acme.example" in nobody.err) == ("", True)
     finally:
         stop(process)
 
