@@ -109,7 +109,7 @@ def _how_to_activate(row: Mapping[str, Any]) -> str:
 def explain(options: ExplainOptions) -> int:
     """Print every check of a user's login, and what fails."""
     with session(options, passwords=False) as (spec, org):
-        from provisioner.login.checks import trace
+        from provisioner.login.checks import run_checks
         from provisioner.login.read import read
 
         username = username_of(options.user, spec)
@@ -118,7 +118,7 @@ def explain(options: ExplainOptions) -> int:
             names = ", ".join(f"`{name}`" for name in facts.portals) or "none"
             what = f"the org has no portal `{options.portal}`"
             raise Stop(WRONG, problem(what, f"portals there: {names}"))
-        checks = trace(facts, options.error)
+        checks = run_checks(facts, options.error)
         view = suggested_commands.view(views.explained(checks, cause_spans(checks, spec)))
         match options.format:
             case "json":
@@ -139,7 +139,7 @@ def reset_passwords(options: ResetOptions) -> int:
         from provisioner.login import use_cases
 
         names = [username_of(name, spec) for name in options.users]
-        users, unknown = use_cases.users_called(org, names)
+        users, unknown = use_cases.find_users(org, names)
         help_ = "check the spelling; nothing was sent"
         problems = [problem(f"there is no user `{name}`", help_) for name in unknown]
         help_ = "activate the user first; nothing was sent"

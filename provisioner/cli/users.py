@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioner.kinds.portal.kind import PortalKind
-from provisioner.login.spec_lines import place, user_called
+from provisioner.login.spec_lines import find_user, place
 from provisioner.spec.load import LoadedSpec
 
 if TYPE_CHECKING:
-    from provisioner.login.check_results import Trace
+    from provisioner.login.check_results import Explanation
     from provisioner.login.read import Target
     from provisioner.render.logins import Places
     from provisioner.spec.verify import VerifyEntry
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def username_of(name: str, spec: LoadedSpec) -> str:
     """The username of a user, given as its key in the spec or as the username itself."""
-    user = user_called(name, spec.specs)
+    user = find_user(name, spec.specs)
     return str(user.data.get("Username", name)).strip().lower() if user else name.strip()
 
 
@@ -30,7 +30,7 @@ def target(portal: str | None, spec: LoadedSpec, entry: VerifyEntry | None = Non
     return Target(name, declared)
 
 
-def cause_spans(trace: Trace, spec: LoadedSpec) -> Places:
+def cause_spans(trace: Explanation, spec: LoadedSpec) -> Places:
     """Where in the spec each cause can be fixed."""
     specs = {s.address: s for s in spec.specs}
     spans = {f.cause: place(f.cause, trace.facts, specs) for f in trace.findings}

@@ -18,7 +18,7 @@ from provisioner.cli.stop import Stop, problem
 from provisioner.cli.users import cause_spans, target, username_of
 from provisioner.kinds.user.kind import UserKind
 from provisioner.login.causes import Cause
-from provisioner.login.spec_lines import user_called
+from provisioner.login.spec_lines import find_user
 from provisioner.model.credentials import Local
 from provisioner.model.diagnostics import DiagnosticError
 from provisioner.model.hosts import is_loopback
@@ -124,7 +124,7 @@ def _log_in(
     from provisioner.login.verify import Stage
 
     specs = {s.address: s for s in spec.specs}
-    user = user_called(who.username, spec.specs)
+    user = find_user(who.username, spec.specs)
     expected = entry or (VerifyEntry(user.address.name, user.span, {}) if user else None)
     verified, trace = use_cases.verify_login(
         org,
@@ -184,7 +184,7 @@ def _named(
     from provisioner.login.verify import Credentials
 
     username = username_of(name, spec)
-    user = user_called(name, spec.specs)
+    user = find_user(name, spec.specs)
     key = user.address.name if user else None
     entry = next((c for c in spec.verify if c.key == key), None)
     if options.password_env or options.password_file:

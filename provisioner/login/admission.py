@@ -21,7 +21,7 @@ class Entrance:
     """A portal or site where customers log in.
 
     `members` are the profiles that it admits: their Ids, or their names in lower case. It is
-    `None` where this login may not read them. `address` is set for a portal of the spec.
+    `None` if this login cannot read them. `address` is set for a portal of the spec.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Admission:
     """The portals and sites of an org as `changes` will leave them.
 
     `others` are those that the specs do not describe, or not their profiles, as far as they
-    were read. Without `facts`, profiles are known by their names in the specs.
+    were read. Without `facts`, profiles are identified by their names in the specs.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class Admission:
                 return frozenset(n.casefold() for n in (name, *both))
             case str():
                 profiles = self._facts.profiles if self._facts else ()
-                found = next((p for p in profiles if p.id == profile), None)
-                both = (found.name, found.full_name) if found else ()
-                known = self._declared_names.get(profile, set())
-                return frozenset({profile, *known, *(n.casefold() for n in both)})
+                match = next((p for p in profiles if p.id == profile), None)
+                both = (match.name, match.full_name) if match else ()
+                declared_names = self._declared_names.get(profile, set())
+                return frozenset({profile, *declared_names, *(n.casefold() for n in both)})
             case _:
                 return frozenset()
 

@@ -1,4 +1,4 @@
-"""What Salesforce says of a failed login, and the causes that it may stand for."""
+"""What Salesforce reports about a failed login, and the causes that can be behind it."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ STATUS = {
     Cause.HOURS: "Restricted time",
     Cause.ADDRESS: "Restricted IP",
 }
-# What it says where the login was to a site.
+# The status if the login was to a site.
 STATUS_OF_SITE = {
     Cause.OPEN: "Invalid - Experience Cloud site offline",
     Cause.MEMBER: "No Experience Cloud site access",
 }
 SUCCESS = "Success"
 
-# Other statuses that stand for no check of ours: in words, and what mends them; single sign-on is
-# not ours to mend. (fact 617)
+# Statuses that no check is about: what they mean, and what to do. Nothing can be done here about
+# single sign-on. (fact 617)
 _ELSE = {
     "Failed: API security token required": (
         "an API login from an address that the org does not trust, without the security token",
-        "add the token that Settings > Reset My Security Token mails, or trust the address",
+        "add the token that Settings > Reset My Security Token emails, or trust the address",
     ),
     "Failed: Computer activation required": (
-        "a browser that the org does not know, from an address that it does not trust",
-        "enter the code that was mailed, or trust the address: Setup > Network Access",
+        "an unknown browser, from an address that the org does not trust",
+        "enter the code that was emailed, or trust the address: Setup > Network Access",
     ),
     "Restricted domain": (
         "the login came to the wrong host",
@@ -66,15 +66,15 @@ _ELSE = {
         "update the client, or raise its API version to one that is supported",
     ),
     "Login rate exceeded": (
-        "too many logins: 3,600 an hour is what one user may do",
-        "wait an hour, and let the client keep its session",
+        "too many logins: one user can log in 3,600 times an hour",
+        "wait an hour, and let the client reuse its session",
     ),
-    "Failed: Invalid Portal Id": ("single sign-on named a portal that is not there", None),
+    "Failed: Invalid Portal Id": ("single sign-on named a portal that does not exist", None),
     "Failed: Missing Portal Id": ("single sign-on named no portal", None),
 }
 
-# What a page, an API or a log says: part of the text in lower case, and what may be behind it.
-# The first is what Salesforce's portal says to a profile outside it. (fact 616)
+# Texts of pages, APIs and logs: a part in lower case, and the possible causes. The portal shows
+# the first to a user whose profile is not one of the portal's. (fact 616)
 _TEXTS: tuple[tuple[str, tuple[Cause, ...]], ...] = (
     ("not associated with this service", (Cause.MEMBER, Cause.PROFILE)),
     ("location or login time may be restricted", (
@@ -82,7 +82,7 @@ _TEXTS: tuple[tuple[str, tuple[Cause, ...]], ...] = (
         Cause.HOURS, Cause.ADDRESS)),
     ("check your username and password", (
         Cause.USER, Cause.ACTIVE, Cause.FROZEN, Cause.LOCKED, Cause.PASSWORD, Cause.URL)),
-    # The last attempt says what to do about these three.
+    # The last attempt shows what to do about these three.
     ("are you at a new location", (Cause.HISTORY,)),
     ("login rate exceeded", (Cause.HISTORY,)),
     ("invalid api version specified", (Cause.HISTORY,)),
@@ -104,26 +104,26 @@ _TEXTS: tuple[tuple[str, tuple[Cause, ...]], ...] = (
 
 
 def of_status(status: str) -> Cause | None:
-    """The check that a status of LoginHistory is about, the likeliest where there are two."""
-    wanted = status.strip().casefold()
-    known = (*STATUS.items(), *STATUS_OF_SITE.items())
-    found = [cause for cause, text in known if text.casefold() == wanted]
-    return found[-1] if found else None
+    """The check that a status of LoginHistory is about; the more likely one if there are two."""
+    text = status.strip().casefold()
+    statuses = (*STATUS.items(), *STATUS_OF_SITE.items())
+    causes = [cause for cause, name in statuses if name.casefold() == text]
+    return causes[-1] if causes else None
 
 
 def explained(status: str) -> str:
-    """A status of LoginHistory in words that say what to look at."""
+    """What a status of LoginHistory means."""
     if status == STATUS_OF_SITE[Cause.OPEN]:
         return "the site was not live"
     if status == STATUS_OF_SITE[Cause.MEMBER]:
-        return "the user was no member of the site"
+        return "the user was not a member of the site"
     cause = of_status(status)
     if cause is not None:
         return {
             Cause.ACTIVE: "the user was inactive",
             Cause.FROZEN: "the user was frozen",
             Cause.LOCKED: "the user was locked out after too many wrong passwords",
-            Cause.PASSWORD: "the password was wrong, or there was none",
+            Cause.PASSWORD: "the password was wrong, or the user had none",
             Cause.OPEN: "the portal was not active",
             Cause.MEMBER: "the profile was not one of the portal's",
             Cause.HOURS: "outside the profile's login hours",
@@ -131,16 +131,16 @@ def explained(status: str) -> str:
         }[cause]
     if status == SUCCESS:
         return "logged in"
-    return _ELSE[status][0] if status in _ELSE else "a status that is not known here"
+    return _ELSE[status][0] if status in _ELSE else "an unknown status"
 
 
 def remedy(status: str) -> str | None:
-    """What mends a status that no check is about; `None` where there is nothing, or a check."""
+    """What to do about a status that no check is about; `None` if nothing can be done."""
     return _ELSE[status][1] if status in _ELSE else None
 
 
 def of_error(text: str) -> tuple[Cause, ...]:
-    """The causes that an error text may stand for, in the order in which they bite; none known."""
+    """The possible causes of an error text, in the order in which Salesforce checks them."""
     plain = " ".join(text.split()).casefold()
     for part, causes in _TEXTS:
         if part in plain:

@@ -1,4 +1,4 @@
-"""What the checks of a login find, and the answer that follows from it. Pure."""
+"""The results of the checks of a login, and the answer that follows from them. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provisioner.login.login_facts import LoginFacts
 
 
 class CheckStatus(Enum):
-    """What a check found. A note does not keep anybody out."""
+    """Whether a check passed. A note does not prevent a login."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -19,7 +19,7 @@ class CheckStatus(Enum):
 
 
 class Certainty(Enum):
-    """How sure a finding is."""
+    """How certain a result is."""
 
     READ = "read in the org"
     PLANNED = "as planned"
@@ -29,26 +29,26 @@ class Certainty(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: what was found, whether it holds, how sure that is, and what mends it."""
+    """One check: whether it passed, what was seen (`message`), how certain that is, and the fix."""
 
     cause: Cause
-    verdict: CheckStatus
-    found: str
+    status: CheckStatus
+    message: str
     certainty: Certainty = Certainty.READ
     remedy: str | None = None
     of_site: bool = False
 
     @property
-    def status(self) -> str | None:
-        """What LoginHistory says of a login that fails for it."""
-        if self.verdict is not CheckStatus.FAILS:
+    def history_status(self) -> str | None:
+        """The status that LoginHistory has for a login that fails for this reason."""
+        if self.status is not CheckStatus.FAILS:
             return None
         return (STATUS_OF_SITE if self.of_site else STATUS).get(self.cause)
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """Every finding in order, and the answer that follows from them."""
+class Explanation:
+    """Every result in order, and the answer that follows from them."""
 
     facts: LoginFacts
     findings: tuple[CheckResult, ...]
@@ -56,21 +56,21 @@ class Trace:
 
     @property
     def causes(self) -> tuple[CheckResult, ...]:
-        """What keeps the user out, the first to bite first."""
-        return tuple(f for f in self.findings if f.verdict is CheckStatus.FAILS)
+        """What prevents the login, in the order in which Salesforce checks it."""
+        return tuple(f for f in self.findings if f.status is CheckStatus.FAILS)
 
     @property
     def unknown(self) -> tuple[CheckResult, ...]:
-        return tuple(f for f in self.findings if f.verdict is CheckStatus.UNKNOWN)
+        return tuple(f for f in self.findings if f.status is CheckStatus.UNKNOWN)
 
     @property
     def can_log_in(self) -> bool:
-        """Whether nothing that is known keeps the user out."""
+        """Whether no check failed."""
         return not self.causes
 
     @property
     def suspects(self) -> tuple[Cause, ...]:
-        """What the error text that was given may stand for."""
+        """The possible causes of the error text."""
         return of_error(self.error) if self.error else ()
 
     @property
@@ -82,7 +82,7 @@ class Trace:
             first = self._headline()
             more = len(self.causes) - 1
             also = f" (and {more} more {'cause' if more == 1 else 'causes'})" if more else ""
-            return f"{name} can not log in{where}: {first.found}{also}"
+            return f"{name} cannot log in{where}: {first.message}{also}"
         now = " now" if self.suspects else ""
         if self.unknown:
             listed = " and ".join(f.cause.value for f in self.unknown)
@@ -90,5 +90,5 @@ class Trace:
         return f"{name} can log in{where}{now}"
 
     def _headline(self) -> CheckResult:
-        """The cause that the error stands for, if there is one; else the first to bite."""
+        """The cause that explains the error text, if there is one; else the first cause."""
         return next((f for f in self.causes if f.cause in self.suspects), self.causes[0])

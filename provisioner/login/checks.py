@@ -1,4 +1,4 @@
-"""The checks of a login, in the order in which they bite. Pure: same facts, same trace."""
+"""The checks of a login, in the order in which Salesforce makes them. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 from provisioner.login import portal_checks as of_portal
 from provisioner.login import user_checks as of_user
-from provisioner.login.check_results import CheckResult, Trace
+from provisioner.login.check_results import CheckResult, Explanation
 from provisioner.login.login_facts import LoginFacts
 
 
-def trace(facts: LoginFacts, error: str | None = None) -> Trace:
-    """Run every check that the facts allow. `error` is what the user saw, if it is known."""
-    return Trace(facts, tuple(f for check in CHECKS for f in check(facts)), error)
+def run_checks(facts: LoginFacts, error: str | None = None) -> Explanation:
+    """Run every check that the facts allow. `error` is the text that the user saw, if any."""
+    return Explanation(facts, tuple(f for check in CHECKS for f in check(facts)), error)
 
 
 CHECKS: tuple[Callable[[LoginFacts], Iterator[CheckResult]], ...] = (

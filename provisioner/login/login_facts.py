@@ -13,7 +13,7 @@ _DAY_MINUTES = 24 * 60
 
 
 class PasswordState(Enum):
-    """What is known of a user's password."""
+    """The state of a user's password."""
 
     GIVEN = "given"
     TEMPORARY = "temporary or expired"
@@ -23,7 +23,7 @@ class PasswordState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LicenceState:
-    """The licence of a profile: whether it is in force, and its seats."""
+    """The licence of a profile: whether it is active, and its seats."""
 
     name: str
     active: bool
@@ -33,9 +33,9 @@ class LicenceState:
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """A portal or a site: its login page, whether it is open, and the profiles that may come in.
+    """A portal or a site: its login page, whether it is active, and the profiles that can log in.
 
-    `members` is `None` where the org does not let us read them.
+    `members` is `None` if this login cannot read them.
     """
 
     name: str
@@ -65,17 +65,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Addresses that users of a profile may come from, both ends in it."""
+    """IP addresses from which users of a profile can log in, including both ends."""
 
     first: str
     last: str
 
-    def holds(self, address: str) -> bool:
+    def contains(self, address: str) -> bool:
         first, last = ipaddress.ip_address(self.first), ipaddress.ip_address(self.last)
-        given = ipaddress.ip_address(address)
-        if first.version != given.version:
+        candidate = ipaddress.ip_address(address)
+        if first.version != candidate.version:
             return False
-        return int(first) <= int(given) <= int(last)
+        return int(first) <= int(candidate) <= int(last)
 
     def __str__(self) -> str:
         return f"{self.first} to {self.last}"
@@ -93,7 +93,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user as it is, or as a plan makes it. `None` stands for what is not known."""
+    """A user in the org, or as a plan will leave it. `None` means that a fact is not known."""
 
     username: str
     active: bool
@@ -111,9 +111,9 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class LoginFacts:
-    """Everything that a check looks at.
+    """Everything that a check can use.
 
-    `user` is `None` when there is no user of that name. `portal` is the one to log in to; `now` is
+    `user` is `None` if no user has this username. `portal` is the one to log in to; `now` is
     the org's own time in its own time zone, `address` where the login comes from. `has_sites` says
     that the org has profiles for users of sites.
     """

@@ -1,4 +1,4 @@
-"""The checks of a login that are about where it goes, when, and from where; and the last ones."""
+"""The checks of a login about the portal, time, IP address and earlier attempts."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ _ATTEMPTS_SHOWN = 3
 
 
 def portal(facts: LoginFacts) -> Iterator[CheckResult]:
-    """There is a portal, and it is open. (fact 109)"""
+    """The org has the portal, and it is active. (fact 109)"""
     if facts.portal is not None:
         yield _open(facts.portal)
     elif not facts.portal_on:
         yield CheckResult(
             Cause.ENABLED,
             CheckStatus.FAILS,
-            "the Customer Portal is off in this org",
+            "the Customer Portal is not enabled in this org",
             remedy="create a site, and make the profile a member of it: "
             "Setup > Digital Experiences > All Sites"
             if facts.has_sites
             else "set `settings.OrgSettings.enableCustomerSuccessPortal: true`",
         )
     else:
-        known = ", ".join(f"`{name}`" for name in facts.portals)
+        names = ", ".join(f"`{name}`" for name in facts.portals)
         yield CheckResult(
             Cause.PORTAL,
             CheckStatus.FAILS,
-            "there is no portal to log in to" if not known else f"the portals are {known}",
-            remedy="declare one under `portals:`" if not known else "name one with `--portal`",
+            "there is no portal to log in to" if not names else f"the portals are {names}",
+            remedy="declare one under `portals:`" if not names else "name one with `--portal`",
         )
 
 
 def _open(portal: Portal) -> CheckResult:
     name = portal.name
     if portal.active:
-        found = f"`{name}` is {'live' if portal.is_site else 'active'}"
-        return CheckResult(Cause.OPEN, CheckStatus.HOLDS, found)
+        message = f"`{name}` is {'live' if portal.is_site else 'active'}"
+        return CheckResult(Cause.OPEN, CheckStatus.HOLDS, message)
     if portal.is_site:
         return CheckResult(
             Cause.OPEN,
@@ -57,7 +57,7 @@ def _open(portal: Portal) -> CheckResult:
 
 
 def member(facts: LoginFacts) -> Iterator[CheckResult]:
-    """The profile is one of the portal's: the cause of the famous error. (facts 116 and 616)"""
+    """The profile is one of the profiles of the portal. (facts 116 and 616)"""
     user, portal = facts.user, facts.portal
     if user is None or portal is None or (user.is_portal is False and not portal.is_site):
         return
@@ -82,8 +82,8 @@ def member(facts: LoginFacts) -> Iterator[CheckResult]:
 
 def _site_member(user: User, portal: Portal) -> CheckResult:
     if portal.members is None:
-        found = "the org does not show the site's members to this login"
-        return CheckResult(Cause.MEMBER, CheckStatus.UNKNOWN, found)
+        message = "the org does not show the site's members to this login"
+        return CheckResult(Cause.MEMBER, CheckStatus.UNKNOWN, message)
     if user.profile in portal.members:
         return CheckResult(Cause.MEMBER, CheckStatus.HOLDS, f"a member of `{portal.name}`")
     return CheckResult(
@@ -97,7 +97,7 @@ def _site_member(user: User, portal: Portal) -> CheckResult:
 
 
 def _inferred_member(facts: LoginFacts, user: User, portal: Portal) -> CheckResult:
-    """What the last attempt tells, where the portal's setup page cannot be read."""
+    """The result of the last attempt, if the portal's setup page cannot be read."""
     last = facts.attempts[0].status if facts.attempts else None
     if last == STATUS[Cause.MEMBER]:
         return CheckResult(
@@ -108,14 +108,14 @@ def _inferred_member(facts: LoginFacts, user: User, portal: Portal) -> CheckResu
             remedy=f"add `{user.profile}` to `portals.{portal.name}.profiles`",
         )
     if last == SUCCESS:
-        found = f"`{user.profile}` came in at the last attempt"
-        return CheckResult(Cause.MEMBER, CheckStatus.HOLDS, found, Certainty.INFERRED)
-    found = "the org does not show the portal's profiles to this login"
-    return CheckResult(Cause.MEMBER, CheckStatus.UNKNOWN, found)
+        message = f"`{user.profile}` could log in at the last attempt"
+        return CheckResult(Cause.MEMBER, CheckStatus.HOLDS, message, Certainty.INFERRED)
+    message = "the org does not show the portal's profiles to this login"
+    return CheckResult(Cause.MEMBER, CheckStatus.UNKNOWN, message)
 
 
 def hours(facts: LoginFacts) -> Iterator[CheckResult]:
-    """The org's clock stands within the login hours of the profile."""
+    """The time of the org is within the login hours of the profile."""
     user = facts.user
     if user is None:
         return
@@ -125,7 +125,9 @@ def hours(facts: LoginFacts) -> Iterator[CheckResult]:
     remedy = f"widen them: Setup > Profiles > {user.profile} > Login Hours"
     if facts.now is None:
         yield CheckResult(
-            Cause.HOURS, CheckStatus.UNKNOWN, "the profile sets some, and the time is not known"
+            Cause.HOURS,
+            CheckStatus.UNKNOWN,
+            "the profile has some, and the time of the org is not known",
         )
         return
     minute = facts.now.hour * 60 + facts.now.minute
@@ -141,7 +143,7 @@ def hours(facts: LoginFacts) -> Iterator[CheckResult]:
             CheckStatus.FAILS,
             f"the profile's login hours on {day} are {hours}, and {when}"
             if start != end
-            else f"the profile lets nobody in on {day}",
+            else f"the profile allows no logins on {day}",
             remedy=remedy,
         )
 
@@ -160,9 +162,9 @@ def address(facts: LoginFacts) -> Iterator[CheckResult]:
             Cause.ADDRESS,
             CheckStatus.UNKNOWN,
             f"only from {listed}",
-            remedy="say where the user logs in from with `--ip`",
+            remedy="pass the address of the user with `--ip`",
         )
-    elif any(one.holds(facts.address) for one in facts.ranges):
+    elif any(range_.contains(facts.address) for range_ in facts.ranges):
         yield CheckResult(Cause.ADDRESS, CheckStatus.HOLDS, f"{facts.address} is in {listed}")
     else:
         yield CheckResult(
@@ -174,26 +176,26 @@ def address(facts: LoginFacts) -> Iterator[CheckResult]:
 
 
 def url(facts: LoginFacts) -> Iterator[CheckResult]:
-    """Where the login page is."""
+    """The address of the login page."""
     if facts.portal is not None and facts.portal.url:
         yield CheckResult(Cause.URL, CheckStatus.HOLDS, facts.portal.url)
 
 
 def history(facts: LoginFacts) -> Iterator[CheckResult]:
-    """What the last attempts came to, in words. (fact 617)"""
+    """The results of the last attempts. (fact 617)"""
     if facts.user is None:
         return
     if not facts.attempts:
-        yield CheckResult(Cause.HISTORY, CheckStatus.HOLDS, "none: nobody tried with this username")
+        yield CheckResult(Cause.HISTORY, CheckStatus.HOLDS, "none: no attempt with this username")
         return
-    said = "; ".join(
-        f"{one.at[:16].replace('T', ' ')} UTC from {one.address or 'somewhere'}:"
-        f" {one.status}, {explained(one.status)}"
-        for one in facts.attempts[:_ATTEMPTS_SHOWN]
+    message = "; ".join(
+        f"{attempt.at[:16].replace('T', ' ')} UTC from {attempt.address or 'somewhere'}:"
+        f" {attempt.status}, {explained(attempt.status)}"
+        for attempt in facts.attempts[:_ATTEMPTS_SHOWN]
     )
     last = facts.attempts[0].status
-    verdict = CheckStatus.HOLDS if last == SUCCESS else CheckStatus.NOTE
-    yield CheckResult(Cause.HISTORY, verdict, said, remedy=remedy(last))
+    status = CheckStatus.HOLDS if last == SUCCESS else CheckStatus.NOTE
+    yield CheckResult(Cause.HISTORY, status, message, remedy=remedy(last))
 
 
 def _clock(minutes: int) -> str:

@@ -1,4 +1,4 @@
-"""Read what decides one user's login, in few calls, and run the checks over it."""
+"""Read the facts about one user's login from the org, in few requests."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ _HISTORY = ("LoginTime", "LoginType", "SourceIp", "Status")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a user is to log in: the portal by name, or one of those that a spec has."""
+    """Where a user logs in: a portal by name, or one of the portals of a spec."""
 
     portal: str | None = None
     preferred: tuple[str, ...] = ()
 
 
 def read(org: Org, username: str, target: Target, address: str | None = None) -> LoginFacts:
-    """The facts about the user's login to the portal that it is meant for. Raises OrgError.
+    """The facts about the user's login to the target portal. Raises OrgError.
 
-    Without a name it is the first portal, then site, that lets the user in and is active, else one
-    that would let it in, else one of the spec's, else the first there is.
+    Without a name, it is the first of: an active portal or site that admits the user, one that
+    admits the user, one of the spec, any.
     """
     selected = Select(UserKind.sobject, _USER, (("Username", (username,)),))
     first = (selected, LICENCES, PROFILES, ORGANIZATION, _LISTED)
@@ -98,7 +98,7 @@ def read(org: Org, username: str, target: Target, address: str | None = None) ->
     portals = _portals(org, facts, target)
     chosen = _chosen(portals, target, profile)
     if chosen is None or not (chosen.active and profile in (chosen.members or ())):
-        # Only where no portal takes the user: a site costs two calls more.
+        # Sites need two more API calls, so they are read only if no portal admits the user.
         chosen = _chosen((*portals, *_sites(org, row, profile, target)), target, profile)
     on = bool(facts.components(PortalKind.type)) or portal_is_on(OrgFacts(org.read_all([SWITCHES])))
     names = tuple(sorted(facts.components(PortalKind.type)))
@@ -133,7 +133,7 @@ def portals(org: Org) -> tuple[Portal, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Details:
-    """What is read of one user and its profile."""
+    """What is read about one user and its profile."""
 
     frozen: bool | None
     locked: bool | None
@@ -147,28 +147,28 @@ def _portals(
     org: Org, facts: OrgFacts, target: Target, *, members: bool = True
 ) -> tuple[Portal, ...]:
     listed = facts.components(PortalKind.type)
-    wanted = {
+    selected = {
         name: component
         for name, component in listed.items()
         if target.portal is None or name.casefold() == target.portal.casefold()
     }
-    if not wanted:
+    if not selected:
         return ()
-    read = org.read(ReadMetadata(PortalKind.type, tuple(sorted(wanted))))
+    read = org.read(ReadMetadata(PortalKind.type, tuple(sorted(selected))))
     organization = str(facts.organization.get("Id", ""))
     return tuple(
         Portal(
             name,
-            login_page(org.instance_url, organization, wanted[name].id),
+            login_page(org.instance_url, organization, selected[name].id),
             flat(read[name]).get("active") is True,
-            _members(org, facts, wanted[name].id) if members else None,
+            _members(org, facts, selected[name].id) if members else None,
         )
         for name in sorted(read)
     )
 
 
 def _sites(org: Org, row: Row | None, profile: str | None, target: Target) -> tuple[Portal, ...]:
-    """The sites; the members are the profile itself where the user is one, by whatever right."""
+    """The sites. `members` is the user's profile if the user is a member, for whatever reason."""
     named = target.portal.casefold() if target.portal else None
     sites = [s for s in _asked(org, ReadSites()) or [] if named in (None, s.name.casefold())]
     if not sites:
@@ -190,11 +190,11 @@ def _sites(org: Org, row: Row | None, profile: str | None, target: Target) -> tu
 
 
 def _members(org: Org, facts: OrgFacts, portal_id: str) -> frozenset[str] | None:
-    """The portal's profiles, called as the user's is: its page has namesakes under one name."""
+    """The portal's profiles by unique name: its page can show several profiles under one name."""
     try:
         found = org.read(ReadMembership(portal_id))
     except (AuthenticationFailed, Refused):
-        # The page is for web sessions only: an API session may know nothing of it.
+        # The page is for web sessions only: an API session may not be able to read it.
         return None
     called = {p.id: facts.unambiguous_name(p) for p in facts.profiles}
     return frozenset(called.get(one.profile_id, one.name) for one in found if one.member)
@@ -205,8 +205,8 @@ def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> P
 
     def rank(portal: Portal) -> tuple[bool, bool, bool, bool, str]:
         mine = profile in (portal.members or ())
-        wanted = portal.name.casefold() in preferred
-        return (not mine, not portal.active, not wanted, portal.is_site, portal.name)
+        is_preferred = portal.name.casefold() in preferred
+        return (not mine, not portal.active, not is_preferred, portal.is_site, portal.name)
 
     return min(portals, key=rank, default=None)
 
@@ -251,7 +251,7 @@ def _flag(row: Row | None, field: str) -> bool | None:
 
 
 def _asked(org: Org, query: Query[T]) -> T | None:
-    """The answer, or `None` where this login may not ask: that fact is then not known."""
+    """The answer, or `None` if this login cannot read it: then the fact is not known."""
     try:
         return org.read(query)
     except NotAllowed:

@@ -30,12 +30,12 @@ _PARTS: Mapping[Cause, tuple[type[Kind], str]] = {
 }
 
 
-def user_called(name: str, specs: Iterable[Spec]) -> Spec | None:
+def find_user(name: str, specs: Iterable[Spec]) -> Spec | None:
     """The user of the spec that a key or a username means."""
     users = [s for s in specs if UserKind.owns(s.address)]
-    wanted = name.strip().casefold()
+    username = name.strip().casefold()
     by_key = (s for s in users if s.address.name == name)
-    by_username = (s for s in users if str(s.data.get("Username")).casefold() == wanted)
+    by_username = (s for s in users if str(s.data.get("Username")).casefold() == username)
     return next(by_key, None) or next(by_username, None)
 
 
@@ -45,7 +45,7 @@ def place(cause: Cause, facts: LoginFacts, specs: Mapping[Address, Spec]) -> Spa
         return None
     kind, part = _PARTS[cause]
     if kind is UserKind:
-        spec = user_called(facts.username, specs.values())
+        spec = find_user(facts.username, specs.values())
     elif kind is PortalKind:
         spec = specs.get(PortalKind.address(facts.portal.name)) if facts.portal else None
     else:

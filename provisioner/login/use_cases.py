@@ -1,4 +1,4 @@
-"""The use cases about customers' logins: prove one, find people, mail them new passwords."""
+"""The use cases about logins: verify a login, find users, send new passwords."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from provisioner.kinds.user.kind import UserKind
 from provisioner.login import read as explaining
-from provisioner.login.check_results import Trace
-from provisioner.login.checks import trace
+from provisioner.login.check_results import Explanation
+from provisioner.login.checks import run_checks
 from provisioner.login.read import Target
 from provisioner.login.verify import Credentials, Stage, StageResult, Verified, verify
 from provisioner.model.operations import Describe, ResetPassword, Select, UpdateRecord, text
@@ -17,8 +17,8 @@ from provisioner.org.errors import NoAnswer, Refused
 
 
 @dataclass(frozen=True, slots=True)
-class Mailed:
-    """Somebody who is to get a new password."""
+class PasswordRecipient:
+    """A user who will get a new password."""
 
     id: str
     username: str
@@ -28,13 +28,13 @@ class Mailed:
 
 def verify_login(
     org: Org, who: Credentials, target: Target, objects: tuple[str, ...] = ()
-) -> tuple[Verified, Trace | None]:
-    """Log somebody in at the portal that is meant; and where that fails, the checks of why."""
+) -> tuple[Verified, Explanation | None]:
+    """Log a user in to the portal. If that fails, the checks explain why."""
     facts = explaining.read(org, who.username, target)
     if facts.portal is None:
-        said = "the org has no portal to log in to"
+        message = "the org has no portal to log in to"
         stages: tuple[StageResult, ...] = (
-            StageResult(Stage.PORTAL, ok=False, milliseconds=0, said=said),
+            StageResult(Stage.PORTAL, ok=False, milliseconds=0, message=message),
         )
         portal = url = ""
     else:
@@ -43,36 +43,41 @@ def verify_login(
     verified = Verified(who.username, portal, url, stages)
     if verified.ok:
         return verified, None
-    return verified, trace(explaining.read(org, who.username, target))
+    return verified, run_checks(explaining.read(org, who.username, target))
 
 
 def _prefixes(org: Org, objects: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     describes = org.read_all([Describe(name) for name in objects])
     prefixes = ((name, describes[Describe(name)]) for name in objects)
-    return tuple((name, (found and found.get("keyPrefix")) or "") for name, found in prefixes)
+    return tuple(
+        (name, (describe and describe.get("keyPrefix")) or "") for name, describe in prefixes
+    )
 
 
-def users_called(org: Org, usernames: Sequence[str]) -> tuple[tuple[Mailed, ...], tuple[str, ...]]:
-    """The users of these names in their order, each once, and the names that are none."""
+def find_users(
+    org: Org, usernames: Sequence[str]
+) -> tuple[tuple[PasswordRecipient, ...], tuple[str, ...]]:
+    """The users with these usernames, in order and each once, and the unknown usernames."""
     names = tuple(dict.fromkeys(name.strip().lower() for name in usernames))
     select = Select(
         UserKind.sobject, ("Id", "Username", "Email", "IsActive"), (("Username", names),)
     )
     rows = {str(row["Username"]).lower(): row for row in org.read(select)}
     people = (rows[name] for name in names if name in rows)
-    found = tuple(
-        Mailed(text(r, "Id"), text(r, "Username"), text(r, "Email"), bool(r["IsActive"]))
+    users = tuple(
+        PasswordRecipient(text(r, "Id"), text(r, "Username"), text(r, "Email"), bool(r["IsActive"]))
         for r in people
     )
-    return found, tuple(name for name in names if name not in rows)
+    return users, tuple(name for name in names if name not in rows)
 
 
 def reset_passwords(
-    org: Org, people: Iterable[Mailed], *, unlock: bool
-) -> Iterator[tuple[Mailed, str | None]]:
-    """Mail each a new password, once; and with `unlock` end its lock-out. What went wrong, if so.
+    org: Org, people: Iterable[PasswordRecipient], *, unlock: bool
+) -> Iterator[tuple[PasswordRecipient, str | None]]:
+    """Send each user a new password, once; `unlock` also ends a lockout. Yields errors, if any.
 
-    A lost answer is not sent again: the mail may be on its way. Raises Unreachable before that.
+    A request whose response was lost is not repeated: the email may have been sent. Raises
+    Unreachable if the org cannot be reached before that.
     """
     for person in people:
         try:
@@ -80,7 +85,7 @@ def reset_passwords(
                 _unlock(org, person.id)
             org.call(ResetPassword(person.id))
         except NoAnswer as error:
-            yield person, f"{error}: whether the e-mail was sent is not known"
+            yield person, f"{error}: it is not known whether the email was sent"
         except Refused as error:
             yield person, str(error)
         else:

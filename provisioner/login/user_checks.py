@@ -1,4 +1,4 @@
-"""The checks of a login that are about the user: its state, password, licence, profile, person."""
+"""The checks of a login about the user: state, password, licence, profile, contact."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from provisioner.login.login_facts import LoginFacts, PasswordState
 
 
 def user(facts: LoginFacts) -> Iterator[CheckResult]:
-    """There is a user of that name."""
+    """A user has this username."""
     if facts.user is None:
         yield CheckResult(
             Cause.USER,
             CheckStatus.FAILS,
             f"there is no user `{facts.username}`",
-            remedy="check the spelling; declare it under `users:` and apply, or let the contact"
-            " register itself",
+            remedy="check the spelling, or declare the user under `users:` and apply",
         )
     else:
         yield CheckResult(Cause.USER, CheckStatus.HOLDS, f"`{facts.user.username}` is a user")
@@ -36,7 +35,7 @@ def active(facts: LoginFacts) -> Iterator[CheckResult]:
 
 
 def frozen(facts: LoginFacts) -> Iterator[CheckResult]:
-    """Nobody froze the user; silent where that is not told."""
+    """The user is not frozen; no result if this login cannot read that."""
     if (user := facts.user) is None or user.frozen is None:
         return
     if not user.frozen:
@@ -51,7 +50,7 @@ def frozen(facts: LoginFacts) -> Iterator[CheckResult]:
 
 
 def locked(facts: LoginFacts) -> Iterator[CheckResult]:
-    """No wrong passwords locked the user out; silent where that is not told."""
+    """The user is not locked out; no result if this login cannot read that."""
     if (user := facts.user) is None or user.locked is None:
         return
     if not user.locked:
@@ -61,12 +60,12 @@ def locked(facts: LoginFacts) -> Iterator[CheckResult]:
         Cause.LOCKED,
         CheckStatus.FAILS,
         "the user is locked out after too many wrong passwords",
-        remedy=f"`provisioner password reset --unlock {user.username}`, or wait for its end",
+        remedy=f"`provisioner password reset --unlock {user.username}`, or wait until it ends",
     )
 
 
 def password(facts: LoginFacts) -> Iterator[CheckResult]:
-    """There is a password, and it needs no change. (fact 601)"""
+    """The user has a password that need not be changed. (fact 601)"""
     if (user := facts.user) is None:
         return
     match user.password:
@@ -75,7 +74,7 @@ def password(facts: LoginFacts) -> Iterator[CheckResult]:
                 Cause.PASSWORD,
                 CheckStatus.FAILS,
                 "the user was never given a password",
-                remedy=f"`provisioner password reset {user.username}` mails one",
+                remedy=f"`provisioner password reset {user.username}` sends one",
             )
         case PasswordState.TEMPORARY:
             yield CheckResult(
@@ -86,16 +85,18 @@ def password(facts: LoginFacts) -> Iterator[CheckResult]:
         case PasswordState.GIVEN:
             yield CheckResult(Cause.PASSWORD, CheckStatus.HOLDS, "set, and not expired")
         case PasswordState.UNKNOWN:
-            yield CheckResult(Cause.PASSWORD, CheckStatus.UNKNOWN, "whether it is set is not told")
+            yield CheckResult(
+                Cause.PASSWORD, CheckStatus.UNKNOWN, "this login cannot read whether it is set"
+            )
 
 
 def licence(facts: LoginFacts) -> Iterator[CheckResult]:
-    """The licence is in force; an inactive user finds a seat free. (fact 336)"""
+    """The licence is active, and an inactive user has a free seat. (fact 336)"""
     user = facts.user
     if user is None or user.licence is None:
         return
     seats = user.licence
-    found = f"`{seats.name}`: {seats.used} of {seats.total} seats used"
+    message = f"`{seats.name}`: {seats.used} of {seats.total} seats used"
     if not seats.active:
         yield CheckResult(
             Cause.LICENCE,
@@ -113,18 +114,18 @@ def licence(facts: LoginFacts) -> Iterator[CheckResult]:
             remedy="free a seat by deactivating another user, or buy more",
         )
     else:
-        yield CheckResult(Cause.LICENCE, CheckStatus.HOLDS, found)
+        yield CheckResult(Cause.LICENCE, CheckStatus.HOLDS, message)
 
 
 def profile(facts: LoginFacts) -> Iterator[CheckResult]:
-    """The profile is one for portals. (fact 423)"""
+    """The profile is for portal users. (fact 423)"""
     user = facts.user
     if user is None or user.is_portal is None:
         return
     licence = f" (licence `{user.licence.name}`)" if user.licence else ""
     if facts.portal is not None and facts.portal.is_site:
-        found = f"`{user.profile}`{licence}: a site takes whoever is a member"
-        yield CheckResult(Cause.PROFILE, CheckStatus.HOLDS, found)
+        message = f"`{user.profile}`{licence}: a site admits every member"
+        yield CheckResult(Cause.PROFILE, CheckStatus.HOLDS, message)
         return
     if user.is_portal:
         yield CheckResult(
@@ -134,13 +135,13 @@ def profile(facts: LoginFacts) -> Iterator[CheckResult]:
     yield CheckResult(
         Cause.PROFILE,
         CheckStatus.FAILS,
-        f"the profile `{user.profile}`{licence} is for people of the company, not for portals",
-        remedy="log in at the org's own page; a customer needs a user of its own, with a contact",
+        f"the profile `{user.profile}`{licence} is for internal users, not for portals",
+        remedy="log in at the org's own login page; a customer needs a portal user with a contact",
     )
 
 
 def person(facts: LoginFacts) -> Iterator[CheckResult]:
-    """Contact, account and owner: they make a user possible, and keep out nobody who is one."""
+    """Contact, account and owner: needed to create a user, but not to log in."""
     user = facts.user
     if user is None or not user.is_portal:
         return
@@ -150,28 +151,29 @@ def person(facts: LoginFacts) -> Iterator[CheckResult]:
         yield CheckResult(
             Cause.PERSON,
             CheckStatus.NOTE,
-            f"the user has no {'contact' if no_contact else 'account'}: there is little that it "
-            "will see",
+            f"the user has no {'contact' if no_contact else 'account'}: it can see very little",
             remedy="give the user its contact" if no_contact else "give the contact its account",
         )
         return
-    owner, found = person.owner, f"contact `{person.contact}` of `{person.account}`"
+    owner, message = person.owner, f"contact `{person.contact}` of `{person.account}`"
     if owner is None:
-        yield CheckResult(Cause.PERSON, CheckStatus.HOLDS, found)
+        yield CheckResult(Cause.PERSON, CheckStatus.HOLDS, message)
     elif not owner.has_role or not owner.active:
         lacks = "has no role" if not owner.has_role else "is inactive"
         yield CheckResult(
             Cause.PERSON,
             CheckStatus.NOTE,
-            f"{found}, whose owner `{owner.username}` {lacks}: no more users can be made there",
+            f"{message}, whose owner `{owner.username}` {lacks}: it can have no more users",
             remedy="give the account an active `owner` with a role",
         )
     else:
-        yield CheckResult(Cause.PERSON, CheckStatus.HOLDS, f"{found}, owned by `{owner.username}`")
+        yield CheckResult(
+            Cause.PERSON, CheckStatus.HOLDS, f"{message}, owned by `{owner.username}`"
+        )
 
 
 def role(facts: LoginFacts) -> Iterator[CheckResult]:
-    """A licence with roles has given one. (fact 417)"""
+    """The user has a role, if the licence has roles. (fact 417)"""
     user = facts.user
     if user is None or user.user_type is None:
         return
@@ -179,7 +181,7 @@ def role(facts: LoginFacts) -> Iterator[CheckResult]:
         yield CheckResult(
             Cause.ROLE,
             CheckStatus.NOTE,
-            f"{user.user_type}, without the role that its licence has",
+            f"{user.user_type}, without a role, although the licence has roles",
             remedy="set `PortalRole: Worker`",
         )
     else:

@@ -1,4 +1,4 @@
-"""Log in as a portal user for real, stage by stage, and leave the session closed."""
+"""Log in as a portal user for real, stage by stage, and close the session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from provisioner.org.portal_pages import PortalPages, UnexpectedPage
 
 
 class Stage(Enum):
-    """What a login goes through; the value is its name in a report."""
+    """A stage of a login; the value is its name in a report."""
 
     PORTAL = "portal found"
     PAGE = "page reached"
@@ -25,19 +25,19 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """One stage: whether it worked, how long it took, and what was seen."""
+    """One stage: whether it passed, how long it took, and what was seen."""
 
     stage: Stage
     ok: bool
     milliseconds: int
-    said: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who logs in, with what. Where the org asks for a new password, `new` is chosen.
+    """A username and password. If the org asks for a new password, `new` is chosen.
 
-    `new` is tried first: after the first run it is the password.
+    `new` is tried first, because it is the password after the first run.
     """
 
     username: str
@@ -47,7 +47,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One user's login: every stage that was come to, the failed one last."""
+    """The login of one user: every stage that was reached, the failed one last."""
 
     username: str
     portal: str
@@ -70,8 +70,8 @@ def verify(
 ) -> tuple[StageResult, ...]:
     """Log in with the pages of `visit`, and reach the tab of each (object, key prefix).
 
-    The first stage that fails ends it, but for objects, which are all tried. Whatever happens
-    the session is closed.
+    The first stage that fails ends the login, except that all objects are tried. The session is
+    always closed.
     """
     if who.new is not None and who.new != who.password:
         stages = _once(visit, Credentials(who.username, who.new), objects)
@@ -119,8 +119,8 @@ def _stages(
 
 def _change(pages: PortalPages, who: Credentials) -> StageResult:
     if who.new is None:
-        said = "the org asks for a new password, and none is given: set `new_password`"
-        return StageResult(Stage.PASSWORD, ok=False, milliseconds=0, said=said)
+        message = "the org asks for a new password: set `new_password`"
+        return StageResult(Stage.PASSWORD, ok=False, milliseconds=0, message=message)
     new = who.new
     return _timed(Stage.PASSWORD, lambda: pages.change_password(new))
 
@@ -130,9 +130,9 @@ def _timed(stage: Stage, work: Callable[[], None], what: str = "") -> StageResul
     try:
         work()
     except UnexpectedPage as error:
-        ok, said = False, f"{what}: {error.message}" if what else error.message
+        ok, message = False, f"{what}: {error.message}" if what else error.message
     except OrgError as error:
-        ok, said = False, str(error)
+        ok, message = False, str(error)
     else:
-        ok, said = True, what
-    return StageResult(stage, ok, round((time.perf_counter() - begun) * 1000), said)
+        ok, message = True, what
+    return StageResult(stage, ok, round((time.perf_counter() - begun) * 1000), message)

@@ -1,7 +1,7 @@
 """The form in which a field's value is compared, by the type its describe gives it.
 
-Text is as Salesforce stores it (trimmed, empty is null), e-mail and usernames in lower
-case, picklists without case, numbers by value, dates and times by instant.
+Text is as Salesforce stores it (trimmed, empty is null), email addresses and usernames in
+lower case, picklists without case, numbers by value, dates and times by instant.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ TRUTH_VALUES: Mapping[str, bool] = {
     **dict.fromkeys(("true", "True", "TRUE", "1"), True),
     **dict.fromkeys(("false", "False", "FALSE", "0"), False),
 }
-"""What common exports write for a boolean. No other text is one."""
+"""The texts that are read as a boolean, because common exports write them."""
 
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def canonical(value: Value, type_: str) -> Value:
-    """`value` as it is compared; `type_` is a describe's field type. Idempotent."""
+    """The value as it is compared; `type_` is the field type in the describe. Idempotent."""
     if isinstance(value, str):
         text = (value.replace("\r\n", "\n") if "\r" in value else value).strip()
         if not text:
@@ -39,7 +39,7 @@ def canonical(value: Value, type_: str) -> Value:
 def long_id(value: str) -> str:
     """The 18-character form of an Id; anything else as it is.
 
-    The last three characters tell which of the first fifteen are capitals, five at a time.
+    The last three characters encode which of the first fifteen are capitals, five at a time.
     (terraform-provider-salesforce, `normalizeId`)
     """
     if len(value) != 15 or not value.isalnum() or not value.isascii():
@@ -81,4 +81,4 @@ _FORMS: Mapping[str, Callable[[str], Value]] = {
     "multipicklist": _multiple,
     "datetime": _instant,
 }
-"""The form of a text that is trimmed and not empty, by type; of any other type it is as it is."""
+"""The form of a trimmed text that is not empty, by type; texts of other types do not change."""

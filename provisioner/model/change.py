@@ -1,4 +1,4 @@
-"""What a change is: an action on one resource, and the fields that differ."""
+"""A change: an action on one resource, and the fields that differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provisioner.model.resource import Address, Resource, Value
 
 
 class Action(Enum):
-    """What a change does; the value is the sign shown in front of it in a plan."""
+    """What a change does; the value is the sign in front of it in a plan."""
 
     CREATE = "+"
     UPDATE = "~"
@@ -20,7 +20,7 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field, before and after, as people read it; `default`: not from the spec."""
+    """One field, before and after, as shown to people; `default`: it is not from the spec."""
 
     name: str
     before: Value
@@ -46,14 +46,14 @@ class Change:
         return next((f for f in self.fields if f.name == name), None)
 
     def result(self, name: str) -> Value:
-        """The field as it is compared, once the change is made; None where it is not known."""
+        """The canonical value of the field after the change; `None` if it is not known."""
         if self.before is None or name in self.names():
             return self.after.fields.get(name)
         return self.before.fields.get(name)
 
     @property
     def deactivates(self) -> bool:
-        """Whether an existing user becomes inactive, which frees a seat."""
+        """Whether an existing user becomes inactive, which frees a licence seat."""
         if self.action is Action.DEACTIVATE:
             return True
         active = self.field("IsActive")

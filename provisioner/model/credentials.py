@@ -31,7 +31,7 @@ class Jwt:
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """OAuth 2.0 client credentials, which only a My Domain host answers."""
+    """OAuth 2.0 client credentials, which works only at a My Domain host."""
 
     login_url: str
     consumer_key: str
@@ -51,7 +51,7 @@ class UsernamePassword:
 
 @dataclass(frozen=True, slots=True)
 class SfCli:
-    """The login that the Salesforce CLI keeps for `target_org` (alias or username)."""
+    """The login that the Salesforce CLI stores for `target_org` (alias or username)."""
 
     target_org: str
 

@@ -1,8 +1,7 @@
-"""What the tool tells its user about a problem, and where the problem is.
+"""Problems, and where they are.
 
-A `Diagnostic` is a value: the core collects them and returns them, the views
-print them. Only `DiagnosticError` crosses layers as an exception, and it
-carries the same values.
+A `Diagnostic` is a value: it is collected, returned and printed. Only `DiagnosticError` crosses
+layers as an exception, and it contains diagnostics.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ class Span(NamedTuple):
 class Diagnostic:
     """One problem: what is wrong (`message`), where (`span`), what to do (`help`).
 
-    `secret` says that what stands there is not to be shown. Problems of one `code` and `cause` are
-    one problem in several places, also if their messages differ: see `by_cause`, which collects
+    `secret` means that the text at `span` must not be shown. Problems with the same `code` and
+    `cause` are one problem in several places, even if their messages differ: `by_cause` collects
     the other places in `also`.
     """
 
@@ -54,12 +53,12 @@ class Diagnostic:
 
     @property
     def places(self) -> tuple[Span, ...]:
-        """Every place that has the problem, the first one first."""
+        """Every place that has the problem, in order."""
         return (self.span, *self.also) if self.span else self.also
 
 
 class DiagnosticError(Exception):
-    """Raised when the work cannot go on; holds every diagnostic found so far."""
+    """Raised when the work cannot continue; contains every diagnostic so far."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -67,25 +66,27 @@ class DiagnosticError(Exception):
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Each problem once, by file and position; those without a place come last."""
+    """Each problem once, by file and position; problems without a place come last."""
     return tuple(sorted(dict.fromkeys(diagnostics), key=_place))
 
 
 def by_cause(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """One problem for each cause, at its first place, by file and position.
 
-    Problems without a `cause` have the same one if they say the same.
+    Problems without a `cause` have the same cause if they have the same text.
     """
     causes: dict[Hashable, list[Diagnostic]] = {}
-    for one in sorted(diagnostics, key=lambda one: _place(one)[:4]):
-        said = (one.message, one.help, one.notes) if one.cause is None else one.cause
-        causes.setdefault((one.code, one.severity, one.secret, said), []).append(one)
+    for problem in sorted(diagnostics, key=lambda problem: _place(problem)[:4]):
+        texts = (problem.message, problem.help, problem.notes)
+        cause = texts if problem.cause is None else problem.cause
+        key = (problem.code, problem.severity, problem.secret, cause)
+        causes.setdefault(key, []).append(problem)
     return tuple(_merged(same) for same in causes.values())
 
 
 def _merged(same: Sequence[Diagnostic]) -> Diagnostic:
     first = same[0]
-    places = dict.fromkeys(place for one in same for place in one.places)
+    places = dict.fromkeys(place for problem in same for place in problem.places)
     also = tuple(sorted(place for place in places if place != first.span))
     return first if also == first.also else replace(first, also=also)
 
@@ -101,21 +102,21 @@ _FEW = 500
 _LONGEST = 200
 
 
-def closest(word: str, known: Iterable[str], cutoff: float = 0.65) -> str | None:
-    """The known name that `word` was most likely meant to be; other case alone is nearest."""
-    by_case = {name.casefold(): name for name in known}
+def closest(word: str, names: Iterable[str], cutoff: float = 0.65) -> str | None:
+    """The name that `word` most likely means; a name that differs only in case is the closest."""
+    by_case = {name.casefold(): name for name in names}
     if word.casefold() in by_case:
         return by_case[word.casefold()]
-    names: Iterable[str] = by_case
+    candidates: Iterable[str] = by_case
     if len(by_case) > _FEW:
         # Comparing with all of them would take seconds.
         some = (n for n in by_case if n[:1] == word[:1].casefold() and abs(len(n) - len(word)) < 3)
-        names = itertools.islice(some, _FEW)
-    near = difflib.get_close_matches(word[:_LONGEST].casefold(), names, n=1, cutoff=cutoff)
+        candidates = itertools.islice(some, _FEW)
+    near = difflib.get_close_matches(word[:_LONGEST].casefold(), candidates, n=1, cutoff=cutoff)
     return by_case[near[0]] if near else None
 
 
-def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
-    """A help that offers the nearest known name, or says something else when none is near."""
-    near = closest(word, known)
+def did_you_mean(word: str, names: Iterable[str], otherwise: str | None = None) -> str | None:
+    """Help that suggests the closest name, or `otherwise` if no name is close."""
+    near = closest(word, names)
     return f"did you mean `{near}`?" if near else otherwise

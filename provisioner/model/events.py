@@ -1,7 +1,7 @@
 """What happens during a command, as data: for logs, traces and reports. Pure.
 
-An event holds names, Ids, times and outcomes; no field values, no request or answer bodies, no
-secrets.
+An event contains names, Ids, times and outcomes; no field values, no bodies of requests or
+responses, no secrets.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class OrgOpened:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What would be said to a person; `level` is `info`, `warning` or `error`."""
+    """A message for people; `level` is `info`, `warning` or `error`."""
 
     event: ClassVar[str] = "message"
     level: str
@@ -51,9 +51,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """One HTTP request and what came of it: a status, or the error that came instead.
+    """One HTTP request, and its status or error.
 
-    The path is without its query, which may name people.
+    The path has no query, because a query may contain names of people.
     """
 
     event: ClassVar[str] = "call_ended"
@@ -77,7 +77,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepBegun:
-    """The first request of a step is about to leave."""
+    """The first request of a step is about to be sent."""
 
     event: ClassVar[str] = "step_begun"
     step: str
@@ -86,7 +86,7 @@ class StepBegun:
 
 @dataclass(frozen=True, slots=True)
 class StepEnded:
-    """A step of a run, as it ended; `number` is that of the plan, which has `total` steps."""
+    """The end of a step; `number` is its number in the plan, which has `total` steps."""
 
     event: ClassVar[str] = "step_ended"
     step: str
@@ -103,7 +103,7 @@ class StepEnded:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The run is alive: so many of its steps have ended."""
+    """The run is still working: `done` of its `total` steps have ended."""
 
     event: ClassVar[str] = "heartbeat"
     done: int
@@ -138,9 +138,9 @@ Listener = Callable[[Event], None]
 
 
 def as_json(event: Event) -> dict[str, Any]:
-    """The event as JSON values: its name, then what it says, nulls left out."""
-    given = {f.name: getattr(event, f.name) for f in fields(event)}
-    shown = {name: _plain(value) for name, value in given.items() if value is not None}
+    """The event as JSON values: its name, then its fields without nulls."""
+    values = {f.name: getattr(event, f.name) for f in fields(event)}
+    shown = {name: _plain(value) for name, value in values.items() if value is not None}
     return {"event": event.event, **shown}
 
 

@@ -1,7 +1,7 @@
-"""Hold Python's collector of cycles still while very much is made and nearly all of it is kept.
+"""Pause Python's garbage collector while many objects are created and nearly all are kept.
 
-It goes through all that there is again and again, in search of garbage that is not there: at
-50,000 people it takes as long as all the rest of a plan.
+It would search all objects again and again for garbage that does not exist: for 50,000 people it
+takes as long as the rest of a plan.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MANY = 20_000
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Collect nothing within; what is much and was kept is passed over from then on."""
+    """Collect nothing inside. If many objects were kept, the collector ignores them afterwards."""
     enabled = gc.isenabled()
     gc.disable()
     try:

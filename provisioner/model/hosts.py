@@ -14,7 +14,7 @@ separated by commas. It is set outside the repository, so a pull request cannot 
 _SALESFORCE = (".salesforce.com", ".salesforce.mil", ".cloudforce.com")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-# `acme`, `acme--uat.sandbox`, `acme.develop`: what all hosts of one My Domain share.
+# `acme`, `acme--uat.sandbox`, `acme.develop`: the part that all hosts of one My Domain share.
 # (Salesforce Help, "My Domain URL Formats")
 _MY_DOMAIN = re.compile(rf"({_LABEL})((?:\.{_LABEL})?)\.my\.salesforce\.(com|mil)")
 
@@ -26,10 +26,10 @@ def allowed_hosts(environ: Mapping[str, str]) -> frozenset[str]:
 
 
 def not_trusted(url: str, allowed: Collection[str] = ()) -> str | None:
-    """Why credentials may not be sent to `url`; `None` where they may.
+    """Why credentials must not be sent to `url`; `None` if they can be sent.
 
-    They may be sent over https to the hosts of Salesforce and to those of `allowed`, and to this
-    machine. The address must be that of a host and nothing more.
+    They can be sent to this machine, and over https to the hosts of Salesforce and of `allowed`.
+    The address must consist of a host only.
     """
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https"):
@@ -100,9 +100,9 @@ def is_of_org(org: str, url: str) -> bool:
     return re.fullmatch(visualforce, host) is not None
 
 
-def same_host(one: str, other: str) -> bool:
+def same_host(url: str, other: str) -> bool:
     """Whether two addresses have the same scheme, host and port."""
-    a, b = _split(one), _split(other)
+    a, b = _split(url), _split(other)
     if a is None or b is None or "@" in b.netloc:
         return False
     return (a.scheme, a.hostname, _port(a)) == (b.scheme, b.hostname, _port(b))
@@ -132,7 +132,7 @@ def is_audience(audience: str, login_url: str) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
-    """The parts of an address; `None` for one that programs could read in different ways."""
+    """The parts of an address; `None` if programs could read it in different ways."""
     if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
         return None
     try:

@@ -12,9 +12,9 @@ from provisioner.model.resource import Address
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """What is left alone, why and through which day; `address` and `field` can be globs.
+    """What is ignored, why and through which day; `address` and `field` can be globs.
 
-    Without a field it is the whole resource.
+    Without a field, the whole resource is ignored.
     """
 
     address: str
@@ -32,7 +32,7 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A difference that was left alone, and the entry that says so."""
+    """A difference that was ignored, and the entry that lists it."""
 
     address: Address
     field: str | None

@@ -70,14 +70,14 @@ class Opaque:
 def remember(values: Iterable[str]) -> None:
     """Replace these values in every output from now on."""
     global _variants, _pattern, _in_json  # noqa: PLW0603 - one command, one set of values
-    found = set(_variants)
+    variants = set(_variants)
     for value in values:
         spellings = _spellings(value)
-        found |= spellings
+        variants |= spellings
         if not spellings:
             _in_json = None
-    if len(found) > len(_variants):
-        _variants = tuple(sorted(found, key=lambda text: (-len(text), text)))
+    if len(variants) > len(_variants):
+        _variants = tuple(sorted(variants, key=lambda text: (-len(text), text)))
         _pattern = re.compile("|".join(map(re.escape, _variants)), re.IGNORECASE)
         if _in_json is not None:
             _in_json = tuple({_json(text)[1:-1].casefold() for text in _variants})
@@ -94,7 +94,7 @@ def mask(text: str) -> str:
     # The last of the variants is the shortest: a token is longer than most texts.
     if _pattern is None or len(text) < len(_variants[-1]):
         return text
-    # Salesforce stores usernames and e-mail addresses in lower case.
+    # Salesforce stores usernames and email addresses in lower case.
     lower = text.lower()
     if not any(value in lower for value in _variants):
         return text
@@ -165,12 +165,12 @@ def _mapping(value: object) -> object:
 
 def _spellings(value: str) -> set[str]:
     """A value, and each of its lines, as the formats of our outputs spell them; in lower case."""
-    found: set[str] = set()
+    spellings: set[str] = set()
     for part in (value, value.strip(), *value.split("\n")):
         text = part.strip("\r")
         if len(text.strip()) < SHORTEST:
             continue
-        found |= {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
-        found |= {html.escape(text), html.escape(text, quote=False)}
-        found |= {quote(text, safe=""), quote(text), quote_plus(text), repr(text)[1:-1]}
-    return {text.lower() for text in found}
+        spellings |= {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+        spellings |= {html.escape(text), html.escape(text, quote=False)}
+        spellings |= {quote(text, safe=""), quote(text), quote_plus(text), repr(text)[1:-1]}
+    return {text.lower() for text in spellings}

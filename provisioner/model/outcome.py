@@ -12,7 +12,7 @@ from provisioner.model.resource import Address
 
 
 class Outcome(Enum):
-    """What became of a step.
+    """How a step ended.
 
     CONFLICT: the org has changed since the plan was made, and nothing was written. UNKNOWN: the
     response was lost, and the org did not show whether the request had an effect.
@@ -27,9 +27,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """A step's outcome; `code` and `reason` are Salesforce's own, `span` the line it blames.
+    """A step's outcome; `code` and `reason` come from Salesforce, `span` is their line.
 
-    `already`: there was nothing left to do, because somebody else had done it. `until`: the
+    `already`: there was nothing to do, because the org already had these values. `until`: the
     outcome is unknown, and until then the org may act on a request that must not be repeated.
     """
 
@@ -45,7 +45,7 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """What a run waits for: the outcome of these steps, until `until` at the latest."""
+    """A run waits for the outcome of these steps, until `until` at the latest."""
 
     addresses: tuple[Address, ...]
     reason: str
@@ -54,7 +54,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a group of like steps is, that travel together: `sign` is their action's."""
+    """The progress of a group of similar steps; `sign` is the sign of their action."""
 
     kind: str
     sign: str
@@ -69,5 +69,5 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the group is through, at the rate so far; `None` before there is one."""
+        """Seconds until the group is done, at the rate so far; `None` if there is no rate yet."""
         return (self.total - self.done) / self.rate if self.rate else None

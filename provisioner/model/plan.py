@@ -1,4 +1,4 @@
-"""Order changes into steps, with what a person must know of each before it happens."""
+"""A plan: ordered steps, with everything that a person must know in advance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from provisioner.model.resource import Address, Resource
 
 
 class NoteKind(Enum):
-    """What a reviewer of a plan looks for; the value is the word shown for it."""
+    """What a reviewer of a plan looks for; the value is the word in a plan."""
 
     IRREVERSIBLE = "irreversible"
     EMAIL = "e-mail"
@@ -43,7 +43,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change and the calls that make it. Runs after every step in `needs`.
+    """One change and the operations that carry it out. It runs after every step in `needs`.
 
     `matched_by` names the field by which the record was matched.
     """
@@ -69,7 +69,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class SeatUsage:
-    """A licence that a plan touches: seats in all, used now, and used after the plan."""
+    """The seats of a licence that a plan affects: all, used now, and used after the plan."""
 
     licence: str
     total: int
@@ -87,7 +87,7 @@ class MatchedResource:
 
 
 class EmailCause(Enum):
-    """Why a login is gained without an e-mail, an e-mail waits, or is sent without a new login.
+    """Why a login is gained without an email, an email waits, or is sent without a new login.
 
     The value is its key in reports.
     """
@@ -106,10 +106,10 @@ class EmailCause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EmailDifference:
-    """Users for whom the e-mails of a plan differ from its logins, for one cause.
+    """Users for whom the emails of a plan differ from its logins, for one cause.
 
-    `difference` is by how many e-mails the plan sends more (or fewer, below zero) than it gives
-    logins for this cause. `waiting` are passwords that stay pending. `text` is for people.
+    `difference` is the number of emails minus the number of logins gained, for this cause.
+    `waiting` are passwords that stay pending. `text` is for people.
     """
 
     cause: EmailCause
@@ -140,16 +140,16 @@ class OrgInfo:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Ordered steps, and what stands in their way.
+    """Ordered steps, and the problems that prevent them.
 
     `known` are the resources that the org has, in sync or not; `managed` counts those that
     the specs name, `reads` the API calls that the plan took, `writes` those that applying it
     takes if each is answered at the first try. A plan with an error among its `problems` is not
     applied. `left_out` are changes that were not excluded themselves, each with the excluded one
-    that it can not be without; `ignored` are differences that a reviewed file lets be.
-    `emails` explain why the e-mails sent are not as many as the logins gained; `held` are the
-    fields that are not written yet, because that would send an e-mail too early. `absent` are
-    the users that have left a roster.
+    that it depends on; `ignored` are differences that `drift-ignore.yaml` lists.
+    `emails` explain why the number of emails differs from the number of logins gained; `held` are
+    the fields that are not written yet, because that would send an email too early. `absent` are
+    the users who are no longer in a roster.
     """
 
     org: OrgInfo
@@ -177,7 +177,7 @@ class Plan:
         return sum(step.action in actions for step in self.steps)
 
     def people(self, kind: NoteKind) -> int:
-        """How many people the notes of one kind are about, in all."""
+        """How many people the notes of one kind count, in total."""
         return sum(n.people for step in self.steps for n in step.notes if n.kind is kind)
 
 

@@ -1,4 +1,4 @@
-"""The nouns of the tool: addresses, specs, and the two states that are compared."""
+"""Addresses, specs, resources, and the two states that are compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Scalar = str | int | float | bool | None
 class Address(NamedTuple):
     """The name of a resource in the specs, such as `contact/jane`.
 
-    A tuple, since it is hashed and ordered more often than anything else.
+    A tuple, because it is hashed and ordered very often.
     """
 
     kind: str
@@ -26,7 +26,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Ref:
-    """The Salesforce Id of another managed resource, known only once that exists."""
+    """The Salesforce Id of another managed resource, known only after it exists."""
 
     to: Address
 
@@ -45,12 +45,12 @@ class Lookup:
     where: tuple[tuple[str, Scalar], ...]
 
     def __str__(self) -> str:
-        wanted = ", ".join(f"{name} {value!r}" for name, value in self.where)
-        return f"{self.sobject} with {wanted}"
+        values = ", ".join(f"{name} {value!r}" for name, value in self.where)
+        return f"{self.sobject} with {values}"
 
 
 class Secret:
-    """A value that must never be seen: its text is `***` everywhere but in `reveal`."""
+    """A value that must never be shown: its text is `***`, except in `reveal`."""
 
     __slots__ = ("_value",)
 
@@ -81,7 +81,7 @@ Value = Scalar | Ref | Lookup | Secret | tuple[str, ...]
 class Spec:
     """One resource as its author wrote it, after schema validation and templating.
 
-    `data` is what stands under the resource's key; `spans` gives the place of every
+    `data` is the value of the resource's key; `spans` is the place of every
     path in it (`("owner",)`, `("fields", "Email", "section")`), that of `()` is its key.
     """
 
@@ -105,7 +105,7 @@ class Spec:
 
 
 class FieldSpans(Mapping[str, Span]):
-    """The place of each field of a spec, made when it is asked for; "" is the spec's own.
+    """The place of each field of a spec, computed on access; "" is the place of the spec.
 
     `paths` has the fields of the resource, each with its place in the spec.
     """
@@ -119,7 +119,7 @@ class FieldSpans(Mapping[str, Span]):
     def __getitem__(self, name: str) -> Span:
         return self._spec.at(*self._paths[name]) if name else self._spec.span
 
-    # What a Mapping makes of it goes through an exception for every field that has no place.
+    # The methods of `Mapping` would raise and catch an exception for every field without a place.
 
     def get(self, name: str, default: Any = None) -> Any:
         return self[name] if not name or name in self._paths else default
@@ -137,14 +137,13 @@ class FieldSpans(Mapping[str, Span]):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource, wanted or found. `id` is set when it was read from an org.
+    """One resource, as desired or as read. `id` is set if it was read from an org.
 
-    Two resources are compared by `fields`, which are canonical (an e-mail in lower
-    case, a reference as the Id it stands for); people and the API see `written`, the
-    value as it was given. `needs` are resources that must be there first, `was` is its
-    former name, `copied` says that it starts with values that a null clears, `remove` asks
-    that it be gone, and `defaults` are fields that are only
-    given when it is created.
+    Resources are compared by `fields`, which are canonical (an email address in lower case, a
+    reference as an Id). People and the API see `written`, the value as the user wrote it. `needs`
+    are resources that must exist first, `was` is the former name, `copied` means that it starts
+    with values that a null clears, `remove` that it is to be removed, and `defaults` are fields
+    that are only set when it is created.
     """
 
     address: Address
@@ -159,7 +158,7 @@ class Resource:
     defaults: frozenset[str] = field(default=frozenset(), compare=False)
 
     def shown(self, name: str) -> Value:
-        """The field as people read it and the API is sent it."""
+        """The field as it is shown to people and sent to the API."""
         return self.written.get(name, self.fields.get(name))
 
     def span(self, name: str = "") -> Span | None:
@@ -167,7 +166,7 @@ class Resource:
         return self.spans.get(name) or self.spans.get("")
 
     def refs(self) -> frozenset[Address]:
-        """Every resource that must be there before this one."""
+        """Every resource that must exist before this one."""
         both = (self.fields.values(), self.written.values())
         return self.needs.union([v.to for values in both for v in values if type(v) is Ref])
 
@@ -188,7 +187,7 @@ class State(Mapping[Address, Resource]):
     def __len__(self) -> int:
         return len(self._by_address)
 
-    # What a Mapping makes of the three above goes through Python for every resource.
+    # The methods of `Mapping` would run Python code for every resource.
 
     def __contains__(self, address: object) -> bool:
         return address in self._by_address
@@ -209,8 +208,8 @@ class State(Mapping[Address, Resource]):
 
 
 class DesiredState(State):
-    """What the specs ask for."""
+    """The resources that the specs describe."""
 
 
 class LiveState(State):
-    """What the org holds, restricted to the resources the specs are about."""
+    """The resources in the org, limited to those that the specs describe."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
 from provisioner.login.causes import Cause
-from provisioner.login.check_results import Certainty, CheckResult, CheckStatus, Trace
+from provisioner.login.check_results import Certainty, CheckResult, CheckStatus, Explanation
 from provisioner.login.verify import Verified
 from provisioner.model.diagnostics import Span
 from provisioner.render.terminal import Line, Part
@@ -77,7 +77,7 @@ class LoginDocument(TypedDict):
     explanation: NotRequired[list[CheckDocument]]
 
 
-def explained(trace: Trace, places: Places) -> ExplanationDocument:
+def explained(trace: Explanation, places: Places) -> ExplanationDocument:
     """The document of an explanation, which every format shows."""
     portal = trace.facts.portal
     document: ExplanationDocument = {
@@ -143,7 +143,7 @@ def login_document(
                 "stage": stage.stage.value,
                 "ok": stage.ok,
                 "milliseconds": stage.milliseconds,
-                "said": stage.said,
+                "said": stage.message,
             }
             for stage in verified.stages
         ],
@@ -179,20 +179,20 @@ def verified_text(logins: Sequence[LoginDocument]) -> Iterator[Line]:
 _DECLARED = "apply the spec that declares it; `provisioner plan` shows what prevents that"
 
 
-def check_document(finding: CheckResult, span: Span | None, trace: Trace) -> CheckDocument:
+def check_document(finding: CheckResult, span: Span | None, trace: Explanation) -> CheckDocument:
     """One check as JSON values."""
     declared = finding.cause is Cause.USER and finding.remedy and span
     remedy = _DECLARED if declared else finding.remedy
     document: CheckDocument = {
         "check": finding.cause.value,
-        "verdict": finding.verdict.value,
-        "found": finding.found,
+        "verdict": finding.status.value,
+        "found": finding.message,
         "certainty": finding.certainty.value,
         "remedy": remedy,
         "at": str(span) if span and finding.remedy else None,
     }
-    if finding.status:
-        document["login_history"] = finding.status
+    if finding.history_status:
+        document["login_history"] = finding.history_status
     if finding.cause is Cause.HISTORY:
         document["attempts"] = [
             {"at": a.at, "status": a.status, "address": a.address, "type": a.type}

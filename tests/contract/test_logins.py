@@ -16,7 +16,7 @@ from provisioner.emulator.sites import members, networks, templates
 from provisioner.login import read as explaining
 from provisioner.login import use_cases as customers
 from provisioner.login.causes import Cause
-from provisioner.login.checks import trace
+from provisioner.login.checks import run_checks
 from provisioner.login.read import Target
 from provisioner.login.verify import Credentials, Stage
 from provisioner.model.resource import Secret
@@ -77,7 +77,7 @@ class World:
         return explaining.read(self.portal.org, self.username, Target(), HERE)
 
     def explain(self):
-        return trace(self.facts)
+        return run_checks(self.facts)
 
     def verify(self):
         who = Credentials(self.username, Secret(self.password), Secret(CHOSEN))
@@ -116,7 +116,7 @@ class World:
         kind(self.local, "Profile").update(self.local, {"fullName": PROFILE, **values}, self.by)
 
     def reset_password(self, *, unlock):
-        people, _ = customers.users_called(self.portal.org, [self.username])
+        people, _ = customers.find_users(self.portal.org, [self.username])
         assert [problem for _, problem in customers.reset_passwords(
             self.portal.org, people, unlock=unlock)] == [None]  # fmt: skip
         mail = self.local.outbox()[-1].body
@@ -208,7 +208,7 @@ BROKEN = [
         None,
         page=NOT_ASSOCIATED,
         status="Invalid profile association",
-        remedy="the org's own page",
+        remedy="the org's own login page",
     ),
     Broken(
         Cause.OPEN,
@@ -277,13 +277,13 @@ def test_a_cause_shows_everywhere_and_its_remedy_helps(world, broken):
     assert world.status() == broken.status
     verified = world.verify()
     assert verified.failed.stage is broken.stage
-    assert verified.failed.said.startswith(broken.page)
+    assert verified.failed.message.startswith(broken.page)
     found = world.explain()
     assert [f.cause for f in found.causes] == [broken.cause]
-    assert found.causes[0].status == broken.status
+    assert found.causes[0].history_status == broken.status
     assert broken.remedy in found.causes[0].remedy
-    assert "can not log in" in found.answer
-    assert found.causes[0].found in found.answer
+    assert "cannot log in" in found.answer
+    assert found.causes[0].message in found.answer
 
     if broken.mend:
         broken.mend(world)
@@ -339,15 +339,17 @@ def test_an_inactive_user_needs_a_free_seat(world):
 def test_an_error_text_leads_to_the_cause_that_it_stands_for(world):
     world.apply(portals__profiles=[])
     world.login(IsFrozen=True)
-    found = trace(world.facts, NOT_ASSOCIATED)
+    found = run_checks(world.facts, NOT_ASSOCIATED)
     assert [f.cause for f in found.causes] == [Cause.FROZEN, Cause.MEMBER]
-    assert found.causes[1].found in found.answer
+    assert found.causes[1].message in found.answer
 
 
 def test_an_error_that_is_over_says_so(world):
     world.apply()
-    assert trace(world.facts, FAILED + " or your location or login time may be restricted").answer
-    found = trace(world.facts, NOT_ASSOCIATED)
+    assert run_checks(
+        world.facts, FAILED + " or your location or login time may be restricted"
+    ).answer
+    found = run_checks(world.facts, NOT_ASSOCIATED)
     assert found.answer == f"{JANE} can log in to `{PORTAL}` now"
 
 
@@ -372,7 +374,7 @@ def test_a_change_that_was_not_foreseen_fails_at_its_stage(world):
     who = Credentials(world.username, Secret(world.password))
     verified, found = customers.verify_login(world.portal.org, who, Target())
     assert verified.failed.stage is Stage.PASSWORD
-    assert "new_password" in verified.failed.said
+    assert "new_password" in verified.failed.message
     assert found.can_log_in
 
 
@@ -383,7 +385,7 @@ def test_an_object_out_of_reach_fails_alone(world):
     assert [(s.stage, s.ok) for s in verified.stages[-2:]] == [
         (Stage.OBJECT, False), (Stage.OBJECT, True)
     ]  # fmt: skip
-    assert verified.failed.said.startswith("Lead: ")
+    assert verified.failed.message.startswith("Lead: ")
 
 
 def test_no_password_is_in_what_is_said(world):
@@ -433,7 +435,7 @@ SITE_FAILED = "Your login attempt has failed. Make sure"
 def test_a_site_is_logged_in_to_where_no_portal_takes_the_user(world, site):
     assert world.explain().answer == f"{JANE} can log in to `Acme Site`"
     verified = world.verify()
-    assert [s.said for s in verified.stages if not s.ok] == []
+    assert [s.message for s in verified.stages if not s.ok] == []
     assert verified.portal == "Acme Site"
     assert verified.url.endswith("/customers/s/login")
 
@@ -448,10 +450,10 @@ def test_a_site_is_logged_in_to_where_no_portal_takes_the_user(world, site):
 def test_what_keeps_somebody_out_of_a_site(world, site, spoil, cause, status):
     spoil(world, site)
     target = Target("acme site")
-    found = trace(explaining.read(world.portal.org, JANE, target, HERE))
-    assert [(f.cause, f.status) for f in found.causes] == [(cause, status)]
+    found = run_checks(explaining.read(world.portal.org, JANE, target, HERE))
+    assert [(f.cause, f.history_status) for f in found.causes] == [(cause, status)]
     who = Credentials(JANE, Secret(PASSWORD))
     verified, _ = customers.verify_login(world.portal.org, who, target)
     assert verified.failed.stage is Stage.CREDENTIALS
-    assert verified.failed.said.startswith(SITE_FAILED)
+    assert verified.failed.message.startswith(SITE_FAILED)
     assert world.status() == status

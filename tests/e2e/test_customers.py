@@ -101,7 +101,7 @@ def test_a_password_that_must_be_changed_needs_a_new_one(work, acme):
     first = password_of(acme.outbox()[-1])
     canary(work, "{password: {env: JANES_PASSWORD}}")
     ran = work.run("verify", "login", *SERVED, status=5, JANES_PASSWORD=first)
-    assert "the org asks for a new password, and none is given: set `new_password`" in ran.out
+    assert "the org asks for a new password: set `new_password`" in ran.out
     assert "= why" not in ran.out
     assert first not in ran.said
 
@@ -127,7 +127,7 @@ def test_the_famous_error_is_explained_at_its_line(work, acme):
     said = "Your user profile is not associated with this service. Please contact your admin"
     ran = work.run("explain", "login", "jane", *SERVED, "--error", said, status=2)
     assert ran.out.splitlines()[0] == (
-        f"{JANE} can not log in to `Acme Customer Portal`: the profile `Acme Portal User` is not "
+        f"{JANE} cannot log in to `Acme Customer Portal`: the profile `Acme Portal User` is not "
         "one of the profiles of `Acme Customer Portal` (and 1 more cause)"
     )
     portal = work.folder / "specs/acme/portal.yaml"
@@ -148,10 +148,10 @@ def portal_id(work):
 
 def test_explain_answers_for_a_user_that_no_spec_manages(work, acme):
     ran = work.run("explain", "login", "portal.admin@acme.example", *SERVED, status=2)
-    assert "is for people of the company, not for portals" in ran.out.splitlines()[0]
+    assert "is for internal users, not for portals" in ran.out.splitlines()[0]
     nobody = work.run("explain", "login", "nobody@acme.example", *SERVED, "--format", "markdown",
                       status=2)  # fmt: skip
-    assert nobody.out.startswith("**nobody@acme.example can not log in")
+    assert nobody.out.startswith("**nobody@acme.example cannot log in")
     unknown = work.run("explain", "login", "jane", *SERVED, "--portal", "Acmee", status=1)
     assert "the org has no portal `Acmee`" in unknown.err
     assert (
@@ -266,7 +266,7 @@ def test_users_first_passwords_are_not_needed_to_explain(work, acme):
     text = people.read_text("utf-8").replace("{password: email}", "{password: {env: JANES_FIRST}}")
     people.write_text(text, "utf-8")
     assert work.run("plan", *SERVED).status == 3
-    assert "can not log in" in work.run("explain", "login", "jane", *SERVED, status=2).out
+    assert "cannot log in" in work.run("explain", "login", "jane", *SERVED, status=2).out
     canary(work, "{}")
     missing = work.run("verify", "login", *SERVED, status=3)
     assert "JANES_FIRST" in missing.err

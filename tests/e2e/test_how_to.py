@@ -55,7 +55,7 @@ def test_a_clone_of_high_volume_customer_portal_assigned_to_user_and_portal_same
     assert ERROR in logged_in(work, status=5).out
     found = explained(work)
     assert found["answer"] == (
-        f"{JANE} can not log in to `Acme Customer Portal`: the profile `Acme Portal Users` is not "
+        f"{JANE} cannot log in to `Acme Customer Portal`: the profile `Acme Portal Users` is not "
         "one of the profiles of `Acme Customer Portal`"
     )
     (check,) = [c for c in found["checks"] if c["verdict"] == "fails"]

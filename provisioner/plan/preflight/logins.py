@@ -14,7 +14,7 @@ from provisioner.kinds.user.fields import ACTIVE, PASSWORD, PROFILE_ID
 from provisioner.kinds.user.kind import UserKind
 from provisioner.login.causes import Cause
 from provisioner.login.check_results import CheckResult
-from provisioner.login.checks import trace
+from provisioner.login.checks import run_checks
 from provisioner.login.login_facts import LoginFacts, PasswordState, Person, Portal, User
 from provisioner.model.diagnostics import Diagnostic, Severity, Span
 from provisioner.model.resource import Resource, Value
@@ -54,7 +54,7 @@ def logins(context: Context) -> Iterator[Diagnostic]:
         best = _best(state.rights.name, portals or ())
         portal = declared[best.name] if best else None
         for finding in _causes(state, best):
-            key = finding.cause, finding.found
+            key = finding.cause, finding.message
             entry: tuple[CheckResult, Span | None, list[Resource]]
             entry = (finding, _span(finding, users[0], portal), [])
             kept_out.setdefault(key, entry)[2].extend(users)
@@ -63,7 +63,7 @@ def logins(context: Context) -> Iterator[Diagnostic]:
         more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
         yield Diagnostic(
             "could-not-log-in",
-            f"`{users[0].address}`{more} could not log in once this is applied: {finding.found}",
+            f"`{users[0].address}`{more} could not log in once this is applied: {finding.message}",
             span,
             help=_remedy(finding),
             severity=Severity.WARNING,
@@ -95,7 +95,7 @@ def _causes(state: _State, portal: Portal | None) -> tuple[CheckResult, ...]:
         licence=None,
         person=Person(None, None, None),
     )
-    causes = trace(LoginFacts("USER", user, portal_on=True, portal=portal)).causes
+    causes = run_checks(LoginFacts("USER", user, portal_on=True, portal=portal)).causes
     return tuple(f for f in causes if f.cause is not Cause.PORTAL)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.login.causes import STATUS, Cause, explained, of_error, of_status
 from provisioner.login.check_results import Certainty, CheckStatus
-from provisioner.login.checks import trace
+from provisioner.login.checks import run_checks
 from provisioner.login.login_facts import (
     Attempt,
     LicenceState,
@@ -47,14 +47,14 @@ def with_portal(**values):
 
 
 def finding(facts, cause):
-    (found,) = (f for f in trace(facts).findings if f.cause is cause)
+    (found,) = (f for f in run_checks(facts).findings if f.cause is cause)
     return found
 
 
 def test_nothing_in_the_way():
-    found = trace(FACTS)
+    found = run_checks(FACTS)
     assert found.answer == "jane@acme.example can log in to `Acme`"
-    assert {f.verdict for f in found.findings} == {CheckStatus.HOLDS}
+    assert {f.status for f in found.findings} == {CheckStatus.HOLDS}
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_nothing_in_the_way():
     ids=lambda value: value.name if isinstance(value, Cause) else "",
 )
 def test_each_cause_alone_is_the_answer(facts, cause):
-    found = trace(facts)
+    found = run_checks(facts)
     assert [f.cause for f in found.causes] == [cause]
     assert found.causes[0].remedy
-    assert found.causes[0].found in found.answer
+    assert found.causes[0].message in found.answer
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_each_cause_alone_is_the_answer(facts, cause):
     ],
 )
 def test_a_note_keeps_nobody_out(facts, cause):
-    assert trace(facts).can_log_in
-    assert finding(facts, cause).verdict is CheckStatus.NOTE
+    assert run_checks(facts).can_log_in
+    assert finding(facts, cause).status is CheckStatus.NOTE
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_a_note_keeps_nobody_out(facts, cause):
 )
 def test_a_site_has_causes_of_its_own(values, cause, status):
     site = with_portal(is_site=True)
-    assert trace(replace(site, user=replace(JANE, is_portal=False))).can_log_in
-    found = trace(with_portal(is_site=True, **values))
-    assert [(f.cause, f.status) for f in found.causes] == [(cause, status)]
+    assert run_checks(replace(site, user=replace(JANE, is_portal=False))).can_log_in
+    found = run_checks(with_portal(is_site=True, **values))
+    assert [(f.cause, f.history_status) for f in found.causes] == [(cause, status)]
     assert "Workspaces" in found.causes[0].remedy
     assert of_status(status) is cause
     assert "site" in explained(status)
@@ -117,7 +117,7 @@ def test_a_site_has_causes_of_its_own(values, cause, status):
 
 def test_what_is_not_known_is_said():
     facts = replace(with_portal(members=None), ranges=(Range("10.0.0.1", "10.0.0.9"),))
-    assert trace(facts).answer == (
+    assert run_checks(facts).answer == (
         "jane@acme.example can log in to `Acme`, as far as is known (not known: profile is one of"
         " the portal's and login IP ranges)"
     )
@@ -130,7 +130,7 @@ def test_what_is_not_known_is_said():
 def test_membership_is_inferred_from_the_last_attempt(status, verdict):
     facts = replace(with_portal(members=None), attempts=(Attempt("", status, "", ""),))
     found = finding(facts, Cause.MEMBER)
-    assert (found.verdict, found.certainty) == (verdict, Certainty.INFERRED)
+    assert (found.status, found.certainty) == (verdict, Certainty.INFERRED)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_membership_is_inferred_from_the_last_attempt(status, verdict):
     ],
 )
 def test_hours_begin_at_their_start_and_end_before_their_end(hours, verdict):
-    assert finding(replace(FACTS, hours=hours, now=NOON), Cause.HOURS).verdict is verdict
+    assert finding(replace(FACTS, hours=hours, now=NOON), Cause.HOURS).status is verdict
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_error_text_stands_for_causes(text, causes):
 
 def test_an_error_text_chooses_the_headline():
     facts = replace(with_portal(members=frozenset()), user=replace(JANE, frozen=True))
-    found = trace(facts, "Your user profile is not associated with this service")
+    found = run_checks(facts, "Your user profile is not associated with this service")
     assert [f.cause for f in found.causes] == [Cause.FROZEN, Cause.MEMBER]
     assert "is not one of the profiles" in found.answer
 
@@ -184,14 +184,14 @@ def test_every_status_leads_to_its_check(cause):
 def test_statuses_of_no_check_are_translated_too():
     assert explained("Login rate exceeded").startswith("too many logins")
     assert explained("Failed: Missing Portal Id") == "single sign-on named no portal"
-    assert explained("Something new") == "a status that is not known here"
+    assert explained("Something new") == "an unknown status"
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
         ("Failed: API security token required", "Reset My Security Token"),
-        ("Failed: Computer activation required", "code that was mailed"),
+        ("Failed: Computer activation required", "code that was emailed"),
         ("Restricted domain", "My Domain"),
         ("Failed: API Version Removed", "update the client"),
         ("Login rate exceeded", "wait an hour"),
@@ -199,9 +199,9 @@ def test_statuses_of_no_check_are_translated_too():
 )
 def test_the_last_attempt_says_what_mends_it_where_no_check_does(status, words):
     found = finding(replace(FACTS, attempts=(Attempt("", status, "", ""),)), Cause.HISTORY)
-    assert (found.verdict, words in found.remedy) == (CheckStatus.NOTE, True)
+    assert (found.status, words in found.remedy) == (CheckStatus.NOTE, True)
 
 
 def test_an_attempt_that_a_check_is_about_has_its_remedy_there():
     found = finding(replace(FACTS, attempts=(Attempt("", "Restricted IP", "", ""),)), Cause.HISTORY)
-    assert (found.verdict, found.remedy) == (CheckStatus.NOTE, None)
+    assert (found.status, found.remedy) == (CheckStatus.NOTE, None)
