@@ -156,7 +156,8 @@ def unlock(org: Org, user_id: str, by: str) -> None:
 def end_lockouts(org: Org) -> None:
     """Ends every lock-out whose time is over by the org's clock.
 
-    That the box of a user goes off at that moment, not at the next login, is a guess.
+    The box of a user goes off by itself (fact 630); that it does so at that moment, not at the
+    next login, is a guess.
     """
     now = timestamp(org.now())
     if not org.execute("SELECT 1 FROM lockout WHERE until <= ? LIMIT 1", (now,)):

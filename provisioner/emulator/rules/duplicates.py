@@ -80,7 +80,7 @@ def set_rules(org: Org, given: Mapping[str, Mapping[str, Any]]) -> None:
 def saving(header: str, base: str) -> Iterator[None]:
     """Inside the block writes obey `Sforce-Duplicate-Rule-Header`, if it is there.
 
-    `allowSave=true` writes in spite of a rule that allows it ([U], fact 716);
+    `allowSave=true` writes in spite of a rule that allows it (fact 716);
     `base` begins the addresses of the records that a refusal names.
     """
     options = dict(part.strip().split("=", 1) for part in header.split(",") if "=" in part)

@@ -25,7 +25,7 @@ LOOPBACK: Final = "loopback is trusted"  # the org's setting that may be "off"
 NAME: Final = "SecuritySettings"
 FULL_NAME: Final = "Security"
 
-# What a new org has: general knowledge [U]; the names of the values: WSDL [V]
+# What a new org has: fact 629; the names of the values: WSDL [V]
 DEFAULTS: Final[dict[str, Any]] = {
     "networkAccess": {},
     "passwordPolicies": {

