@@ -83,7 +83,7 @@ def _adopt(plan: Plan, spec: LoadedSpec, file: str) -> None:
         adopt.patch(_raw(name, spec.texts[name]), _raw(name, text), _path(name, here))
         for name, text in sorted(adopted.texts.items())
     )
-    for left in adopted.left:
+    for left in adopted.not_adopted:
         what = f"{left.address}.{left.field}" if left.field else str(left.address)
         output.info(f"not adopted: {what}: {left.reason}")
     for remark in adopted.remarks:
@@ -103,7 +103,7 @@ def _adopt(plan: Plan, spec: LoadedSpec, file: str) -> None:
     if count:
         output.info(f"saved to {file}, for {files}: run `git apply {file}`, and have it reviewed")
     else:
-        why = "no difference can be adopted" if adopted.left else "there is nothing to adopt"
+        why = "no difference can be adopted" if adopted.not_adopted else "there is nothing to adopt"
         output.info(f"{file} is empty: {why}")
 
 

@@ -119,13 +119,13 @@ def _steps(
 def _differences(
     names: Sequence[str], specs: Sequence[Iterable[Spec]]
 ) -> Iterator[DifferenceDocument]:
-    said = [{str(s.address): dict(_leaves(s.data)) for s in each} for each in specs]
-    for address in sorted({a for each in said for a in each}):
-        mine = [each.get(address, {}) for each in said]
+    by_address = [{str(s.address): dict(_leaves(s.data)) for s in each} for each in specs]
+    for address in sorted({a for each in by_address for a in each}):
+        mine = [each.get(address, {}) for each in by_address]
         for field in dict.fromkeys(f for fields in mine for f in fields):
             values = {n: f[field] for n, f in zip(names, mine, strict=True) if field in f}
-            given = list(values.values())
-            if len(given) < len(names) or any(v != given[0] for v in given):
+            present = list(values.values())
+            if len(present) < len(names) or any(v != present[0] for v in present):
                 yield {"address": address, "field": field, "values": values}
 
 

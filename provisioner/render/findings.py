@@ -193,8 +193,8 @@ def _change(step: StepDocument, field: FieldDocument) -> str:
     return f"{_short(field['before'])} -> {_short(field['after'])}"
 
 
-def _short(given: Json) -> str:
-    return shortened(value(given), _LONGEST)
+def _short(field_value: Json) -> str:
+    return shortened(value(field_value), _LONGEST)
 
 
 def _place(of: PlaceDocument) -> PlaceDocument:

@@ -1,6 +1,6 @@
-"""A report as GitHub's workflow commands, which put each remark on its line of the pull request.
+"""Show a report as GitHub workflow commands: annotations at their lines of a pull request.
 
-`::error file=...,line=...::message`, with what has a meaning there in percent escapes. (GitHub
+`::error file=...,line=...::message`, with percent escapes for reserved characters. (GitHub
 Docs, "Workflow commands for GitHub Actions"; actions/toolkit `command.ts` for the escapes)
 """
 
@@ -16,33 +16,35 @@ _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def workflow_commands(view: Document) -> str:
-    """One command per remark, errors first, and a line that sums the report up.
+    """One command per finding, errors first, and a summary line.
 
-    GitHub shows ten annotations of a kind per step of a job, the others only in its log.
+    GitHub shows ten annotations of each level per step of a job, and the others only in its log.
     """
-    lines = [_command(found) for found in _by_weight(view)]
+    lines = [_command(finding) for finding in _by_level(view)]
     return "".join(f"{line}\n" for line in [*lines, _data(f"{view['report']}: {headline(view)}")])
 
 
-def _by_weight(view: Document) -> Iterator[Finding]:
-    found = findings(view)
+def _by_level(view: Document) -> Iterator[Finding]:
+    every = findings(view)
     for level in _COMMANDS:
-        yield from (f for f in found if f.level == level)
+        yield from (finding for finding in every if finding.level == level)
 
 
-def _command(found: Finding) -> str:
-    line, end_line = found.place["line"], found.place["end_line"]
+def _command(finding: Finding) -> str:
+    line, end_line = finding.place["line"], finding.place["end_line"]
     places = {
-        "file": found.file,
+        "file": finding.file,
         "line": line,
         "endLine": end_line,
-        # A column is only allowed where a remark begins and ends on one line.
-        "col": found.place["column"] if end_line in (None, line) else None,
-        "endColumn": found.place["end_column"] if end_line == line else None,
-        "title": found.rule,
+        # A column is only allowed if the finding begins and ends on one line.
+        "col": finding.place["column"] if end_line in (None, line) else None,
+        "endColumn": finding.place["end_column"] if end_line == line else None,
+        "title": finding.rule,
     }
-    given = ",".join(f"{name}={_property(str(v))}" for name, v in places.items() if v is not None)
-    return f"::{_COMMANDS[found.level]} {given}::{_data(found.message)}"
+    properties = ",".join(
+        f"{name}={_property(str(v))}" for name, v in places.items() if v is not None
+    )
+    return f"::{_COMMANDS[finding.level]} {properties}::{_data(finding.message)}"
 
 
 def _data(text: str) -> str:

@@ -48,29 +48,33 @@ def of_steps(view: StepsDocument) -> Graph:
 def graph(
     ordered: Iterable[tuple[str, ActionName | None, Iterable[str]]], most: int = MOST
 ) -> Graph:
-    """The graph of (address, action, addresses needed) in the order given.
+    """The graph of (address, action, addresses needed) in the order resources.
 
     When there are more than `most`, those of one kind and action become one box.
     """
-    given = [(address, action, tuple(needs)) for address, action, needs in ordered]
-    if len(given) > most:
-        return _collapsed(given)
-    places = {address: n for n, (address, _, _) in enumerate(given)}
-    edges = {(places[need], places[a]) for a, _, needs in given for need in needs if need in places}
-    nodes = tuple(Node(address, n, action) for n, (address, action, _) in enumerate(given, 1))
+    resources = [(address, action, tuple(needs)) for address, action, needs in ordered]
+    if len(resources) > most:
+        return _collapsed(resources)
+    places = {address: n for n, (address, _, _) in enumerate(resources)}
+    edges = {
+        (places[need], places[a]) for a, _, needs in resources for need in needs if need in places
+    }
+    nodes = tuple(Node(address, n, action) for n, (address, action, _) in enumerate(resources, 1))
     return Graph(nodes, tuple(sorted(edges)))
 
 
-def _collapsed(given: list[tuple[str, ActionName | None, tuple[str, ...]]]) -> Graph:
+def _collapsed(resources: list[tuple[str, ActionName | None, tuple[str, ...]]]) -> Graph:
     groups: dict[tuple[str, ActionName | None], list[str]] = {}
-    for address, action, _ in given:
+    for address, action, _ in resources:
         groups.setdefault((address.partition("/")[0], action), []).append(address)
     place = {address: n for n, members in enumerate(groups.values()) for address in members}
     nodes = tuple(
         Node(members[0] if len(members) == 1 else kind, n, action, len(members))
         for n, ((kind, action), members) in enumerate(groups.items(), 1)
     )
-    edges = {(place[need], place[a]) for a, _, needs in given for need in needs if need in place}
+    edges = {
+        (place[need], place[a]) for a, _, needs in resources for need in needs if need in place
+    }
     return Graph(nodes, tuple(sorted(e for e in edges if e[0] != e[1])))
 
 

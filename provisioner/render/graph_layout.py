@@ -111,20 +111,20 @@ def _heights(
     for sweep in range(_SWEEPS):
         side = sweep % 2
         for layer in layers if side == 0 else layers[::-1]:
-            wanted = [_mean([heights[m] for m in neighbours[n][side]], heights[n]) for n in layer]
-            for node, height in zip(layer, _apart(wanted), strict=True):
+            targets = [_mean([heights[m] for m in neighbours[n][side]], heights[n]) for n in layer]
+            for node, height in zip(layer, _apart(targets), strict=True):
                 heights[node] = height
     lowest = min(heights, default=0.0)
     return [height - lowest for height in heights]
 
 
-def _apart(wanted: list[float]) -> list[float]:
-    """The nearest heights to those wanted that keep the order and a row between each two.
+def _apart(targets: list[float]) -> list[float]:
+    """The heights nearest to the targets that keep the order and a row between each two.
 
     Least squares: neighbours that want the same place share it as a block around its mean.
     """
-    blocks: list[tuple[float, int]] = []  # the mean wanted height of a block's first, and its size
-    for i, height in enumerate(wanted):
+    blocks: list[tuple[float, int]] = []  # the mean target height of a block's first, and its size
+    for i, height in enumerate(targets):
         mean, size = height - i * ROW, 1
         while blocks and blocks[-1][0] >= mean:
             other, many = blocks.pop()

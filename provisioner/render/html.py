@@ -167,16 +167,16 @@ def _marks(step: StepDocument) -> Iterator[str]:
 
 def _verdict(view: Document) -> dict[str, str]:
     errors = sum(p["severity"] == "error" for p in view["problems"])
-    said = headline(view)
+    text = headline(view)
     if view["report"] == "validate":
         word, tone = ("Invalid", "error") if errors else ("Valid", "create")
-        return {"tone": tone, "word": word, "text": said}
+        return {"tone": tone, "word": word, "text": text}
     if view["report"] == "apply":
         outcomes = {name for name, number in view["run"]["outcomes"].items() if number}
         if outcomes <= {"done"} and view["run"]["in_sync"]:
-            return {"tone": "create", "word": "Applied", "text": said}
+            return {"tone": "create", "word": "Applied", "text": text}
         tone = "error" if outcomes - {"done", "skipped"} else "update"
-        return {"tone": tone, "word": "Partly applied", "text": said}
+        return {"tone": tone, "word": "Partly applied", "text": text}
     drift = view["report"] == "drift"
     if errors:
         word = "Cannot be compared" if drift else "Cannot be applied"
@@ -187,7 +187,7 @@ def _verdict(view: Document) -> dict[str, str]:
     if not view["steps"]:
         text = f"the org has all {count(view['summary']['managed'], 'resource')} as specified"
         return {"tone": "create", "word": "No drift" if drift else "In sync", "text": text}
-    return {"tone": "update", "word": "Drift" if drift else "Changes", "text": said}
+    return {"tone": "update", "word": "Drift" if drift else "Changes", "text": text}
 
 
 def _counts(view: Document) -> Iterator[dict[str, object]]:
@@ -230,12 +230,12 @@ def _foot(view: Document) -> str:
         checked = view["summary"]
         return f"{count(checked['resources'], 'resource')} in {count(checked['files'], 'file')}."
     summary = view["summary"]
-    said = f"{count(summary['managed'], 'resource')} in the spec. "
+    text = f"{count(summary['managed'], 'resource')} in the spec. "
     calls = view["run"]["api_calls"] if view["report"] == "apply" else summary["api_calls_read"]
-    said += f"API calls made: {calls}"
+    text += f"API calls made: {calls}"
     if view["steps"] and view["report"] == "plan":
-        said += f"; to apply: {summary['api_calls_to_apply']} or more"
-    return f"{said}."
+        text += f"; to apply: {summary['api_calls_to_apply']} or more"
+    return f"{text}."
 
 
 @cache

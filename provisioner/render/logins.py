@@ -161,8 +161,8 @@ def verified_text(logins: Sequence[LoginDocument]) -> Iterator[Line]:
         for stage in login["stages"]:
             mark = _MARKS[CheckStatus.HOLDS.value if stage["ok"] else CheckStatus.FAILS.value]
             took = f"{stage['milliseconds']:>5} ms"
-            said = f"  {stage['said']}" if stage["said"] else ""
-            yield Line("  ", mark, f"  {stage['stage']:<18}{took}{said}")
+            note = f"  {stage['said']}" if stage["said"] else ""
+            yield Line("  ", mark, f"  {stage['stage']:<18}{took}{note}")
         for check in login.get("explanation", ()):
             yield Line(f"        = why: {check['found']}")
             if check["remedy"]:

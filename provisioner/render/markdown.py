@@ -138,15 +138,15 @@ def _problems(problems: Sequence[ProblemDocument], room: int) -> Iterator[str]:
     if not problems:
         return
     lines: list[str] = []
-    for found in problems:
-        named: list[PlaceDocument] = [found, *found["also"]]
+    for problem in problems:
+        named: list[PlaceDocument] = [problem, *problem["also"]]
         places = [f"{p['file']}:{p['line']}" for p in named if p["file"]]
-        more = found["count"] - len(places) if places else 0
+        more = problem["count"] - len(places) if places else 0
         listed = ", ".join(map(code, places)) + (f" and {more:,} more" if more else "")
         at = f" ({listed})" if places else ""
-        remedy = f"; {prose(found['help'])}" if found["help"] else ""
-        message = prose(shortened(found["message"], _LONGEST))
-        line = f"- **{found['severity']}** {message}{at}{remedy}"
+        remedy = f"; {prose(problem['help'])}" if problem["help"] else ""
+        message = prose(shortened(problem["message"], _LONGEST))
+        line = f"- **{problem['severity']}** {message}{at}{remedy}"
         room -= _size(line) + 1
         if room < 0:
             break
@@ -272,10 +272,10 @@ def _fitting(head: str, shown: Sequence[str], steps: Sequence[StepDocument], lim
 
 def _details(title: str, body: Iterable[str], *, raw: bool = False, opened: bool = False) -> str:
     """A part that opens with a click. Its title is HTML where it is `raw`."""
-    said = title if raw else html.escape(title)
+    summary = title if raw else html.escape(title)
     inner = "\n\n".join(body) if raw else "\n".join(body)
     start = "<details open>" if opened else "<details>"
-    return f"{start}<summary>{said}</summary>\n\n{inner}\n\n</details>"
+    return f"{start}<summary>{summary}</summary>\n\n{inner}\n\n</details>"
 
 
 def _html_code(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Text in Markdown that stays what it is: no markup, no link, no mention, no emoji. Pure.
+"""Escape text for Markdown, so that it is no markup, link, mention or emoji. Pure.
 
 An entity or a backslash does not keep GitHub from making `@name` a mention, as it looks for
 those in the finished page; only code does. (github/markup and jch/html-pipeline, MentionFilter:
@@ -52,9 +52,9 @@ def _words(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    found = _WORD.match(word)
-    assert found, "every word has a middle, if an empty one"
-    before, middle, after = found.groups()
+    match = _WORD.match(word)
+    assert match, "every word has a middle, if an empty one"
+    before, middle, after = match.groups()
     shown = middle if _HARMLESS.fullmatch(middle) else code(middle)
     return f"{before}{shown}{after}"
 

@@ -1,4 +1,4 @@
-"""A report as SARIF 2.1.0, which code scanning and editors read.
+"""Show a report as SARIF 2.1.0, which code scanning and editors read.
 
 (OASIS, "Static Analysis Results Interchange Format Version 2.1.0"; GitHub Docs, "SARIF support
 for code scanning" for what GitHub wants of it)
@@ -24,13 +24,13 @@ _LEVELS = ("error", "warning", "note")
 
 
 def sarif(view: Document, *, version: str) -> str:
-    """One run with one result per remark, errors first; beyond `MOST` they are left out.
+    """One run with one result per finding, errors first; at most `MOST` results.
 
-    The same remark has the same fingerprint each time.
+    The same finding has the same fingerprint in every run.
     """
-    found = sorted(findings(view), key=lambda f: _LEVELS.index(f.level))[:MOST]
-    rules = sorted({f.rule for f in found})
-    results = [_result(f, rules.index(f.rule), view) for f in found]
+    most = sorted(findings(view), key=lambda f: _LEVELS.index(f.level))[:MOST]
+    rules = sorted({f.rule for f in most})
+    results = [_result(f, rules.index(f.rule), view) for f in most]
     driver = {"name": "provisioner", "version": version, "rules": [_rule(r) for r in rules]}
     run = {
         "tool": {"driver": driver},
@@ -46,40 +46,40 @@ def _rule(rule: str) -> dict[str, Json]:
     return {"id": rule, "shortDescription": {"text": text}}
 
 
-def _result(found: Finding, rule: int, view: Document) -> dict[str, Json]:
+def _result(finding: Finding, rule: int, view: Document) -> dict[str, Json]:
     result: dict[str, Json] = {
-        "ruleId": found.rule,
+        "ruleId": finding.rule,
         "ruleIndex": rule,
-        "level": found.level,
-        "message": {"text": found.message},
-        "locations": [_location(found, view)],
-        "partialFingerprints": {"provisioner/v1": _fingerprint(found)},
+        "level": finding.level,
+        "message": {"text": finding.message},
+        "locations": [_location(finding, view)],
+        "partialFingerprints": {"provisioner/v1": _fingerprint(finding)},
     }
-    if found.also:
-        also = (replace(found, also=(), address=None, place=place) for place in found.also)
+    if finding.also:
+        also = (replace(finding, also=(), address=None, place=place) for place in finding.also)
         result["relatedLocations"] = [
             {"id": number, **_location(place, view)} for number, place in enumerate(also, 1)
         ]
     return result
 
 
-def _location(found: Finding, view: Document) -> dict[str, Json]:
-    # GitHub shows no result without a file: what has no line of its own is about the spec.
-    file = found.file or view["spec"]
+def _location(finding: Finding, view: Document) -> dict[str, Json]:
+    # GitHub does not show a result without a file: one without a spec line is about the spec.
+    file = finding.file or view["spec"]
     physical: dict[str, Json] = {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}}
-    if found.line:
+    if finding.line:
         places = {
-            "startLine": found.line,
-            "startColumn": found.place["column"],
-            "endLine": found.place["end_line"],
-            "endColumn": found.place["end_column"],
+            "startLine": finding.line,
+            "startColumn": finding.place["column"],
+            "endLine": finding.place["end_line"],
+            "endColumn": finding.place["end_column"],
         }
         physical["region"] = {name: at for name, at in places.items() if at is not None}
     location: dict[str, Json] = {"physicalLocation": physical}
-    if found.address:
-        location["logicalLocations"] = [{"fullyQualifiedName": found.address, "kind": "resource"}]
+    if finding.address:
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.address, "kind": "resource"}]
     return location
 
 
-def _fingerprint(found: Finding) -> str:
-    return hashlib.sha256(f"{found.rule} {found.key}".encode()).hexdigest()[:32]
+def _fingerprint(finding: Finding) -> str:
+    return hashlib.sha256(f"{finding.rule} {finding.key}".encode()).hexdigest()[:32]

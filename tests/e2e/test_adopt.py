@@ -153,7 +153,7 @@ def test_what_has_no_place_in_the_spec_is_named(acme, sam, org):
     drifted = acme.run("drift", "--env", "served", "--adopt", "-", status=2)
     assert "not adopted: account/initech: it is not in the org" in drifted.err
     assert (
-        "{{ vars.phone }} gives way to a plain value, which every environment will have"
+        "{{ vars.phone }} is replaced by a plain value, which is the same in every environment"
         in drifted.err
     )
     assert "+  globex: {Name: Globex, AccountNumber: \"10002\", Phone: '3'}" in drifted.out

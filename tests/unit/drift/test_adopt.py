@@ -27,7 +27,7 @@ def step(text, path, value, *, name=None, kind="account", action=Action.UPDATE):
 
 def adopted(text, path, value, **more):
     made = adopt([step(text, path, value, **more)], {FILE: text}, NAMES)
-    return made.texts.get(FILE), [left.reason for left in made.left], list(made.remarks)
+    return made.texts.get(FILE), [each.reason for each in made.not_adopted], list(made.remarks)
 
 
 def line(value):
@@ -57,7 +57,7 @@ def test_a_template_stays_where_its_names_still_stand_for_the_value(old, value, 
     assert len(remarks) == (lost is not None)
     if lost:
         assert f"{FILE}:2:" in remarks[0]
-        assert f": {lost} gives way to a plain value" in remarks[0]
+        assert f": {lost} is replaced by a plain value" in remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -107,18 +107,18 @@ def test_a_field_that_was_taken_off_a_layout_becomes_null():
         Action.UPDATE, given.address, given.change.before, given.change.after, tuple(fields)
     )
     made = adopt([Step(change, (), frozenset())], {FILE: text}, NAMES)
-    assert made.left == ()
+    assert made.not_adopted == ()
     assert made.texts[FILE] == "layouts:\n  x:\n    fields:\n      Fax: null   # here\n"
 
 
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"name": "name"}, "it goes by its former name"),
-        ({"name": "password"}, "a password is never taken over"),
+        ({"name": "name"}, "it still has its former name"),
+        ({"name": "password"}, "a password is never adopted"),
         ({"action": Action.CREATE}, "it is not in the org"),
-        ({"action": Action.DEACTIVATE}, "the spec asks to remove it"),
-        ({"value": Secret("x")}, "a secret is never taken over"),
+        ({"action": Action.DEACTIVATE}, "the spec removes it"),
+        ({"value": Secret("x")}, "a secret is never adopted"),
         ({"value": "on the layout"}, "it is on the layout"),
     ],
 )
@@ -133,14 +133,14 @@ def test_a_difference_in_a_roster_is_left_to_people():
     text = line("old")
     given = step(text, ("F",), "new")
     made = adopt([given], {"other.yaml": text}, NAMES)
-    assert made.left[0].reason == "it is not written in a file of the spec"
+    assert made.not_adopted[0].reason == "it is not written in a file of the spec"
 
 
 def test_what_can_not_be_set_hinders_nothing_else():
     text = "accounts:\n  x: {F: &a old, G: *a, H: old}\n"
     steps = [step(text, ("F",), "new"), step(text, ("H",), "new")]
     made = adopt(steps, {FILE: text}, NAMES)
-    assert [(left.field, "shares" in left.reason) for left in made.left] == [("F", True)]
+    assert [(each.field, "shares" in each.reason) for each in made.not_adopted] == [("F", True)]
     assert made.texts[FILE] == "accounts:\n  x: {F: &a old, G: *a, H: new}\n"
 
 
