@@ -1,7 +1,6 @@
-"""Merge the sections of all files into specs, and check what no file alone can show.
+"""Merge the sections of all files into specs, and check what only all files together show.
 
-What a schema refuses is passed over in silence here, so that the problems of both can be
-reported together, each once.
+Values that a schema rejects are skipped here, so that each problem is reported once.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from provisioner.kinds import BY_NAME, KINDS, ROSTER_KINDS
 from provisioner.kinds.record import RecordKind
@@ -17,17 +15,17 @@ from provisioner.model.diagnostics import Diagnostic, Span, in_order
 from provisioner.model.resource import Address, Spec
 from provisioner.spec import references
 from provisioner.spec.document import Document
-from provisioner.spec.yaml_reader import Path
+from provisioner.spec.yaml_reader import Path, Yaml
 
-# Parts of a resource whose keys are names in Salesforce, which knows no case.
+# Parts of a resource whose keys are Salesforce names, which are not case-sensitive.
 _NAMED = ("fields", "objectPermissions", "fieldPermissions", "userPermissions", "layoutAssignments")
 
 
 @dataclass(frozen=True, slots=True)
 class Specs:
-    """All that the files declare, in address order, and what is wrong with it.
+    """What all files declare, in address order, and its problems.
 
-    `identity` maps an sObject to the external id field its records are found by.
+    `identity` maps an sObject to the external id field that its records are matched by.
     """
 
     specs: tuple[Spec, ...] = ()
@@ -36,15 +34,15 @@ class Specs:
 
 
 def identity(documents: Sequence[Document]) -> Mapping[str, str]:
-    """The external id fields by which the records of an sObject are found, as first given."""
-    found: dict[str, str] = {}
+    """The external id field that the records of each sObject are matched by: the first declared."""
+    fields: dict[str, str] = {}
     for document in documents:
         for sobject, name, _ in _identity(document):
-            found.setdefault(sobject, name)
+            fields.setdefault(sobject, name)
     for document in documents:
         for sobject, name, _ in _identity_of_rosters(document):
-            found.setdefault(sobject, name)
-    return found
+            fields.setdefault(sobject, name)
+    return fields
 
 
 def specs(
@@ -54,10 +52,10 @@ def specs(
     flawed: frozenset[str] = frozenset(),
     complete: bool = True,
 ) -> Specs:
-    """The resources of all documents; where a key is given twice, the first one counts.
+    """The resources of all documents. If a key is declared twice, the first one counts.
 
-    `rows` are those of the rosters; of the `flawed` ones some may be missing. `complete` says
-    that no file is missing from `documents`.
+    `rows` are the resources of the rosters; rows of the `flawed` rosters may be missing.
+    `complete` says that no file is missing from `documents`.
     """
     by_address: dict[Address, Spec] = {}
     problems: list[Diagnostic] = []
@@ -103,7 +101,7 @@ def _of(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
     values = _by_resource(document.values)
     keys = _by_resource(document.keys)
     for kind in KINDS:
-        for key, data in _mapping(_mapping(document.data).get(kind.section)).items():
+        for key, data in _mapping(document.mapping.get(kind.section)).items():
             place = kind.section, key
             span = document.span(place, key=True)
             if span and isinstance(data, Mapping):
@@ -112,7 +110,7 @@ def _of(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
 
 def _of_rosters(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]]:
     """Every part of a roster, with the places of the keys in it, as if it were a resource."""
-    for name, roster in _mapping(_mapping(document.data).get("rosters")).items():
+    for name, roster in _mapping(document.mapping.get("rosters")).items():
         for kind in ROSTER_KINDS:
             place = "rosters", name, kind.name
             span, data = document.span(place, key=True), _mapping(roster).get(kind.name)
@@ -122,22 +120,22 @@ def _of_rosters(document: Document) -> Iterator[tuple[Spec, Mapping[Path, Span]]
 
 
 def _by_resource(spans: Mapping[Path, Span]) -> Mapping[Path, dict[Path, Span]]:
-    found: dict[Path, dict[Path, Span]] = defaultdict(dict)
+    result: dict[Path, dict[Path, Span]] = defaultdict(dict)
     for path, span in spans.items():
         if len(path) > 2:
-            found[path[:2]][path[2:]] = span
-    return found
+            result[path[:2]][path[2:]] = span
+    return result
 
 
 def _identity(document: Document) -> Iterator[tuple[str, str, Span]]:
-    for sobject, name in _mapping(_mapping(document.data).get("identity")).items():
+    for sobject, name in _mapping(document.mapping.get("identity")).items():
         span = document.span(("identity", sobject), key=True)
         if span and isinstance(name, str):
             yield sobject, name, span
 
 
 def _identity_of_rosters(document: Document) -> Iterator[tuple[str, str, Span]]:
-    for roster, data in _mapping(_mapping(document.data).get("rosters")).items():
+    for roster, data in _mapping(document.mapping.get("rosters")).items():
         for sobject, name in _mapping(_mapping(data).get("identity")).items():
             span = document.span(("rosters", roster, "identity", sobject), key=True)
             if span and isinstance(name, str):
@@ -145,7 +143,7 @@ def _identity_of_rosters(document: Document) -> Iterator[tuple[str, str, Span]]:
 
 
 def _unlike_identities(documents: Sequence[Document]) -> Iterator[Diagnostic]:
-    """An identity that is given twice, and one of a roster that differs from another."""
+    """An identity that is declared twice, and one of a roster that differs from another."""
     named: dict[str, tuple[str, Span]] = {}
     for document in documents:
         for sobject, name, span in _identity(document):
@@ -160,12 +158,12 @@ def _unlike_identities(documents: Sequence[Document]) -> Iterator[Diagnostic]:
                     "two-identities",
                     f"the identity of {sobject} is `{name}` here, and `{first}` elsewhere",
                     span,
-                    help="give the same external id field everywhere",
+                    help="use the same external id field everywhere",
                     notes=(f"first declared at {at}",),
                 )
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Yaml]:
     return value if isinstance(value, Mapping) else {}
 
 
@@ -183,9 +181,9 @@ def _twice(name: str, span: Span, first: Span) -> Diagnostic:
 
 
 def _same_field(spec: Spec, keys: Mapping[Path, Span]) -> Iterator[Diagnostic]:
-    """The same name in two spellings, which only Salesforce would notice.
+    """The same name in upper and lower case, which is one name for Salesforce.
 
-    The schema knows the standard fields of a record in their one spelling.
+    The schema has each standard field of a record in one spelling only.
     """
     own = [name for name in spec.data if name.endswith("__c")]
     parts: list[tuple[Path, Iterable[str]]] = [((), own)]
@@ -198,7 +196,7 @@ def _same_field(spec: Spec, keys: Mapping[Path, Span]) -> Iterator[Diagnostic]:
                 at = {key: keys.get((*path, key), spec.at(*path, key)) for key in (name, first)}
                 yield Diagnostic(
                     "duplicate-field",
-                    f"`{name}` and `{first}` are one name to Salesforce",
+                    f"`{name}` and `{first}` are the same name for Salesforce",
                     at[name],
                     help="keep the one that is spelled as Salesforce spells it",
                     notes=(f"first declared at {at[first]}",),
@@ -220,7 +218,7 @@ def _both_forms(spec: Spec) -> Iterator[Diagnostic]:
 
 
 def _unidentified(spec: Spec, identity: Mapping[str, str]) -> Iterator[Diagnostic]:
-    """A record that can not be found again would be created again by every run."""
+    """A record that cannot be matched: every run would create it again."""
     kind = BY_NAME[spec.address.kind]
     if not isinstance(kind, RecordKind):
         return
@@ -229,7 +227,7 @@ def _unidentified(spec: Spec, identity: Mapping[str, str]) -> Iterator[Diagnosti
     if "was" in spec.data or any(spec.data.get(key) for key in keys):
         return
     if kind.key_in_schema and spec.data.get("remove") is not True:
-        return  # the schema asks for the name
+        return  # the schema requires the name
     ways = " or ".join(f"`{key}`" for key in keys)
     yield Diagnostic(
         "no-identity",
@@ -244,8 +242,8 @@ def _unidentified(spec: Spec, identity: Mapping[str, str]) -> Iterator[Diagnosti
 
 
 def _same_record(placed: Sequence[Spec], identity: Mapping[str, str]) -> Iterator[Diagnostic]:
-    """Resources that would be found to be one record, by the keys that records are found by."""
-    seen: dict[tuple[Any, ...], Spec] = {}
+    """Resources that would be matched to the same record."""
+    seen: dict[tuple[str, str, str, str], Spec] = {}
     for spec in placed:
         kind = BY_NAME[spec.address.kind]
         if not isinstance(kind, RecordKind):
@@ -255,9 +253,10 @@ def _same_record(placed: Sequence[Spec], identity: Mapping[str, str]) -> Iterato
             key = kind.name, name, value, scope
             first = seen.setdefault(key, spec)
             if first is not spec:
+                both = f"`{spec.address}` and `{first.address}`"
                 yield Diagnostic(
                     "duplicate-record",
-                    f"`{spec.address}` and `{first.address}` would be one record, by `{name}`",
+                    f"{both} would be the same record, matched by `{name}`",
                     spec.at(name),
                     help=_SHARED if scope else "declare it once",
                     notes=(f"first declared at {first.at(name)}",),
@@ -268,7 +267,7 @@ _SHARED = "people who share an address need an external id field, named under `i
 
 
 def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
-    """Names that differ in case alone, and former names that are somebody's name."""
+    """Names that differ only in case, and former names that are the name of another resource."""
     named: dict[tuple[str, str], tuple[Spec, Path]] = {}
     former: dict[tuple[str, str], Spec] = {}
     for spec in placed:
@@ -279,7 +278,7 @@ def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
             if first is not spec and not isinstance(kind, RecordKind):
                 yield Diagnostic(
                     "duplicate-name",
-                    f"`{name}` and `{first.address.name}` are one name to Salesforce",
+                    f"`{name}` and `{first.address.name}` are the same name for Salesforce",
                     spec.at(*path),
                     notes=(f"first declared at {first.at(*at)}",),
                 )
@@ -290,7 +289,7 @@ def _same_name(placed: Sequence[Spec]) -> Iterator[Diagnostic]:
         key = spec.address.kind, was.strip().casefold()
         holder, at = named.get(key, (spec, ()))
         if holder is not spec:
-            what = f"`{was}` is the name of `{holder.address}`, and not free to be renamed"
+            what = f"`{was}` is the name of `{holder.address}`, so it cannot be a former name"
             note = f"declared at {holder.at(*at)}"
             yield Diagnostic("former-name", what, spec.at("was"), notes=(note,))
         other = former.setdefault(key, spec)

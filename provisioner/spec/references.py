@@ -1,4 +1,4 @@
-"""Check what resources say of one another: names that are declared nowhere, and circles."""
+"""Check the references between resources: names without a declaration, and cycles."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from provisioner.model.resource import Address, Spec
 from provisioner.spec.yaml_reader import Path
 
 _NEAR = 0.8
-"""How alike two names are where one is taken for a slip of the other."""
+"""Names that are this similar are taken for a typing error."""
 
 _MANY = 2_000
-"""More keys than this are not searched for a near one: it would take minutes."""
+"""More keys than this are not searched for a similar one: it would take minutes."""
 
 
 class _Use(NamedTuple):
@@ -38,11 +38,11 @@ class _Use(NamedTuple):
 def check(
     all_: Sequence[Spec], *, flawed: frozenset[str] = frozenset(), complete: bool = True
 ) -> Iterator[Diagnostic]:
-    """Every reference to nothing, to what is to be removed, and every circle of references.
+    """References to what is not declared or is to be removed, and cycles of references.
 
-    Where the specs are not `complete`, what is not declared may be so in a file that could
-    not be read: only a name next to a declared one is a slip then. What names a row of one of
-    the `flawed` rosters may be a row that could not be read.
+    If the specs are not `complete`, a file that could not be read may declare the name, so only a
+    name that is similar to a declared one is reported. A reference to a row of a `flawed` roster
+    is not reported: the row may be one that could not be read.
     """
     declared = {spec.address: spec for spec in all_}
     names = _Names(all_)
@@ -62,10 +62,10 @@ def check(
                 "removed-reference",
                 f"`{target.address}` is to be removed, but `{reference.source.address}` uses it",
                 reference.span,
-                notes=(f"its removal is asked for at {target.at('remove')}",),
+                notes=(f"`remove: true` is at {target.at('remove')}",),
             )
-    if _has_circle(kinds):
-        yield from _circles([r for r in _all_references(all_) if r.address in declared])
+    if _has_cycle(kinds):
+        yield from _cycles([r for r in _all_references(all_) if r.address in declared])
 
 
 def _all_references(specs: Iterable[Spec]) -> Iterator[_Use]:
@@ -88,14 +88,14 @@ def _all_references(specs: Iterable[Spec]) -> Iterator[_Use]:
 
 
 class _Names:
-    """The names of all resources, by kind, to find the one that an unknown name resembles."""
+    """The names of all resources, to find the one that an unknown name most likely stands for."""
 
     def __init__(self, specs: Sequence[Spec]) -> None:
         self._specs = specs
         self._nearest: dict[Address, str | None] = {}
 
     def near(self, address: Address, cutoff: float) -> str | None:
-        """The key of a resource that the name was most likely meant to be."""
+        """The key of the resource that the name most likely stands for."""
         keys = self._keys(address.kind)
         same = keys.get(address.name.casefold())
         if same or len(keys) > _MANY:
@@ -132,8 +132,8 @@ def _undeclared(reference: _Use, names: _Names) -> Diagnostic | None:
     meant = f"did you mean `{near}`?" if near else None
     same = names.key_of(target, name)
     if same is not None and near is None:
-        # It names what the spec declares as if the org had it already.
-        what = f"`{name}` is what the spec declares as `{target.kind}/{same}`"
+        # It is the name that the resource has in the org, not its key.
+        what = f"`{name}` is declared in the spec as `{target.kind}/{same}`"
         return Diagnostic("unknown-reference", what, reference.span, help=f"write `{same}`")
     if target.declared_only:
         section = BY_NAME[target.kind].section
@@ -149,11 +149,11 @@ def _undeclared(reference: _Use, names: _Names) -> Diagnostic | None:
     return Diagnostic("unknown-reference", what, reference.span, help=meant, severity=severity)
 
 
-# ---------------------------------------------------------------- circles
+# ---------------------------------------------------------------- cycles
 
 
-def _has_circle(edges: Iterable[tuple[str, str]]) -> bool:
-    """Whether resources can refer to each other in a circle, as far as their kinds tell."""
+def _has_cycle(edges: Iterable[tuple[str, str]]) -> bool:
+    """Whether there can be a cycle of resources: only if there is one of their kinds."""
     graph: TopologicalSorter[str] = TopologicalSorter()
     for source, target in edges:
         graph.add(source, target)
@@ -164,14 +164,14 @@ def _has_circle(edges: Iterable[tuple[str, str]]) -> bool:
     return False
 
 
-def _circles(references: Sequence[_Use]) -> Iterator[Diagnostic]:
-    """Each circle once, at its first reference in the files."""
+def _cycles(references: Sequence[_Use]) -> Iterator[Diagnostic]:
+    """Each cycle once, at its first reference in the files."""
     edges: dict[Address, list[_Use]] = {}
     for reference in references:
         edges.setdefault(reference.source.address, []).append(reference)
     seen: set[Address] = set()
     for start in sorted(edges):
-        # Walked without recursion: a chain of managers can be longer than Python's stack.
+        # Without recursion: a chain of managers can be longer than Python's stack.
         trail: list[_Use] = []
         on_trail = {start: 0}
         todo = [iter(edges[start])] if start not in seen else []
@@ -185,7 +185,7 @@ def _circles(references: Sequence[_Use]) -> Iterator[Diagnostic]:
                 continue
             to = step.address
             if to in on_trail:
-                yield _circle([*trail[on_trail[to] :], step])
+                yield _cycle([*trail[on_trail[to] :], step])
             elif to not in seen:
                 seen.add(to)
                 trail.append(step)
@@ -193,14 +193,14 @@ def _circles(references: Sequence[_Use]) -> Iterator[Diagnostic]:
                 todo.append(iter(edges.get(to, [])))
 
 
-def _circle(references: Sequence[_Use]) -> Diagnostic:
+def _cycle(references: Sequence[_Use]) -> Diagnostic:
     first = min(range(len(references)), key=lambda i: references[i].span)
     ordered = [*references[first:], *references[:first]]
     addresses = [str(r.source.address) for r in ordered]
     if len(ordered) == 1:
         what = f"`{addresses[0]}` refers to itself"
     else:
-        what = f"references go in a circle: {' -> '.join([*addresses, addresses[0]])}"
+        what = f"references form a cycle: {' -> '.join([*addresses, addresses[0]])}"
     notes = tuple(f"`{r.source.address}` names `{r.address}` at {r.span}" for r in ordered[1:])
     help_ = "remove one of these references; it can be added once the others are applied"
     if len(ordered) == 1:

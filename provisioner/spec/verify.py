@@ -65,7 +65,7 @@ def check(documents: Iterable[Document], specs: Iterable[Spec]) -> Iterator[Diag
         if entry.key not in users:
             yield Diagnostic(
                 "unknown-reference",
-                f"`{entry.key}` is no user of this spec",
+                f"`{entry.key}` is not a user of this spec",
                 entry.span,
                 help=_nearest(entry.key, users, "declare it under `users:`"),
             )
@@ -80,7 +80,7 @@ def check(documents: Iterable[Document], specs: Iterable[Spec]) -> Iterator[Diag
         if entry.portal is not None and entry.portal not in portals:
             yield Diagnostic(
                 "unknown-reference",
-                f"`{entry.portal}` is no portal of this spec",
+                f"`{entry.portal}` is not a portal of this spec",
                 entry.at("portal"),
                 help=_nearest(entry.portal, portals, "name one of the spec's portals"),
             )

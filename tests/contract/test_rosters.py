@@ -128,7 +128,8 @@ def test_two_rows_for_one_record_are_told_at_their_cells(spec):
     ((place, message, _),) = said(spec(rows.encode()))
     assert place == "s/customers.csv:3:16"
     assert (
-        message == "`contact/customers:2` and `contact/customers:1` would be one record, by `Email`"
+        message
+        == "`contact/customers:2` and `contact/customers:1` would be the same record, matched by `Email`"
     )
 
 

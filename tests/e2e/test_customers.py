@@ -238,7 +238,7 @@ def test_a_canary_is_a_user_of_the_spec(work):
     text = people.read_text("utf-8").replace("  jane: {password: {env", "  janet: {password: {env")
     people.write_text(text, "utf-8")
     ran = work.run("validate", status=1)
-    assert "`janet` is no user of this spec" in ran.out
+    assert "`janet` is not a user of this spec" in ran.out
     assert "did you mean `jane`?" in ran.out
 
 

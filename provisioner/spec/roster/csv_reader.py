@@ -103,13 +103,15 @@ def _problem(text: str, line: int, rest: Iterable[str], file: str, delimiter: st
     is_open = text.startswith('"', start) and not _CLOSED.fullmatch(text, start, end)
     # A quote within a cell is doubled, and a line does not end between the two.
     if is_open and not any('"' in later.replace('""', "") for later in rest):
-        help_ = 'close its quotes, and double a quote within: `"a ""b"" c"`'
-        return Diagnostic("csv-syntax", "the cell that begins here has no end", first, help=help_)
+        help_ = 'close its quotes, and write a quote inside it twice: `"a ""b"" c"`'
+        return Diagnostic(
+            "csv-syntax", "the quote that begins here is never closed", first, help=help_
+        )
     if longest:
         what = f"the cell that begins here has more than {LONGEST:,} characters"
         help_ = "Salesforce stores no longer text in a field"
         return Diagnostic("too-long", what, first, help=help_)
     after = Span(file, span.end_line, span.end_column, span.end_line, span.end_column + 1)
-    what = "text stands after the closing quote of a cell"
-    help_ = 'double a quote within a cell: `"a ""b"" c"`'
+    what = "there is text after the closing quote of a cell"
+    help_ = 'write a quote inside a cell twice: `"a ""b"" c"`'
     return Diagnostic("csv-syntax", what, after, help=help_)

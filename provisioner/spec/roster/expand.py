@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from provisioner.kinds import ROSTER_KINDS
+from provisioner.kinds import BY_NAME, ROSTER_KINDS
 from provisioner.kinds.account import AccountKind
 from provisioner.kinds.contact.kind import ContactKind
 from provisioner.kinds.user.kind import UserKind
@@ -257,7 +257,7 @@ class _Expansion:
             if (part := self._part(kind.name, self._roster.data.get(kind.name)))
         ]
         if not self._parts:
-            what = f"the rows of `{self._roster.name}` become nothing"
+            what = f"the rows of `{self._roster.name}` declare nothing"
             help_ = "give the roster an `account`, a `contact` or a `user`"
             self._problems.append(
                 Diagnostic("empty-roster", what, self._roster.at("file"), help=help_)
@@ -310,13 +310,13 @@ class _Expansion:
 
     def _identity(self, kind: str, data: Mapping[str, Yaml]) -> str | None:
         """The field of a part that the key of the row is written to."""
-        sobject = kind.capitalize()
+        sobject = BY_NAME[kind].sobject or ""
         identity = self._roster.data.get("identity")
         field = identity.get(sobject) if isinstance(identity, dict) else None
         if not isinstance(field, str):
             return None
         if own := next((name for name in data if name.casefold() == field.casefold()), None):
-            what = f"`{own}` is filled from the key of the row, and given here, too"
+            what = f"`{own}` is filled from the key of the row, and is also declared here"
             help_ = f"remove it: `identity: {{{sobject}: {field}}}` fills it"
             self._report(Diagnostic("two-values", what, self._roster.at(kind, own), help=help_))
         return field
@@ -431,7 +431,7 @@ class _Expansion:
         cells = f"{len(row.cells)} cell" + ("s" if len(row.cells) != 1 else "")
         what = f"the row has {cells}, and the header {width}"
         if extra > 0:
-            help_ = "quote a cell that holds the delimiter, or name the column in the header"
+            help_ = "quote a cell that contains the delimiter, or name the column in the header"
             return Diagnostic("uneven-row", what, spans[width], help=help_)
         missing = self._header[len(row.cells)]
         end = spans[-1]
@@ -506,7 +506,7 @@ class _Expansion:
         return f"{self._roster.document.file} {self._roster.name} {at}"
 
     def _template_at(self, at: Path) -> str:
-        return f"by the template at {self._roster.at(*at)}"
+        return f"from the template at {self._roster.at(*at)}"
 
     def _account_key(self, data: Mapping[str, Yaml]) -> str:
         values = (data.get(name) for name in self._account_keys)
@@ -534,7 +534,7 @@ class _Expansion:
         if len(self._problems) >= _MOST_PROBLEMS:
             self._not_shown += 1
             return False
-        data: Yaml = {f"{part.kind}s": {spec.address.name: dict(spec.data)}}
+        data: Yaml = {BY_NAME[part.kind].section: {spec.address.name: dict(spec.data)}}
         by_path = {leaf.path: value for leaf, value in zip(part.leaves, values, strict=True)}
         columns = {path: self._header[column] for path, column in part.columns.items()}
         document = RowDocument(self._file.name, data, spec, by_path, columns)

@@ -63,9 +63,9 @@ def test_cells_of_a_later_row_are_where_its_lines_are():
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ('a,b\n1,"x\ny\nz', "f.csv:2:3", "the cell that begins here has no end"),
-        ('a\n"x"y,1\n', "f.csv:2:4", "text stands after the closing quote of a cell"),
-        ('a\n"' + "x" * 200_000, "f.csv:2:1", "the cell that begins here has no end"),
+        ('a,b\n1,"x\ny\nz', "f.csv:2:3", "the quote that begins here is never closed"),
+        ('a\n"x"y,1\n', "f.csv:2:4", "there is text after the closing quote of a cell"),
+        ('a\n"' + "x" * 200_000, "f.csv:2:1", "the quote that begins here is never closed"),
     ],
 )
 def test_what_is_no_csv_is_pointed_at(text, place, message):

@@ -182,7 +182,7 @@ def test_what_is_right_is_right(text):
             (
                 "unknown-reference",
                 "a.yaml:1:58",
-                "`Acme Corporation` is what the spec declares as `account/acme`",
+                "`Acme Corporation` is declared in the spec as `account/acme`",
                 "write `acme`",
             ),
         ),
@@ -219,7 +219,7 @@ def test_what_is_right_is_right(text):
             (
                 "reference-cycle",
                 "a.yaml:1:58",
-                "references go in a circle: account/b -> account/c -> account/b",
+                "references form a cycle: account/b -> account/c -> account/b",
                 "remove one of these references; it can be added once the others are applied",
             ),
         ),
@@ -230,10 +230,7 @@ def test_what_is_right_is_right(text):
             (
                 "reference-cycle",
                 "a.yaml:1:58",
-                (
-                    "references go in a circle:"
-                    " contact/jane -> account/acme -> user/j -> contact/jane"
-                ),
+                ("references form a cycle: contact/jane -> account/acme -> user/j -> contact/jane"),
                 "remove one of these references; it can be added once the others are applied",
             ),
         ),
@@ -243,7 +240,7 @@ def test_what_is_right_is_right(text):
             (
                 "duplicate-record",
                 "a.yaml:1:46",
-                "`user/b` and `user/a` would be one record, by `Username`",
+                "`user/b` and `user/a` would be the same record, matched by `Username`",
                 "declare it once",
             ),
         ),
@@ -252,7 +249,7 @@ def test_what_is_right_is_right(text):
             (
                 "duplicate-record",
                 "a.yaml:1:73",
-                "`account/b` and `account/a` would be one record, by `AccountNumber`",
+                "`account/b` and `account/a` would be the same record, matched by `AccountNumber`",
                 "declare it once",
             ),
         ),
@@ -261,7 +258,7 @@ def test_what_is_right_is_right(text):
             (
                 "duplicate-record",
                 "a.yaml:1:39",
-                "`account/b` and `account/a` would be one record, by `Name`",
+                "`account/b` and `account/a` would be the same record, matched by `Name`",
                 "declare it once",
             ),
         ),
@@ -271,7 +268,7 @@ def test_what_is_right_is_right(text):
             (
                 "duplicate-record",
                 "a.yaml:2:84",
-                "`contact/b` and `contact/a` would be one record, by `Email`",
+                "`contact/b` and `contact/a` would be the same record, matched by `Email`",
                 SHARED,
             ),
         ),
@@ -280,7 +277,7 @@ def test_what_is_right_is_right(text):
             (
                 "duplicate-record",
                 "a.yaml:2:54",
-                "`account/b` and `account/a` would be one record, by `K__c`",
+                "`account/b` and `account/a` would be the same record, matched by `K__c`",
                 "declare it once",
             ),
         ),
@@ -289,7 +286,7 @@ def test_what_is_right_is_right(text):
             (
                 "duplicate-name",
                 "a.yaml:1:21",
-                "`ACME` and `Acme` are one name to Salesforce",
+                "`ACME` and `Acme` are the same name for Salesforce",
                 None,
             ),
         ),
@@ -298,7 +295,7 @@ def test_what_is_right_is_right(text):
             (
                 "former-name",
                 "a.yaml:1:23",
-                "`Old` is the name of `profile/Old`, and not free to be renamed",
+                "`Old` is the name of `profile/Old`, so it cannot be a former name",
                 None,
             ),
         ),
@@ -322,7 +319,7 @@ def test_what_is_right_is_right(text):
             (
                 "duplicate-field",
                 "a.yaml:1:37",
-                "`email` and `Email` are one name to Salesforce",
+                "`email` and `Email` are the same name for Salesforce",
                 SPELL,
             ),
         ),
@@ -331,7 +328,7 @@ def test_what_is_right_is_right(text):
             (
                 "duplicate-field",
                 "a.yaml:1:39",
-                "`region__c` and `Region__c` are one name to Salesforce",
+                "`region__c` and `Region__c` are the same name for Salesforce",
                 SPELL,
             ),
         ),

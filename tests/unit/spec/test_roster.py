@@ -156,7 +156,7 @@ def test_the_field_of_the_identity_is_given_once():
     yaml = IDENTITY.replace("contact: {", "contact: {portal_key__c: '{{ row.Number }}', ")
     (problem,) = filled(HEADER + GOOD, yaml).problems
     assert problem.message == (
-        "`portal_key__c` is filled from the key of the row, and given here, too"
+        "`portal_key__c` is filled from the key of the row, and is also declared here"
     )
     assert problem.help == "remove it: `identity: {Contact: Portal_Key__c}` fills it"
 
@@ -338,7 +338,7 @@ def test_a_roster_of_nothing_is_told():
     assert said("a\n", yaml) == [
         (
             "f.yaml:1:21",
-            "the rows of `c` become nothing",
+            "the rows of `c` declare nothing",
             "give the roster an `account`, a `contact` or a `user`",
         )
     ]
@@ -374,7 +374,7 @@ GOOD = "1,Globex,Doe,jane@x.io\n"
                 (
                     "c.csv:2:24",
                     "the row has 5 cells, and the header 4",
-                    "quote a cell that holds the delimiter, or name the column in the header",
+                    "quote a cell that contains the delimiter, or name the column in the header",
                 )
             ],
         ),
@@ -421,8 +421,8 @@ GOOD = "1,Globex,Doe,jane@x.io\n"
             [
                 (
                     "c.csv:2:11",
-                    "the cell that begins here has no end",
-                    'close its quotes, and double a quote within: `"a ""b"" c"`',
+                    "the quote that begins here is never closed",
+                    'close its quotes, and write a quote inside it twice: `"a ""b"" c"`',
                 )
             ],
         ),
@@ -469,7 +469,7 @@ def test_a_value_of_the_wrong_type_is_mended_in_the_template(field, message, hel
     (problem,) = found.problems
     assert (str(problem.span), problem.message, problem.help) == ("c.csv:2:10", message, help_)
     column = len("    contact: {") + field.index(":") + 3
-    assert problem.notes[-1] == f"by the template at f.yaml:6:{column}"
+    assert problem.notes[-1] == f"from the template at f.yaml:6:{column}"
 
 
 def test_a_template_that_fails_is_told_at_its_cell():
@@ -477,7 +477,7 @@ def test_a_template_that_fails_is_told_at_its_cell():
     (problem,) = found.problems
     assert (str(problem.span), problem.code) == ("c.csv:2:10", "template")
     assert problem.message == "the template fails: integer division or modulo by zero"
-    assert problem.notes == ("by the template at f.yaml:6:25",)
+    assert problem.notes == ("from the template at f.yaml:6:25",)
 
 
 def test_a_row_that_is_not_removed_needs_what_salesforce_requires():
