@@ -401,11 +401,11 @@ def _lookup(sobject: str, key: str, value: str) -> Lookup:
 
 
 def _values(desired: Sequence[Resource], key: str, *, was: bool) -> tuple[str, ...]:
-    given = [r.written.get(key) for r in desired]
+    values = [r.written.get(key) for r in desired]
     if was:
-        given += [r.was for r in desired]
+        values += [r.was for r in desired]
     # Only text can be a key: a lookup is never a key.
-    return tuple(sorted({str(v).strip() for v in given if isinstance(v, str | int) and str(v)}))
+    return tuple(sorted({str(v).strip() for v in values if isinstance(v, str | int) and str(v)}))
 
 
 def _comparable(type_: str) -> str:

@@ -192,12 +192,12 @@ def _sites(org: Org, row: Row | None, profile: str | None, target: Target) -> tu
 def _members(org: Org, facts: OrgFacts, portal_id: str) -> frozenset[str] | None:
     """The portal's profiles by unique name: its page can show several profiles under one name."""
     try:
-        found = org.read(ReadMembership(portal_id))
+        members = org.read(ReadMembership(portal_id))
     except (AuthenticationFailed, Refused):
         # The page is for web sessions only: an API session may not be able to read it.
         return None
-    called = {p.id: facts.unambiguous_name(p) for p in facts.profiles}
-    return frozenset(called.get(one.profile_id, one.name) for one in found if one.member)
+    names = {p.id: facts.unambiguous_name(p) for p in facts.profiles}
+    return frozenset(names.get(m.profile_id, m.name) for m in members if m.member)
 
 
 def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> Portal | None:
@@ -212,12 +212,12 @@ def _chosen(portals: Sequence[Portal], target: Target, profile: str | None) -> P
 
 
 def _profile_name(facts: OrgFacts, row: Row | None) -> str | None:
-    found = (
+    names = (
         facts.unambiguous_name(p)
         for p in facts.profiles
         if row is not None and p.id == row["ProfileId"]
     )
-    return next(found, None)
+    return next(names, None)
 
 
 def _details(org: Org, facts: OrgFacts, row: Row) -> _Details:

@@ -297,7 +297,7 @@ class DeleteRecord:
 
 @dataclass(frozen=True, slots=True)
 class SetPassword:
-    """Give a user this password. Sends no e-mail."""
+    """Give a user this password. Sends no email."""
 
     operation: ClassVar[str] = "SetPassword"
     user: Value

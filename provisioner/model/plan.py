@@ -142,7 +142,7 @@ class OrgInfo:
 class Plan:
     """Ordered steps, and the problems that prevent them.
 
-    `known` are the resources that the org has, in sync or not; `managed` counts those that
+    `matched` are the resources that the org has, in sync or not; `managed` counts those that
     the specs name, `reads` the API calls that the plan took, `writes` those that applying it
     takes if each is answered at the first try. A plan with an error among its `problems` is not
     applied. `left_out` are changes that were not excluded themselves, each with the excluded one
@@ -156,7 +156,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
     seats: tuple[SeatUsage, ...] = ()
-    known: tuple[MatchedResource, ...] = ()
+    matched: tuple[MatchedResource, ...] = ()
     managed: int = 0
     reads: int = 0
     left_out: tuple[tuple[Address, Address], ...] = ()

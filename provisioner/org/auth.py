@@ -47,7 +47,7 @@ def connect(
 ) -> SalesforceOrg:
     """The org that `login` leads to. `run` starts the Salesforce CLI.
 
-    A session that ends is renewed by the same login; a bare access token can not be.
+    A session that ends is renewed by the same login; a bare access token cannot be.
     Raises AuthenticationFailed, saying what to do about it, or Unreachable.
     """
     instance_url, token = _log_in(login, session, run)
@@ -91,7 +91,7 @@ def _signed(login: Jwt) -> str:
     except (ValueError, TypeError, jwt.PyJWTError):
         # Not `from` the original, which may quote the key.
         raise AuthenticationFailed(
-            "the private key of the JWT login can not be used",
+            "the private key of the JWT login cannot be used",
             remedy="give an RSA private key in PEM form, without a passphrase",
             setting="private_key",
         ) from None
@@ -247,7 +247,7 @@ def _sf(arguments: list[str], target_org: str, run: Run) -> Mapping[str, Json]:
             " by another method",
         ) from None
     except OSError as error:
-        raise AuthenticationFailed(f"the Salesforce CLI can not be started: {error}") from error
+        raise AuthenticationFailed(f"the Salesforce CLI cannot be started: {error}") from error
     except subprocess.TimeoutExpired:
         raise AuthenticationFailed(
             f"`{command}` did not end in {_CLI_SECONDS:g} seconds",

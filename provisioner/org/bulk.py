@@ -175,13 +175,13 @@ class Bulk:
         try:
             self._abort_now(job)
         except OrgError:
-            return  # it has ended by itself, or goes on: the next look tells
+            return  # it has ended, or it still runs: the next look shows which
 
     def _results(
         self, job: str, ended: JobState, columns: Cells, rows: Sequence[Cells]
     ) -> list[Answer]:
         """The Id of each row, or why it has none. Results come in no promised order, so they are
-        known by their contents; rows that are alike in all are one as good as the other.
+        matched by their contents; it does not matter which of two equal rows is which.
         """
         found: dict[Cells, list[Answer]] = defaultdict(list)
         done, failed = ended.processed, ended.failed

@@ -87,7 +87,7 @@ class Setup:
             names = ", ".join(f"`{name}`" for name in missing)
             raise Refused(
                 "PORTAL_PROFILE_NOT_LISTED",
-                f"the portal can not have the profile {names}",
+                f"the portal cannot have the profile {names}",
                 remedy="only profiles on a portal licence can be assigned to a portal",
             )
         wrong = [box for name, box in boxes if box.checked != (name.casefold() in wanted)]

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*", re.ASCII)
 def selects(select: Select, longest: int = LONGEST) -> list[str]:
     """The queries that together find the rows of `select`, each asking for `Id` too.
 
-    A row may be found by more than one of them. Raises Refused for what can not be a name.
+    A row may be found by more than one of them. Raises Refused for what cannot be a name.
     """
     fields = list(dict.fromkeys(("Id", *select.fields)))
     names = ", ".join(map(_name, fields))
@@ -104,5 +104,5 @@ def _value(value: object) -> str:
 def _name(name: str) -> str:
     """`name`, when SOQL can take it for the name of a field or an object."""
     if not _NAME.fullmatch(name):
-        raise Refused("INVALID_FIELD", f"`{name}` can not be the name of a field or an object")
+        raise Refused("INVALID_FIELD", f"`{name}` cannot be the name of a field or an object")
     return name

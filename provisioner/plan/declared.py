@@ -113,7 +113,7 @@ class _Declared:
         return tuple(
             resource
             for resource, values in candidates
-            if all(same(values.get(name), wanted) for name, wanted in lookup.where)
+            if all(same(values.get(field), sought) for field, sought in lookup.where)
         )
 
     def _index(self, sobject: str, name: str) -> _Index:

@@ -237,7 +237,7 @@ def plan_document(
         "steps": [_step(number, step) for number, step in enumerate(plan.steps, 1)],
         "known": [
             {"address": str(k.address), "id": k.id or None, "matched_by": k.matched_by}
-            for k in plan.known
+            for k in plan.matched
         ],
         "left_out": [
             {"address": str(address), "needs": str(excluded)} for address, excluded in plan.left_out

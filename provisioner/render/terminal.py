@@ -96,7 +96,7 @@ def _depth() -> Literal["standard", "256", "truecolor"]:
 
 
 def _wrapped(text: Text, console: Console) -> Iterator[Text]:
-    """The line broken between words, and what goes on stands under what began."""
+    """The line broken between words, with the next lines indented under the first."""
     first = text.wrap(console, console.width)[0]
     yield first
     indent = " " * (len(text.plain) - len(text.plain.lstrip()) + _HANGING)

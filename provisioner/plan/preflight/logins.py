@@ -30,7 +30,7 @@ class _State:
 
 
 def logins(context: Context) -> Iterator[Diagnostic]:
-    """A warning for each cause, at the line that mends it, with those whom it keeps out.
+    """A warning for each cause, at the line that fixes it, with the users whom it keeps out.
 
     People whom the spec itself makes inactive are meant to stay out. What a plan does not read
     (freezing, lock-outs, portals that no spec names) is not guessed at.

@@ -242,7 +242,7 @@ NO_ORG = {
     ("display", "token", "message", "remedy"),
     [
         (FileNotFoundError("sf"), None, "is not installed, or not on the PATH", "install it"),
-        (PermissionError("sf"), None, "can not be started", None),
+        (PermissionError("sf"), None, "cannot be started", None),
         (
             (1, json.dumps(NO_ORG)),
             None,

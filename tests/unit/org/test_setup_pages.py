@@ -203,7 +203,7 @@ def test_membership_that_is_so_already_is_not_sent(org, script):
 
 def test_a_profile_the_page_does_not_list_is_refused_before_anything_is_sent(org, script):
     script.answers = [HOME, PORTALS, membership(*TWO)]
-    with pytest.raises(Refused, match="can not have the profile `Standard User`") as caught:
+    with pytest.raises(Refused, match="cannot have the profile `Standard User`") as caught:
         org.call(SetMembership("Acme & Portal", ("Portal User", "Standard User")))
     assert caught.value.code == "PORTAL_PROFILE_NOT_LISTED"
     assert [method for method, _ in script.sent] == ["POST", "GET", "GET"]
