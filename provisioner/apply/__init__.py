@@ -1,1 +1,1 @@
-"""Carrying out a plan: batches, outcomes, the journal, the lease and recovery."""
+"""Carrying out a plan: sessions, batches, outcomes, the journal, the lease, recovery and proof."""

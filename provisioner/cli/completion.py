@@ -75,9 +75,9 @@ def users(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 def topics(**_: Any) -> list[str]:
     """The help topics, and the codes."""
-    from provisioner.cli import help as topics
+    from provisioner.cli.help import CODES, ORDER, load_codes
 
-    return [*topics.ORDER, topics.CODES, *topics.load_codes()]
+    return [*ORDER, CODES, *load_codes()]
 
 
 _COMPLETERS = {

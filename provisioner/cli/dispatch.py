@@ -109,9 +109,9 @@ def _command(arguments: Namespace) -> int:  # noqa: C901 - one branch for each c
 
             return local_org.run(name, options.read(local_org.OrgOptions, arguments))
         case ["help"]:
-            from provisioner.cli import help as topics
+            from provisioner.cli.help import show
 
-            return topics.show(arguments.topic)
+            return show(arguments.topic)
         case ["schema"]:
             from provisioner.cli import schema
 

@@ -48,9 +48,9 @@ def drift(options: DriftOptions) -> int:
 
 def _show(options: DriftOptions) -> int:
     with planning_session(options) as (spec, run, org):
-        from provisioner.drift import find as finding
+        from provisioner.drift.find import find_drift
 
-        planned, differences = finding.find_drift(spec, org, run)
+        planned, differences = find_drift(spec, org, run)
         plan = planned.plan
         policy_gate.check_org(planned, spec, options)
         for unread in differences.unread:

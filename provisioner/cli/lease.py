@@ -40,24 +40,24 @@ def _show(options: LeaseOptions, org: Org) -> int:
     if options.format == "json":
         rows = [
             {
-                "id": one.id,
-                "run": one.run,
-                "host": one.host,
-                "by": one.by,
-                "since": one.since.isoformat(),
-                "heartbeat": one.beat.isoformat(),
-                "stale": one.is_stale(now, timing),
+                "id": held.id,
+                "run": held.run,
+                "host": held.host,
+                "by": held.by,
+                "since": held.since.isoformat(),
+                "heartbeat": held.beat.isoformat(),
+                "stale": held.is_stale(now, timing),
             }
-            for one in state.leases
+            for held in state.leases
         ]
         output.write_document([json_text(rows[0] if rows else None)], "json")
         return DONE
     if not state.leases:
         sys.stdout.write(_NOBODY)
-    for one in state.leases:
-        seconds = max((now - one.beat).total_seconds(), 0)
-        stale = "; it is stale, and the next apply takes it" if one.is_stale(now, timing) else ""
-        sys.stdout.write(f"{visible(str(one))}; last heard of {seconds:.0f} s ago{stale}\n")
+    for held in state.leases:
+        seconds = max((now - held.beat).total_seconds(), 0)
+        stale = "; it is stale, and the next apply takes it" if held.is_stale(now, timing) else ""
+        sys.stdout.write(f"{visible(str(held))}; last heard of {seconds:.0f} s ago{stale}\n")
     if marker:
         whose = "several runs" if marker.run == lease.SEVERAL else f"run {marker.run}"
         sys.stdout.write(
@@ -70,9 +70,9 @@ def _break(org: Org) -> int:
     from provisioner.apply import lease
 
     leases = lease.current(org).leases
-    for one in leases:
-        lease.break_(org, one)
-        sys.stdout.write(f"removed: {visible(str(one))}\n")
+    for held in leases:
+        lease.break_(org, held)
+        sys.stdout.write(f"removed: {visible(str(held))}\n")
     if not leases:
         sys.stdout.write(_NOBODY)
     return DONE

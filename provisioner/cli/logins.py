@@ -15,8 +15,8 @@ from provisioner.cli.session import session
 from provisioner.cli.stop import Stop, problem
 from provisioner.cli.users import cause_spans, target, username_of
 from provisioner.kinds.portal.kind import PortalKind
-from provisioner.render import logins as views
 from provisioner.render.format import json_text, visible
+from provisioner.render.logins import explained, explained_markdown, explained_text
 from provisioner.render.terminal import Line, write
 
 
@@ -119,14 +119,14 @@ def explain(options: ExplainOptions) -> int:
             what = f"the org has no portal `{options.portal}`"
             raise Stop(WRONG, problem(what, f"portals there: {names}"))
         checks = run_checks(facts, options.error)
-        view = suggested_commands.view(views.explained(checks, cause_spans(checks, spec)))
+        view = suggested_commands.view(explained(checks, cause_spans(checks, spec)))
         match options.format:
             case "json":
                 output.write_document([json_text(view)], "json")
             case "markdown":
-                sys.stdout.write(views.explained_markdown(view))
+                sys.stdout.write(explained_markdown(view))
             case _:
-                write(views.explained_text(view), sys.stdout)
+                write(explained_text(view), sys.stdout)
         return DONE if checks.can_log_in else CHANGES
 
 

@@ -68,10 +68,10 @@ def status_of(command: Callable[[], int]) -> int:
     try:
         return command()
     except Stop as stop:
-        for one in stop.problems:
-            if not one.code:
-                error(one.message, one.help, details=one.notes)
-        problems([one for one in stop.problems if one.code], stop.texts)
+        for reason in stop.problems:
+            if not reason.code:
+                error(reason.message, reason.help, details=reason.notes)
+        problems([p for p in stop.problems if p.code], stop.texts)
         return stop.status
 
 
@@ -166,34 +166,35 @@ def write_reports(shown: MaskedData[Document], names: Iterable[str]) -> None:
 
 
 def problems(
-    found: Iterable[Diagnostic], texts: Mapping[str, str], stream: TextIO | None = None
+    reported: Iterable[Diagnostic], texts: Mapping[str, str], stream: TextIO | None = None
 ) -> None:
     """Print problems with their lines in `texts` to stderr, or to another stream."""
     stream = stream or sys.stderr
     sys.stdout.flush()
-    masked = tuple(map(_masked, suggested_commands.diagnostics(found)))
+    masked = tuple(map(_masked, suggested_commands.diagnostics(reported)))
     if stream is sys.stderr:
-        for one in masked:
-            event_sinks.emit(_message(one))
+        for diagnostic in masked:
+            event_sinks.emit(_message(diagnostic))
         if event_sinks.as_json_lines():
             return
     if masked:
         diagnostics.write(masked, texts, stream)
 
 
-def _masked(one: Diagnostic) -> Diagnostic:
+def _masked(diagnostic: Diagnostic) -> Diagnostic:
     return replace(
-        one,
-        message=mask(one.message),
-        help=one.help and mask(one.help),
-        notes=tuple(map(mask, one.notes)),
+        diagnostic,
+        message=mask(diagnostic.message),
+        help=diagnostic.help and mask(diagnostic.help),
+        notes=tuple(map(mask, diagnostic.notes)),
     )
 
 
-def _message(one: Diagnostic) -> Message:
-    at = (one.span.file, one.span.line, one.span.column) if one.span else ()
-    text = "\n".join(filter(None, (one.message, also_at(problem(one)))))
-    return Message(one.severity.value, text, one.help, *at)
+def _message(diagnostic: Diagnostic) -> Message:
+    span = diagnostic.span
+    at = (span.file, span.line, span.column) if span else ()
+    text = "\n".join(filter(None, (diagnostic.message, also_at(problem(diagnostic)))))
+    return Message(diagnostic.severity.value, text, diagnostic.help, *at)
 
 
 def has_errors(problems: Iterable[Diagnostic]) -> bool:

@@ -70,8 +70,8 @@ def _check_formats(options: PlanOptions, report_formats: list[str]) -> None:
     wrong = [f for f in (options.format, *report_formats) if f not in _FORMATS]
     if wrong or options.out:
         what = "`--out` saves" if options.out else f"`{wrong[0]}` shows"
-        one = problem(f"{what} the plan of one environment", "plan for one `--env` at a time")
-        raise Stop(WRONG, one)
+        help_ = "plan for one `--env` at a time"
+        raise Stop(WRONG, problem(f"{what} the plan of one environment", help_))
 
 
 def _plan(options: PlanOptions) -> _EnvironmentPlan:
@@ -91,17 +91,17 @@ def _show(
     """Print the plans, and write the files of `--report`. Raises OSError."""
     from provisioner.render import environments
 
-    documents = [one.document for one in plans]
-    whole = masked(environments.plans_document(documents, [one.spec.specs for one in plans]))
+    documents = [p.document for p in plans]
+    whole = masked(environments.plans_document(documents, [p.spec.specs for p in plans]))
     for name, format_ in reports:
         write_private(name, [_rendered(whole, format_)], parents=True)
     if options.format == "text":
         _print(whole, options)
     else:
         output.write_document([_rendered(whole, options.format)], options.format)
-    for one in plans:
-        output.problems(one.plan.problems, one.spec.texts)
-        for refusal in policy_gate.as_problems(one.refusals, one.spec):
+    for planned in plans:
+        output.problems(planned.plan.problems, planned.spec.texts)
+        for refusal in policy_gate.as_problems(planned.refusals, planned.spec):
             output.error(refusal.message, refusal.help)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.apply import proof as proving
+from provisioner.apply import proof
 from provisioner.apply.proof import Proof
 from provisioner.cli import output
 from provisioner.cli.session import journals
@@ -46,13 +46,13 @@ def prove(
     output.info("")
     counts = [text.applied(result.counts), Line(f"API calls made: {result.api_calls}.")]
     output.print_quietly(counts)
-    proof = proving.prove(result, planned, spec, org, run, journals(), listener)
+    proved = proof.prove(result, planned, spec, org, run, journals(), listener)
     try:
-        _print_proof(proof, result, spec)
+        _print_proof(proved, result, spec)
     except Exception as error:  # noqa: BLE001 - the report of the run must be written
         _print_error(error)
-        return replace(proof, error=error)
-    return proof
+        return replace(proved, error=error)
+    return proved
 
 
 def print_urls(planned: Planned, spec: LoadedSpec) -> None:
@@ -68,21 +68,21 @@ def print_urls(planned: Planned, spec: LoadedSpec) -> None:
         )
 
 
-def _print_proof(proof: Proof, result: RunResult, spec: LoadedSpec) -> None:
+def _print_proof(proved: Proof, result: RunResult, spec: LoadedSpec) -> None:
     if result.error is not None:
         _print_error(result.error)
     elif result.interrupted:
         output.error("interrupted", "run the command again to continue from here")
-    elif isinstance(proof.error, OrgError):
-        output.error(str(proof.error), proof.error.remedy)
+    elif isinstance(proved.error, OrgError):
+        output.error(str(proved.error), proved.error.remedy)
         help_ = "apply again: steps that are done are not repeated"
         output.error("the org could not be read again", help_)
-    elif proof.error is not None:
-        _print_error(proof.error)
-    elif proof.in_sync:
+    elif proved.error is not None:
+        _print_error(proved.error)
+    elif proved.in_sync:
         output.print_quietly([Line(("In sync", "bold green"), ": a second plan is empty.")])
-    elif proof.again is not None:
-        _print_remaining(proof, proof.again, spec)
+    elif proved.again is not None:
+        _print_remaining(proved, proved.again, spec)
 
 
 def _print_error(error: Exception) -> None:
@@ -102,22 +102,22 @@ def _print_error(error: Exception) -> None:
     )
 
 
-def _print_remaining(proof: Proof, again: Planned, spec: LoadedSpec) -> None:
+def _print_remaining(proved: Proof, again: Planned, spec: LoadedSpec) -> None:
     """Print what is left to do: it failed, is unknown, or was changed since."""
-    if proof.unknown:
-        _print_unknown(proof.unknown)
-    if proof.failed:
+    if proved.unknown:
+        _print_unknown(proved.unknown)
+    if proved.failed:
         output.error(
             f"{_steps(len(again.plan.steps))} left to do", "fix what failed, and apply again"
         )
-    if proof.changed:
+    if proved.changed:
         output.error(
             "changed in the org since this run wrote it, by a person or by automation there: "
-            + _listed(map(_change, proof.changed)),
+            + _listed(map(_change, proved.changed)),
             "look at the change; apply again to restore what the spec says",
         )
-    if proof.not_kept:
-        names = _listed(str(step.address) for step in proof.not_kept)
+    if proved.not_kept:
+        names = _listed(str(step.address) for step in proved.not_kept)
         output.error(
             f"every step was done, but the org does not keep what it was sent for {names}",
             "check the value in the spec; if it is right, this is a bug in provisioner: please "

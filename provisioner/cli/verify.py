@@ -23,11 +23,15 @@ from provisioner.model.credentials import Local
 from provisioner.model.diagnostics import DiagnosticError
 from provisioner.model.hosts import is_loopback
 from provisioner.model.resource import Secret, Spec
-from provisioner.render import logins as views
 from provisioner.render.format import json_text
+from provisioner.render.logins import (
+    LoginDocument,
+    check_document,
+    login_document,
+    verified_text,
+)
 from provisioner.render.terminal import write
-from provisioner.spec import load as loader
-from provisioner.spec.load import LoadedSpec
+from provisioner.spec.load import LoadedSpec, secret
 from provisioner.spec.verify import VerifyEntry, objects_of
 
 if TYPE_CHECKING:
@@ -118,7 +122,7 @@ def is_rehearsal(spec: LoadedSpec, org: Org) -> bool:
 
 def _log_in(
     who: Credentials, portal: str | None, entry: VerifyEntry | None, spec: LoadedSpec, org: Org
-) -> views.LoginDocument:
+) -> LoginDocument:
     """Log in one user; the stages and what explains a failure, as plain data."""
     from provisioner.login import use_cases
     from provisioner.login.verify import Stage
@@ -139,18 +143,18 @@ def _log_in(
         refused = verified.failed is not None and verified.failed.stage is Stage.CREDENTIALS
         history = (f for f in trace.findings if refused and f.cause is Cause.HISTORY)
         findings = trace.causes or tuple(history)
-        causes = [views.check_document(f, spans.get(f.cause), trace) for f in findings]
-    return suggested_commands.view(views.login_document(verified, causes))
+        causes = [check_document(f, spans.get(f.cause), trace) for f in findings]
+    return suggested_commands.view(login_document(verified, causes))
 
 
-def _print(logins: Sequence[views.LoginDocument], format_: str) -> int:
+def _print(logins: Sequence[LoginDocument], format_: str) -> int:
     """Print the logins; the exit status."""
     ok = all(login["ok"] for login in logins)
     if format_ == "json":
         view = {"report": "verify", "ok": ok, "logins": list(logins)}
         output.write_document([json_text(view)], "json")
     else:
-        write(views.verified_text(logins), sys.stdout)
+        write(verified_text(logins), sys.stdout)
     return DONE if ok else PARTLY
 
 
@@ -164,13 +168,13 @@ def _credentials(entry: VerifyEntry, spec: LoadedSpec) -> Credentials:
     user = next(s for s in spec.specs if s.address == UserKind.address(entry.key))
     username = str(user.data["Username"]).strip().lower()
     if entry.password is not None:
-        password = loader.secret(entry.password, entry.at("password"), spec.folder)
+        password = secret(entry.password, entry.at("password"), spec.folder)
     else:
         first = _first_password(user, spec)
         assert first is not None, "the checks of `verify:` require a password"
         password = first
     new = entry.new_password
-    chosen = None if new is None else loader.secret(new, entry.at("new_password"), spec.folder)
+    chosen = None if new is None else secret(new, entry.at("new_password"), spec.folder)
     return Credentials(username, password, chosen)
 
 
@@ -213,7 +217,7 @@ def _first_password(user: Spec | None, spec: LoadedSpec) -> Secret | None:
     """The password that the spec itself gives a user. Raises DiagnosticError."""
     password = (user.data.get("on_create") or {}).get("password") if user else None
     if user is not None and isinstance(password, Mapping):
-        return loader.secret(password, user.at("on_create", "password"), spec.folder)
+        return secret(password, user.at("on_create", "password"), spec.folder)
     return password if isinstance(password, Secret) else None
 
 

@@ -8,6 +8,6 @@ DISTRIBUTION = "portal-provisioner"
 
 def version() -> str:
     """The version of the installed distribution."""
-    from importlib.metadata import version as installed  # slow to import
+    from importlib import metadata  # slow to import
 
-    return installed(DISTRIBUTION)
+    return metadata.version(DISTRIBUTION)
