@@ -184,8 +184,8 @@ def acquire(
     for attempt in range(_TRIES):
         refused = _create(org, run, host, uncertain, sleep)
         state = _current(org, run, uncertain, sleep)
-        mine = next((one for one in state.leases if one.run == _short(run)), None)
-        others = [one for one in state.leases if one.run != _short(run)]
+        mine = next((lease for lease in state.leases if lease.run == _short(run)), None)
+        others = [lease for lease in state.leases if lease.run != _short(run)]
         if mine and not others:
             marker = state.marker
             until = _open_until(marker, org, died_here)
@@ -322,14 +322,14 @@ def clean(org: Org, ended: Collection[str], is_settled: Callable[[str], bool]) -
     shorts = {_short(run) for run in ended}
     if (marker := state.marker) and (marker.until <= org.now or is_settled(marker.run)):
         remove_group(org, marker.id)
-    mine = [one for one in state.leases if one.run in shorts]
-    return sum(remove(org, one) for one in mine) == len(mine)
+    mine = [lease for lease in state.leases if lease.run in shorts]
+    return sum(remove(org, lease) for lease in mine) == len(mine)
 
 
 def remove_of(org: Org, run: str) -> bool:
     """Remove the lease of a run that has ended; whether it is gone."""
     try:
-        return all(remove(org, one) for one in current(org).leases if one.run == _short(run))
+        return all(remove(org, lease) for lease in current(org).leases if lease.run == _short(run))
     except OrgError:
         return False
 

@@ -52,15 +52,15 @@ def show(name: str | None) -> int:
     if name is None:
         terminal.write(_overview(), sys.stdout)
         return DONE
-    wanted = name.strip().strip("`").casefold()
-    if wanted == CODES:
+    key = name.strip().strip("`").casefold()
+    if key == CODES:
         terminal.write(_codes(), sys.stdout)
         return DONE
     topics, explanations = load_topics(), load_codes()
-    text = topics[wanted].markdown if wanted in topics else explanations.get(wanted)
+    text = topics[key].markdown if key in topics else explanations.get(key)
     if text is None:
         help_ = did_you_mean(
-            wanted,
+            key,
             [*topics, *explanations, CODES],
             "`provisioner help` lists the topics, `provisioner help codes` lists the codes",
         )
