@@ -22,7 +22,7 @@ def read(
 
     An entry that has expired is a warning, and so is one whose address is not in the spec.
     """
-    known = {str(a) for a in addresses}
+    names = {str(a) for a in addresses}
     entries: list[Ignore] = []
     problems: list[Diagnostic] = []
     for number, fields in enumerate(document.mapping.get("ignore") or ()):
@@ -35,8 +35,8 @@ def read(
             continue
         span = document.span((*path, "address"))
         entry = Ignore(fields["address"], fields.get("field"), fields["reason"], until, span)
-        if entry.address not in known and not any(fnmatchcase(a, entry.address) for a in known):
-            near = closest(entry.address, known)
+        if entry.address not in names and not any(fnmatchcase(a, entry.address) for a in names):
+            near = closest(entry.address, names)
             help_ = f"did you mean `{near}`?" if near else "remove the entry"
             what = f"`{entry.address}` is not in the spec"
             problems.append(_warning("unknown-address", what, span, help_))
@@ -56,12 +56,12 @@ def resolve(text: str, addresses: Iterable[Address]) -> tuple[str, str | None] |
 
     Names and fields can contain dots: the longest address in the spec counts.
     """
-    known = {str(a) for a in addresses}
-    if text in known:
+    names = {str(a) for a in addresses}
+    if text in names:
         return text, None
     dots: Iterator[int] = (i for i in range(len(text) - 1, 0, -1) if text[i] == ".")
     return next(
-        ((text[:i], text[i + 1 :]) for i in dots if text[:i] in known and text[i + 1 :]), None
+        ((text[:i], text[i + 1 :]) for i in dots if text[:i] in names and text[i + 1 :]), None
     )
 
 

@@ -41,38 +41,38 @@ def offsets(text: str, span: Span) -> tuple[int, int]:
 
 
 class Texts(Mapping[str, str]):
-    """The texts of files by name, some of which are read only when they are asked for.
+    """The texts of files by name. Those of `on_demand` are read only when they are needed.
 
-    Those of `later` give their lines, one at a time: they may be too long to be kept.
+    Each of these gives its lines one at a time, because the text can be too long to keep.
     """
 
     def __init__(
-        self, known: Mapping[str, str], later: Mapping[str, Callable[[], Iterable[str]]]
+        self, read: Mapping[str, str], on_demand: Mapping[str, Callable[[], Iterable[str]]]
     ) -> None:
-        self._known = known
-        self._later = later
+        self._read = read
+        self._on_demand = on_demand
 
     def __getitem__(self, name: str) -> str:
-        return self._known[name] if name in self._known else "".join(self._later[name]())
+        return self._read[name] if name in self._read else "".join(self._on_demand[name]())
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._known, **self._later})
+        return iter({**self._read, **self._on_demand})
 
     def __len__(self) -> int:
-        return len({**self._known, **self._later})
+        return len({**self._read, **self._on_demand})
 
     def picked(self, name: str, numbers: Collection[int]) -> dict[int, str]:
         """Some lines of a file by their numbers, without their breaks."""
-        if name not in self._later:
-            return picked(dict(self._known), name, numbers)
+        if name not in self._on_demand:
+            return picked(dict(self._read), name, numbers)
         last = max(numbers, default=0)
-        found: dict[int, str] = {}
-        for number, line in enumerate(self._later[name](), 1):
+        result: dict[int, str] = {}
+        for number, line in enumerate(self._on_demand[name](), 1):
             if number > last:
                 break
             if number in numbers:
-                found[number] = line.rstrip("\r\n")
-        return found
+                result[number] = line.rstrip("\r\n")
+        return result
 
 
 def picked(texts: Mapping[str, str], name: str, numbers: Collection[int]) -> dict[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -33,33 +33,33 @@ class Selection:
 
     def unknown(self, addresses: Iterable[Address]) -> tuple[tuple[str, str], ...]:
         """Each pattern that matches no address, with a remedy."""
-        known = {str(a): a for a in addresses}
+        names = {str(a) for a in addresses}
         return tuple(
-            (pattern, _remedy(pattern, known))
+            (pattern, _remedy(pattern, names))
             for pattern in (*self.targets, *self.excludes)
-            if not _matches(pattern, known)
+            if not _matches(pattern, names)
         )
 
 
 def matching(patterns: Iterable[str], addresses: Iterable[Address]) -> frozenset[Address]:
     """The addresses that a pattern matches: exactly, or by `*`, `?` and `[...]`."""
-    known = {str(a): a for a in addresses}
-    return frozenset(known[name] for pattern in patterns for name in _matches(pattern, known))
+    by_name = {str(a): a for a in addresses}
+    return frozenset(by_name[n] for pattern in patterns for n in _matches(pattern, by_name))
 
 
-def _matches(pattern: str, known: Iterable[str]) -> Iterable[str]:
+def _matches(pattern: str, names: Collection[str]) -> Iterable[str]:
     # A name can contain `*` or `[`: a pattern that is an address matches only this address.
-    if pattern in known:
+    if pattern in names:
         return [pattern]
     if not _GLOB & set(pattern):
         return []
-    return [name for name in known if fnmatchcase(name, pattern)]
+    return [name for name in names if fnmatchcase(name, pattern)]
 
 
-def _remedy(pattern: str, known: Iterable[str]) -> str:
-    near = closest(pattern, known)
+def _remedy(pattern: str, addresses: Iterable[str]) -> str:
+    near = closest(pattern, addresses)
     if near:
         return f"did you mean `{near}`?"
-    names = sorted(known)
+    names = sorted(addresses)
     more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
     return f"the spec has {', '.join(names[:_FEW])}{more}" if names else "the spec is empty"

@@ -21,7 +21,7 @@ TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=5)
     # Python before 3.13 leaves a line break of another kind than its own without quotes.
     st.sampled_from([("\n", csv.QUOTE_ALL), ("\r", csv.QUOTE_ALL), ("\r\n", csv.QUOTE_MINIMAL)]),
 )
-def test_what_is_written_is_read(cells, delimiter, how):
+def test_written_csv_is_read_back(cells, delimiter, how):
     end, quoting = how
     file = io.StringIO(newline="")
     csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows(cells)

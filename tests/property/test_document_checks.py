@@ -37,7 +37,7 @@ FILES = st.dictionaries(
 
 @settings(max_examples=200, deadline=None)
 @given(FILES | VALUES)
-def test_there_are_words_for_every_violation(data):
+def test_every_violation_has_a_message(data):
     document = parse(json.dumps(data), "f.yaml")
     found = schema.check(document, SPEC)
     assert bool(found) == bool(SPEC.violations(data))
@@ -46,7 +46,7 @@ def test_there_are_words_for_every_violation(data):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(FILES | VALUES, max_size=2))
-def test_what_a_schema_would_refuse_does_no_harm(files):
+def test_invalid_data_does_not_break_later_checks(files):
     documents = [parse(json.dumps(data), f"{i}.yaml") for i, data in enumerate(files)]
     found = declarations.specs(documents)
     assert [s.address for s in found.specs] == sorted({s.address for s in found.specs})

@@ -45,7 +45,7 @@ def rendered(document):
 
 @settings(max_examples=300, deadline=None)
 @given(DOCUMENTS)
-def test_filling_in_twice_is_filling_in_once(document):
+def test_rendering_twice_is_rendering_once(document):
     once = rendered(document)
     if isinstance(once, tuple):
         assert once
@@ -64,6 +64,6 @@ def test_documents_with_and_without_problems_are_rendered():
 
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="{", exclude_categories=["Cs", "Cc"])))
-def test_what_is_no_template_stays(written):
+def test_text_without_templates_is_kept(written):
     document = parse(json.dumps([written], ensure_ascii=False), "f.yaml")
     assert render(document, VARS, ENV).data == document.data

@@ -26,7 +26,7 @@ def test_rows_know_the_line_they_begin_on():
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_line_break_is_one(end):
+def test_every_kind_of_line_break_ends_a_row(end):
     assert [row.line for row in rows(f"a{end}{end}b{end}c")] == [1, 3, 4]
 
 
@@ -48,7 +48,7 @@ def test_a_cell_is_where_an_editor_shows_it(text, delimiter, expected):
     )
 
 
-def test_cells_of_a_later_row_are_where_its_lines_are():
+def test_cells_of_a_later_row_have_its_line():
     spans = [
         csv_reader.cell_spans(r.text, r.line, "f.csv") for r in rows('a,bc,d\n"x","1\n2","z\n"\n')
     ]
@@ -68,7 +68,7 @@ def test_cells_of_a_later_row_are_where_its_lines_are():
         ('a\n"' + "x" * 200_000, "f.csv:2:1", "the quote that begins here is never closed"),
     ],
 )
-def test_what_is_no_csv_is_pointed_at(text, place, message):
+def test_invalid_csv_is_reported_at_its_place(text, place, message):
     with pytest.raises(DiagnosticError) as caught:
         rows(text)
     ((found),) = caught.value.diagnostics

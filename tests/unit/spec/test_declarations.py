@@ -42,7 +42,7 @@ def test_sections_of_all_files_become_specs_in_address_order():
     assert user.at("missing") == user.span
 
 
-def test_the_walk_through_is_right():
+def test_the_walk_through_has_no_problems():
     files = sorted((ROOT / "specs" / "acme").glob("*.yaml"))
     variables = {"domain": "acme.example", "suffix": "portal"}
     documents = [render(parse(f.read_text("utf-8"), f.name), variables, {}) for f in files]
@@ -62,7 +62,7 @@ def test_the_walk_through_is_right():
 
 
 @pytest.mark.parametrize("name", ["local", "production"])
-def test_the_environments_of_the_walk_through_are_right(name):
+def test_the_environments_of_the_walk_through_have_no_problems(name):
     file = ROOT / "specs" / "acme" / "environments" / f"{name}.yaml"
     document = render(parse(file.read_text("utf-8"), file.name), {}, {})
     assert schema.check(document, schema.validator("environment.schema.json")) == ()
@@ -133,7 +133,7 @@ SHARED = "people who share an address need an external id field, named under `id
         "users: {j: {Username: j@x.io, contact: {find: {Email: j@x.io}}}}",
     ],
 )
-def test_what_is_right_is_right(text):
+def test_valid_data_has_no_problems(text):
     assert problems(text) == []
 
 
@@ -362,7 +362,7 @@ def test_what_is_right_is_right(text):
         ),
     ],
 )
-def test_what_no_resource_alone_can_show(text, expected):
+def test_problems_between_resources_are_reported(text, expected):
     assert problems(text) == [expected]
 
 
@@ -373,17 +373,17 @@ def test_a_name_that_resembles_a_profile_may_be_another_profile():
     assert problem.severity is Severity.WARNING
 
 
-def test_a_near_name_says_how_to_mean_the_other_record():
+def test_a_similar_name_is_an_error_that_explains_find():
     (problem,) = specs(JANE.replace("acme", "acmes") + ACME).problems
     assert problem.notes == ("a record of the org that is not declared is {find: {Name: acmes}}",)
 
 
-def test_a_circle_names_every_reference_in_it():
+def test_a_cycle_names_every_reference_in_it():
     (problem,) = specs("accounts: {a: {Name: A, parent: b}, b: {Name: B, parent: a}}").problems
     assert problem.notes == ("`account/b` names `account/a` at a.yaml:1:58",)
 
 
-def test_a_long_chain_of_references_is_walked():
+def test_a_long_chain_of_references_is_not_a_problem():
     rows = "".join(f"  a{i}: {{Name: N{i}, parent: a{i + 1}}}\n" for i in range(1200))
     assert problems(f"accounts:\n{rows}  a1200: {{Name: N}}\n") == []
 

@@ -65,7 +65,7 @@ def test_scalars_are_those_of_yaml_1_2():
 
 
 @pytest.mark.parametrize("text", ["", "# a comment\n", "---\n", "\ufeff"])
-def test_an_empty_file_holds_nothing(text):
+def test_an_empty_file_has_no_data(text):
     assert parse(text, "f.yaml").data is None
 
 
@@ -78,12 +78,12 @@ def test_every_key_and_value_has_its_place():
     assert document.span(("a", 0, "missing")) == document.span(("a", 0))
 
 
-def test_line_endings_and_wide_letters_do_not_move_places():
+def test_line_breaks_and_wide_characters_do_not_change_places():
     document = parse("ä: 1\r\n😀: [ü, x]\r\n", "f.yaml")
     assert document.span(("😀", 1)) == Span("f.yaml", 2, 8, 2, 9)
 
 
-def test_merged_keys_give_way_to_own_ones_and_stand_where_they_were_written():
+def test_own_keys_replace_merged_ones_which_keep_their_places():
     document = parse(
         "b: &b {x: 1, y: 2}\nc: &c {x: 9, z: 0}\nd:\n  <<: [*b, *c]\n  y: 3\n", "f.yaml"
     )
@@ -97,7 +97,7 @@ def test_a_quoted_merge_key_is_a_key():
     assert parse('{"<<": 1}', "f.yaml").data == {"<<": 1}
 
 
-def test_aliases_repeat_what_they_name():
+def test_an_alias_repeats_the_value_of_its_anchor():
     assert parse("a: &x {y: 1}\nb: *x\n", "f.yaml").data == {"a": {"y": 1}, "b": {"y": 1}}
 
 
@@ -171,16 +171,16 @@ CLOSE = "close the bracket, and separate its items with commas"
         ("a: \ud800\n", ("1:4", "character U+D800 is not allowed in YAML", "remove it")),
     ],
 )
-def test_what_yaml_allows_and_we_do_not(text, expected):
+def test_yaml_that_specs_cannot_use_is_an_error(text, expected):
     assert problems(text) == [expected]
 
 
-def test_problems_of_one_file_come_together():
+def test_all_problems_of_a_file_are_reported_together():
     found = problems("a: 1\na: 2\n3: x\nb: !t y\nc: {d: 1, d: 2}\n")
     assert [place for place, _, _ in found] == ["2:1", "3:1", "4:4", "5:11"]
 
 
-def test_a_second_key_names_the_first():
+def test_a_repeated_key_names_the_place_of_the_first():
     with pytest.raises(DiagnosticError) as caught:
         parse("a: 1\nb: {c: 1, c: 2}\n", "f.yaml")
     (problem,) = caught.value.diagnostics
@@ -188,7 +188,7 @@ def test_a_second_key_names_the_first():
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "[" * 60 + "]" * 60])
-def test_nesting_without_end_is_refused(text):
+def test_very_deep_nesting_is_an_error(text):
     ((_, message, _),) = problems(text)
     assert message == "nested deeper than 50 levels"
 
@@ -242,7 +242,7 @@ def test_templates_fill_in_values(template, value):
     assert filled(template, variables) == value
 
 
-def test_what_a_template_gives_is_no_template():
+def test_the_value_of_a_template_is_not_a_template():
     document = parse('k: "{{ vars.a }}"', "f.yaml")
     once = render(document, {"a": "{{ vars.b }}", "b": 1}, {})
     assert once.data == {"k": "{{ vars.b }}"}
@@ -319,7 +319,7 @@ NO_TEXT = "it can only be a whole value, not a part of a text"
         ),
     ],
 )
-def test_a_wrong_template_is_pointed_at(template, expected):
+def test_a_wrong_template_is_reported_at_its_place(template, expected):
     variables = {"domain": "acme.example", "deep": {"name": "x"}}
     assert problems(f'k: "{template}"', variables, {"HOME": "/root"}) == [expected]
 

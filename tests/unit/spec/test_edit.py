@@ -71,12 +71,12 @@ def test_a_value_is_changed_and_nothing_else(path, value, line):
     assert len(old) == 1
 
 
-def test_a_block_of_lines_becomes_one():
+def test_a_text_block_becomes_one_line():
     new, old = changed(("accounts", "acme", "Notes"), "three")
     assert (new, old) == (["    Notes: three"], ["    Notes: |", "      one", "      two"])
 
 
-def test_a_list_of_lines_keeps_its_comments():
+def test_a_list_with_one_item_per_line_keeps_its_comments():
     after = edit.set_values(document(), [(("members",), ["A", "C", "D"])])
     assert "  # the first\n  - A\n  - C\n  - D\nshared" in after
     assert "members:\n  []\n" in edit.set_values(document(), [(("members",), [])]).replace(
@@ -84,7 +84,7 @@ def test_a_list_of_lines_keeps_its_comments():
     )
 
 
-def test_several_values_at_once():
+def test_several_values_are_changed_at_once():
     paths = [(("accounts", "acme", "Phone"), "2"), (("accounts", "acme", "Name"), "G")]
     after = edit.set_values(document(), paths)
     assert 'Name: "G"' in after
@@ -92,17 +92,17 @@ def test_several_values_at_once():
 
 
 @pytest.mark.parametrize("path", [("shared",), ("same",)])
-def test_what_is_shared_by_an_alias_is_left_alone(path):
+def test_a_value_with_an_alias_is_not_changed(path):
     with pytest.raises(edit.EditError, match="shares"):
         edit.set_values(document(), [(path, "new")])
 
 
-def test_windows_line_ends_stay():
+def test_windows_line_breaks_are_kept():
     text = "a: 1\r\nb: x\r\n"
     assert edit.set_values(document(text), [(("b",), "y")]) == "a: 1\r\nb: y\r\n"
 
 
-def test_a_file_that_ends_without_a_line_break():
+def test_a_file_without_a_final_line_break_is_changed():
     assert edit.set_values(document("a:\n  - x"), [(("a",), ["x", "y"])]) == "a:\n  - x\n  - y\n"
 
 
@@ -113,7 +113,7 @@ def test_a_file_that_ends_without_a_line_break():
         ("org:\n  # how\n  login: local # c\n", "org:\n  # how\n  id: 00D1\n  login: local # c\n"),
     ],
 )
-def test_a_key_is_put_first(text, after):
+def test_a_key_is_inserted_first(text, after):
     assert edit.insert(document(text), ("org", "id"), "00D1") == after
 
 

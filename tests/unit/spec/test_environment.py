@@ -95,7 +95,7 @@ def test_each_login_has_its_fields(org, login):
     assert parse(text) == Environment("production", login)
 
 
-def test_variables_and_policy_come_along():
+def test_an_environment_has_its_variables_and_policy():
     text = (
         "org: {login: local}\nenv: [KEY]\nvars: {a: [1], b: '{{ env.KEY }}'}\n"
         "policy: {max_emails: 5}\n"
@@ -114,7 +114,7 @@ def test_variables_and_policy_come_along():
         ("{file: binary}", "the file `binary` is not a text file"),
     ],
 )
-def test_a_secret_that_can_not_be_had_is_named_with_its_line(secret, message):
+def test_a_secret_that_cannot_be_read_is_reported_at_its_line(secret, message):
     with pytest.raises(DiagnosticError) as caught:
         parse(
             f"org:\n  login: access_token\n  instance_url: https://acme.my.salesforce.com\n  token: {secret}\n"
@@ -136,7 +136,7 @@ def test_every_missing_secret_is_reported():
     ]
 
 
-def test_an_undefined_name_in_an_environment_is_pointed_at():
+def test_an_undefined_name_in_an_environment_is_reported_at_its_place():
     with pytest.raises(DiagnosticError) as caught:
         parse("env: [KEY]\norg: {login: sf_cli, target_org: '{{ env.KYE }}'}")
     (problem,) = caught.value.diagnostics
@@ -222,7 +222,7 @@ def test_credentials_go_to_salesforce_to_this_machine_and_to_allowed_hosts(url):
 
 
 @pytest.mark.parametrize("part", ["login_url", "instance_url"])
-def test_an_untrusted_host_is_named_at_its_setting_with_what_allows_it(part):
+def test_an_untrusted_host_is_reported_with_how_to_allow_it(part):
     login = {
         "login_url": "client_credentials\n  consumer_key: k\n  consumer_secret: {env: SECRET}",
         "instance_url": "access_token\n  token: {env: TOKEN}",

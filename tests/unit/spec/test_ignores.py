@@ -24,7 +24,7 @@ def entry(address="account/acme", field="Fax", until="2026-03-01"):
     return f"ignore:\n  - {{address: {address}, {named}reason: sales, until: {until}}}\n"
 
 
-def test_an_entry_holds_through_its_day():
+def test_an_entry_is_valid_through_its_last_day():
     found, problems = entries(entry())
     assert (str(found[0]), found[0].reason, found[0].until) == ("account/acme.Fax", "sales", TODAY)
     assert problems == ()
@@ -39,7 +39,7 @@ def test_an_entry_holds_through_its_day():
         (entry(until="2026-02-30"), "error wrong-value", ""),
     ],
 )
-def test_an_entry_that_does_not_hold_is_said(text, code, help_):
+def test_an_invalid_or_expired_entry_is_reported(text, code, help_):
     found, (problem,) = entries(text)
     assert found == ()
     assert f"{problem.severity.value} {problem.code}" == code
@@ -62,7 +62,7 @@ def test_a_file_may_be_empty():
         ("account/acme.", None),
     ],
 )  # fmt: skip
-def test_an_address_and_a_field_are_told_apart(given, found):
+def test_an_address_and_a_field_are_split(given, found):
     assert resolve(given, [ACME, DOTTED]) == found
 
 
@@ -79,19 +79,19 @@ def left(made, *entries_):
     return names, [i.field for i in ignored]
 
 
-def test_fields_are_taken_off_a_change():
+def test_ignored_fields_are_removed_from_a_change():
     made = change(Action.UPDATE, "Fax", "Phone", "Site")
     assert left(made, ("account/acme", "Fax"), ("account/*", "Ph*")) == (["Site"], ["Fax", "Phone"])
     assert left(made, ("account/acme", "*")) == (None, ["Fax", "Phone", "Site"])
     assert left(made, ("contact/*", "*")) == (["Fax", "Phone", "Site"], [])
 
 
-def test_what_is_missing_is_made_whole():
+def test_a_missing_resource_is_created_whole():
     assert left(change(Action.CREATE, "Fax", "Name"), ("account/acme", "Fax")) == (
         ["Fax", "Name"],
         [],
     )
 
 
-def test_a_whole_resource_is_named_for_the_planner_to_exclude():
+def test_an_ignored_resource_is_excluded_by_the_planner():
     assert left(change(Action.CREATE, "Fax"), ("account/acme", None)) == (["Fax"], [None])

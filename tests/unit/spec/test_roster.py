@@ -89,14 +89,14 @@ def test_every_value_has_the_place_of_its_cell_and_a_constant_that_of_the_spec()
     assert len(user.spans) == len([*user.spans]) == 4
 
 
-def test_rows_of_one_account_make_one():
+def test_rows_of_one_account_declare_it_once():
     found = filled(HEADER + "1,Globex,A,a@x.io\n2,Initech,B,b@x.io\n3,Globex,C,c@x.io\n")
     accounts = [(s.address.name, str(s.span)) for s in found.specs if s.address.kind == "account"]
     assert accounts == [("c:Globex", "c.csv:2:3"), ("c:Initech", "c.csv:3:3")]
     assert found.specs[-2].data["account"] == "c:Globex"
 
 
-def test_an_account_is_told_by_its_external_id_then_its_number_then_its_name():
+def test_the_key_of_an_account_is_its_external_id_or_number_or_name():
     yaml = PEOPLE.replace(
         "account: {", 'account: {AccountNumber: "{{ row.Nr }}", K__c: "{{ row.K }}", '
     )
@@ -119,7 +119,7 @@ def test_a_part_can_name_its_own_account():
     assert contact.data["account"] == "acme"
 
 
-def test_an_empty_cell_is_null_and_what_is_asked_of_others_is_left_out():
+def test_an_empty_cell_is_null_and_clears_remove_and_was():
     yaml = PEOPLE.replace(
         "contact: {",
         "contact: {was: \"{{ row.Old }}\", remove: \"{{ row.Gone == 'x' }}\", Phone: '{{ row.P }}', ",
@@ -132,7 +132,7 @@ def test_an_empty_cell_is_null_and_what_is_asked_of_others_is_left_out():
     assert second["Phone"] == "5"
 
 
-def test_cells_are_trimmed_and_empty_rows_passed_over():
+def test_cells_are_trimmed_and_empty_rows_skipped():
     found = filled("\n Number ,Company,Last,Email\n\n 7 , Globex,Doe ,j@x.io,,\n,,,\n\r\n")
     assert found.problems == ()
     assert found.specs[1].address.name == "c:7"
@@ -152,7 +152,7 @@ def test_the_key_of_a_row_fills_the_identity_of_the_roster():
     assert not any("Portal_Key__c" in s.data for s in others)
 
 
-def test_the_field_of_the_identity_is_given_once():
+def test_the_field_of_the_identity_cannot_be_declared_twice():
     yaml = IDENTITY.replace("contact: {", "contact: {portal_key__c: '{{ row.Number }}', ")
     (problem,) = filled(HEADER + GOOD, yaml).problems
     assert problem.message == (
@@ -175,7 +175,7 @@ def test_blank_lines_with_spaces_or_delimiters_are_skipped(blank):
         *((cell, False) for cell in ("false", "False", "FALSE", "0")),
     ],
 )
-def test_what_exports_write_for_a_boolean_is_one(cell, value):
+def test_the_booleans_of_common_exports_are_booleans(cell, value):
     yaml = PEOPLE.replace("contact: {", "contact: {CanAllowPortalSelfReg: '{{ row.Last }}', ")
     contact = filled(f"{HEADER}1,Globex,{cell},j@x.io\n", yaml).specs[1]
     assert contact.data["CanAllowPortalSelfReg"] is value
@@ -195,13 +195,13 @@ def test_what_exports_write_for_a_boolean_is_one(cell, value):
         ("x" * 50, "{{ row.Last == 'VALUE' }}"),
     ],
 )
-def test_any_other_text_is_no_boolean_and_the_help_has_its_expression(cell, expression):
+def test_other_texts_are_not_booleans_and_the_help_has_an_expression(cell, expression):
     yaml = PEOPLE.replace("contact: {", "contact: {CanAllowPortalSelfReg: '{{ row.Last }}', ")
     (problem,) = filled(f"{HEADER}1,Globex,{cell},j@x.io\n", yaml).problems
     assert problem.help == f"compare it in the template: `{expression}`"
 
 
-def test_an_inner_template_is_filled_in_for_each_row_alone():
+def test_a_nested_template_has_its_own_value_in_each_row():
     yaml = PEOPLE.replace("user: {", 'user: {manager: {find: {Username: "{{ row.Last }}@x.io"}}, ')
     text = HEADER + "1,G,A,a@x.io\n2,G,B,b@x.io\n"
     users = [s for s in filled(text, yaml).specs if s.address.kind == "user"]
@@ -226,11 +226,11 @@ TWO_ROWS = "remove one of them, or choose another column for `key`"
         ("{{ vars.suffix }} of no row", "portal of no row"),
     ],
 )
-def test_a_template_gives_what_jinja_gives(template, expected):
+def test_a_template_of_a_row_can_use_jinja(template, expected):
     assert one(template) == expected
 
 
-def test_a_column_may_have_any_name():
+def test_a_column_can_have_any_name():
     assert one("{{ row['Größe, in cm'] }}", 'a,"Größe, in cm"\n1,180\n') == "180"
     assert one("{{ row.Account.Name }}", "a,Account.Name\n1,Globex\n") == "Globex"
 
@@ -283,7 +283,7 @@ def test_a_column_may_have_any_name():
         ),
     ],
 )
-def test_a_wrong_declaration_is_told_once(yaml, expected):
+def test_a_wrong_declaration_is_reported_once(yaml, expected):
     _, problems = checked(yaml)
     assert [(str(p.span), p.message) for p in problems] == expected
 
@@ -329,11 +329,11 @@ def test_a_flawed_roster_is_not_read():
         ),
     ],
 )
-def test_a_template_that_no_row_can_fill_is_told_once(old, new, text, expected):
+def test_a_template_that_is_wrong_for_every_row_is_reported_once(old, new, text, expected):
     assert said(text + "1,G,A,a@x.io\n2,G,B,b@x.io\n", PEOPLE.replace(old, new))[0] == expected
 
 
-def test_a_roster_of_nothing_is_told():
+def test_a_roster_without_parts_is_an_error():
     yaml = 'rosters: {c: {file: c.csv, key: "{{ row.a }}"}}'
     assert said("a\n", yaml) == [
         (
@@ -428,11 +428,11 @@ GOOD = "1,Globex,Doe,jane@x.io\n"
         ),
     ],
 )
-def test_what_is_wrong_with_a_row_is_told_at_its_cell(text, expected):
+def test_a_problem_of_a_row_is_reported_at_its_cell(text, expected):
     assert said(text) == expected
 
 
-def test_rows_of_one_account_agree():
+def test_rows_of_one_account_must_have_the_same_values():
     yaml = PEOPLE.replace("account: {", 'account: {AccountNumber: "{{ row.Number | first }}", ')
     text = HEADER + "1a,Globex,Doe,jane@x.io\n1b,Globax,Roe,joe@x.io\n"
     assert said(text, yaml) == [
@@ -464,7 +464,7 @@ def test_rows_of_one_account_agree():
         ),
     ],
 )
-def test_a_value_of_the_wrong_type_is_mended_in_the_template(field, message, help_):
+def test_the_help_for_a_wrong_type_changes_the_template(field, message, help_):
     found = filled(HEADER + GOOD, PEOPLE.replace("contact: {", f"contact: {{{field}, "))
     (problem,) = found.problems
     assert (str(problem.span), problem.message, problem.help) == ("c.csv:2:10", message, help_)
@@ -472,7 +472,7 @@ def test_a_value_of_the_wrong_type_is_mended_in_the_template(field, message, hel
     assert problem.notes[-1] == f"from the template at f.yaml:6:{column}"
 
 
-def test_a_template_that_fails_is_told_at_its_cell():
+def test_a_template_that_fails_is_reported_at_its_cell():
     found = filled(HEADER + GOOD, PEOPLE.replace("row.Last ", "row.Last | int // 0 "))
     (problem,) = found.problems
     assert (str(problem.span), problem.code) == ("c.csv:2:10", "template")
@@ -480,7 +480,7 @@ def test_a_template_that_fails_is_told_at_its_cell():
     assert problem.notes == ("from the template at f.yaml:6:25",)
 
 
-def test_a_row_that_is_not_removed_needs_what_salesforce_requires():
+def test_a_row_without_remove_needs_the_required_fields():
     yaml = """\
 rosters:
   c:
@@ -495,7 +495,7 @@ rosters:
     ]
 
 
-def test_of_very_many_problems_the_first_are_told(monkeypatch):
+def test_of_very_many_problems_the_first_are_reported(monkeypatch):
     monkeypatch.setattr(expand, "_MOST_PROBLEMS", 50)
     rows = "".join(f"{n},G,Doe,none\n" for n in range(30))
     problems = filled(HEADER + rows).problems
@@ -507,7 +507,7 @@ def test_of_very_many_problems_the_first_are_told(monkeypatch):
 # ---------------------------------------------------------------- with the rest of a spec
 
 
-def test_a_reference_to_a_row_that_is_wrong_is_no_problem_of_its_own():
+def test_a_reference_to_a_row_with_a_problem_is_not_reported():
     yaml = (
         PEOPLE
         + "users: {x: {Username: x@x.io, contact: 'c:1'}, y: {Username: y@x.io, contact: 'd:1'}}\n"
@@ -517,7 +517,7 @@ def test_a_reference_to_a_row_that_is_wrong_is_no_problem_of_its_own():
     assert [p.message for p in found.problems] == ["`contact/d:1` is not declared in any spec"]
 
 
-def test_the_same_field_in_two_spellings_is_told_for_a_roster_too():
+def test_the_same_field_in_two_spellings_is_reported_for_a_roster_too():
     document, problems = checked(PEOPLE.replace("contact: {", "contact: {A__c: 1, a__c: 2, "))
     assert problems == []
     assert [p.code for p in declarations.specs([document]).problems] == ["duplicate-field"]

@@ -45,7 +45,7 @@ ENTRIES = "write each item under a key of its own, as `KEY: {...}`"
         "identity: {Account: External_Id__c}",
     ],
 )
-def test_what_is_right_is_right(text):
+def test_valid_data_has_no_problems(text):
     assert check(text) == ()
 
 
@@ -229,7 +229,7 @@ UNQUOTED = "write `false`, without quotes"
         ),
     ],
 )
-def test_a_violation_is_one_problem_in_words(text, expected):
+def test_each_violation_has_one_message(text, expected):
     assert problems(text) == [expected]
 
 
@@ -239,7 +239,7 @@ SECRET = (
 )
 
 
-def test_a_password_in_the_file_is_refused_and_not_repeated():
+def test_a_password_in_the_file_is_an_error_and_is_not_shown():
     (problem,) = check("users: {a: {Username: a@b.io, on_create: {password: hunter2}}}")
     assert problem == Diagnostic(
         "wrong-value",
@@ -264,7 +264,7 @@ def test_every_violation_is_reported_in_the_order_of_the_file():
     ]
 
 
-def test_a_template_says_what_it_gave():
+def test_a_note_shows_the_value_of_the_template():
     (problem,) = check('contacts: {a: {LastName: A, Email: "{{ vars.mail }}"}}', mail="not a mail")
     assert problem.notes == ("the template gives `not a mail`",)
     assert str(problem.span) == "f.yaml:1:36"
@@ -285,7 +285,7 @@ def test_a_repeated_item_names_the_first():
         "org: {login: access_token, instance_url: 'http://127.0.0.1:8080/', token: {env: T}}",
     ],
 )
-def test_environments_that_are_right(text):
+def test_valid_environments_have_no_problems(text):
     assert check(text, ENVIRONMENT) == ()
 
 

@@ -31,17 +31,17 @@ def names(addresses):
         (("contact/JANE",), []),
     ],
 )
-def test_patterns_name_addresses(patterns, found):
+def test_patterns_match_addresses(patterns, found):
     assert names(Selection(excludes=patterns).excluded(KNOWN)) == found
 
 
-def test_without_targets_all_are_meant():
+def test_without_targets_everything_is_selected():
     assert Selection().targeted(KNOWN) == frozenset(KNOWN)
     assert not Selection()
     assert Selection(excludes=("user/jane",)).targeted(KNOWN) == frozenset(KNOWN)
 
 
-def test_what_names_nothing_is_said_with_the_nearest():
+def test_a_pattern_without_a_match_suggests_the_nearest_address():
     selection = Selection(("contact/jan", "contact/*"), ("portal/*", "zzz"))
     assert selection.unknown(KNOWN) == (
         ("contact/jan", "did you mean `contact/jane`?"),
