@@ -376,34 +376,51 @@ class _Expansion:
         if key is None:
             return
         declared: dict[str, str] = {}
+        name = f"{self._roster.name}:{key}"
         start = 0
         for part in self._parts:
             end = start + len(part.leaves)
             own = self._checked(part, row, values[start:end])
             start = end
-            if own is not None:
-                data = part.filled(own, key, declared)
-                declared[part.kind] = self._declare(part, row, key, data, own)
+            if own is None:
+                continue
+            data = part.filled(own, key, declared)
+            if part.kind in _SHARED:
+                declared[part.kind] = self._declare_shared(part, row, data, own)
+            else:
+                declared[part.kind] = name
+                self._declare(part, row, name, self._key_column, data, own)
 
     def _declare(
         self,
         part: Part,
         row: csv_reader.Row,
-        key: str,
+        name: str,
+        column: int | None,
         data: dict[str, Yaml],
         values: Sequence[Yaml],
-    ) -> str:
-        """Add the resource that a part of a row declares. Returns its key in the spec."""
-        column = self._key_column
-        if part.kind in _SHARED:
-            key = self._account_key(data)
-            columns = (part.columns.get((n,)) for n in self._account_keys if data.get(n))
-            column = next((c for c in columns if c is not None), column)
-        name = f"{self._roster.name}:{key}"
+    ) -> Spec:
+        """Add the resource that a part of a row declares, if it is valid."""
         spec = Spec(Address(part.kind, name), data, RowSpans(part, row.text, row.line, column))
-        is_new = part.kind not in _SHARED or self._is_new_account(spec)
-        if is_new and (part.validator.is_valid(data) or self._explain(part, spec, values)):
+        if part.validator.is_valid(data) or self._explain(part, spec, values):
             self._specs.append(spec)
+        return spec
+
+    def _declare_shared(
+        self, part: Part, row: csv_reader.Row, data: dict[str, Yaml], values: Sequence[Yaml]
+    ) -> str:
+        """Add an account unless a row before has declared it. Returns its key in the spec."""
+        name = f"{self._roster.name}:{self._account_key(data)}"
+        first = self._accounts.get(name)
+        if first is not None and first.data == data:
+            return name
+        columns = (part.columns.get((n,)) for n in self._account_keys if data.get(n))
+        column = next((c for c in columns if c is not None), self._key_column)
+        if first is None:
+            self._accounts[name] = self._declare(part, row, name, column, data, values)
+        else:
+            spans = RowSpans(part, row.text, row.line, column)
+            self._report_difference(first, Spec(first.address, data, spans))
         return name
 
     def _is_writable(self, row: csv_reader.Row) -> bool:
@@ -512,20 +529,15 @@ class _Expansion:
         values = (data.get(name) for name in self._account_keys)
         return str(next((value for value in values if value is not None), "")).strip()
 
-    def _is_new_account(self, spec: Spec) -> bool:
-        """Whether no row before has the account; if one has, its values must be the same."""
-        first = self._accounts.setdefault(spec.address.name, spec)
-        if first is spec:
-            return True
-        if first.data != spec.data:
-            names = {**first.data, **spec.data}
-            name = next(n for n in names if first.data.get(n) != spec.data.get(n))
-            shown = [_shown(s.data.get(name)) for s in (spec, first)]
-            what = f"`{name}` of `{spec.address}` is {shown[0]} here, and {shown[1]} in another row"
-            help_ = "rows of one account give it the same values"
-            notes = (f"first declared at {first.at(name)}",)
-            self._report(Diagnostic("two-values", what, spec.at(name), help=help_, notes=notes))
-        return False
+    def _report_difference(self, first: Spec, spec: Spec) -> None:
+        """Report an account that a row before has declared with another value."""
+        names = {**first.data, **spec.data}
+        name = next(n for n in names if first.data.get(n) != spec.data.get(n))
+        shown = [_shown(s.data.get(name)) for s in (spec, first)]
+        what = f"`{name}` of `{spec.address}` is {shown[0]} here, and {shown[1]} in another row"
+        help_ = "rows of one account give it the same values"
+        notes = (f"first declared at {first.at(name)}",)
+        self._report(Diagnostic("two-values", what, spec.at(name), help=help_, notes=notes))
 
     # ------------------------------------------------------------ the schema
 
