@@ -1,6 +1,6 @@
-"""The kinds of resources, in the order in which a plan lists them.
+"""Everything about one kind of resource: its fields, references, reads, writes, checks and notes.
 
-A change belongs here if it concerns what the product knows about one kind.
+`KINDS` has the kinds in the order in which a plan lists them.
 """
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ from provisioner.model.diagnostics import Diagnostic, Severity
 
 
 def never_removed(context: Context) -> Iterator[Diagnostic]:
-    """What a spec asks to remove and this tool never removes. (page one 1, 12)"""
+    """What a spec asks to remove and this tool never removes."""
     for resource in context.desired.values():
         if not resource.remove or resource.address not in context.changes:
             continue

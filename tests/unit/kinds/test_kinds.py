@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioner.kinds import KINDS
+from provisioner.kinds import KINDS, ROSTER_KINDS
 from provisioner.kinds.portal.fields import MEMBERS, REQUIRED
 from provisioner.kinds.profile.xml import FIELD_FLAGS, OBJECT_FLAGS
 from provisioner.kinds.record import RecordKind
@@ -61,3 +61,16 @@ def test_a_portal_has_every_element_that_a_new_one_needs():
 def test_a_policy_has_the_bounds_of_the_schema():
     bounds = SCHEMAS["environment.schema.json"]["properties"]["policy"]["properties"]
     assert set(bounds) == set(Policy.__dataclass_fields__)
+
+
+def test_a_reference_names_the_object_or_type_of_its_kind():
+    declared = [(r.kind, r.sobject) for kind in KINDS for r in kind.references]
+    stored = {kind.name: kind.sobject or kind.type for kind in KINDS}
+    # A role is only ever a record of the org.
+    assert {pair for pair in declared if stored.get(pair[0]) != pair[1]} == {("role", "UserRole")}
+
+
+def test_a_row_of_a_roster_refers_to_kinds_of_rosters():
+    of_row = [r.kind for kind in ROSTER_KINDS for r in kind.references if r.of_row]
+    assert of_row
+    assert set(of_row) <= {kind.name for kind in ROSTER_KINDS}

@@ -15,6 +15,8 @@ NAMES = {
     for name in (kind.name, kind.section, kind.sobject, getattr(kind, "type", None))
     if name
 }
+# Calls whose first argument names a kind or its object: outside `kinds/`, the kind gives it.
+CALLED = {"Address", "Describe", "Newest", "ReadMetadata", "Select"}
 # Words that a document, a command or a URL uses as a key beside others: no list of kinds.
 ALLOWED = {
     # The options of commands by their argparse name, of which two name users.
@@ -43,6 +45,8 @@ def choosing(tree):
                 yield from filter(named, (node.left, *node.comparators))
             case ast.Tuple() | ast.List() | ast.Set():
                 yield from filter(named, node.elts)
+            case ast.Call(func=ast.Name(id=called), args=[first, *_]) if called in CALLED:
+                yield from filter(named, (first,))
             case ast.MatchValue():
                 yield from filter(named, (node.value,))
             case ast.Dict():
@@ -78,7 +82,8 @@ def test_no_module_outside_kinds_chooses_or_lists_kinds():
         ('TYPES = ["Profile", "Portal"]', ["Profile", "Portal"]),
         ('match kind:\n    case "portal" | "layout": pass', ["portal", "layout"]),
         ('document = {"portal": name, "url": url}', []),
-        ('select = Select("User", ("Id", "Name"))', []),
+        ('select = Select("User", ("Id", "Name"))', ["User"]),
+        ('address = Address("user", key)', ["user"]),
         ('print("user")', []),
     ],
 )  # fmt: skip
