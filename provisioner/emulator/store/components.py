@@ -14,19 +14,6 @@ from provisioner.emulator.base.timestamps import timestamp
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
-_CREATE = """
-CREATE TABLE IF NOT EXISTS metadata_component (
-  type TEXT NOT NULL,
-  id TEXT NOT NULL,
-  full_name TEXT NOT NULL COLLATE NOCASE,
-  body TEXT NOT NULL,
-  created_by TEXT NOT NULL,
-  created_date TEXT NOT NULL,
-  modified_by TEXT NOT NULL,
-  modified_date TEXT NOT NULL,
-  PRIMARY KEY (type, id),
-  UNIQUE (type, full_name)
-)"""
 _COLUMNS = "id, full_name, body, created_by, created_date, modified_by, modified_date"
 
 
@@ -81,7 +68,6 @@ def by_id(org: Org, type_name: str, id_: str) -> Row | None:
 
 def add(org: Org, type_name: str, id_: str, full_name: str, body: str, by: str) -> None:
     """Stores a new component; the caller has seen to it that the name is free."""
-    org.execute(_CREATE)
     now = stamp_date(org)
     org.execute(
         "INSERT INTO metadata_component VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -122,7 +108,6 @@ def encoded(name: str) -> str:
 
 
 def _query(org: Org, where: str, parameters: tuple[str, ...]) -> list[tuple[str, ...]]:
-    org.execute(_CREATE)
     statement = f"SELECT {_COLUMNS} FROM metadata_component {where}"  # noqa: S608 - constants
     return [tuple(row) for row in org.execute(statement, parameters)]
 

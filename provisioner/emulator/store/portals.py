@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from provisioner.emulator.store import components
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.components import Row
     from provisioner.emulator.store.org import Org
-
-_CREATE: Final = """
-CREATE TABLE IF NOT EXISTS portal_profile (
-  portal_id TEXT NOT NULL,
-  profile_id TEXT NOT NULL,
-  PRIMARY KEY (portal_id, profile_id)
-)"""
 
 
 def rows(org: Org) -> list[Row]:
@@ -43,7 +36,6 @@ def admins(org: Org) -> set[str]:
 
 def profiles(org: Org, portal_id: str) -> set[str]:
     """The ids of the profiles whose users may log in to the portal."""
-    org.execute(_CREATE)
     found = org.execute("SELECT profile_id FROM portal_profile WHERE portal_id = ?", (portal_id,))
     return {row[0] for row in found}
 

@@ -100,14 +100,19 @@ class State(Database):
     # -- sessions --------------------------------------------------------------------------------
 
     def start_session(self, user_id: str, kind: str = "API") -> Session:
-        """Logs a user in for two hours by the org's clock."""
+        """Logs a user in for two hours by the org's clock, and removes expired sessions."""
         organization = self.execute('SELECT "Id" FROM "Organization"')[0][0]
         token = f"{organization[:15]}!AQ{secrets.token_urlsafe(72)}"
-        expires = self.now() + timedelta(hours=_SESSION_HOURS)
-        self.execute(
-            "INSERT INTO session VALUES (?, ?, ?, ?)",
-            (token, user_id, kind, timestamp(expires)),
-        )
+        now = self.now()
+        expires = now + timedelta(hours=_SESSION_HOURS)
+        with self.transaction():
+            old = "DELETE FROM session WHERE expires <= ? RETURNING token"
+            for row in self.execute(old, (timestamp(now),)):
+                self.execute("DELETE FROM refreshed WHERE session = ?", (row[0],))
+            self.execute(
+                "INSERT INTO session VALUES (?, ?, ?, ?)",
+                (token, user_id, kind, timestamp(expires)),
+            )
         return Session(token, user_id, kind, expires)
 
     def session(self, token: str) -> Session | None:

@@ -29,8 +29,15 @@ CREATE TABLE IF NOT EXISTS metadata_job (
   completed TEXT, canceled_by TEXT, options TEXT NOT NULL, zip BLOB NOT NULL,
   result TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS metadata_job_open ON metadata_job (modified) WHERE done = 0;
+CREATE TABLE IF NOT EXISTS metadata_component (
+  type TEXT NOT NULL, id TEXT NOT NULL, full_name TEXT NOT NULL COLLATE NOCASE, body TEXT NOT NULL,
+  created_by TEXT NOT NULL, created_date TEXT NOT NULL, modified_by TEXT NOT NULL,
+  modified_date TEXT NOT NULL, PRIMARY KEY (type, id), UNIQUE (type, full_name));
+CREATE TABLE IF NOT EXISTS portal_profile (
+  portal_id TEXT NOT NULL, profile_id TEXT NOT NULL, PRIMARY KEY (portal_id, profile_id));
 CREATE TABLE IF NOT EXISTS session (
   token TEXT PRIMARY KEY, user_id TEXT NOT NULL, kind TEXT NOT NULL, expires TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS session_expires ON session (expires);
 CREATE TABLE IF NOT EXISTS oauth_code (
   code TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, expires TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS oauth_approval (user_id TEXT PRIMARY KEY, scopes TEXT NOT NULL);

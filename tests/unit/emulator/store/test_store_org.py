@@ -3,6 +3,7 @@
 import multiprocessing
 import threading
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,8 @@ from provisioner.emulator.access import owned_sets
 from provisioner.emulator.base import ids
 from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.lifecycle.first_day import open_org
+from provisioner.emulator.oauth import refresh_tokens
+from provisioner.emulator.store import components, portals
 
 
 @pytest.fixture
@@ -220,3 +223,28 @@ def test_a_reset_org_is_new(org, admin):
     assert org.outbox() == []
     assert not org.feature("CustomerPortal")
     assert org.setting("admin password") != password
+
+
+def test_reading_components_writes_nothing(org):
+    (connection,) = org._open
+    statements = []
+    connection.set_trace_callback(statements.append)
+    components.rows(org, "Portal")
+    components.by_name(org, "Portal", "Customer Portal")
+    portals.admins(org)
+    portals.profiles(org, "060000000000001AAA")
+    connection.set_trace_callback(None)
+    assert {statement.split()[0] for statement in statements} == {"SELECT"}
+
+
+def test_expired_sessions_are_removed_when_somebody_logs_in(org, admin):
+    old = org.start_session(admin)
+    refresh_tokens.remember(org, "5Aep861x", old.token)
+    org.set_clock(org.now() + timedelta(hours=1))
+    kept = org.start_session(admin)
+    org.set_clock(org.now() + timedelta(hours=1, seconds=1))
+    new = org.start_session(admin)
+    tokens = org.execute("SELECT token FROM session ORDER BY expires")
+    assert [row[0] for row in tokens] == [kept.token, new.token]
+    assert org.execute("SELECT * FROM refreshed") == []
+    assert org.session(kept.token) is not None
