@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.timestamps import timestamp
+from provisioner.emulator.soql import cursors
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
@@ -58,6 +59,7 @@ class Job:
     chunk_size: int = 0  # ids in one batch of a chunked query of Bulk 1.0
     chunk_start: str = ""
     size: int = 0  # bytes of the results of a query of Bulk 2.0
+    place: int = 0  # how many ids of its cursor a query of Bulk 2.0 has read
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,15 @@ def waiting(org: Org) -> Job | None:
     return Job(**json.loads(rows[0][0])) if rows else None
 
 
+def running_query(org: Org) -> Job | None:
+    """The oldest query job of Bulk 2.0 that somebody asked for and that has not ended."""
+    rows = org.execute(
+        "SELECT info FROM bulk_job WHERE kind = 'V2Query'"
+        " AND json_extract(info, '$.state') = 'InProgress' ORDER BY id LIMIT 1"
+    )
+    return Job(**json.loads(rows[0][0])) if rows else None
+
+
 def change(org: Org, job: Job, **values: Any) -> Job:
     """The job with other values, kept."""
     changed = replace(job, modified=timestamp(org.now()), **values)
@@ -124,6 +135,7 @@ def forget(org: Org, job: Job) -> None:
     with org.transaction():
         for table in ("bulk_data", "bulk_result", "bulk_batch"):
             org.execute(f"DELETE FROM {table} WHERE job_id = ?", (job.id,))  # noqa: S608 - ours
+        cursors.remove(org, job.id)
         org.execute("DELETE FROM bulk_job WHERE id = ?", (job.id,))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import visible
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from provisioner.emulator.bulk.jobs import Batch, Job
     from provisioner.emulator.bulk.rows import Outcome
     from provisioner.emulator.schema.objects import SObject
-    from provisioner.emulator.soql.scope import Resolved
     from provisioner.emulator.store.org import Org
 
 NAMESPACE: Final = "http://www.force.com/2009/06/asyncapi/dataload"
@@ -33,6 +31,7 @@ NAMESPACE: Final = "http://www.force.com/2009/06/asyncapi/dataload"
 MIME: Final = {"CSV": "text/csv", "JSON": "application/json", "XML": "application/xml"}
 _MOST_ROWS: Final = 10_000  # of a batch (Bulk API guide, "Bulk API Limits")
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_QUERIES: Final = frozenset({"query", "queryAll"})
 _Record = dict[str, Any] | SalesforceError
 
 
@@ -50,10 +49,12 @@ def ran(org: Org, job: Job, batch: Batch) -> Batch:
     """The batch once it has run; the others as they are."""
     if batch.state != "Queued":
         return batch
+    if job.operation in _QUERIES:
+        return _queried(org, job, batch)
     started = time.perf_counter()
     upload = f"/services/async/{job.version}.0/job/{job.id}/batch"
     with faults.on_behalf("POST", upload), org.transaction():
-        now = next(b for b in jobs.batches(org, job) if b.id == batch.id)
+        now = _now(org, job, batch)
         if now.state != "Queued":
             return now
         text = jobs.data(org, job.id, batch=batch.id) or ""
@@ -72,10 +73,34 @@ def ran(org: Org, job: Job, batch: Batch) -> Batch:
         )
 
 
+def _queried(org: Org, job: Job, batch: Batch) -> Batch:
+    """The batch of a query once it has run; no other writer waits for that."""
+    started = time.perf_counter()
+    with org.lock("bulk 1.0 queries"):
+        now = _now(org, job, batch)
+        if now.state != "Queued":
+            return now
+        ended: dict[str, Any] = {"state": "Completed"}
+        outcome = None
+        try:
+            outcome = _query(org, job, jobs.data(org, job.id, batch=batch.id) or "")
+            ended["processed"] = outcome["count"]
+            ended["milliseconds"] = int((time.perf_counter() - started) * 1000)
+        except BatchError as error:
+            ended = {"state": "Failed", "message": str(error)}
+        with org.transaction():
+            now = _now(org, job, batch)
+            return now if now.state != "Queued" else jobs.end_batch(org, batch, outcome, **ended)
+
+
+def _now(org: Org, job: Job, batch: Batch) -> Batch:
+    return next(other for other in jobs.batches(org, job) if other.id == batch.id)
+
+
 def result(org: Org, job: Job, batch: Batch, wanted: str | None) -> str:
     """The results of a batch that has run, in the kind of its job."""
     held = jobs.batch_results(org, batch)
-    if job.operation not in {"query", "queryAll"}:
+    if job.operation not in _QUERIES:
         return _row_results(job, held["rows"])
     if wanted is None:
         if job.content_type == "JSON":
@@ -115,8 +140,6 @@ def printed(root: str, body: dict[str, Any], *, as_json: bool) -> str:
 
 
 def _run(org: Org, job: Job, text: str) -> tuple[dict[str, Any], int]:
-    if job.operation in {"query", "queryAll"}:
-        return _query(org, job, text), 0
     sobject = visible.catalog(org, job.created_by, job.version).get(job.sobject)
     if sobject is None:
         raise BatchError(f"InvalidJob : Unable to find object: {job.sobject}")
@@ -155,14 +178,17 @@ def _kept(outcome: Outcome) -> dict[str, Any]:
 def _query(org: Org, job: Job, text: str) -> dict[str, Any]:
     try:
         _same_root(org, job, text)
-        found, records = v2_query.rows(org, replace(job, query=text))
+        export = v2_query.Export(org, job, text)
+        # Only the ids are kept whole: other writers need not wait, and rows are read part by part.
+        parts = list(export.ids())
     except SalesforceError as error:  # shape and code as reported from real orgs
         code = error.code.replace("API_ERROR", "FUNCTIONALITY_NOT_ENABLED")
         raise BatchError(
             f"InvalidBatch : Failed to process query: {code}: {error.message}"
         ) from None
     shown = {"CSV": _csv_records, "JSON": _json_records, "XML": _xml_records}[job.content_type]
-    return {"count": len(records), "id": org.new_id("752"), "text": shown(found, records)}
+    count, text = shown(export, parts)
+    return {"count": count, "id": org.new_id("752"), "text": text}
 
 
 def _same_root(org: Org, job: Job, text: str) -> None:
@@ -278,34 +304,37 @@ def _row_results(job: Job, rows: list[dict[str, Any]]) -> str:
             return "".join(lines)
 
 
-def _csv_records(found: list[Resolved], records: list[dict[str, Any]]) -> str:
+def _csv_records(export: v2_query.Export, parts: list[list[str]]) -> tuple[int, str]:
     writer = csv_text.Writer()
-    lines = [writer.quoted(v2_query.header(found))]
-    lines += [writer.quoted(v2_query.cells(found, record)) for record in records]
-    return "".join(lines)
+    lines = [writer.quoted(export.header)]
+    for ids in parts:
+        lines += [writer.quoted(row) for row in export.cells(ids)]
+    return len(lines) - 1, "".join(lines)
 
 
-def _json_records(found: list[Resolved], records: list[dict[str, Any]]) -> str:
+def _json_records(export: v2_query.Export, parts: list[list[str]]) -> tuple[int, str]:
     """Records as REST shows them, but moments are milliseconds (simple-salesforce#290)."""
-    for column in found:
-        if column.field.type != "datetime":
-            continue
-        for record in records:
-            owner: Any = record
-            for name in column.names[:-1]:
-                owner = None if owner is None else owner[name]
-            if owner is not None and owner[column.names[-1]] is not None:
-                moment = parse_timestamp(owner[column.names[-1]])
-                owner[column.names[-1]] = int(moment.timestamp() * 1000)
-    return json.dumps(records)
+    moments = [column.names for column in export.columns if column.field.type == "datetime"]
+    texts: list[str] = []
+    for ids in parts:
+        for record in export.records(ids):
+            for names in moments:
+                owner: Any = record
+                for name in names[:-1]:
+                    owner = None if owner is None else owner[name]
+                if owner is not None and owner[names[-1]] is not None:
+                    moment = parse_timestamp(owner[names[-1]])
+                    owner[names[-1]] = int(moment.timestamp() * 1000)
+            texts.append(json.dumps(record))
+    return len(texts), f"[{', '.join(texts)}]"
 
 
-def _xml_records(found: list[Resolved], records: list[dict[str, Any]]) -> str:
+def _xml_records(export: v2_query.Export, parts: list[list[str]]) -> tuple[int, str]:
     top = ET.Element("queryResult", {"xmlns": NAMESPACE, "xmlns:xsi": _XSI})
-    for record in records:
+    for row in (row for ids in parts for row in export.cells(ids)):
         element = ET.SubElement(top, "records", {"xsi:type": "sObject"})
-        ET.SubElement(element, "type").text = record["attributes"]["type"]
-        for column, text in zip(found, v2_query.cells(found, record), strict=True):
+        ET.SubElement(element, "type").text = export.sobject.name
+        for column, text in zip(export.columns, row, strict=True):
             owner = element
             for name in column.names[:-1]:
                 inner = owner.find(name)
@@ -315,7 +344,7 @@ def _xml_records(found: list[Resolved], records: list[dict[str, Any]]) -> str:
                 cell.text = text
             else:
                 cell.set("xsi:nil", "true")
-    return _text(top)
+    return len(top), _text(top)
 
 
 def _fill(element: ET.Element, body: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.bulk import jobs
 from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, OPEN, Job
 from provisioner.emulator.http.call import Answer
+from provisioner.emulator.soql import cursors
 
 if TYPE_CHECKING:
     from provisioner.emulator.http.call import Call
@@ -62,7 +63,9 @@ def aborted(call: Call, job: Job) -> Job:
         raise wrong_state("Aborting already Completed Job not allowed")  # reported from real orgs
     if not permissions.has(call.org, call.by, "ManageDataIntegrations"):
         only_its_own(call.by, job)  # who may: guide, "Abort a Job"
-    return jobs.change(call.org, job, state=ABORTED)
+    with call.org.transaction():
+        cursors.remove(call.org, job.id)
+        return jobs.change(call.org, job, state=ABORTED)
 
 
 def only_its_own(by: str, job: Job) -> None:

@@ -1,4 +1,9 @@
-"""Query jobs of Bulk API 2.0: what they refuse, how they run, and their results in pages."""
+"""Query jobs of Bulk API 2.0: what they refuse, how they run, and their results in pages.
+
+A job runs while somebody asks for it, and goes on in `worker` after that. First it keeps the ids of
+its rows in a cursor; then it reads and prints them part by part. Each part is written in one short
+transaction, so that other writers need not wait, and any process may continue a job.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +16,24 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import visible
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.bulk import csv_text, jobs, v2_info
-from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, UPLOADED, Job
+from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, RUNNING, UPLOADED, Job
 from provisioner.emulator.http.call import Answer, Call
-from provisioner.emulator.soql import parse, run
+from provisioner.emulator.soql import clauses, cursors, parse, records, run
 from provisioner.emulator.soql import scope as soql_sql
 from provisioner.emulator.soql.scope import Resolved
 from provisioner.emulator.soql.tree import Call as Function
 from provisioner.emulator.soql.tree import Fields, Query, Ref, Selected, TypeOf
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.emulator.schema.objects import SObject
+    from provisioner.emulator.soql.records import Record
     from provisioner.emulator.store.org import Org
 
 _PAGE: Final = 50_000  # rows of a page when the client names no number: guess
-_PART: Final = 2_000  # rows kept together
+_ASKED: Final = 1.0  # seconds that a job runs while somebody asks how it is doing
+_LOCK: Final = "bulk queries"
 _URLS: Final = 5  # of one answer of resultPages (fact 804)
 _PAGES_SINCE: Final = 58  # fact 804
 # By whether the job is of Bulk 1.0: texts of real orgs for child queries (haoide#137, OpenFn#395
@@ -33,7 +42,6 @@ _AGGREGATES: Final = {
     True: "Aggregate Relationships not supported in Bulk Query",
     False: "Aggregate Relationships not supported in Bulk V2 Query with CSV content type.",
 }
-_NO_LIMIT: Final = 1 << 40
 _DIGITS: Final = 10  # of a number that a client sends, at most
 
 
@@ -51,7 +59,7 @@ def answer(call: Call, job: Job, rest: list[str]) -> Answer:
                         "API_ERROR", f"Invalid value: '{state}' supplied for property: 'state'"
                     )
                 return Answer(200, v2_info.described(v2_info.aborted(call, job)))
-            job = _queried(call.org, job)
+            job = asked(call.org, job)
             return Answer(200, v2_info.described(job, whole=True) | v2_info.counted(job))
         case ["results"]:
             call.allow("GET")
@@ -104,32 +112,42 @@ def checked(
     return sobject, found
 
 
-def rows(org: Org, job: Job) -> tuple[list[Resolved], list[dict[str, Any]]]:
-    """The columns of a job's query and every record of it."""
-    assert job.query is not None, "a query job has a query"
-    deleted = job.operation == "queryAll"
-    classic = job.kind == "Classic"
-    _, found = checked(
-        org, job.created_by, job.version, job.query, deleted=deleted, classic=classic
-    )
-    context = visible.context(org, job.created_by, job.version, deleted=deleted)
-    return found, run.run(context, job.query, page=_NO_LIMIT)["records"]
+class Export:
+    """What a bulk query gives: its columns, the ids of its rows, and any of these rows."""
 
+    def __init__(self, org: Org, job: Job, text: str) -> None:
+        deleted, classic = job.operation == "queryAll", job.kind == "Classic"
+        self.sobject, self.columns = checked(
+            org, job.created_by, job.version, text, deleted=deleted, classic=classic
+        )
+        self._text = text
+        self._context = visible.context(org, job.created_by, job.version, deleted=deleted)
+        query = parse.parse(text)
+        self._scope = clauses.scope_of(self._context, query, text)
+        self._plan = records.plan_of(query, self._scope)
+        self._values = records.values(self._scope, self._plan)
 
-def cells(found: list[Resolved], record: dict[str, Any]) -> list[str]:
-    """The cells of a record: parents' fields too, empty where there is no parent."""
-    texts = []
-    for column in found:
-        value: Any = record
-        for name in column.names:
-            value = None if value is None else value[name]
-        texts.append(csv_text.shown(value, column.field.type))
-    return texts
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns, `Account.Name` for a parent's field."""
+        return [".".join(column.names) for column in self.columns]
 
+    def ids(self) -> Iterator[list[str]]:
+        """The ids of the rows, in the order of the query, in parts."""
+        return run.ids(self._context, self._text)
 
-def header(found: list[Resolved]) -> list[str]:
-    """The names of the columns, `Account.Name` for a parent's field."""
-    return [".".join(column.names) for column in found]
+    def cells(self, ids: list[str]) -> list[list[str]]:
+        """The rows of those ids that are still there, as text."""
+        kinds = [column.field.type for column in self.columns]
+        return [
+            list(map(csv_text.shown, self._values(row), kinds))
+            for row in run.by_ids(self._scope, self._plan, ids)
+        ]
+
+    def records(self, ids: list[str]) -> list[Record]:
+        """The rows of those ids that are still there, as REST shows them."""
+        rows = run.by_ids(self._scope, self._plan, ids)
+        return records.made(self._scope, self._plan, rows)
 
 
 def _called(scope: soql_sql.Scope, call: Function, alias: str | None) -> Resolved:
@@ -147,12 +165,12 @@ def _refuse(context: soql_sql.Context, text: str, parsed: Query) -> None:
     """Refuses what the REST API refuses, without reading every row."""
     if parsed.limit is None:
         try:
-            run.run(context, f"{text} LIMIT 1")
+            run.check(context, f"{text} LIMIT 1")
         except SalesforceError:
             pass  # perhaps of the LIMIT: the words must be those for the query itself
         else:
             return
-    run.run(context, text, page=_NO_LIMIT)
+    run.check(context, text)
 
 
 def _unsupported(message: str) -> SalesforceError:
@@ -160,36 +178,112 @@ def _unsupported(message: str) -> SalesforceError:
     return SalesforceError("API_ERROR", message)
 
 
-def _queried(org: Org, job: Job) -> Job:
-    """The job once it has run."""
-    if job.state != UPLOADED:
+def asked(org: Org, job: Job) -> Job:
+    """The job as it is after it has run for a while, here or in another thread."""
+    if job.state not in {UPLOADED, RUNNING}:
         return job
+    lock = org.lock(_LOCK)
+    if not lock.acquire(timeout=_ASKED):
+        return jobs.get(org, job.id, job.kind) or job
+    try:
+        return _run(org, jobs.get(org, job.id, job.kind) or job)
+    finally:
+        lock.release()
+
+
+def work_off(org: Org) -> bool:
+    """Runs the oldest job that was asked for, for a while; whether there was one."""
+    job = jobs.running_query(org)
+    if job is None:
+        return False
+    with org.lock(_LOCK):
+        _run(org, job)
+    return True
+
+
+def _run(org: Org, job: Job) -> Job:
+    """The job after it has run for some seconds, or to its end; other jobs as they are."""
+    if job.state not in {UPLOADED, RUNNING}:
+        return job
+    end = time.perf_counter() + _ASKED
+    try:
+        export = Export(org, job, job.query or "")
+        if job.state == UPLOADED:
+            job = _begun(org, job, export)
+        while job.state == RUNNING:
+            job = _continued(org, job, export)
+            if time.perf_counter() >= end:
+                break
+    except SalesforceError as error:
+        message = f"InvalidBatch : Failed to process query: {error.code}: {error.message}"
+        with org.transaction():
+            cursors.remove(org, job.id)
+            return _overtaken(org, job) or jobs.change(org, job, state=FAILED, error=message)
+    return job
+
+
+def _begun(org: Org, job: Job, export: Export) -> Job:
+    """The job once the ids of its rows are kept."""
     started = time.perf_counter()
+    ids = cursors.collect(export.ids())
     with org.transaction():
-        now = jobs.get(org, job.id, job.kind)
-        if now is None or now.state != UPLOADED:
-            return now or job
-        try:
-            found, records = rows(org, job)
-        except SalesforceError as error:
-            message = f"InvalidBatch : Failed to process query: {error.code}: {error.message}"
-            return jobs.change(org, job, state=FAILED, error=message)
-        writer = csv_text.Writer(job.delimiter, job.line_ending)
-        size = 0
-        for start in range(0, len(records), _PART):
-            part = records[start : start + _PART]
-            lines = json.dumps([writer.quoted(cells(found, record)) for record in part])
-            size += len(lines)
-            jobs.put_results(org, job, start, len(part), lines)
-        jobs.put_data(org, job.id, writer.quoted(header(found)))
+        other = _overtaken(org, job)
+        if other is not None:
+            return other
+        deleted, text = job.operation == "queryAll", job.query or ""
+        if ids.total:
+            cursors.create(
+                org, job.id, text, ids, deleted=deleted, batch=cursors.PART, lasting=True
+            )
+        jobs.put_data(org, job.id, _writer(job).quoted(export.header))
+        state = RUNNING if ids.total else COMPLETE
+        return jobs.change(org, job, state=state, milliseconds=_milliseconds(job, started))
+
+
+def _continued(org: Org, job: Job, export: Export) -> Job:
+    """The job once the next part of its rows is printed."""
+    started = time.perf_counter()
+    cursor = cursors.find(org, job.id)
+    ids = cursors.read(org, job.id, job.place, cursors.PART)
+    quoted = _writer(job).quoted
+    lines = [quoted(row) for row in export.cells(ids)]
+    text = json.dumps(lines)
+    place = job.place + len(ids)
+    with org.transaction():
+        other = _overtaken(org, job)
+        if other is not None:
+            return other
+        assert cursor is not None, "a job that runs has its cursor"
+        if lines:
+            jobs.put_results(org, job, job.processed, len(lines), text)
+        done = place >= cursor.total
+        if done:
+            cursors.remove(org, job.id)
         return jobs.change(
             org,
             job,
-            state=COMPLETE,
-            processed=len(records),
-            size=size,
-            milliseconds=int((time.perf_counter() - started) * 1000),
+            state=COMPLETE if done else RUNNING,
+            place=place,
+            processed=job.processed + len(lines),
+            size=job.size + len(text),
+            milliseconds=_milliseconds(job, started),
         )
+
+
+def _overtaken(org: Org, job: Job) -> Job | None:
+    """The job as another thread or process has left it; None when it is as it was."""
+    now = jobs.get(org, job.id, job.kind)
+    if now is None:
+        return replace(job, state=ABORTED)
+    return None if (now.state, now.place) == (job.state, job.place) else now
+
+
+def _milliseconds(job: Job, started: float) -> int:
+    return job.milliseconds + int((time.perf_counter() - started) * 1000)
+
+
+def _writer(job: Job) -> csv_text.Writer:
+    return csv_text.Writer(job.delimiter, job.line_ending)
 
 
 def _ready(call: Call, job: Job) -> None:

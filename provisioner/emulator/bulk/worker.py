@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from provisioner.emulator.base import faults
-from provisioner.emulator.bulk import v2_run
+from provisioner.emulator.bulk import v2_query, v2_run
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
@@ -27,7 +27,9 @@ class Worker(threading.Thread):
         """Works until `end` is called."""
         with faults.aside(self._faults):
             while not self._ended.wait(_IDLE):
-                while not self._ended.is_set() and v2_run.work_off(self._org):
+                while not self._ended.is_set() and (
+                    v2_run.work_off(self._org) or v2_query.work_off(self._org)
+                ):
                     pass
 
     def end(self) -> None:

@@ -56,12 +56,16 @@ _WINDOW: Final = 40  # how much of the query a refusal shows on each side, to wh
 
 def parse(text: str) -> Query:
     """The query that `text` means; raises MALFORMED_QUERY as Salesforce words it."""
-    from lark.exceptions import UnexpectedInput
-
     if len(text) > _LONGEST:
         raise SalesforceError(
             "MALFORMED_QUERY", f"SOQL statement cannot be longer than {_LONGEST} characters."
         )
+    return _cached(text) if len(text) <= _LONGEST_CACHED else _parsed(text)
+
+
+def _parsed(text: str) -> Query:
+    from lark.exceptions import UnexpectedInput
+
     try:
         text.encode()
         tree = _parser().parse(text)
@@ -74,6 +78,11 @@ def parse(text: str) -> Query:
         ) from None  # guess
     except RecursionError:
         raise too_complicated() from None
+
+
+# Every page of a query parses it again, and its tree is frozen. The trees of long lists are large.
+_LONGEST_CACHED: Final = 4_000
+_cached = lru_cache(maxsize=256)(_parsed)
 
 
 def too_complicated() -> SalesforceError:

@@ -15,7 +15,7 @@ from provisioner.emulator.soql.tree import Call, Fields, Query, Ref, Selected, T
 from provisioner.emulator.store.tables import ADDRESS_PARTS, address, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from provisioner.emulator.schema.objects import Field, SObject
 
@@ -202,6 +202,27 @@ def made(scope: Scope, plan: Plan, rows: list[Any]) -> list[Record]:
     children.sort(key=lambda child: child[0])
     zone = scope.zone if any(item.formatted for item in plan.items) else None
     return [_record(scope.context, plan, row, children, zone) for row in rows]
+
+
+def values(scope: Scope, plan: Plan) -> Callable[[Any], list[Any]]:
+    """How a row with the columns of `plan` becomes one value for each selected field.
+
+    A parent's field is None where there is no parent. Child queries and TYPEOF have no values.
+    """
+    zone = scope.zone if any(item.formatted for item in plan.items) else None
+    readers = [
+        (item, plan.parents[item.names[:-1]][1] if len(item.names) > 1 else 0)
+        for item in plan.items
+    ]
+
+    def listed(row: Any) -> list[Any]:
+        found = []
+        for item, parent in readers:
+            value = None if row[parent] is None else _value(item.field, row, item.at)
+            found.append(functions.formatted(item.field, value, zone) if item.formatted else value)
+        return found
+
+    return listed
 
 
 def fitting(plan: Plan, records: Sequence[Record], most: int) -> int:

@@ -43,6 +43,7 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._open: list[sqlite3.Connection] = []
         self._copies: list[sqlite3.Connection] = []
+        self._locks: dict[str, threading.Lock] = {}
         self._mine = _Mine()
         in_memory = self._path == ":memory:"
         # A second connection to ":memory:" would be a second, empty database.
@@ -109,6 +110,30 @@ class Database:
             return connection.execute(sql, params).fetchall()
         finally:
             self._release(connection)
+
+    def stream(self, sql: str, params: Any = (), *, size: int) -> Iterator[list[sqlite3.Row]]:
+        """Runs one SELECT and yields its rows in lists of at most `size`; it keeps none of them.
+
+        Outside of a transaction it holds a connection until the last row. An org in memory has
+        only one, so nothing else can be asked of it before that.
+        """
+        held = self._mine.connection
+        connection = held or self._acquire()
+        try:
+            cursor = connection.execute(sql, params)
+            try:
+                while rows := cursor.fetchmany(size):
+                    yield rows
+            finally:
+                cursor.close()
+        finally:
+            if held is None:
+                self._release(connection)
+
+    def lock(self, name: str) -> threading.Lock:
+        """The lock of that name, which the threads of this process share for this org alone."""
+        with self._lock:
+            return self._locks.setdefault(name, threading.Lock())
 
     def execute_quietly(self, sql: str, params: Any = ()) -> list[sqlite3.Row]:
         """As `execute`, for a write on which nothing depends that `remember` keeps."""

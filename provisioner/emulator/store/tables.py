@@ -71,12 +71,19 @@ CREATE TABLE IF NOT EXISTS reset_link (
   user_id TEXT PRIMARY KEY, digest TEXT NOT NULL, until TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lockout (
   user_id TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS query_cursor (
+DROP TABLE IF EXISTS query_cursor;
+CREATE TABLE IF NOT EXISTS cursor (
   id TEXT PRIMARY KEY, soql TEXT NOT NULL, deleted INTEGER NOT NULL, batch INTEGER NOT NULL,
-  row_ids TEXT NOT NULL, created TEXT NOT NULL);
+  total INTEGER NOT NULL, expires TEXT);
+CREATE INDEX IF NOT EXISTS cursor_expires ON cursor (expires);
+CREATE TABLE IF NOT EXISTS cursor_ids (
+  cursor_id TEXT NOT NULL, first INTEGER NOT NULL, ids TEXT NOT NULL,
+  PRIMARY KEY (cursor_id, first));
 CREATE TABLE IF NOT EXISTS bulk_job (id TEXT PRIMARY KEY, kind TEXT NOT NULL, info TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS bulk_job_waiting ON bulk_job (id) WHERE kind = 'V2Ingest'
   AND json_extract(info, '$.state') IN ('UploadComplete', 'InProgress');
+CREATE INDEX IF NOT EXISTS bulk_job_running ON bulk_job (id) WHERE kind = 'V2Query'
+  AND json_extract(info, '$.state') = 'InProgress';
 CREATE TABLE IF NOT EXISTS bulk_data (
   job_id TEXT NOT NULL, batch TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job_id, batch));
 CREATE TABLE IF NOT EXISTS bulk_result (

@@ -2,8 +2,16 @@
 
 import csv
 import io
+import time
 
 import pytest
+import requests
+
+from provisioner.emulator.bulk import v2_query
+from provisioner.emulator.lifecycle import first_day
+from provisioner.emulator.lifecycle.first_day import open_org
+
+from ..conftest import URL, Rest
 
 
 @pytest.fixture
@@ -192,3 +200,106 @@ def test_jobs_of_a_day(rest, monkeypatch):
     for _ in range(2):
         assert rest("POST", "/jobs/query", job)[0] == 200
     assert rest.refusal("POST", "/jobs/query", job)[:2] == (400, "EXCEEDEDQUOTA")
+
+
+# -- many rows ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def contacts(local, admin):
+    with local.transaction():
+        for n in range(4500):
+            local.insert("Contact", {"LastName": f"Doe {n:04}"}, by=admin)
+
+
+@pytest.fixture
+def briefly(monkeypatch):
+    monkeypatch.setattr(v2_query, "_ASKED", 0)  # one part for each call
+
+
+def test_a_long_query_is_in_progress_until_it_is_done(jobs, rest, local, contacts, briefly):
+    id_ = jobs.create("SELECT LastName FROM Contact ORDER BY LastName DESC")
+    infos = [rest("GET", f"/jobs/query/{id_}")[1] for _ in range(3)]
+    assert [(info["state"], info["numberRecordsProcessed"]) for info in infos] == [
+        ("InProgress", 2000), ("InProgress", 4000), ("JobComplete", 4500),
+    ]  # fmt: skip
+    text, locator, number = jobs.page(id_)
+    assert (locator, number) == ("null", "4500")
+    names = ["LastName", *(f"Doe {n:04}" for n in reversed(range(4500)))]
+    assert text.splitlines() == [f'"{name}"' for name in names]
+    assert local.execute("SELECT * FROM cursor_ids") == []
+
+
+def test_rows_that_go_while_a_query_runs_are_left_out(jobs, rest, local, admin, contacts, briefly):
+    id_ = jobs.create("SELECT LastName FROM Contact")
+    assert rest("GET", f"/jobs/query/{id_}")[1]["numberRecordsProcessed"] == 2000
+    for gone in local.find("Contact")[1999:2010]:
+        local.execute('DELETE FROM "Contact" WHERE "Id" = ?', (gone,))
+    local.insert("Contact", {"LastName": "later"}, by=admin)
+    infos = [rest("GET", f"/jobs/query/{id_}")[1] for _ in range(2)]
+    assert [(info["state"], info["numberRecordsProcessed"]) for info in infos] == [
+        ("InProgress", 3990), ("JobComplete", 4490),
+    ]  # fmt: skip
+    assert jobs.page(id_, maxRecords=4490)[1:] == ("null", "4490")
+
+
+def test_a_query_can_be_aborted_while_it_runs(jobs, rest, local, contacts, briefly):
+    id_ = jobs.create("SELECT LastName FROM Contact")
+    assert rest("GET", f"/jobs/query/{id_}")[1]["state"] == "InProgress"
+    assert rest("PATCH", f"/jobs/query/{id_}", {"state": "Aborted"})[1]["state"] == "Aborted"
+    info = rest("GET", f"/jobs/query/{id_}")[1]
+    assert (info["state"], info["numberRecordsProcessed"]) == ("Aborted", 2000)
+    assert local.execute("SELECT * FROM cursor_ids") == []
+
+
+@pytest.mark.parametrize("api", ["2.0", "1.0"])
+def test_no_row_is_read_while_others_can_not_write(jobs, rest, local, contacts, api):
+    statements = []
+    (connection,) = local._open
+    connection.set_trace_callback(statements.append)
+    if api == "2.0":
+        jobs.run("SELECT LastName FROM Contact")
+    else:
+        base = f"{URL}/services/async/62.0/job"
+        headers = {"X-SFDC-Session": rest.session.headers["Authorization"].split()[1]}
+        body = {"operation": "query", "object": "Contact", "contentType": "CSV"}
+        job = rest("POST", base, body, headers=headers)[1]["id"]
+        sent = rest.session.post(
+            f"{base}/{job}/batch",
+            data="SELECT LastName FROM Contact",
+            headers=headers | {"Content-Type": "text/csv"},
+        )
+        assert sent.status_code == 201, sent.text
+        info = rest("GET", f"{base}/{job}/batch", headers=headers | {"Accept": "json"})[1]
+        (batch,) = info["batchInfo"]
+        assert (batch["state"], batch["numberRecordsProcessed"]) == ("Completed", 4500)
+    connection.set_trace_callback(None)
+    writing, read = False, {True: 0, False: 0}
+    for statement in statements:
+        writing = statement.startswith("BEGIN") or (writing and statement != "COMMIT")
+        read[writing] += 'FROM "Contact"' in statement
+    assert read[True] == 0
+    assert read[False] >= 4, "the ids, and three parts"
+
+
+def test_a_query_that_was_asked_for_ends_though_nobody_asks_again(tmp_path, serve, briefly):
+    org = open_org(tmp_path / "org.sqlite3")
+    admin = first_day.admin_id(org)
+    with org.transaction():
+        for n in range(4500):
+            org.insert("Contact", {"LastName": f"Doe {n}"}, by=admin)
+
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {org.start_session(admin).token}"
+        rest = Rest(session, f"{serve(org)}/services/data/v62.0")
+        id_ = Jobs(rest).create("SELECT LastName FROM Contact")
+        rest("GET", f"/jobs/query/{id_}")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            (job,) = rest("GET", "/jobs/query")[1]["records"]
+            if job["state"] == "JobComplete":
+                break
+            time.sleep(0.05)
+        assert job["state"] == "JobComplete"
+        assert Jobs(rest).page(id_)[2] == "4500"
+    org.close()
