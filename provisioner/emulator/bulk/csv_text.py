@@ -14,7 +14,7 @@ from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.base.timestamps import parse_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from provisioner.emulator.schema.objects import Field, SObject
 
@@ -50,48 +50,62 @@ class Column:
     convert: Callable[[str], Any] = str
 
 
-def read(text: str, delimiter: str, line_ending: str) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows that are not blank; raises BatchError.
+def read(text: str, delimiter: str, line_ending: str) -> Iterator[list[str]]:
+    """The header, then the rows that are not blank; raises BatchError.
 
-    A byte order mark is part of the first name, as people find whose data has one [Q].
+    What is wrong with the whole is raised after the last row at the latest, so rows count only
+    once all of them were read. A byte order mark is part of the first name, as people find whose
+    data has one [Q].
     """
-    _quotes(text, DELIMITERS[delimiter])
+    may_be_long = len(text) > _MOST_IN_RECORD
+    width = count = longest = 0
+    uneven = ""
+    for row in _lines(text, DELIMITERS[delimiter], line_ending):
+        if not row or (width == 1 and row == [""]):  # a blank row can have quotes
+            continue
+        count += 1
+        if may_be_long and not longest and (size := sum(map(len, row))) > _MOST_IN_RECORD:
+            longest = size
+        if not width:
+            width = len(row)
+            yield [name.strip() for name in row]
+        elif len(row) == width:
+            yield row
+        elif not uneven:  # text: guess
+            uneven = f"InvalidBatch : Row {count} has {len(row)} fields, the header has {width}"
+    if not count:  # as examples of real batches have it [Q]
+        raise BatchError("InvalidBatch : Records not found")
+    _check_sizes(longest, width)
+    if uneven:
+        raise BatchError(uneven)
+
+
+def _check_sizes(longest: int, width: int) -> None:
+    if longest:
+        raise _unreadable(_beyond(longest))
+    if width > _MOST_FIELDS:
+        raise _unreadable(f"Exceeded max number of columns per record : {_MOST_FIELDS}")
+
+
+def _lines(text: str, delimiter: str, line_ending: str) -> Iterator[list[str]]:
+    """Every row, blank ones too; refuses what Salesforce's reader does, and other line endings."""
+    _quotes(text, delimiter)
     crlf = line_ending == "CRLF"
     mixed = text.count("\r\n") != (text.count("\n") if crlf else 0)
     lines = _Lines(text)
     # lines are looked at only where their ends may be wrong
     source = lines if mixed else StringIO(text, newline="\n")
-    reader = csv.reader(source, delimiter=DELIMITERS[delimiter], strict=True)
-    rows: list[list[str]] = []
     try:
-        for row in reader if mixed else ():
-            if lines.last.endswith("\n") and lines.last.endswith("\r\n") != crlf:
+        for row in csv.reader(source, delimiter=delimiter, strict=True):
+            if mixed and lines.last.endswith("\n") and lines.last.endswith("\r\n") != crlf:
                 # Text seen in many reports of real orgs, in `errorMessage`.
                 raise BatchError(
                     "ClientInputError : LineEnding is invalid on user data. Current LineEnding"
                     f" setting is {line_ending}"
                 )
-            rows.append(row)
-        rows = list(filter(None, rows if mixed else reader))
+            yield row
     except csv.Error as error:
         raise _unreadable(_words(str(error))) from None
-    if not rows:  # as examples of real batches have it [Q]
-        raise BatchError("InvalidBatch : Records not found")
-    if len(text) > _MOST_IN_RECORD and max(map(len, map("".join, rows))) > _MOST_IN_RECORD:
-        raise _too_long(rows)
-    header, *rows = rows
-    width = len(header)
-    if width == 1:  # a blank row can have quotes
-        rows = [row for row in rows if row != [""]]
-    if width > _MOST_FIELDS:
-        words = f"Exceeded max number of columns per record : {_MOST_FIELDS}"
-        raise _unreadable(words)
-    if set(map(len, rows)) - {width}:
-        number, row = next((n, row) for n, row in enumerate(rows, start=2) if len(row) != width)
-        raise BatchError(  # guess
-            f"InvalidBatch : Row {number} has {len(row)} fields, the header has {width}"
-        )
-    return [name.strip() for name in header], rows
 
 
 # Salesforce's own words: the CSVReader of forcedotcom/wsc; how a batch tells them [V].
@@ -120,12 +134,6 @@ def _quotes(text: str, separator: str) -> None:
     before = text.split('"')[0:-1:2]  # what stands before quotes that open
     if not {separator, "\n", "\r"}.issuperset(map(itemgetter(-1), filter(None, before))):
         raise _unreadable("Found unescaped quote. A value with quote should be within a quote")
-
-
-def _too_long(rows: list[list[str]]) -> BatchError:
-    """The refusal of the first row that has too many characters, one of which has."""
-    size = next(size for row in rows if (size := sum(map(len, row))) > _MOST_IN_RECORD)
-    return _unreadable(_beyond(size))
 
 
 def _beyond(size: int) -> str:

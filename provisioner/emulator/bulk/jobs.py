@@ -11,6 +11,8 @@ from provisioner.emulator.base.timestamps import timestamp
 from provisioner.emulator.soql import cursors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provisioner.emulator.store.org import Org
 
 OPEN: Final = "Open"
@@ -60,6 +62,8 @@ class Job:
     chunk_start: str = ""
     size: int = 0  # bytes of the results of a query of Bulk 2.0
     place: int = 0  # how many ids of its cursor a query of Bulk 2.0 has read
+    header: Sequence[str] | None = None  # of the data of an ingest job, once it was split
+    total: int = 0  # rows of that data
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def change(org: Org, job: Job, **values: Any) -> Job:
 def forget(org: Org, job: Job) -> None:
     """Deletes a job with its data, batches and results."""
     with org.transaction():
-        for table in ("bulk_data", "bulk_result", "bulk_batch"):
+        for table in ("bulk_data", "bulk_rows", "bulk_result", "bulk_batch"):
             org.execute(f"DELETE FROM {table} WHERE job_id = ?", (job.id,))  # noqa: S608 - ours
         cursors.remove(org, job.id)
         org.execute("DELETE FROM bulk_job WHERE id = ?", (job.id,))
@@ -148,6 +152,33 @@ def data(org: Org, job_id: str, *, batch: str = "") -> str | None:
     """What a client sent, None when it sent nothing yet."""
     rows = org.execute("SELECT data FROM bulk_data WHERE job_id = ? AND batch = ?", (job_id, batch))
     return rows[0][0] if rows else None
+
+
+def put_rows(org: Org, job_id: str, first: int, rows: list[list[str]]) -> None:
+    """Keeps rows of an ingest job's data, of which the first has that number."""
+    org.execute(
+        "INSERT OR REPLACE INTO bulk_rows VALUES (?, ?, ?)", (job_id, first, json.dumps(rows))
+    )
+
+
+def rows(org: Org, job_id: str, first: int) -> list[list[str]]:
+    """The rows that `put_rows` kept under that number, none if there are none."""
+    found = org.execute(
+        "SELECT rows FROM bulk_rows WHERE job_id = ? AND first = ?", (job_id, first)
+    )
+    return json.loads(found[0][0]) if found else []
+
+
+def remove_rows(org: Org, job_id: str, first: int | None = None) -> None:
+    """Removes the rows kept under a number, or all of a job."""
+    org.execute(
+        "DELETE FROM bulk_rows WHERE job_id = ? AND first = ifnull(?, first)", (job_id, first)
+    )
+
+
+def remove_data(org: Org, job_id: str) -> None:
+    """Removes what a client sent."""
+    org.execute("DELETE FROM bulk_data WHERE job_id = ?", (job_id,))
 
 
 def put_results(org: Org, job: Job, first: int, count: int, done: str, failed: str = "") -> None:

@@ -206,7 +206,7 @@ def _same_root(org: Org, job: Job, text: str) -> None:
 
 
 def _csv_rows(sobject: SObject, text: str) -> list[_Record]:
-    header, rows = csv_text.read(text, "COMMA", "CRLF" if "\r\n" in text else "LF")
+    header, *rows = csv_text.read(text, "COMMA", "CRLF" if "\r\n" in text else "LF")
     layout = csv_text.columns(sobject, header)
     found: list[_Record] = []
     for row in rows:

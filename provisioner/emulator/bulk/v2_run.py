@@ -3,14 +3,16 @@
 Every chunk is one transaction that also keeps its results and how far the job is, so that any
 process may go on with a job, and an abort takes effect between two chunks. A call that asks how a
 job is doing lets it run longer than one that is about something else; neither waits for its end.
-Where the org is served, `worker` goes on with the jobs in between.
+Where the org is served, `worker` goes on with the jobs in between. The data of a job is split into
+chunks when it first runs, so that each call reads no more than it writes.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from functools import lru_cache
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import visible
@@ -18,10 +20,12 @@ from provisioner.emulator.base import faults
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.bulk import csv_text, jobs
 from provisioner.emulator.bulk.csv_text import BatchError
-from provisioner.emulator.bulk.jobs import COMPLETE, FAILED, RUNNING, UPLOADED, Job
+from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, RUNNING, UPLOADED, Job
 from provisioner.emulator.bulk.rows import CHUNK, Outcome, Work
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provisioner.emulator.bulk.csv_text import Column, Writer
     from provisioner.emulator.schema.objects import SObject
     from provisioner.emulator.store.org import Org
@@ -31,17 +35,18 @@ _ASKED: Final = 1.0  # seconds that a job runs while somebody asks how it is doi
 _ASIDE: Final = 0.2  # seconds that it runs before another call is answered
 _ROOM: Final = 0.2  # of the time of a chunk, for other writers
 _LEAST_ROOM: Final = 0.005  # seconds
-_RUNNING: Final = threading.Lock()
+_LOCK: Final = "bulk ingest"
 
 
 def catch_up(org: Org) -> None:
     """Runs the oldest job that waits, if no other thread runs one, and not for long."""
     job = jobs.waiting(org)
-    if job is not None and _RUNNING.acquire(blocking=False):
+    lock = org.lock(_LOCK)
+    if job is not None and lock.acquire(blocking=False):
         try:
             ingested(org, job, seconds=_ASIDE)
         finally:
-            _RUNNING.release()
+            lock.release()
 
 
 def work_off(org: Org) -> bool:
@@ -49,7 +54,7 @@ def work_off(org: Org) -> bool:
     job = jobs.waiting(org)
     if job is None:
         return False
-    with _RUNNING:
+    with org.lock(_LOCK):
         ingested(org, job, pause=_ROOM)
     return True
 
@@ -58,12 +63,13 @@ def asked(org: Org, job: Job) -> Job:
     """The job as it is after some seconds: run in them, or by another thread."""
     if job.state not in {UPLOADED, RUNNING}:
         return job
-    if not _RUNNING.acquire(timeout=_ASKED):
+    lock = org.lock(_LOCK)
+    if not lock.acquire(timeout=_ASKED):
         return jobs.get(org, job.id, job.kind) or job
     try:
         return ingested(org, jobs.get(org, job.id, job.kind) or job)
     finally:
-        _RUNNING.release()
+        lock.release()
 
 
 def ingested(org: Org, job: Job, *, seconds: float | None = None, pause: float = 0) -> Job:
@@ -74,9 +80,11 @@ def ingested(org: Org, job: Job, *, seconds: float | None = None, pause: float =
     if job.state not in {UPLOADED, RUNNING}:
         return job
     try:
-        header, rows = _parsed(org, job)
+        job = _split(org, job)
+        if job.state not in {UPLOADED, RUNNING}:
+            return job
         sobject = _object(org, job)
-        layout = csv_text.columns(sobject, header)
+        layout = csv_text.columns(sobject, job.header or ())
         _needed(job, layout)
     except BatchError as error:
         return jobs.change(org, job, state=FAILED, error=str(error))
@@ -93,47 +101,75 @@ def ingested(org: Org, job: Job, *, seconds: float | None = None, pause: float =
                 return job
             job = now
             if job.state in {UPLOADED, RUNNING}:
-                job = _chunk(org, job, work, layout, rows, writer, started)
+                job = _chunk(org, job, work, layout, writer, started)
         if time.perf_counter() >= end:
             break
         if pause:
             time.sleep(max(_LEAST_ROOM, pause * (time.perf_counter() - started)))
-    if job.state == COMPLETE:
-        _read.cache_clear()
     return job
 
 
 def unprocessed(org: Org, job: Job) -> str:
     """The rows that were never tried, as they were sent."""
-    try:
-        header, rows = _parsed(org, job)
-    except BatchError:
-        return jobs.data(org, job.id) or ""
-    writer = csv_text.Writer(job.delimiter, job.line_ending)
-    left = rows[job.processed :]
-    return "".join(writer.echoed((), row) for row in (header, *left))
+    echoed = partial(csv_text.Writer(job.delimiter, job.line_ending).echoed, ())
+    if job.header is None:
+        try:
+            return "".join(map(echoed, _read(org, job)))
+        except BatchError:
+            return jobs.data(org, job.id) or ""
+    lines = [echoed(job.header)]
+    for first in range(job.processed, job.total, CHUNK):
+        lines += map(echoed, jobs.rows(org, job.id, first))
+    return "".join(lines)
 
 
 def results_header(org: Org, job: Job, *names: str) -> str:
     """The first line of results: our columns, then those of the data."""
-    try:
-        header, _ = _parsed(org, job)
-    except BatchError:
-        header = []
+    header = job.header
+    if header is None:
+        try:
+            header, *_ = _read(org, job)
+        except BatchError:
+            header = ()
     return csv_text.Writer(job.delimiter, job.line_ending).echoed(names, header)
 
 
+def _split(org: Org, job: Job) -> Job:
+    """The job with its data split into chunks of rows; raises BatchError.
+
+    If a process ends in the middle, the next one starts again.
+    """
+    if job.header is not None:
+        return job
+    total = 0
+    try:
+        rows = _read(org, job)
+        header = next(rows)
+        while chunk := list(islice(rows, CHUNK)):
+            jobs.put_rows(org, job.id, total, chunk)
+            total += len(chunk)
+    except BatchError:
+        now = jobs.get(org, job.id, job.kind)
+        if now is not None and now.header is not None:  # another process was faster
+            return now
+        jobs.remove_rows(org, job.id)
+        raise
+    with org.transaction():
+        now = jobs.get(org, job.id, job.kind)
+        if now is None or now.state not in {UPLOADED, RUNNING}:
+            jobs.remove_rows(org, job.id)
+            return now or replace(job, state=ABORTED)
+        if now.header is not None:
+            return now
+        jobs.remove_data(org, job.id)
+        return jobs.change(org, now, header=header, total=total)
+
+
 def _chunk(
-    org: Org,
-    job: Job,
-    work: Work,
-    layout: list[Column],
-    rows: list[list[str]],
-    writer: Writer,
-    started: float,
+    org: Org, job: Job, work: Work, layout: list[Column], writer: Writer, started: float
 ) -> Job:
     start = job.processed
-    chunk = rows[start : start + CHUNK]
+    chunk = jobs.rows(org, job.id, start)
     outcomes = work.write([_record(row, layout) for row in chunk])
     done, failed = [], []
     for row, outcome in zip(chunk, outcomes, strict=True):
@@ -144,11 +180,12 @@ def _chunk(
             failed.append(writer.echoed((outcome.id or "", text), row))
     if chunk:
         jobs.put_results(org, job, start, len(chunk), "".join(done), "".join(failed))
+        jobs.remove_rows(org, job.id, start)
     end = start + len(chunk)
     return jobs.change(
         org,
         job,
-        state=COMPLETE if end >= len(rows) else RUNNING,
+        state=COMPLETE if end >= job.total else RUNNING,
         processed=end,
         failed=job.failed + len(failed),
         milliseconds=job.milliseconds + int((time.perf_counter() - started) * 1000),
@@ -166,15 +203,11 @@ def _record(row: list[str], layout: list[Column]) -> dict[str, Any] | Salesforce
         return error
 
 
-def _parsed(org: Org, job: Job) -> tuple[list[str], list[list[str]]]:
+def _read(org: Org, job: Job) -> Iterator[list[str]]:
     text = jobs.data(org, job.id)
     if text is None:
         raise BatchError("InvalidBatch : No data was uploaded")  # guess
-    return _read(text, job.delimiter, job.line_ending)
-
-
-# A job of many rows is read once, not again at each call that lets it run.
-_read = lru_cache(maxsize=2)(csv_text.read)
+    return csv_text.read(text, job.delimiter, job.line_ending)
 
 
 def _object(org: Org, job: Job) -> SObject:

@@ -86,6 +86,8 @@ CREATE INDEX IF NOT EXISTS bulk_job_running ON bulk_job (id) WHERE kind = 'V2Que
   AND json_extract(info, '$.state') = 'InProgress';
 CREATE TABLE IF NOT EXISTS bulk_data (
   job_id TEXT NOT NULL, batch TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job_id, batch));
+CREATE TABLE IF NOT EXISTS bulk_rows (
+  job_id TEXT NOT NULL, first INTEGER NOT NULL, rows TEXT NOT NULL, PRIMARY KEY (job_id, first));
 CREATE TABLE IF NOT EXISTS bulk_result (
   job_id TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, done TEXT NOT NULL,
   failed TEXT NOT NULL, PRIMARY KEY (job_id, first));

@@ -521,3 +521,34 @@ def test_nobody_else_closes_a_job(bulk2, rest, local, admin):
     refused = rest.refusal("PATCH", path, {"state": "UploadComplete"}, headers=headers)
     assert refused[:2] == (403, "INVALIDUSER")
     assert rest("PATCH", path, {"state": "Aborted"}, headers=headers)[0] == 200
+
+
+def test_what_waits_is_not_read_by_other_calls(bulk2, rest, local, monkeypatch):
+    monkeypatch.setattr(v2_run, "_ASKED", 0)
+    monkeypatch.setattr(v2_run, "_ASIDE", 0)
+    id_ = bulk2.create()
+    bulk2.upload(id_, "Name\n" + "".join(f"{n}\n" for n in range(1000)))
+    bulk2.close(id_)
+    assert rest("GET", f"/jobs/ingest/{id_}")[1]["numberRecordsProcessed"] == 200
+    (connection,) = local._open
+    statements = []
+    connection.set_trace_callback(statements.append)
+    assert rest("GET", "/limits")[0] == 200  # runs the next chunk
+    connection.set_trace_callback(None)
+    assert not [one for one in statements if "bulk_data" in one]
+    assert len([one for one in statements if "SELECT rows FROM bulk_rows" in one]) == 1
+    left = local.execute("SELECT first FROM bulk_rows ORDER BY first")
+    assert [row[0] for row in left] == [400, 600, 800]
+    assert bulk2.close(id_, "Aborted")[1]["state"] == "Aborted"
+    rows = "".join(f"{n}\n" for n in range(400, 1000))
+    assert bulk2.text(id_, "unprocessedrecords") == f"Name\n{rows}"
+    assert len(bulk2.text(id_, "successfulResults").splitlines()) == 401
+
+
+def test_a_job_of_another_org_does_not_wait(bulk2, local):
+    other = open_org(":memory:")
+    with other.lock("bulk ingest"), local.lock("bulk queries"):
+        assert bulk2.run("Name\nA\n")["state"] == "JobComplete"
+    other.close()
+    with local.lock("bulk ingest"):
+        assert bulk2.run("Name\nB\n")["state"] == "UploadComplete"
