@@ -162,6 +162,7 @@ class Served:
     url: str
     token: str
     control_token: str
+    pid: int
 
     def delay(self, milliseconds: int) -> None:
         body = {"all": milliseconds} if milliseconds else {}
@@ -199,7 +200,7 @@ def serving(home: Path):
             capture_output=True,
         )
         token = json.loads(shown.stdout)["access_token"]
-        yield Served(url, token, key.read_text("ascii").strip())
+        yield Served(url, token, key.read_text("ascii").strip(), process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
