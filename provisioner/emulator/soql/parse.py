@@ -56,7 +56,7 @@ _WINDOW: Final = 40  # how much of the query a refusal shows on each side, to wh
 
 def parse(text: str) -> Query:
     """The query that `text` means; raises MALFORMED_QUERY as Salesforce words it."""
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST:  # text: guess
         raise SalesforceError(
             "MALFORMED_QUERY", f"SOQL statement cannot be longer than {_LONGEST} characters."
         )
