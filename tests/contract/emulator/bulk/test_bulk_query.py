@@ -258,7 +258,9 @@ def test_no_row_is_read_while_others_can_not_write(jobs, rest, local, contacts, 
     (connection,) = local._open
     connection.set_trace_callback(statements.append)
     if api == "2.0":
-        jobs.run("SELECT LastName FROM Contact")
+        id_ = jobs.create("SELECT LastName FROM Contact")
+        while rest("GET", f"/jobs/query/{id_}")[1]["state"] != "JobComplete":
+            pass
     else:
         base = f"{URL}/services/async/62.0/job"
         headers = {"X-SFDC-Session": rest.session.headers["Authorization"].split()[1]}
