@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from provisioner.kinds import BY_SOBJECT
 from provisioner.kinds.record import RecordKind
@@ -31,6 +31,7 @@ try:
 except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
+JsonObject = Mapping[str, object]
 FORMAT = 1
 # The address under which the writes of the lease are recorded.
 LEASE = Address("lease", "provisioner_lease")
@@ -57,7 +58,7 @@ class Journal:
     Every method that writes raises OSError if the disk is full or not writable.
     """
 
-    def __init__(self, path: Path, run: str, file: IO[str], header: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, run: str, file: IO[str], header: JsonObject) -> None:
         self.path = path
         self.run = run
         self.watch: Callable[[Sequence[tuple[Address, Call]]], None] = lambda _: None
@@ -129,7 +130,7 @@ class Journal:
             self._file.close()
             self.path.unlink(missing_ok=True)
 
-    def _write(self, lines: Iterable[Mapping[str, Any]]) -> None:
+    def _write(self, lines: Iterable[JsonObject]) -> None:
         text = mask("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
         self._file.write(text)
         self._file.flush()
@@ -158,13 +159,13 @@ class Record:
     """A journal as read. `torn`: the file or some of its lines cannot be read."""
 
     path: Path
-    header: Mapping[str, Any] = field(default_factory=dict)
-    begun: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    ended: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    settled: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    jobs: list[Mapping[str, Any]] = field(default_factory=list)
+    header: JsonObject = field(default_factory=dict)
+    begun: dict[int, JsonObject] = field(default_factory=dict)
+    ended: dict[int, JsonObject] = field(default_factory=dict)
+    settled: dict[int, JsonObject] = field(default_factory=dict)
+    jobs: list[tuple[str, range]] = field(default_factory=list)
     alive_at: datetime = _EPOCH
-    closed: Mapping[str, Any] | None = None
+    closed: JsonObject | None = None
     torn: bool = False
 
     @property
@@ -225,11 +226,11 @@ class Record:
         return max(_instant(self.begun[number]["at"]), self.alive_at)
 
     def _job_of(self, number: int) -> str | None:
-        jobs = [str(j["job"]) for j in self.jobs if j["begins"][0] <= number <= j["begins"][1]]
+        jobs = [job for job, numbers in self.jobs if number in numbers]
         return jobs[-1] if jobs else None
 
 
-def start(folder: Path, run: str, about: Mapping[str, Any]) -> Journal:
+def start(folder: Path, run: str, about: JsonObject) -> Journal:
     """Create a journal in `folder`; `about` names the org, the spec and the environment.
 
     Old journals are deleted, see `tidy`. While the process runs, `alive` returns true for the
@@ -305,7 +306,7 @@ def unfinished(folder: Path, instance_url: str) -> tuple[Record, ...]:
 
 def settle(writes: Iterable[tuple[UnknownWrite, str, str | None]]) -> None:
     """Record the outcome of each unknown write in its journal, with the Id if there is one."""
-    by_path: dict[Path, list[Mapping[str, Any]]] = {}
+    by_path: dict[Path, list[JsonObject]] = {}
     for write, result, id_ in writes:
         by_path.setdefault(write.path, []).append(_settled(write.begun, result, id_))
     for path, lines in by_path.items():
@@ -380,7 +381,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
 
 
-def _append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+def _append(path: Path, lines: Iterable[JsonObject]) -> None:
     torn = not path.read_bytes().endswith(b"\n")
     with path.open("a", encoding="utf-8") as file:
         # A line that was cut off stays a separate line.
@@ -392,7 +393,7 @@ def _append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 # ---------------------------------------------------------------- lines
 
 
-def _take(record: Record, line: Any) -> bool:
+def _take(record: Record, line: object) -> bool:
     """Add a line to a record; whether the line is valid."""
     if not isinstance(line, dict) or ("at" in line and not _is_instant(line["at"])):
         return False
@@ -401,8 +402,8 @@ def _take(record: Record, line: Any) -> bool:
             record.header = line
         case {"closed": dict() as counts}:
             record.closed = counts
-        case {"job": str(), "begins": [int(), int()]}:
-            record.jobs.append(line)
+        case {"job": str(job), "begins": [int(first), int(last)]}:
+            record.jobs.append((job, range(first, last + 1)))
         case {"alive": True, "at": at}:
             record.alive_at = max(record.alive_at, _instant(at))
         case {"begin": int(number), "step": str(step), "call": str(), "at": _} if "/" in step:
@@ -427,9 +428,9 @@ def _instant(text: object) -> datetime:
     return datetime.fromisoformat(str(text))
 
 
-def _described(call: Call) -> dict[str, Any]:
+def _described(call: Call) -> dict[str, object]:
     """A call without its values, which can be secret or personal."""
-    described: dict[str, Any] = {"call": call.operation}
+    described: dict[str, object] = {"call": call.operation}
     of = getattr(call, "sobject", None) or getattr(call, "type", None)
     fields = getattr(call, "fields", None) or getattr(call, "edits", None)
     if of:
@@ -441,7 +442,7 @@ def _described(call: Call) -> dict[str, Any]:
     return described
 
 
-def _may_duplicate(line: Mapping[str, Any]) -> bool:
+def _may_duplicate(line: JsonObject) -> bool:
     if "may_duplicate" in line:
         return line["may_duplicate"] is True
     # A journal of version 0.1 does not record it.
@@ -451,7 +452,7 @@ def _may_duplicate(line: Mapping[str, Any]) -> bool:
     return creates or line["call"] == "ResetPassword"
 
 
-def _settled(number: int, result: str, id_: str | None) -> dict[str, Any]:
+def _settled(number: int, result: str, id_: str | None) -> dict[str, object]:
     return {"settled": number, "found": result, **_present(id=id_), "at": _now()}
 
 

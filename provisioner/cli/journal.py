@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from provisioner.apply import journal
 from provisioner.apply.journal import Record
@@ -74,7 +73,7 @@ def _show(records: tuple[Record, ...], name: str | None, format_: str, folder: P
     return DONE
 
 
-def _lines(record: Record, writes: list[dict[str, Any]]) -> list[Line]:
+def _lines(record: Record, writes: list[dict[str, object]]) -> list[Line]:
     header = record.header
     lines = [
         Line((f"Run {record.run}", "bold"), f"  {record.state}"),
@@ -94,7 +93,7 @@ def _lines(record: Record, writes: list[dict[str, Any]]) -> list[Line]:
     return lines
 
 
-def _write(record: Record, number: int) -> dict[str, Any]:
+def _write(record: Record, number: int) -> dict[str, object]:
     begun, ended = record.begun[number], record.ended.get(number, {})
     settled = record.settled.get(number)
     outcome = ended.get("outcome", "unknown")
@@ -113,7 +112,7 @@ def _write(record: Record, number: int) -> dict[str, Any]:
     }
 
 
-def _summary(record: Record) -> dict[str, Any]:
+def _summary(record: Record) -> dict[str, object]:
     return {
         "run": record.run,
         "state": record.state,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from provisioner.cli import output, suggested_commands
 from provisioner.cli.confirm import confirm
@@ -53,6 +53,15 @@ class ResetOptions(SpecOptions):
 # ---------------------------------------------------------------- url
 
 
+class _Page(TypedDict):
+    """A login page as `url` prints it; `url` is `None` if nobody can log in there."""
+
+    kind: str
+    name: str
+    url: str | None
+    active: bool
+
+
 def url(options: UrlOptions) -> int:
     """Print the address of every active portal and site."""
     with session(options, passwords=False) as (spec, org):
@@ -69,7 +78,7 @@ def url(options: UrlOptions) -> int:
         pages = [(PortalKind.name, p.name, p.url, p.active) for p in own]
         pages += [("site", s.name, s.login_url, s.status == "Live") for s in sites]
         # Nobody can log in to an inactive one, so its address is useless.
-        rows = [
+        rows: list[_Page] = [
             {"kind": kind, "name": name, "url": url if active else None, "active": active}
             for kind, name, url, active in pages
         ]
@@ -85,7 +94,7 @@ def url(options: UrlOptions) -> int:
         return DONE if any(row["active"] for row in rows) else WRONG
 
 
-def _print_urls(rows: Sequence[Mapping[str, Any]]) -> None:
+def _print_urls(rows: Sequence[_Page]) -> None:
     alone = sum(row["active"] for row in rows) == 1
     for row in rows:
         if row["active"]:
@@ -97,7 +106,7 @@ def _print_urls(rows: Sequence[Mapping[str, Any]]) -> None:
             output.error(what, _how_to_activate(row))
 
 
-def _how_to_activate(row: Mapping[str, Any]) -> str:
+def _how_to_activate(row: _Page) -> str:
     if row["kind"] == PortalKind.name:
         return f"set `active: true` in `portals.{row['name']}`, and apply"
     return "activate it: Workspaces > Administration > Settings > Activate"

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 from provisioner.cli import arguments
 from provisioner.cli.exit_status import DONE, WRONG
 from provisioner.cli.formats import GRAPHS, REPORTS, SHELLS
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 - it has no public name
 
 Rows = Sequence[tuple[str, str]]
 
@@ -35,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
         sys.stderr.write(f"error: {message}\n  = help: {self.prog} --help\n")
         raise SystemExit(WRONG)
 
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
+    def _check_value(self, action: argparse.Action, value: object) -> None:
         # argparse calls this for every argument with choices. It has no public hook for it, and
         # its own message lists all commands and suggests none.
         if isinstance(action, _Commands) and value not in action.choices:
@@ -101,7 +104,7 @@ def build() -> argparse.ArgumentParser:
         dest="command", metavar="COMMAND", parser_class=_Parser, action=_Commands
     )
 
-    def group(title: str, *builders: Any) -> None:
+    def group(title: str, *builders: Callable[[Subparsers], None]) -> None:
         before = len(commands.choices)
         for builder in builders:
             builder(commands)
@@ -117,7 +120,7 @@ def build() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, summary: str, examples: Iterable[str]) -> _Parser:
+def _command(commands: Subparsers, name: str, summary: str, examples: Iterable[str]) -> _Parser:
     """Add a command. Each example is `arguments: what it does`, without `provisioner NAME`."""
     description = f"{summary[0].upper()}{summary[1:]}."
     parser: _Parser = commands.add_parser(name, help=summary, description=description)
@@ -128,7 +131,7 @@ def _command(commands: Any, name: str, summary: str, examples: Iterable[str]) ->
     return parser
 
 
-def _subcommands(parser: argparse.ArgumentParser) -> Any:
+def _subcommands(parser: argparse.ArgumentParser) -> Subparsers:
     return parser.add_subparsers(
         dest="subcommand",
         metavar="COMMAND",
@@ -164,7 +167,7 @@ def _no_command(name: str, commands: Iterable[str]) -> str:
 # ---------------------------------------------------------------- write and check a spec
 
 
-def _validate(commands: Any) -> None:
+def _validate(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "validate",
@@ -180,7 +183,7 @@ def _validate(commands: Any) -> None:
     arguments.report(parser)
 
 
-def _graph(commands: Any) -> None:
+def _graph(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "graph",
@@ -198,7 +201,7 @@ def _graph(commands: Any) -> None:
 # ---------------------------------------------------------------- plan and apply
 
 
-def _plan(commands: Any) -> None:
+def _plan(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "plan",
@@ -232,7 +235,7 @@ def _plan(commands: Any) -> None:
     )
 
 
-def _apply(commands: Any) -> None:
+def _apply(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "apply",
@@ -303,7 +306,7 @@ def _apply(commands: Any) -> None:
     )
 
 
-def _show(commands: Any) -> None:
+def _show(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "show",
@@ -319,7 +322,7 @@ def _show(commands: Any) -> None:
     arguments.report(parser)
 
 
-def _drift(commands: Any) -> None:
+def _drift(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "drift",
@@ -365,7 +368,7 @@ def _drift(commands: Any) -> None:
 # ---------------------------------------------------------------- follow applies
 
 
-def _journal(commands: Any) -> None:
+def _journal(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "journal",
@@ -403,7 +406,7 @@ def _journal(commands: Any) -> None:
     )
 
 
-def _lease(commands: Any) -> None:
+def _lease(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "lease",
@@ -428,7 +431,7 @@ def _lease(commands: Any) -> None:
 # ---------------------------------------------------------------- log in
 
 
-def _url(commands: Any) -> None:
+def _url(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "url",
@@ -439,7 +442,7 @@ def _url(commands: Any) -> None:
     arguments.formats(parser, "text", "json")
 
 
-def _explain(commands: Any) -> None:
+def _explain(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "explain",
@@ -469,7 +472,7 @@ def _explain(commands: Any) -> None:
     arguments.formats(login, "text", "json", "markdown")
 
 
-def _verify(commands: Any) -> None:
+def _verify(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "verify",
@@ -505,7 +508,7 @@ def _verify(commands: Any) -> None:
     arguments.formats(login, "text", "json")
 
 
-def _password(commands: Any) -> None:
+def _password(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "password",
@@ -527,7 +530,7 @@ def _password(commands: Any) -> None:
 # ---------------------------------------------------------------- the local org
 
 
-def _org(commands: Any) -> None:
+def _org(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "org",
@@ -555,7 +558,7 @@ def _org(commands: Any) -> None:
     arguments.formats(coverage, "text", "json")
 
 
-def _serve(commands: Any) -> None:
+def _serve(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "serve",
@@ -599,7 +602,7 @@ def _serve(commands: Any) -> None:
 # ---------------------------------------------------------------- this tool
 
 
-def _help(commands: Any) -> None:
+def _help(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "help",
@@ -619,7 +622,7 @@ def _help(commands: Any) -> None:
     )
 
 
-def _schema(commands: Any) -> None:
+def _schema(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "schema",
@@ -645,7 +648,7 @@ def _schema(commands: Any) -> None:
     )
 
 
-def _completion(commands: Any) -> None:
+def _completion(commands: Subparsers) -> None:
     parser = _command(
         commands,
         "completion",
