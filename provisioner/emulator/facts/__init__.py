@@ -4,6 +4,12 @@ Each JSON file holds the facts of one area, in the form that `facts.schema.json`
 has a number that never changes, one sentence in our own words, the title and the public address
 of its source, and how certain it is. Code cites it by number, as `fact 101` or `facts 101 and
 102` in a comment or docstring.
+
+Where a comment names its source itself, META is the Metadata API Developer Guide, "object
+reference" the Object Reference for the Salesforce Platform, WSDL the metadata WSDL of
+simple-salesforce or the partner WSDL, BF the plugin sfdx-browserforce-plugin, and KB an article of
+help.salesforce.com. The marks [V], [Q], [I] and [U] stand for verified, quoted, inferred and
+unverified.
 """
 
 from __future__ import annotations
