@@ -12,7 +12,7 @@ from typing import NamedTuple
 from provisioner.apply.journal import Ended, Journal
 from provisioner.model.operations import Call
 from provisioner.model.resource import Address
-from provisioner.org.client import Org, travels_as_job
+from provisioner.org.client import Org, is_bulk_job
 from provisioner.org.collections import Answer
 from provisioner.org.errors import NoAnswer, NotSent, OrgError
 from provisioner.plan.batches import AT_ONCE, Batch
@@ -109,7 +109,7 @@ class Sender:
             try:
                 begun = self._journal.begin(
                     [(item.address, item.call) for item in batch.items],
-                    in_job=travels_as_job(calls),
+                    in_job=is_bulk_job(calls),
                 )
                 numbers = begun
             except OSError as error:

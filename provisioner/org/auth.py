@@ -33,7 +33,7 @@ from provisioner.org import shapes
 from provisioner.org.client import SalesforceOrg
 from provisioner.org.error_mapping import refused
 from provisioner.org.errors import AuthenticationFailed
-from provisioner.org.transport import Wire
+from provisioner.org.transport import Transport
 
 _JWT_SECONDS = 180  # the longest that Salesforce takes (fact 621)
 _CLI_SECONDS = 90.0
@@ -130,29 +130,29 @@ def _token(
     login_url: str, fields: Mapping[str, str], session: requests.Session | None
 ) -> tuple[str, Secret]:
     """The address of the org and a token for it, from the token endpoint of `login_url`."""
-    wire = Wire(login_url, session)
-    url = f"{wire.instance_url}/services/oauth2/token"
+    transport = Transport(login_url, session)
+    url = f"{transport.instance_url}/services/oauth2/token"
 
     def parse(reply: requests.Response) -> tuple[str, Secret]:
         try:
             answer = shapes.parse_json(reply.content)
         except ValueError:
             # Not `from` the original, which may quote the answer.
-            raise refused(reply.status_code, "", wire.host) from None
+            raise refused(reply.status_code, "", transport.host) from None
         if isinstance(answer, dict) and "error" in answer:
             described = str(answer.get("error_description") or "")
-            raise _refused(str(answer["error"]), described, wire.host)
+            raise _refused(str(answer["error"]), described, transport.host)
         if not reply.ok:
-            raise refused(reply.status_code, answer, wire.host)
+            raise refused(reply.status_code, answer, transport.host)
         if not isinstance(answer, dict) or not {"access_token", "instance_url"} <= answer.keys():
             raise AuthenticationFailed(
-                f"`{wire.host}` answered the login without a token and the address of the org",
+                f"`{transport.host}` answered the login without a token and the address of the org",
                 remedy="check that the login URL is that of a Salesforce org",
             )
         token = shapes.text(answer["access_token"], "`access_token`")
         return shapes.text(answer["instance_url"], "`instance_url`"), Secret(token)
 
-    return wire.read(lambda: wire.session.post(url, data=fields), parse, counted=False)
+    return transport.read(lambda: transport.session.post(url, data=fields), parse, counted=False)
 
 
 def _refused(error: str, description: str, host: str) -> AuthenticationFailed:

@@ -1,8 +1,8 @@
-"""Bulk API 2.0 ingest: thousands of like writes as one job, each row with its own answer.
+"""Bulk API 2.0 ingest: thousands of similar writes as one job, with an answer for each row.
 
-A job is closed only after its data has arrived: until then Salesforce writes nothing. Once it is
-closed, the job itself says what became of it. The rows of a job are sent again only when it has
-ended, or has been aborted before it began. (fact 807)
+A job is closed only after its data has arrived: until then, Salesforce writes nothing. Once it is
+closed, the job reports its outcome. The rows of a job are sent again only if it has ended, or if it
+was aborted before it started. (fact 807)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Cells = tuple[str, ...]
 _LARGEST = 100_000_000
 _FIRST_POLL, _SLOWEST_POLL = 0.25, 5.0
 _NULL = "#N/A"
-_UNTRIED = "the bulk job ended before this row was tried"
+_UNPROCESSED = "the bulk job ended before this row was processed"
 _OPERATIONS: Mapping[type, str] = {
     CreateRecord: "insert",
     UpsertRecord: "upsert",
@@ -42,16 +42,16 @@ _OPERATIONS: Mapping[type, str] = {
 
 
 class Watcher(Protocol):
-    """Who is told how a job goes, and may ask that it end early."""
+    """Follows a job, and can ask to end it early."""
 
     @property
     def stopping(self) -> bool: ...
 
     def job(self, id_: str) -> None:
-        """The job exists: whoever comes after a crash must wait for it."""
+        """The job was created: after a crash, the next run must wait for it."""
 
     def processed(self, rows: int) -> None:
-        """So many rows of this job were tried by now."""
+        """The number of rows of this job that were processed so far."""
 
 
 class Bulk:
@@ -61,9 +61,9 @@ class Bulk:
         self._rest = rest
 
     def write(self, calls: Sequence[RecordCall], watcher: Watcher) -> list[Answer]:
-        """Make the calls, which are of one class and one sObject, as one job or a few.
+        """Make the calls, which are of one class and one sObject, as one or more jobs.
 
-        Raises OrgError; NoAnswer where the job may have written what it does not tell.
+        Raises OrgError; NoAnswer if the job may have written rows that it does not report.
         """
         answers: list[Answer] = []
         columns = _columns(calls)
@@ -72,7 +72,7 @@ class Bulk:
         return answers
 
     def wait(self, job: str) -> str:
-        """The state of a job once it has ended; `Deleted` where there is none of that Id."""
+        """The state of a job once it has ended; `Deleted` if no job has that Id."""
         pauses = _pauses()
         while True:
             try:
@@ -84,7 +84,7 @@ class Bulk:
             if current.has_ended:
                 return current.state
             if current.state == "Open":
-                # Its data never arrived, and never will.
+                # Its data never arrived, and never will arrive.
                 self._abort_now(job)
                 return "Aborted"
             self._rest.sleep(next(pauses))
@@ -112,7 +112,7 @@ class Bulk:
             path = f"jobs/ingest/{job}/batches"
             self._rest.send("PUT", path, data, _uploaded, content_type="text/csv")
         except NoAnswer as error:
-            # A job that was not closed writes nothing, whatever of its data arrived.
+            # A job that was not closed writes nothing, even if some of its data arrived.
             if job is not None:
                 self._abort(job)
             message = f"the data of a bulk job did not arrive: {error.message}"
@@ -125,8 +125,8 @@ class Bulk:
         return [None if isinstance(answer, str) else answer for answer in answers]
 
     def _close(self, job: str) -> None:
-        """Start the job. Raises NotSent where it was aborted instead, and NoAnswer where neither
-        is certain: a request to start it may still be on its way.
+        """Start the job. Raises NotSent if it was aborted instead, and NoAnswer if neither is
+        certain: a request to start it may still arrive.
         """
         path, done = f"jobs/ingest/{job}", json.dumps({"state": "UploadComplete"})
         for _ in range(3):
@@ -157,7 +157,7 @@ class Bulk:
                 aborted = True
                 self._abort(job)
                 continue
-            # At the pace so far it takes so much longer: to ask sooner is a call for nothing.
+            # The estimated time left: to poll sooner would waste a call.
             left = (time.monotonic() - began) * (rows - done) / done if done else math.inf
             self._rest.sleep(min(next(pauses), max(left, _FIRST_POLL / 2)))
 
@@ -175,13 +175,13 @@ class Bulk:
         try:
             self._abort_now(job)
         except OrgError:
-            return  # it has ended, or it still runs: the next look shows which
+            return  # it has ended or continues: the next poll shows which
 
     def _results(
         self, job: str, ended: JobState, columns: Cells, rows: Sequence[Cells]
     ) -> list[Answer]:
-        """The Id of each row, or why it has none. Results come in no promised order, so they are
-        matched by their contents; it does not matter which of two equal rows is which.
+        """The Id of each row, or its error. The order of results is not defined, so rows are
+        matched by their contents; equal rows can have each other's result.
         """
         found: dict[Cells, list[Answer]] = defaultdict(list)
         done, failed = ended.processed, ended.failed
@@ -192,7 +192,7 @@ class Bulk:
                 f"{results}/successfulResults/", "sf__Id", columns, expected
             ):
                 found[key].append(id_)
-            # A job says when it is done that none failed: that list is a call for nothing.
+            # If the job reports that no row failed, the list of failures would waste a call.
             if ended.state != "JobComplete" or failed != 0:
                 path = f"{results}/failedResults/"
                 for text, key in self._rows(path, "sf__Error", columns, failed):
@@ -206,20 +206,20 @@ class Bulk:
     def _left(self, job: str, ended: JobState) -> OrgError:
         """Why a row is in neither result."""
         if ended.state == "JobComplete":
-            message = f"the bulk job {job} has ended and does not say what became of this row"
+            message = f"the bulk job {job} has ended and does not report the outcome of this row"
             return NoAnswer(self._rest.host, message, job=job)
         # A job that was aborted left these alone; one that failed will fail again.
         if ended.error:
             return Refused("BULK_JOB_FAILED", ended.error)
-        return Refused("UNPROCESSED", _UNTRIED, transient=True)
+        return Refused("UNPROCESSED", _UNPROCESSED, transient=True)
 
     def _rows(
-        self, path: str, wanted: str, columns: Cells, count: int | None
+        self, path: str, name: str, columns: Cells, count: int | None
     ) -> list[tuple[str, Cells]]:
-        """What each row of a result has under `wanted`, and its cells as they were sent.
+        """The column `name` of each row of a result, and the row's cells as they were sent.
 
-        A result with fewer than `count` rows, where that is known, is an unexpected answer: rows
-        that it lacks must not be taken for rows that were not written.
+        A result with fewer than `count` rows, if that is known, is an unexpected answer: missing
+        rows must not be treated as rows that were not written.
         """
 
         def read(text: str) -> list[tuple[str, Cells]]:
@@ -227,17 +227,17 @@ class Bulk:
             header = next(reader, [])
             if not header and count == 0:
                 return []
-            place = {name: number for number, name in enumerate(header)}
-            at, places = place[wanted], [place.get(name, len(header)) for name in columns]
+            place = {column: number for number, column in enumerate(header)}
+            at, places = place[name], [place.get(column, len(header)) for column in columns]
             rows = []
             for row in reader:
                 if len(row) != len(header):
                     raise shapes.UnexpectedError(
                         "a row of the CSV has other columns than its header"
                     )
-                if wanted == "sf__Id":
+                if name == "sf__Id":
                     shapes.record_id(row[at])
-                row.append("")  # stands for a column that the result does not have
+                row.append("")  # the value of a column that the result does not have
                 rows.append((row[at], tuple([row[n] for n in places])))
             if count is not None and len(rows) < count:
                 raise shapes.UnexpectedError(f"the CSV has {len(rows)} rows for {count}")
@@ -247,7 +247,7 @@ class Bulk:
 
 
 def _parts(columns: Cells, rows: Sequence[Cells]) -> Iterator[tuple[Sequence[Cells], bytes]]:
-    """The rows with their CSV, in as few parts as Salesforce takes."""
+    """The rows with their CSV, in as few parts as Salesforce accepts."""
     data = _csv(columns, rows)
     if len(data) <= _LARGEST or len(rows) == 1:
         yield rows, data
@@ -288,7 +288,7 @@ def _cells(call: RecordCall, columns: Cells) -> Cells:
 
 
 def _cell(value: Scalar) -> str:
-    """A value as Bulk reads it: an empty cell says nothing, `#N/A` clears the field."""
+    """A value for Bulk: an empty cell does not change the field, `#N/A` clears it."""
     if value is None or value == "":
         return _NULL
     if isinstance(value, bool):
@@ -297,7 +297,7 @@ def _cell(value: Scalar) -> str:
 
 
 def _refused(text: str) -> OrgError:
-    """The refusal that `sf__Error` tells: `CODE:message:fields --`."""
+    """The refusal in a cell of `sf__Error`: `CODE:message:fields --`."""
     code, _, rest = text.partition(":")
     message, _, fields = rest.rpartition(":")
     named = fields.removesuffix("--").strip()
@@ -313,7 +313,7 @@ def _uploaded(answer: Json) -> None:
 
 
 def _lost(job: str, error: OrgError) -> NoAnswer:
-    message = f"the bulk job {job} was started, and what became of it could not be read: {error}"
+    message = f"the bulk job {job} was started, and its outcome cannot be read: {error}"
     return NoAnswer(getattr(error, "host", ""), message, job=job)
 
 

@@ -40,7 +40,7 @@ def read(rest: Rest, query: str, rows: RowCollector) -> None:
         results = f"jobs/query/{job}/results?maxRecords={JOB_PAGE}"
         _pages(rest, results, rows, ended.processed)
     finally:
-        _forget(rest, f"jobs/query/{job}")
+        _delete(rest, f"jobs/query/{job}")
 
 
 def job_id(answer: Json) -> str:
@@ -103,12 +103,12 @@ def _pages(rest: Rest, path: str, rows: RowCollector, total: int | None) -> None
 
 
 def _lines(text: str) -> Iterator[list[str]]:
-    """The header and the rows of a result, which are read later."""
+    """The header and the rows of a result, read lazily."""
     return csv.reader(io.StringIO(text, newline=""), strict=True)
 
 
-def _forget(rest: Rest, path: str) -> None:
-    """Salesforce keeps the results for seven days, and they hold people's names."""
+def _delete(rest: Rest, path: str) -> None:
+    """Delete the job: Salesforce would keep its results, with personal data, for seven days."""
     try:
         rest.send("DELETE", path, "", lambda _: None)
     except OrgError:

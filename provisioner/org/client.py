@@ -1,4 +1,4 @@
-"""The org behind its surfaces: each `Query` and `Call` goes to the one that can do it."""
+"""The org: sends each `Query` and `Call` to the API or page that supports it."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ from provisioner.org.reads import Reads, in_parallel
 from provisioner.org.rest import Rest
 from provisioner.org.setup_pages import Setup
 from provisioner.org.soap_partner import Partner
-from provisioner.org.transport import Usage, Wire
+from provisioner.org.transport import Transport, Usage
 
 T = TypeVar("T")
 
-# What one collection takes; more go as a bulk job. (fact 736)
-ROWS_OF_A_COLLECTION = 200
+# The rows of one collection; more are sent as a bulk job. (fact 736)
+COLLECTION_ROWS = 200
 
 
-def travels_as_job(calls: Sequence[Call]) -> bool:
+def is_bulk_job(calls: Sequence[Call]) -> bool:
     """Whether `call_all` sends these as a bulk job."""
     records = CreateRecord | UpsertRecord | UpdateRecord | DeleteRecord
-    return len(calls) > ROWS_OF_A_COLLECTION and isinstance(calls[0], records)
+    return len(calls) > COLLECTION_ROWS and isinstance(calls[0], records)
 
 
 class _Unwatched:
-    """Looks away."""
+    """Ignores the progress of a job."""
 
     stopping = False
 
@@ -82,31 +82,31 @@ UNWATCHED: Watcher = _Unwatched()
 
 
 class Org(Protocol):
-    """An org that can be read and written. Every method raises OrgError."""
+    """An org that can be read and written. Every method can raise OrgError."""
 
     @property
     def instance_url(self) -> str:
-        """The address that tells this org from all others."""
+        """The address that identifies this org."""
         ...
 
     @property
     def api_calls(self) -> int:
-        """The calls made so far that Salesforce counts against the org's daily limit."""
+        """The number of calls so far that count against the org's daily limit."""
         ...
 
     @property
     def requests_sent(self) -> int:
-        """All requests so far; a login and a setup page count here only."""
+        """The number of all requests so far, with logins and setup pages."""
         ...
 
     @property
     def now(self) -> datetime:
-        """The time by the org's clock."""
+        """The current time of the org's clock."""
         ...
 
     @property
     def usage(self) -> Usage | None:
-        """What the org last said of its daily limit of API calls; `None` before it did."""
+        """The org's last report of its daily limit of API calls; `None` before the first one."""
         ...
 
     def read(self, query: Query[T]) -> T:
@@ -122,31 +122,31 @@ class Org(Protocol):
         ...
 
     def call(self, call: Call) -> str | None:
-        """Make one call, once; the Id of the new record or component when it made one."""
+        """Make one call, once. Returns the Id of the new record or component, if there is one."""
         ...
 
     def call_all(self, calls: Sequence[Call], watcher: Watcher = UNWATCHED) -> list[Answer]:
         """Make calls of one family (`provisioner.plan.batches.family`), each of them once.
 
-        One answer each, in order: the Id of the new record or component when it made one, or
-        the error that kept it from being done. What concerns all of them is raised, as an
-        OrgError; after NoAnswer the org is to be read before any of them is sent again.
+        Returns one answer for each, in order: the Id of the new record or component, `None`, or
+        the error of this call. Raises OrgError if it concerns all of them; after NoAnswer, the org
+        must be read before any of them is sent again.
         """
         ...
 
     def wait_for(self, job: str) -> str:
-        """The state of a bulk job, once it has ended."""
+        """Wait until a bulk job has ended, and return its state."""
 
     def visit(self, login_page: str) -> PortalPages:
-        """A customer's visit to the portal at this address, with no session of ours."""
+        """A visit to the portal at this address as a customer, without this tool's session."""
         ...
 
 
 class SalesforceOrg:
-    """An org that speaks Salesforce's protocols at `instance_url`.
+    """An org that is reached over HTTP at `instance_url`.
 
-    A `session` lends its adapters and settings; it is not used itself, nor changed. `renew`
-    gives a token for a new session when this one has ended.
+    The adapters and settings of `session` are copied; it is neither used nor changed. `renew`
+    returns a token for a new session when this one has ended.
     """
 
     def __init__(
@@ -158,40 +158,40 @@ class SalesforceOrg:
         sleep: Callable[[float], object] = time.sleep,
         renew: Callable[[], Secret] | None = None,
     ) -> None:
-        self._wire = Wire(instance_url, session, sleep=sleep, token=token, renew=renew)
-        self._rest = Rest(self._wire)
+        self._transport = Transport(instance_url, session, sleep=sleep, token=token, renew=renew)
+        self._rest = Rest(self._transport)
         self._reads = Reads(self._rest)
-        self._metadata = Metadata(self._wire)
+        self._metadata = Metadata(self._transport)
         self._bulk = Bulk(self._rest)
-        self._setup = Setup(self._wire)
-        self._partner = Partner(self._wire)
+        self._setup = Setup(self._transport)
+        self._partner = Partner(self._transport)
 
     def __repr__(self) -> str:
         return f"SalesforceOrg({self.instance_url!r})"
 
     def observe(self, listener: Callable[[CallEnded], None]) -> None:
-        """Tell `listener` of every request from now on, in the thread that sent it."""
-        self._wire.observe = listener
+        """Call `listener` for every request from now on, in the thread that sent it."""
+        self._transport.observe = listener
 
     @property
     def instance_url(self) -> str:
-        return self._wire.instance_url
+        return self._transport.instance_url
 
     @property
     def api_calls(self) -> int:
-        return self._wire.api_calls
+        return self._transport.api_calls
 
     @property
     def requests_sent(self) -> int:
-        return self._wire.requests_sent
+        return self._transport.requests_sent
 
     @property
     def now(self) -> datetime:
-        return self._wire.now
+        return self._transport.now
 
     @property
     def usage(self) -> Usage | None:
-        return self._wire.usage
+        return self._transport.usage
 
     def read(self, query: Query[T]) -> T:
         return self.read_all([query])[query]
@@ -244,12 +244,12 @@ class SalesforceOrg:
                 return [self._record(calls[0])]
             except Refused as error:
                 return [error]
-        if travels_as_job(calls):
+        if is_bulk_job(calls):
             return self._bulk.write(calls, watcher)
         return write(self._rest, calls)
 
     def visit(self, login_page: str) -> PortalPages:
-        return PortalPages(self._wire, login_page, self._reads.site_hosts)
+        return PortalPages(self._transport, login_page, self._reads.site_hosts)
 
     def _record(self, call: RecordCall) -> str | None:
         match call:
@@ -272,8 +272,8 @@ class SalesforceOrg:
                 return self._metadata.create(type_, [(c.full_name, c.elements) for c in created])
             case CloneMetadata():
                 cloned = cast("Sequence[CloneMetadata]", calls)
-                wanted = [(c.source, c.full_name, c.edits) for c in cloned]
-                return self._metadata.clone(type_, wanted)
+                clones = [(c.source, c.full_name, c.edits) for c in cloned]
+                return self._metadata.clone(type_, clones)
             case EditMetadata():
                 edited = cast("Sequence[EditMetadata]", calls)
                 return self._metadata.edit(type_, [(c.full_name, c.edits) for c in edited])
@@ -282,7 +282,7 @@ class SalesforceOrg:
                 return self._metadata.delete(type_, [c.full_name for c in deleted])
 
     def _single(self, call: Call) -> Answer:
-        in_session = self._wire.in_session
+        in_session = self._transport.in_session
         match call:
             case SetPassword(user, password):
                 self._rest.set_password(user, password)
@@ -295,7 +295,7 @@ class SalesforceOrg:
             case SetMembership(portal, profiles):
                 in_session(lambda: self._setup.set_members(self._setup.portal_id(portal), profiles))
             case _:
-                raise AssertionError(f"{type(call).__name__} goes with its like")
+                raise AssertionError(f"{type(call).__name__} is handled by `call_all`")
         return None
 
     def _read(self, query: AnyQuery) -> Mapping[Query[object], object]:

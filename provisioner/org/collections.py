@@ -1,6 +1,6 @@
 """Many writes in one request: collections of records, and passwords in composite calls.
 
-Each row stands for itself (`allOrNone` is false), and has its own answer.
+The rows are independent (`allOrNone` is false), and each has its own answer.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ PasswordCall = SetPassword | ResetPassword
 def write(rest: Rest, calls: Sequence[RecordCall]) -> list[Answer]:
     """Make up to 200 calls of one class, in one request. (fact 736)
 
-    An answer is the Id of a new record, nothing, or the error that kept this one from being
-    done. Raises OrgError where the request as a whole was refused or not answered.
+    An answer is the Id of a new record, `None`, or the error of this row. Raises OrgError if the
+    request as a whole was refused or not answered.
     """
     first = calls[0]
     path = "composite/sobjects"
@@ -62,9 +62,9 @@ def write(rest: Rest, calls: Sequence[RecordCall]) -> list[Answer]:
 
 
 def set_passwords(rest: Rest, calls: Sequence[PasswordCall]) -> list[Answer]:
-    """Give up to 25 users a password, or have Salesforce mail them one, in one request.
+    """Set the passwords of up to 25 users, or let Salesforce send them new ones, in one request.
 
-    The temporary passwords in the answer are not looked at, and not kept. (REST guide,
+    The temporary passwords in the answer are neither read nor kept. (REST guide,
     "Composite": all sObject resources can be in one; fact 604)
     """
     references = [f"user{number}" for number in range(len(calls))]
@@ -91,12 +91,12 @@ def set_passwords(rest: Rest, calls: Sequence[PasswordCall]) -> list[Answer]:
 def _new_password(call: PasswordCall) -> dict[str, Json]:
     if isinstance(call, ResetPassword):
         return {}
-    # A value that looks like a reference would be taken for one, and there is no escape.
+    # A value that looks like a reference would be read as one, and cannot be escaped.
     return {"body": {"NewPassword": call.password.reveal()}}
 
 
 def _record(call: RecordCall) -> dict[str, Json]:
-    assert not isinstance(call, DeleteRecord), "what is deleted has no fields"
+    assert not isinstance(call, DeleteRecord), "a delete call has no fields"
     attributes = {"type": call.sobject}
     record: dict[str, Json] = {"attributes": attributes, **request_fields(call.fields)}
     match call:

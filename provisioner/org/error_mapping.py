@@ -1,4 +1,4 @@
-"""What went wrong on the way to an org, or in its answer, in our words."""
+"""Translate exceptions of other libraries, and refusals in responses, to OrgError."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from provisioner.org.errors import (
 from provisioner.org.shapes import UnexpectedError
 from provisioner.org.timing import Timing
 
-# What a program raises that reads an answer it does not understand. LxmlError is what is not XML
-# or HTML, csv.Error what is not CSV, RecursionError what nests too deep.
+# The exceptions of code that reads an answer that it does not understand. LxmlError: not XML or
+# HTML; csv.Error: not CSV; RecursionError: nested too deep.
 _NOT_UNDERSTOOD = (
     ArithmeticError,
     AttributeError,
@@ -62,10 +62,10 @@ def translated(host: str, timing: Timing) -> Iterator[None]:
 
 @contextmanager
 def understood(host: str, request: str) -> Iterator[None]:
-    """Raise whatever reading an answer raises as an OrgError, `from` the original.
+    """Raise every exception of code that reads an answer as an OrgError, `from` the original.
 
-    What is done inside depends on the answer only, so that an exception means that the answer is
-    not what Salesforce documents. `request` names what was asked.
+    The code inside must depend only on the answer, so that an exception means that the answer is
+    not what Salesforce documents. `request` names the request.
     """
     try:
         yield
@@ -79,7 +79,7 @@ def unexpected(host: str, request: str, error: Exception) -> NoAnswer:
     if isinstance(error, UnexpectedError):
         why = str(error)
     elif isinstance(error, RecursionError):
-        why = "it nests too deep"
+        why = "it is nested too deep"
     return NoAnswer(
         host,
         f"unexpected answer from `{host}` to {request}: {why}",
@@ -153,7 +153,7 @@ def _not_sent(
     if caused_by(NewConnectionError, ConnectionRefusedError):
         return NotSent(host, f"`{host}` refused the connection")
     if caused_by(requests.ConnectTimeout, ConnectTimeoutError):
-        message = f"`{host}` could not be connected to in {timing.connect:g} seconds"
+        message = f"no connection to `{host}` within {timing.connect:g} seconds"
         return NotSent(host, message)
     if caused_by(ssl.SSLCertVerificationError) or _handshake_failed(causes):
         message = (
@@ -164,7 +164,7 @@ def _not_sent(
     # requests refuses to send to a malformed address, or with a malformed header. A malformed
     # header of the response is urllib3's InvalidHeader.
     if isinstance(error, ValueError) and not caused_by(urllib3.exceptions.InvalidHeader):
-        return NotSent(host, f"`{host}` is no address to send to", transient=False)
+        return NotSent(host, f"`{host}` is not a valid address", transient=False)
     return None
 
 
@@ -172,7 +172,7 @@ def _no_answer(
     error: requests.RequestException, host: str, timing: Timing, caused_by: Callable[..., bool]
 ) -> NoAnswer:
     if caused_by(http.TooSlowError):
-        message = f"`{host}` sent its answer too slowly, so it was not read to the end"
+        message = f"`{host}` sent its answer too slowly, so reading it was stopped"
         return NoAnswer(host, message, timed_out=True)
     if caused_by(http.TooLargeError):
         message = f"unexpected answer from `{host}`: it has {error}"

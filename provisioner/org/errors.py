@@ -1,13 +1,13 @@
-"""What can go wrong with an org, in our words. Imports nothing that talks to one.
+"""The errors of an org, in our own words. Imports nothing that sends requests.
 
 OrgError
-├── Refused                 Salesforce said no; nothing was done
-│   ├── NotAllowed          ... to this user, or at this hour: permissions, limits
-│   └── Conflict            ... because someone else holds the record
-├── AuthenticationFailed    no login, or the session is no good (any more)
+├── Refused                 Salesforce refused the request; nothing was done
+│   ├── NotAllowed          ... because of the user's permissions or the org's limits
+│   └── Conflict            ... because another request has locked the record
+├── AuthenticationFailed    no login, or the session is not valid (any more)
 └── Unreachable
-    ├── NotSent             the request never left; nothing was done
-    └── NoAnswer            it left, and what became of it is not known
+    ├── NotSent             the request was not sent; nothing was done
+    └── NoAnswer            it was sent, and its outcome is unknown
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from collections.abc import Iterable
 
 
 class OrgError(Exception):
-    """An org said no or did not answer.
+    """An org refused a request or did not answer.
 
-    `message` is for people, `remedy` what they can do about it when we know. `transient`
-    says that the very same request may well succeed a moment later, `retry_after` when, in
-    seconds, where the server said so.
+    `message` is for people, `remedy` what they can do, if that is known. `transient` says that the
+    same request may succeed later, `retry_after` after how many seconds, if the server said so.
     """
 
     def __init__(self, message: str, *, remedy: str | None = None, transient: bool = False) -> None:
@@ -33,9 +32,9 @@ class OrgError(Exception):
 
 
 class Refused(OrgError):  # noqa: N818 - the name says what happened, as in the tree above
-    """Salesforce refused, and did nothing.
+    """Salesforce refused the request, and did nothing.
 
-    `code` is its errorCode or statusCode, `fields` are the API names it blames, if any.
+    `code` is its errorCode or statusCode, `fields` are the API names of the fields at fault.
     """
 
     def __init__(
@@ -56,11 +55,11 @@ class Refused(OrgError):  # noqa: N818 - the name says what happened, as in the 
 
 
 class NotAllowed(Refused):
-    """The user may not, or the org's limits are used up."""
+    """The user lacks a permission, or the org's limits are used up."""
 
 
 class Conflict(Refused):
-    """Someone else is at work on the same record."""
+    """Another request is changing the same record."""
 
 
 class AuthenticationFailed(OrgError):  # noqa: N818 - as above
@@ -83,7 +82,7 @@ class AuthenticationFailed(OrgError):  # noqa: N818 - as above
 
 
 class Unreachable(OrgError):  # noqa: N818 - as above
-    """The org did not answer. `host` is where it was looked for."""
+    """The org did not answer. `host` is its host."""
 
     def __init__(
         self, host: str, message: str, *, remedy: str | None = None, transient: bool = True
@@ -97,9 +96,9 @@ class NotSent(Unreachable):
 
 
 class NoAnswer(Unreachable):
-    """The request may have reached the org: whether it was done is not known.
+    """The request may have reached the org: it is unknown whether it was done.
 
-    `timed_out` says that it may be at work on it even now, `job` is the bulk job that is.
+    `timed_out` says that the org may still be executing it, `job` is the bulk job that may be.
     """
 
     def __init__(
@@ -120,7 +119,7 @@ class NoAnswer(Unreachable):
 def refusal(
     code: str, message: str, fields: Iterable[str] = (), *, status: int = 400
 ) -> Refused | AuthenticationFailed:
-    """The error that says what Salesforce said; `status` is the HTTP status it came with."""
+    """The error for a refusal by Salesforce; `status` is the HTTP status of the response."""
     message = tidied(message) or code
     remedy = _remedy(code, message)
     if code in _LOGIN or (status == 401 and not code):
@@ -134,7 +133,7 @@ def refusal(
 
 
 def tidied(message: str) -> str:
-    """A message as people read it: on one line, without tags or the query it came from.
+    """A message for people: on one line, without tags and without the query.
 
     Salesforce puts `<br>` into messages made for its pages, and the text of the query with
     a caret under it before "ERROR at Row:1:Column:8". (facts 312 and 713)

@@ -1,8 +1,8 @@
 """Metadata components over SOAP: list, read, create, edit, rename, delete.
 
-The envelopes are built and read with lxml rather than with simple-salesforce's `mdapi`: its
-zeep client takes half a second to build and a session of its own, and makes of a refusal a
-bare `Exception` whose text only holds what the answer said in elements. (facts
+The envelopes are built and read with lxml, and not with simple-salesforce's `mdapi`: its zeep
+client takes half a second to build, needs a session of its own, and raises a bare `Exception` for a
+refusal, with only the text of the response. (facts
 515 and 530)
 """
 
@@ -27,7 +27,7 @@ from provisioner.org.collections import Answer
 from provisioner.org.error_mapping import refused
 from provisioner.org.errors import NoAnswer, OrgError, Refused, refusal
 from provisioner.org.rest import VERSION
-from provisioner.org.transport import Send, Wire
+from provisioner.org.transport import Send, Transport
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -43,18 +43,18 @@ _SESSION_ID = xml.tag("sessionId")
 
 T = TypeVar("T")
 Edits = Mapping[str, Value]
-Wanted = tuple[str, Edits]
+NamedEdits = tuple[str, Edits]
 
 
 class Metadata:
     """One org's components."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._url = f"{wire.instance_url}/services/Soap/m/{VERSION}"
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._url = f"{transport.instance_url}/services/Soap/m/{VERSION}"
 
     def listed(self, types: Sequence[str]) -> list[Component]:
-        """The components of these types, by type and full name; none of a type not on offer."""
+        """The components of these types, by type and full name. The org may lack some types."""
         batches = list(_chunks(tuple(dict.fromkeys(types)), _LISTED_AT_ONCE))
         found: list[Component] = []
         while batches:
@@ -68,7 +68,7 @@ class Metadata:
         return sorted(found, key=lambda c: (c.type, c.full_name))
 
     def read(self, type_: str, full_names: Sequence[str]) -> dict[str, bytes]:
-        """The components that there are of these, by the names as given."""
+        """The components that exist, by the names that were passed."""
         alone = type_ == _PERMISSION_SET or reads_one_at_a_time(type_)
         size = 1 if alone else _READ_AT_ONCE
         found: dict[str, bytes] = {}
@@ -82,13 +82,13 @@ class Metadata:
                 raise
         return {name: found[name] for name in full_names if name in found}
 
-    def create(self, type_: str, wanted: Sequence[Wanted]) -> list[Answer]:
-        """New components, at most ten; the Id of each, or why it could not be."""
+    def create(self, type_: str, wanted: Sequence[NamedEdits]) -> list[Answer]:
+        """Create at most ten components. Returns the Id of each, or its error."""
         built = [components.built(type_, name, elements) for name, elements in wanted]
         return self._create(type_, [name for name, _ in wanted], built)
 
     def clone(self, type_: str, wanted: Sequence[tuple[str, str, Edits]]) -> list[Answer]:
-        """New components made of what others are now: (source, new name, edits) of each."""
+        """Create components as copies of existing ones, from (source, new name, edits) of each."""
         sources = self.read(type_, [source for source, _, _ in wanted])
         built: list[bytes | Refused] = []
         for source, name, edits in wanted:
@@ -102,9 +102,9 @@ class Metadata:
         return self._create(type_, [name for _, name, _ in wanted], built)
 
     def edit(self, type_: str, wanted: Sequence[tuple[str, Edits]]) -> list[Answer]:
-        """Changes only what the edits name of what each component is now, at most ten.
+        """Read at most ten components and change only what the edits name.
 
-        Where that is so already, nothing is sent.
+        A component that already has these values is not sent.
         """
         fresh = self.read(type_, [name for name, _ in wanted])
         built: list[bytes | Refused | None] = []
@@ -158,7 +158,9 @@ class Metadata:
         arguments: Sequence[etree._Element],
         read: Callable[[etree._Element], T],
     ) -> T:
-        return self._wire.read(self._sending(operation, arguments), self._reading(operation, read))
+        return self._transport.read(
+            self._sending(operation, arguments), self._reading(operation, read)
+        )
 
     def _save(self, operation: str, built: Sequence[bytes | Refused | None]) -> list[Answer]:
         """Send the components that are there; the answers of all, in order."""
@@ -176,13 +178,13 @@ class Metadata:
             return [None if _succeeded(one) else _refusal(one) for one in results]
 
         send = self._sending(operation, arguments)
-        return self._wire.write(send, self._reading(operation, read))
+        return self._transport.write(send, self._reading(operation, read))
 
     def _reading(
         self, operation: str, read: Callable[[etree._Element], T]
     ) -> Callable[[requests.Response], T]:
         def parse(reply: requests.Response) -> T:
-            return read(_answer(reply.status_code, reply.content, operation, self._wire.host))
+            return read(_answer(reply.status_code, reply.content, operation, self._transport.host))
 
         return parse
 
@@ -195,9 +197,9 @@ class Metadata:
         etree.SubElement(body, xml.tag(operation)).extend(arguments)
 
         def send() -> requests.Response:
-            session.text = self._wire.token.reveal()
+            session.text = self._transport.token.reveal()
             data = etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
-            return self._wire.session.post(self._url, data=data, headers=headers)
+            return self._transport.session.post(self._url, data=data, headers=headers)
 
         return send
 

@@ -1,8 +1,8 @@
-"""A portal's own pages as a customer's browser sees them: log in, change the password, look, leave.
+"""A portal's own pages as in a customer's browser: log in, change the password, check, log out.
 
-Plain HTTP, in a session of its own that has no administrator's cookie. Strict: a page that is
-not the one that was to come is an error that says what came, and a form goes back with all that
-it came with. No password is ever part of a message.
+It uses plain HTTP in a session of its own, without cookies of an administrator. An unexpected page
+is an error that says what it contains, and a form is sent back with all its values. No message
+contains a password.
 """
 
 from __future__ import annotations
@@ -18,35 +18,37 @@ from provisioner.model.resource import Secret
 from provisioner.org import sessions as http
 from provisioner.org.errors import OrgError
 from provisioner.org.html_page import FormElement, HtmlPage, attribute, parse_page, text
-from provisioner.org.transport import Wire
+from provisioner.org.transport import Transport
 
 _LOGIN_PATH = "/secur/login_portal.jsp"
 _LOGOUT_PATH = "/secur/logout_portal.jsp"
 
 
 class UnexpectedPage(OrgError):  # noqa: N818 - as the tree in `errors`
-    """The page is not the one that was to come; the message says what is on it."""
+    """The page is not the expected one; the message says what it contains."""
 
 
 class PortalPages:
-    """One visit of one customer to one portal; `close` ends it, whatever happened.
+    """One visit of a customer to a portal; `close` ends it in any case.
 
-    Passwords go to the org itself, and to a host that is one of `listed()`: those that the org
-    lists for its sites.
+    Passwords are only sent to the org itself, and to the hosts in `listed()`, which the org lists
+    for its sites.
     """
 
-    def __init__(self, wire: Wire, url: str, listed: Callable[[], Collection[str]]) -> None:
-        self._wire = wire
+    def __init__(
+        self, transport: Transport, url: str, listed: Callable[[], Collection[str]]
+    ) -> None:
+        self._transport = transport
         self._url = url
         self._listed = listed
-        self._origins = [wire.instance_url]
-        self._session = http.session_for(wire.instance_url, wire.session)
-        # The administrator's token is no matter of a customer.
+        self._origins = [transport.instance_url]
+        self._session = http.session_for(transport.instance_url, transport.session)
+        # A customer does not have the administrator's token.
         self._session.headers.pop("Authorization", None)
         self._page: HtmlPage | None = None
 
     def open(self) -> None:
-        """Reach the login page. Raises UnexpectedPage when it has no form to log in with."""
+        """Open the login page. Raises UnexpectedPage if it has no login form."""
         if not self._is_ours(self._url):
             host = urlsplit(self._url).netloc
             if host.lower() not in self._listed():
@@ -59,7 +61,7 @@ class PortalPages:
         self._page = page
 
     def log_in(self, username: str, password: Secret) -> bool:
-        """Send the form; whether a new password is asked for. Raises UnexpectedPage."""
+        """Send the login form; whether the org asks for a new password. Raises UnexpectedPage."""
         page = self._current()
         form = _form_with(page, "un", "pw")
         assert form is not None, "`open` saw the form"
@@ -72,7 +74,7 @@ class PortalPages:
         return _form_with(reply, "newpassword", "confirmpassword") is not None
 
     def change_password(self, new: Secret) -> None:
-        """Choose a password where one is asked for. Raises UnexpectedPage when it is not taken."""
+        """Send a new password. Raises UnexpectedPage if it is not accepted."""
         page = self._current()
         form = _form_with(page, "newpassword", "confirmpassword")
         assert form is not None, "`log_in` saw the form"
@@ -83,7 +85,7 @@ class PortalPages:
             raise _unexpected(reply, "the change of the password")
 
     def landed(self, username: str) -> None:
-        """Check that the page is one for somebody who is logged in. Raises UnexpectedPage."""
+        """Check that the page is for a logged-in user. Raises UnexpectedPage."""
         page = self._current()
         if _form_with(page, "un", "pw") is not None or _errors(page):
             raise _unexpected(page, "the landing page")
@@ -95,19 +97,19 @@ class PortalPages:
 
     def reach(self, prefix: str) -> None:
         """Open the tab of an object by its key prefix. Raises UnexpectedPage."""
-        page = self._get(f"{self._wire.instance_url}/{prefix}/o")
+        page = self._get(f"{self._transport.instance_url}/{prefix}/o")
         if _form_with(page, "un", "pw") is not None or _errors(page):
             raise _unexpected(page, f"the tab `/{prefix}/o`")
 
     def close(self) -> None:
-        """Log out, as far as that is possible, and forget the session."""
+        """Log out, if possible, and close the session."""
         try:
             if self._session.cookies:
-                url = f"{self._wire.instance_url}{_LOGOUT_PATH}"
+                url = f"{self._transport.instance_url}{_LOGOUT_PATH}"
                 send = partial(self._session.get, url)
-                self._wire.write(send, lambda _: None, counted=False, redirects=True)
+                self._transport.write(send, lambda _: None, counted=False, redirects=True)
         except OrgError:
-            pass  # what matters was said; the session ends by itself in two hours
+            pass  # the result is known, and the session ends by itself in two hours
         finally:
             self._session.close()
 
@@ -122,10 +124,12 @@ class PortalPages:
         return http.follow(self._session, reply, self._is_ours)
 
     def _get(self, url: str) -> HtmlPage:
-        return self._wire.read(lambda: self._follow(self._session.get(url)), _page, counted=False)
+        return self._transport.read(
+            lambda: self._follow(self._session.get(url)), _page, counted=False
+        )
 
     def _send(self, page: HtmlPage, form: FormElement, values: dict[str, str]) -> HtmlPage:
-        with self._wire.understanding("a portal page"):
+        with self._transport.understanding("a portal page"):
             kept = [(n, v) for n, v in form.form_values() if n not in values]
             buttons = form.xpath('.//input[@type="submit"][@name]')[:1]
             url = urljoin(page.url, attribute(form, "action"))
@@ -137,8 +141,8 @@ class PortalPages:
         def send() -> requests.Response:
             return self._follow(self._session.post(url, data=data))
 
-        # Once: a password that is sent twice may be counted twice.
-        return self._wire.write(send, _page, counted=False)
+        # Sent once: a wrong password that is sent twice may be counted twice.
+        return self._transport.write(send, _page, counted=False)
 
 
 def _form_with(page: HtmlPage, *names: str) -> FormElement | None:

@@ -1,4 +1,4 @@
-"""One org over REST: what is asked and sent, each request in our words when it fails."""
+"""The REST API of one org: requests, and errors in our own words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from provisioner.org.error_mapping import refused
 from provisioner.org.errors import AuthenticationFailed, Refused, refusal
 from provisioner.org.read_strategy import PAGE
 from provisioner.org.shapes import JsonObject
-from provisioner.org.transport import Send, Wire
+from provisioner.org.transport import Send, Transport
 
 VERSION = "62.0"
 _JSON = "application/json"
@@ -37,34 +37,34 @@ T = TypeVar("T")
 class Rest:
     """One org's records."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._client: tuple[Secret, Salesforce] | None = None
 
     @property
     def _sf(self) -> Salesforce:
         """simple-salesforce in the current session: the addresses and headers of the API.
 
-        Its own methods parse an answer before its size and form are known to be right.
+        Its own methods parse an answer before its size and form were checked.
         """
-        token = self._wire.token
+        token = self._transport.token
         if self._client is None or self._client[0] is not token:
             client = Salesforce(
-                instance_url=self._wire.instance_url,
+                instance_url=self._transport.instance_url,
                 session_id=token.reveal(),
-                session=self._wire.session,
+                session=self._transport.session,
                 version=VERSION,
             )
-            # It writes `https://` into every address, also for an org on this machine.
-            client.base_url = f"{self._wire.instance_url}/services/data/v{VERSION}/"
+            # It writes `https://` into every address, even for an org on this machine.
+            client.base_url = f"{self._transport.instance_url}/services/data/v{VERSION}/"
             self._client = token, client
         return self._client[1]
 
     def running_username(self) -> str | None:
-        """The username that the token is for; `None` where its scopes do not let it ask."""
+        """The username of the token; `None` if its scopes do not allow the request."""
         send = self._request("GET", "/services/oauth2/userinfo")
         try:
-            return self._wire.read(send, self._username, counted=False)
+            return self._transport.read(send, self._username, counted=False)
         except (Refused, AuthenticationFailed):
             return None
 
@@ -73,7 +73,7 @@ class Rest:
         return shapes.text(identity["preferred_username"], "`preferred_username`")
 
     def sites(self) -> list[Site]:
-        """The sites, by name; none where Digital Experiences are off. (facts 214 and 229)"""
+        """The sites by name; empty if Digital Experiences are off. (facts 214 and 229)"""
 
         def read(rows: Sequence[JsonObject]) -> list[Site]:
             return sorted(map(self._site, rows), key=lambda site: (site.name, site.id))
@@ -104,16 +104,16 @@ class Rest:
     def _site(self, row: JsonObject) -> Site:
         id_, name, status = (shapes.text(row[key], f"`{key}`") for key in ("id", "name", "status"))
         url = shapes.text(row.get("loginUrl") or row["siteUrl"], "`siteUrl`")
-        return Site(id_, name, status, self._reached(url))
+        return Site(id_, name, status, self._with_our_scheme(url))
 
-    def _reached(self, url: str) -> str:
-        """An address of this org's own host in the scheme that we reach it by."""
-        here, there = urlsplit(self._wire.instance_url), urlsplit(url)
+    def _with_our_scheme(self, url: str) -> str:
+        """An address, with our own scheme if it is on this org's host."""
+        here, there = urlsplit(self._transport.instance_url), urlsplit(url)
         same = here.netloc == there.netloc
         return there._replace(scheme=here.scheme).geturl() if same else url
 
     def password_expired(self, user_id: str) -> bool:
-        """Whether the user's next login asks for a new password. (fact 601)"""
+        """Whether the user must set a new password at the next login. (fact 601)"""
 
         def read(answer: Json) -> bool:
             return shapes.flag(shapes.mapping(answer)["isExpired"], "`isExpired`")
@@ -128,61 +128,63 @@ class Rest:
 
     def upsert(self, sobject: str, key: str, value: Scalar, fields: Mapping[str, Value]) -> str:
         """The Id of the record whose external id field `key` has this value, created or not."""
-        # A value of dots alone would be taken for a step up the path.
+        # A value that is only dots would be read as a parent folder.
         encoded = quote(str(value), safe="").replace(".", "%2E")
         path = f"sobjects/{quote(sobject, safe='')}/{quote(key, safe='')}/{encoded}"
         return self.send("PATCH", path, json.dumps(request_fields(fields)), self._new_id)
 
     def update(self, sobject: str, id_: Value, fields: Mapping[str, Value]) -> None:
         send = self._request("PATCH", path_of(sobject, id_), json.dumps(request_fields(fields)))
-        self._wire.write(send, self._nothing)
+        self._transport.write(send, self._nothing)
 
     def delete(self, sobject: str, id_: Value) -> None:
-        self._wire.write(self._request("DELETE", path_of(sobject, id_)), self._nothing)
+        self._transport.write(self._request("DELETE", path_of(sobject, id_)), self._nothing)
 
     def set_password(self, user: Value, password: Secret) -> None:
         body = json.dumps({"NewPassword": password.reveal()})
         send = self._request("POST", path_of("User", user) + "/password", body)
-        self._wire.write(send, self._nothing)
+        self._transport.write(send, self._nothing)
 
     def reset_password(self, user: Value) -> None:
-        """Salesforce answers with a temporary password, which is neither read nor kept."""
+        """Salesforce returns a temporary password, which is neither read nor kept."""
 
         def parse(reply: requests.Response) -> None:
             self._checked(reply)
             if not _NEW_PASSWORD.fullmatch(reply.content):
                 raise shapes.UnexpectedError("it does not have the new password")
 
-        self._wire.write(self._request("DELETE", path_of("User", user) + "/password"), parse)
+        self._transport.write(self._request("DELETE", path_of("User", user) + "/password"), parse)
 
     @property
     def host(self) -> str:
-        return self._wire.host
+        return self._transport.host
 
     def get(self, path: str, read: Callable[[Json], T]) -> T:
-        """What `read` makes of the JSON at a path below `/services/data/vXX.X/`.
+        """The result of `read` for the JSON at a path below `/services/data/vXX.X/`.
 
-        It is tried again while that helps. Here and below `read` depends on the answer only; what
-        it cannot read is a NoAnswer.
+        Transient failures are repeated. Here and below, `read` must depend only on the answer: an
+        exception in it becomes a NoAnswer.
         """
-        return self._wire.read(self._request("GET", path), lambda reply: read(self.json(reply)))
+        return self._transport.read(
+            self._request("GET", path), lambda reply: read(self.json(reply))
+        )
 
     def ask(self, path: str, data: str, read: Callable[[Json], T]) -> T:
-        """What `read` makes of the answer to a POST that changes nothing, tried again likewise."""
+        """As `get`, for a POST that changes nothing."""
         send = self._request("POST", path, data)
-        return self._wire.read(send, lambda reply: read(self.json(reply)))
+        return self._transport.read(send, lambda reply: read(self.json(reply)))
 
     def rows(self, path: str) -> QueryPage:
-        """One page of a query in JSON, of whatever size."""
+        """One page of a query."""
         send = self._request("GET", path, more=_WHOLE_PAGES)
-        return self._wire.read(send, lambda reply: query_page(self.json(reply)))
+        return self._transport.read(send, lambda reply: query_page(self.json(reply)))
 
     def described(self, path: str) -> ObjectDescribe:
         """One describe."""
         return self.get(path, shapes.describe)
 
     def page(self, path: str, read: Callable[[str], T]) -> tuple[T, str]:
-        """What `read` makes of the CSV at a path, and the locator of the page after it."""
+        """The result of `read` for the CSV at a path, and the locator of the next page."""
 
         def parse(reply: requests.Response) -> tuple[T, str]:
             self._checked(reply)
@@ -190,7 +192,7 @@ class Rest:
             return read(reply.content.decode("utf-8")), locator
 
         send = self._request("GET", path)
-        return self._wire.read(send, parse, largest=http.LARGEST_OF_BULK)
+        return self._transport.read(send, parse, largest=http.LARGEST_OF_BULK)
 
     def send(
         self,
@@ -201,25 +203,25 @@ class Rest:
         *,
         content_type: str = _JSON,
     ) -> T:
-        """Send a write once; what `read` makes of the JSON of its answer, `None` if it is empty."""
+        """Send a write once; the result of `read` for its JSON, or for `None` without a body."""
         send = self._request(method, path, data, content_type)
 
         def parse(reply: requests.Response) -> T:
             empty = not reply.content and reply.status_code in (201, 204)
             return read(None if empty else self.json(reply))
 
-        return self._wire.write(send, parse)
+        return self._transport.write(send, parse)
 
     def json(self, reply: requests.Response) -> Json:
-        """The JSON of a reply with data. Raises OrgError for a refusal, and for a web page."""
+        """The JSON of a response. Raises OrgError for a refusal, and for a web page."""
         self._checked(reply)
         try:
             return shapes.parse_json(reply.content)
         except ValueError as error:
-            raise refused(reply.status_code, "", self._wire.host) from error
+            raise refused(reply.status_code, "", self._transport.host) from error
 
     def _new_id(self, answer: Json) -> str:
-        """The Id in the answer to a create. Raises OrgError where it was refused."""
+        """The Id in the answer to a create. Raises OrgError if it was refused."""
         row = shapes.mapping(answer)
         if row.get("success") is False and row.get("errors"):
             raise refused(400, row["errors"], self.host)
@@ -228,7 +230,7 @@ class Rest:
         return shapes.record_id(row.get("id"))
 
     def _nothing(self, reply: requests.Response) -> None:
-        """Check a reply that has no data: Salesforce answers a write that was done with 204."""
+        """Check a response without data: after a successful write, its status is 204."""
         self._checked(reply)
         if reply.status_code != 204:
             raise shapes.UnexpectedError(f"its status is {reply.status_code}, not 204")
@@ -240,7 +242,7 @@ class Rest:
             content: Json = shapes.parse_json(reply.content)
         except (ValueError, RecursionError):
             content = ""
-        raise refused(reply.status_code, content, self._wire.host)
+        raise refused(reply.status_code, content, self._transport.host)
 
     def _request(
         self,
@@ -252,8 +254,8 @@ class Rest:
     ) -> Send:
         def send() -> requests.Response:
             sf = self._sf
-            base = self._wire.instance_url if path.startswith("/") else sf.base_url
-            # Its other header asks for indented answers, which are larger.
+            base = self._transport.instance_url if path.startswith("/") else sf.base_url
+            # The client's other header requests indented JSON, which is larger.
             headers = {
                 "Authorization": sf.headers["Authorization"],
                 "Content-Type": content_type,
@@ -266,12 +268,12 @@ class Rest:
         return send
 
     def understanding(self, request: str) -> AbstractContextManager[None]:
-        """As `Wire.understanding`."""
-        return self._wire.understanding(request)
+        """As `Transport.understanding`."""
+        return self._transport.understanding(request)
 
     def sleep(self, seconds: float) -> None:
-        """Wait before asking again how something goes."""
-        self._wire.sleep(seconds)
+        """Wait before the next poll."""
+        self._transport.sleep(seconds)
 
 
 def composite_parts(answer: Json, references: Sequence[str]) -> list[tuple[int, Json]]:
@@ -300,7 +302,7 @@ class QueryPage:
 
 
 def query_page(answer: Json) -> QueryPage:
-    """A page of a query with all that a page has."""
+    """A page of a query, checked."""
     page = shapes.mapping(answer)
     records = shapes.mappings(page.get("records"), "`records`")
     if shapes.flag(page.get("done"), "`done`"):
@@ -312,8 +314,8 @@ def query_page(answer: Json) -> QueryPage:
 
 
 def path_of(sobject: str, id_: Value) -> str:
-    """Where a record is, below `/services/data/vXX.X/`."""
-    assert isinstance(id_, str), "the executor puts the Id in the place of a reference"
+    """The path of a record below `/services/data/vXX.X/`."""
+    assert isinstance(id_, str), "the executor replaces references by Ids"
     if not id_.isalnum():
         raise refusal("MALFORMED_ID", f"`{id_}` is not the Id of a {sobject}")
     return f"sobjects/{quote(sobject, safe='')}/{id_}"

@@ -1,8 +1,8 @@
-"""The Classic setup pages, for the two things of a portal that no API offers.
+"""The Classic setup pages, for the two settings of a portal that no API supports.
 
-They are read and sent as a browser does it: a form goes back with all that it came with but
-for what is to change. An answer of 200 proves nothing, so the page is searched for errors,
-and read once more to see that the change holds. (facts 104 and 116; browserforce
+They are read and sent as in a browser: a form is sent back with all its values, except for the
+changed ones. A response of 200 proves nothing, so the page is searched for errors, and read again
+to check that the change was saved. (facts 104 and 116; browserforce
 `plugins/customer-portal`, `page-errors`)
 """
 
@@ -32,7 +32,7 @@ from provisioner.org.html_page import (
     parse_page,
     text,
 )
-from provisioner.org.transport import Wire
+from provisioner.org.transport import Transport
 
 _PORTALS = "/_ui/core/portal/CustomerSuccessPortalSetup"
 _MEMBERSHIP = "/_ui/core/portal/PortalProfileMembershipPage/e"
@@ -42,14 +42,14 @@ _PROFILE_ID = re.compile(r"00e[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?\b")
 class Setup:
     """One org's setup pages, in a web session of their own."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._session = http.session_for(wire.instance_url, wire.session)
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._session = http.session_for(transport.instance_url, transport.session)
         self._logged_in: Secret | None = None
         self._lock = threading.Lock()
 
     def enable_customer_portal(self) -> None:
-        """Switch the Customer Portal on; when it is on already, nothing is sent."""
+        """Enable the Customer Portal; if it is already enabled, nothing is sent."""
         path = f"{_PORTALS}/e"
         page = self._get(path)
         switch = _checkbox(page, "penabled")
@@ -63,7 +63,7 @@ class Setup:
             raise _not_kept("the Customer Portal is still off")
 
     def portal_id(self, name: str) -> str:
-        """The Id of the portal of that name. Raises Refused when there is none."""
+        """The Id of the portal with this name. Raises Refused if there is none."""
         for link in self._get(f"{_PORTALS}/d").root.iter("a"):
             path = urlsplit(attribute(link, "href")).path
             if re.fullmatch(r"/060\w{12,15}", path) and text(link).casefold() == name.casefold():
@@ -71,13 +71,13 @@ class Setup:
         raise Refused("INVALID_CROSS_REFERENCE_KEY", f"the org has no portal named `{name}`")
 
     def members(self, portal_id: str) -> list[Member]:
-        """Every profile that could be of the portal, by name."""
+        """Every profile that can be a member of the portal, by name."""
         page = self._get(_membership(portal_id))
         found = [_member(name, box) for name, box in _profiles(page)]
         return sorted(found, key=lambda member: (member.name, member.profile_id))
 
     def set_members(self, portal_id: str, profiles: Collection[str]) -> None:
-        """Make exactly `profiles` the members; when they are already, nothing is sent."""
+        """Make exactly `profiles` the members; if they already are, nothing is sent."""
         page = self._get(_membership(portal_id))
         boxes = _profiles(page)
         wanted = {name.casefold() for name in profiles}
@@ -103,39 +103,39 @@ class Setup:
             raise _not_kept("the portal's profiles are not those that were saved")
 
     def _get(self, path: str) -> HtmlPage:
-        url = self._wire.instance_url + path
+        url = self._transport.instance_url + path
 
         def get() -> HtmlPage:
             self._log_in()
-            return self._wire.read(
+            return self._transport.read(
                 lambda: self._follow(self._session.get(url)), self._page, counted=False
             )
 
-        return self._wire.in_session(get)
+        return self._transport.in_session(get)
 
     def _log_in(self) -> None:
-        """Take the session of the API into the web, once for each."""
+        """Open a web session with the token of the API session, once for each token."""
         with self._lock:
-            token = self._wire.token
+            token = self._transport.token
             if self._logged_in is token:
                 return
-            # Posted, so that the token stands in no URL, and so in no log and no message.
+            # Posted, so that the token is in no URL, log or message.
             # (Salesforce help, "Using Frontdoor.jsp to Bridge an Existing Session")
-            url = f"{self._wire.instance_url}/secur/frontdoor.jsp"
+            url = f"{self._transport.instance_url}/secur/frontdoor.jsp"
             data = {"sid": token.reveal(), "retURL": f"{_PORTALS}/d"}
 
             def send() -> requests.Response:
                 return self._follow(self._session.post(url, data=data))
 
-            self._wire.read(send, lambda _: None, counted=False)
+            self._transport.read(send, lambda _: None, counted=False)
             self._logged_in = token
 
     def _follow(self, reply: requests.Response) -> requests.Response:
-        org = self._wire.instance_url
+        org = self._transport.instance_url
         return http.follow(self._session, reply, lambda url: hosts.is_of_org(org, url))
 
     def _save(self, page: HtmlPage, changed: InputElement) -> None:
-        """Send the form that holds `changed`. Raises Refused for what the next page says."""
+        """Send the form that contains `changed`. Raises Refused for errors on the next page."""
         form = next((cast("FormElement", e) for e in changed.iterancestors("form")), None)
         button = None if form is None else form.find('.//input[@name="save"]')
         if form is None or button is None:
@@ -144,35 +144,35 @@ class Setup:
             # A browser sends no plain buttons; lxml would, and one may be called "cancel".
             if attribute(element, "type").lower() == "button":
                 element.set("disabled", "disabled")
-        with self._wire.understanding("a setup page"):
+        with self._transport.understanding("a setup page"):
             data = [*form.form_values(), ("save", attribute(button, "value"))]
             url = urljoin(page.url, attribute(form, "action"))
-        if not hosts.same_host(self._wire.instance_url, url):
+        if not hosts.same_host(self._transport.instance_url, url):
             raise _not_understood(page, "has a form for another host")
 
         def send() -> requests.Response:
-            # A form that was taken leads on to some other page, which does not matter here.
+            # A form that was accepted redirects to some other page, which does not matter here.
             return self._session.post(url, data=data)
 
         def parse(reply: requests.Response) -> None:
             if http.target(reply) is None:
                 self._page(reply)
 
-        self._wire.write(send, parse, counted=False, redirects=True)
+        self._transport.write(send, parse, counted=False, redirects=True)
 
     @contextmanager
     def _saved(self, what: str) -> Iterator[None]:
-        """Reading after a save: a failure now does not mean that nothing was done."""
+        """Code inside it reads after a save: a failure does not mean that nothing was done."""
         try:
             yield
         except OrgError as error:
             message = f"{what} was saved, but could not be read again"
-            raise NoAnswer(self._wire.host, message, transient=False) from error
+            raise NoAnswer(self._transport.host, message, transient=False) from error
 
     def _page(self, reply: requests.Response) -> HtmlPage:
-        """The page of a reply. Raises OrgError when it is not the one that was asked for."""
+        """The page of a response. Raises OrgError if it is not the requested one."""
         if reply.status_code >= 400 or not reply.content.strip():
-            raise refused(reply.status_code, "", self._wire.host)
+            raise refused(reply.status_code, "", self._transport.host)
         page = parse_page(reply)
         if _asks_for_login(page):
             raise AuthenticationFailed(
@@ -249,6 +249,6 @@ def _profile_id(box: InputElement) -> str:
 def _not_kept(message: str) -> Refused:
     return Refused(
         "SETUP_CHANGE_NOT_KEPT",
-        f"the org took the form without an error, yet {message}",
+        f"the org accepted the form without an error, but {message}",
         remedy="do this step by hand in Setup and plan again",
     )

@@ -9,7 +9,7 @@ from lxml import etree
 
 from provisioner.org.error_mapping import refused
 from provisioner.org.rest import VERSION
-from provisioner.org.transport import Wire
+from provisioner.org.transport import Transport
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _PARTNER = "urn:partner.soap.sforce.com"
@@ -18,27 +18,27 @@ _PARTNER = "urn:partner.soap.sforce.com"
 class Partner:
     """One org's partner API."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._url = f"{wire.instance_url}/services/Soap/u/{VERSION}"
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._url = f"{transport.instance_url}/services/Soap/u/{VERSION}"
 
     def server_time(self) -> datetime:
         """The time by the org's clock, in UTC. (SOAP API guide, `getServerTimestamp`)"""
         headers = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'}
 
         def send() -> requests.Response:
-            data = _envelope(self._wire.token.reveal())
-            return self._wire.session.post(self._url, data=data, headers=headers)
+            data = _envelope(self._transport.token.reveal())
+            return self._transport.session.post(self._url, data=data, headers=headers)
 
         def read(reply: requests.Response) -> datetime:
             text = _text(reply.content, "timestamp") if reply.status_code < 300 else None
             if text is None:
                 code, message = (_text(reply.content, n) for n in ("faultcode", "faultstring"))
                 fault = {"errorCode": (code or "").rpartition(":")[2], "message": message or ""}
-                raise refused(reply.status_code, [fault] if code else "", self._wire.host)
+                raise refused(reply.status_code, [fault] if code else "", self._transport.host)
             return datetime.fromisoformat(text).astimezone(UTC)
 
-        return self._wire.read(send, read)
+        return self._transport.read(send, read)
 
 
 def _envelope(token: str) -> bytes:

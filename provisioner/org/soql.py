@@ -1,4 +1,4 @@
-"""A `Select` or a `Lookup` as SOQL text, cut into pieces that Salesforce takes. Pure."""
+"""Write a `Select` or a `Lookup` as SOQL, in pieces that Salesforce accepts. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)*", re.ASCII)
 
 
 def selects(select: Select, longest: int = LONGEST) -> list[str]:
-    """The queries that together find the rows of `select`, each asking for `Id` too.
+    """The queries that together return the rows of `select`, each with `Id`.
 
-    A row may be found by more than one of them. Raises Refused for what cannot be a name.
+    A row can be in the answer to more than one of them. Raises Refused for an invalid name.
     """
     fields = list(dict.fromkeys(("Id", *select.fields)))
     names = ", ".join(map(_name, fields))
@@ -45,10 +45,10 @@ def newest(query: Newest) -> str:
     return f"{start} ORDER BY CreatedDate DESC LIMIT {query.limit:d}"
 
 
-def lookup(wanted: Lookup) -> str:
+def lookup(lookup: Lookup) -> str:
     """The query for the Ids of the records that have all these values."""
-    query = format_soql("SELECT Id FROM {:literal}", _name(wanted.sobject))
-    wheres = [format_soql("{:literal} = {}", _name(field), value) for field, value in wanted.where]
+    query = format_soql("SELECT Id FROM {:literal}", _name(lookup.sobject))
+    wheres = [format_soql("{:literal} = {}", _name(field), value) for field, value in lookup.where]
     return f"{query} WHERE {' AND '.join(wheres)}" if wheres else query
 
 
@@ -76,7 +76,7 @@ def count_active(profile_ids: Iterable[str]) -> str:
 
 
 def _clauses(select: Select, longest: int) -> Iterator[str]:
-    """`a IN (...) OR b IN (...)`, as often as it takes to hold every value."""
+    """Clauses `a IN (...) OR b IN (...)` that together contain every value."""
     clause: dict[str, list[str]] = {}
     size = 0
     for field, values in select.any_of:
@@ -102,7 +102,7 @@ def _value(value: object) -> str:
 
 
 def _name(name: str) -> str:
-    """`name`, when SOQL can take it for the name of a field or an object."""
+    """`name`, if it is a valid name of a field or an object. Raises Refused."""
     if not _NAME.fullmatch(name):
         raise Refused("INVALID_FIELD", f"`{name}` cannot be the name of a field or an object")
     return name

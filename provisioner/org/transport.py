@@ -1,4 +1,4 @@
-"""The way to one org: requests counted, reads repeated, ended sessions renewed, limits noted."""
+"""Send requests to one org: count them, repeat reads, renew ended sessions, note limits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Parse = Callable[[requests.Response], T]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """API calls of the last 24 hours, of all that use the org, and how many it may have."""
+    """The API calls of the last 24 hours by all users of the org, and the limit."""
 
     used: int
     total: int
@@ -46,17 +46,16 @@ class Usage:
         return max(self.total - self.used, 0)
 
 
-class Wire:
-    """The way to one org: sends requests, counts them, and repeats reads that may work yet.
+class Transport:
+    """Sends requests to one org, counts them, and repeats reads after transient failures.
 
-    A request is two functions: `send` sends it and returns the response, `parse` returns what the
-    body says. Whatever `parse` raises is an answer that is not understood, so it must depend on the
-    response only.
+    A request is two functions: `send` sends it and returns the response, `parse` reads the body.
+    Every exception in `parse` means that the response is not understood, so it must depend only on
+    the response.
 
-    `api_calls` are those that Salesforce counts; `requests_sent` is every request, a login
-    and a setup page too. `usage` is what the org last said of its daily limit. `observe` is
-    told of every request. A session that
-    has ended is renewed where `renew` gives a new token for it.
+    `api_calls` counts the requests that Salesforce counts, `requests_sent` all requests, with
+    logins and setup pages. `usage` is the org's last report of its daily limit. `observe` is called
+    for every request. A session that has ended is renewed if `renew` returns a token for a new one.
     """
 
     def __init__(
@@ -87,8 +86,8 @@ class Wire:
 
     @property
     def token(self) -> Secret:
-        """The session that requests are to be sent with now."""
-        assert self._token is not None, "an org is talked to in a session"
+        """The token of the current session."""
+        assert self._token is not None, "a session has a token"
         return self._token
 
     def write(
@@ -100,12 +99,12 @@ class Wire:
         largest: int = http.LARGEST,
         redirects: bool = False,
     ) -> T:
-        """What `parse` returns for the response to `send`, which is sent once.
+        """The result of `parse` for the response to `send`, which is sent once.
 
-        Raises OrgError and nothing else: NoAnswer for a response that is not understood, that is
-        larger than `largest` bytes, or that is a redirect, unless `redirects` says that `parse`
-        reads those. Where the session was refused, which did nothing, it is sent again in a new
-        one; `send` must take `token` anew each time.
+        Raises only OrgError: NoAnswer for a response that is not understood, that is larger than
+        `largest` bytes, or that is a redirect, unless `redirects` says that `parse` reads those. If
+        the session is refused, nothing was done, and the request is sent again in a new session;
+        `send` must read `token` each time.
         """
 
         def once() -> T:
@@ -114,7 +113,7 @@ class Wire:
         return self.in_session(once)
 
     def in_session(self, action: Callable[[], T]) -> T:
-        """What `action` returns; it is done over when the session has ended and is renewed."""
+        """The result of `action`, which is repeated if the session has ended and was renewed."""
         token = self._token
         try:
             return action()
@@ -124,7 +123,7 @@ class Wire:
         return action()
 
     def _renewed(self, error: AuthenticationFailed, token: Secret | None) -> bool:
-        # A policy that keeps the session from the API refuses the next one too: that would
+        # A policy that does not allow sessions to use the API refuses the next one too: this would
         # never end. (fact 704)
         if error.code != "INVALID_SESSION_ID" or "not valid for use" in error.message:
             return False
@@ -157,11 +156,11 @@ class Wire:
             raise
 
     def understanding(self, request: str) -> AbstractContextManager[None]:
-        """For what is done with an answer after `parse`: raises NoAnswer as `parse` does."""
+        """For code that reads an answer later: exceptions become NoAnswer, as in `parse`."""
         return understood(self.host, request)
 
     def _lost(self, error: OrgError) -> None:
-        """Tell of a request that no answer came to."""
+        """Report a request that got no response."""
         cause = error.__cause__
         if not isinstance(cause, requests.RequestException) or cause.response is not None:
             return
@@ -171,7 +170,7 @@ class Wire:
             self.observe(CallEnded(str(cause.request.method), path, 0.0, error=name))
 
     def _note(self, reply: requests.Response, *_: object, **__: object) -> None:
-        """What the headers of an answer say of limits."""
+        """Note the limits and the time in the headers of a response."""
         method, path = str(reply.request.method), urlsplit(str(reply.request.url)).path
         self.observe(CallEnded(method, path, reply.elapsed.total_seconds(), reply.status_code))
         usage = _USAGE.search(reply.headers.get("Sforce-Limit-Info", ""))
@@ -186,13 +185,13 @@ class Wire:
 
     @property
     def now(self) -> datetime:
-        """The time by the org's clock, as its last answer told it."""
+        """The current time of the org's clock, computed from its last response."""
         return datetime.now(UTC) + self._ahead
 
     def read(
         self, send: Send, parse: Parse[T], *, counted: bool = True, largest: int = http.LARGEST
     ) -> T:
-        """As `write`, but tried again, later and later, while the failure is a passing one."""
+        """As `write`, but repeated after increasing pauses while the failure is transient."""
         for attempt in range(_RETRIES):
             try:
                 return self.write(send, parse, counted=counted, largest=largest)
@@ -204,10 +203,10 @@ class Wire:
 
 
 def pause(attempt: int, retry_after: float | None = None) -> float:
-    """Seconds to wait before the next try, the first being 0: twice as long each time.
+    """Seconds to wait before the next attempt: twice as long each time, with jitter.
 
-    What the server asked for counts, within reason. Jitter keeps parallel runs from coming
-    back all at once.
+    `attempt` is 0 after the first failure. A `retry_after` of the server is used, up to a limit.
+    Jitter prevents parallel runs from repeating their requests at the same time.
     """
     if retry_after is not None:
         return min(retry_after, _LONGEST_RETRY_AFTER)
@@ -229,5 +228,5 @@ def _seconds(retry_after: str | None) -> float | None:
 
 
 def _request(reply: requests.Response) -> str:
-    """What was asked, without its query: `GET /services/data/v62.0/limits`."""
+    """The request without its query string: `GET /services/data/v62.0/limits`."""
     return f"{reply.request.method} {urlsplit(str(reply.request.url)).path}"

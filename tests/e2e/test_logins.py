@@ -149,7 +149,7 @@ def test_a_missing_key_file_is_named(shop, org):
         ("client_credentials", "wrong-secret-4711", "invalid client credentials"),
         ("password", "wrong-secret-4711", "authentication failure"),
         ("jwt", "another key", "invalid assertion"),
-        ("jwt", "wrong-secret-4711", "the private key of the JWT login can not be used"),
+        ("jwt", "wrong-secret-4711", "the private key of the JWT login cannot be used"),
     ],
 )
 def test_a_wrong_secret_is_refused_in_the_words_of_salesforce(login, wrong, words, shop, org):

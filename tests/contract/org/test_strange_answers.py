@@ -215,7 +215,7 @@ def test_a_strange_answer_to_a_form_of_setup_is_looked_into(strange, org, shape)
 
 
 def fresh(org):
-    return SalesforceOrg(org.instance_url, org._wire.token, sleep=lambda _: None)
+    return SalesforceOrg(org.instance_url, org._transport.token, sleep=lambda _: None)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
