@@ -7,7 +7,9 @@ import threading
 import pytest
 
 from provisioner.emulator.server import Server
-from provisioner.kinds import layout_xml, profile_xml, xml
+from provisioner.kinds import xml
+from provisioner.kinds.layout import xml as layout_xml
+from provisioner.kinds.profile import xml as profile_xml
 from provisioner.model.credentials import AccessToken, ClientCredentials, Jwt, UsernamePassword
 from provisioner.model.operations import (
     CloneMetadata,
