@@ -23,7 +23,13 @@ from typing import IO
 from provisioner.kinds import BY_SOBJECT
 from provisioner.kinds.record import RecordKind
 from provisioner.model.masking import mask
-from provisioner.model.operations import Call, may_duplicate
+from provisioner.model.operations import (
+    Call,
+    CreateRecord,
+    DeleteRecord,
+    ResetPassword,
+    may_duplicate,
+)
 from provisioner.model.resource import Address
 
 try:
@@ -206,7 +212,7 @@ class Record:
         """Whether the run created its lease, or may have, and did not delete it."""
         mine = [n for n, line in self.begun.items() if line["step"] == str(LEASE)]
         deleted = any(
-            self.begun[n]["call"] == "DeleteRecord" and self.ended[n]["outcome"] == "done"
+            self.begun[n]["call"] == DeleteRecord.operation and self.ended[n]["outcome"] == "done"
             for n in self.ended.keys() & mine
         )
         return not deleted and any(n not in self.settled for n in mine)
@@ -448,8 +454,8 @@ def _may_duplicate(line: JsonObject) -> bool:
     # A journal of version 0.1 does not record it.
     kind = BY_SOBJECT.get(str(line.get("of")))
     unique = isinstance(kind, RecordKind) and kind.salesforce_rejects_second
-    creates = line["call"] == "CreateRecord" and not unique and line.get("of") != "Group"
-    return creates or line["call"] == "ResetPassword"
+    creates = line["call"] == CreateRecord.operation and not unique and line.get("of") != "Group"
+    return creates or line["call"] == ResetPassword.operation
 
 
 def _settled(number: int, result: str, id_: str | None) -> dict[str, object]:

@@ -9,12 +9,22 @@ from datetime import datetime, timedelta
 from provisioner.apply.executor import Unsettled
 from provisioner.apply.journal import Record, UnknownWrite
 from provisioner.kinds.user.fields import PASSWORD
+from provisioner.model.operations import (
+    CloneMetadata,
+    CreateMetadata,
+    CreateRecord,
+    ResetPassword,
+    UpsertRecord,
+)
 from provisioner.model.resource import Address
 from provisioner.org.timing import Timing
 from provisioner.plan.read import Reading
 
 DONE, NOT_DONE, NOT_IN_SPEC = "done", "not done", "not in the spec"
 _FEW = 5
+_CREATIONS = frozenset(
+    call.operation for call in (CreateRecord, UpsertRecord, CreateMetadata, CloneMetadata)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +133,9 @@ def _find(
     id_ = live.id if live else None
     if write.address not in reading.desired:
         return EarlierWrite(write, run, NOT_IN_SPEC)
-    if write.call == "ResetPassword":
+    if write.call == ResetPassword.operation:
         is_done = live is not None and live.fields.get(PASSWORD) is True
-    elif write.call.startswith(("Create", "Clone", "Upsert")):
+    elif write.call in _CREATIONS:
         is_done = live is not None
     else:
         is_done = write.address not in changing
