@@ -21,6 +21,7 @@ RUNNING: Final = "InProgress"
 COMPLETE: Final = "JobComplete"
 FAILED: Final = "Failed"
 ABORTED: Final = "Aborted"
+_PIECE: Final = 1_000_000  # characters of data kept in one row of the table
 
 
 # Of the standard objects that the guides list, "PK Chunking Header", those that are here [V].
@@ -137,7 +138,7 @@ def change(org: Org, job: Job, **values: Any) -> Job:
 def forget(org: Org, job: Job) -> None:
     """Deletes a job with its data, batches and results."""
     with org.transaction():
-        for table in ("bulk_data", "bulk_rows", "bulk_result", "bulk_batch"):
+        for table in ("bulk_text", "bulk_rows", "bulk_result", "bulk_batch"):
             org.execute(f"DELETE FROM {table} WHERE job_id = ?", (job.id,))  # noqa: S608 - ours
         cursors.remove(org, job.id)
         org.execute("DELETE FROM bulk_job WHERE id = ?", (job.id,))
@@ -145,13 +146,20 @@ def forget(org: Org, job: Job) -> None:
 
 def put_data(org: Org, job_id: str, text: str, *, batch: str = "") -> None:
     """Keeps what a client sent for a job, or for a batch of it."""
-    org.execute("INSERT INTO bulk_data VALUES (?, ?, ?)", (job_id, batch, text))
+    # In pieces: every connection keeps a copy of the last value that a statement was given.
+    for piece, start in enumerate(range(0, max(len(text), 1), _PIECE)):
+        org.execute(
+            "INSERT INTO bulk_text VALUES (?, ?, ?, ?)",
+            (job_id, batch, piece, text[start : start + _PIECE]),
+        )
 
 
 def data(org: Org, job_id: str, *, batch: str = "") -> str | None:
     """What a client sent, None when it sent nothing yet."""
-    rows = org.execute("SELECT data FROM bulk_data WHERE job_id = ? AND batch = ?", (job_id, batch))
-    return rows[0][0] if rows else None
+    rows = org.execute(
+        "SELECT text FROM bulk_text WHERE job_id = ? AND batch = ? ORDER BY piece", (job_id, batch)
+    )
+    return "".join(row[0] for row in rows) if rows else None
 
 
 def put_rows(org: Org, job_id: str, first: int, rows: list[list[str]]) -> None:
@@ -178,7 +186,7 @@ def remove_rows(org: Org, job_id: str, first: int | None = None) -> None:
 
 def remove_data(org: Org, job_id: str) -> None:
     """Removes what a client sent."""
-    org.execute("DELETE FROM bulk_data WHERE job_id = ?", (job_id,))
+    org.execute("DELETE FROM bulk_text WHERE job_id = ?", (job_id,))
 
 
 def put_results(org: Org, job: Job, first: int, count: int, done: str, failed: str = "") -> None:

@@ -84,8 +84,10 @@ CREATE INDEX IF NOT EXISTS bulk_job_waiting ON bulk_job (id) WHERE kind = 'V2Ing
   AND json_extract(info, '$.state') IN ('UploadComplete', 'InProgress');
 CREATE INDEX IF NOT EXISTS bulk_job_running ON bulk_job (id) WHERE kind = 'V2Query'
   AND json_extract(info, '$.state') = 'InProgress';
-CREATE TABLE IF NOT EXISTS bulk_data (
-  job_id TEXT NOT NULL, batch TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (job_id, batch));
+DROP TABLE IF EXISTS bulk_data;
+CREATE TABLE IF NOT EXISTS bulk_text (
+  job_id TEXT NOT NULL, batch TEXT NOT NULL, piece INTEGER NOT NULL, text TEXT NOT NULL,
+  PRIMARY KEY (job_id, batch, piece));
 CREATE TABLE IF NOT EXISTS bulk_rows (
   job_id TEXT NOT NULL, first INTEGER NOT NULL, rows TEXT NOT NULL, PRIMARY KEY (job_id, first));
 CREATE TABLE IF NOT EXISTS bulk_result (

@@ -535,7 +535,7 @@ def test_what_waits_is_not_read_by_other_calls(bulk2, rest, local, monkeypatch):
     connection.set_trace_callback(statements.append)
     assert rest("GET", "/limits")[0] == 200  # runs the next chunk
     connection.set_trace_callback(None)
-    assert not [one for one in statements if "bulk_data" in one]
+    assert not [one for one in statements if "bulk_text" in one]
     assert len([one for one in statements if "SELECT rows FROM bulk_rows" in one]) == 1
     left = local.execute("SELECT first FROM bulk_rows ORDER BY first")
     assert [row[0] for row in left] == [400, 600, 800]
