@@ -23,7 +23,7 @@ from provisioner.emulator.control import coverage
 from provisioner.emulator.lifecycle import first_day
 from provisioner.emulator.sites import members, networks, templates
 from provisioner.login import read as explaining
-from provisioner.login.checks import trace
+from provisioner.login.checks import run_checks
 from provisioner.login.read import Target
 
 from .test_logins import JANE, PORTAL, PROFILE, SPEC
@@ -130,7 +130,7 @@ def work(portal):
     changed["users"]["jane"]["IsActive"] = False
     yield lambda: portal.plan(changed)
     yield lambda: find_drift(portal.load(spec), portal.org)
-    yield lambda: trace(explaining.read(portal.org, JANE, Target(), "127.0.0.1"))
+    yield lambda: run_checks(explaining.read(portal.org, JANE, Target(), "127.0.0.1"))
 
 
 @pytest.fixture(autouse=True)
