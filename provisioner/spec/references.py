@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
@@ -93,6 +92,8 @@ class _Names:
     def __init__(self, specs: Sequence[Spec]) -> None:
         self._specs = specs
         self._nearest: dict[Address, str | None] = {}
+        self._keys_of: dict[str, dict[str, str]] = {}
+        self._by_name: dict[tuple[str, str], dict[str, str]] = {}
 
     def near(self, address: Address, cutoff: float) -> str | None:
         """The key of the resource that the name most likely stands for."""
@@ -106,22 +107,22 @@ class _Names:
 
     def key_of(self, target: Reference, name: str) -> str | None:
         """The key of the resource that has this name in the org, whatever its case."""
-        return self._by_name(target.kind, "" if target.declared_only else target.key).get(
-            name.strip().casefold()
-        )
+        field = "" if target.declared_only else target.key
+        return self._keys_by_name(target.kind, field).get(name.strip().casefold())
 
-    @functools.cache  # noqa: B019 - this object lives as long as one check
     def _keys(self, kind: str) -> Mapping[str, str]:
-        names = (spec.address.name for spec in self._specs if spec.address.kind == kind)
-        return {name.casefold(): name for name in names}
+        if kind not in self._keys_of:
+            names = (spec.address.name for spec in self._specs if spec.address.kind == kind)
+            self._keys_of[kind] = {name.casefold(): name for name in names}
+        return self._keys_of[kind]
 
-    @functools.cache  # noqa: B019
-    def _by_name(self, kind: str, field: str) -> Mapping[str, str]:
-        keys: dict[str, str] = {}
-        for spec in self._specs:
-            if spec.address.kind == kind and isinstance(name := spec.data.get(field), str):
-                keys.setdefault(name.strip().casefold(), spec.address.name)
-        return keys
+    def _keys_by_name(self, kind: str, field: str) -> Mapping[str, str]:
+        if (kind, field) not in self._by_name:
+            keys = self._by_name[kind, field] = {}
+            for spec in self._specs:
+                if spec.address.kind == kind and isinstance(name := spec.data.get(field), str):
+                    keys.setdefault(name.strip().casefold(), spec.address.name)
+        return self._by_name[kind, field]
 
 
 def _undeclared(reference: _Use, names: _Names) -> Diagnostic | None:

@@ -71,9 +71,9 @@ class Validator:
         )
 
     def is_valid(self, data: Yaml) -> bool:
-        """Whether the schema accepts the data. `False` can also mean that `errors` must decide.
+        """Whether the schema accepts the data. `False` can also mean that `violations` must decide.
 
-        The two libraries read `\\w` and `\\s` in a pattern differently outside of ASCII.
+        The two libraries read `\\w`, `\\d` and `\\s` in a pattern differently outside of ASCII.
         """
         try:
             return self._fast.is_valid(data)
