@@ -93,7 +93,7 @@ def test_the_org_is_adopted_and_a_plan_is_empty(acme, sam, org):
     sam.change("User", "FirstName='Jane'", Email="jane.smith@acme.example", IsActive=False)
 
     drifted = acme.run("drift", "--env", "served", "--adopt", "p.patch", status=2)
-    assert "saved to p.patch, for 1 file: `git apply p.patch`" in drifted.err
+    assert "saved to p.patch, for 1 file: run `git apply p.patch`" in drifted.err
     assert "not adopted" not in drifted.err
     patch = (acme.folder / "p.patch").read_text("utf-8")
     assert patch.startswith("--- a/specs/acme/people.yaml\n+++ b/specs/acme/people.yaml\n@@ ")
