@@ -141,7 +141,7 @@ def test_a_missing_key_file_is_named(shop, org):
     assert "`/nonexistent/key.pem` cannot be read: No such file or directory" in missing.err
 
 
-# What Salesforce says to each wrong secret. (platform reference 2.4, 7)
+# What Salesforce says to each wrong secret. (facts 619 and 703)
 @pytest.mark.parametrize(
     ("login", "wrong", "words"),
     [

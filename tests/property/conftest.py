@@ -173,7 +173,7 @@ class Rehearsal:
                 for row in self.local.select("Contact")
             ]
             + [("user", row["Username"]) for row in self.local.select("User")]
-            # Salesforce itself has two of one name. (platform reference 3.5)
+            # Salesforce itself has two of one name. (fact 414)
             + [
                 ("profile", row["Name"].lower())
                 for row in self.local.select("Profile")

@@ -43,7 +43,7 @@ def test_what_is_no_number_stays_as_written(text):
 
 
 def test_an_id_gets_the_checksum_of_its_capitals():
-    # Recorded from a real org: the answer of a create, in the platform reference's sources.
+    # Recorded from a real org: the answer of a create.
     assert long_id("0015500001QdZPK") == "0015500001QdZPKAA3"
     assert long_id("0015500001QdZPKAA3") == "0015500001QdZPKAA3"
     assert long_id("not an id at all") == "not an id at all"

@@ -122,7 +122,7 @@ def test_a_client_with_a_retired_version_is_in_the_login_history(anonymous, loca
 
 
 def test_an_org_may_have_login_switched_off(anonymous, local, secret):
-    """As in orgs made in Winter '26 and later (platform reference 6.4)."""
+    """As in orgs made in Winter '26 and later (fact 612)."""
     door = f"{URL}/emulator/options"
     assert anonymous("GET", door)[1]["SoapLogin"] is True
     assert anonymous("PATCH", door, {"SoapLogin": "no"})[0] == 400

@@ -1,4 +1,4 @@
-"""A reset password: the mail's link leads to a password of one's own (platform reference 6.1)."""
+"""A reset password: the mail's link leads to a password of one's own (fact 604)."""
 
 import re
 from datetime import timedelta

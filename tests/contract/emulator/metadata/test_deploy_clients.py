@@ -57,7 +57,7 @@ def sf(connection):
         sessionId=token
     )
     yield client
-    # deploy() leaves its content type in the headers of the client (platform reference, page one)
+    # deploy() leaves its content type in the headers of the client (simple-salesforce)
     client.headers["Content-Type"] = "application/json"
     client.headers.pop("SOAPAction", None)
     org.close()

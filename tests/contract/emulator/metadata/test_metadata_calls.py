@@ -434,7 +434,7 @@ def test_an_administrator_needs_the_permission_and_must_be_active(api, org, chan
 
 @pytest.mark.usefixtures("portal_on")
 def test_a_permission_set_makes_a_portal_administrator(api, org):
-    """Browserforce's own test assigns one (platform reference 1.2 [V])."""
+    """Browserforce's own test assigns one (fact 112)."""
     by = first_day.admin_id(org)
     standard = org.select("Profile", Name="Standard User")[0]["Id"]
     user = {"LastName": "Other", "Username": "other@acme.example", "ProfileId": standard}

@@ -1,4 +1,4 @@
-"""Logging in as a pipeline does (platform reference 7)."""
+"""Logging in as a pipeline does (fact 620)."""
 
 import base64
 import time

@@ -234,7 +234,7 @@ def test_a_form_without_its_token_approves_nothing(browser, key, people):
 
 
 def test_who_approved_may_be_acted_for_by_a_signed_assertion(local, admin, browser, approved, key):
-    """An earlier approval with a refresh token lets the JWT flow in (platform reference 7)."""
+    """An earlier approval with a refresh token lets the JWT flow in (fact 622)."""
     from provisioner.emulator.oauth import codes, keys
 
     (profile,) = local.find("Profile", Name="Standard User")

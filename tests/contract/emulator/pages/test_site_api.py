@@ -1,4 +1,4 @@
-"""Logging in through the API at a site's own address (platform reference 6.4, 6.5)."""
+"""Logging in through the API at a site's own address (facts 614 and 617)."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Connect REST: sites are listed, made and published (platform reference 1.6)."""
+"""Connect REST: sites are listed, made and published (facts 211 to 229)."""
 
 import pytest
 from simple_salesforce import Salesforce

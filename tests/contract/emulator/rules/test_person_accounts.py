@@ -1,4 +1,4 @@
-"""Person accounts: an account and its contact are one person (platform reference 3.3, 2.5)."""
+"""Person accounts: an account and its contact are one person (facts 405 and 407)."""
 
 import pytest
 

@@ -297,7 +297,7 @@ def test_a_chatter_user_owns_nothing(rest, person, profiles):
 
 
 def test_a_portal_account_stays_one_after_its_users(rest, jane):
-    """Once a customer user has been created (KB 005321769, platform reference 3.1)."""
+    """Once a customer user has been created (fact 403)."""
     rest("PATCH", f"/sobjects/User/{jane}", {"IsPortalEnabled": False})
     (account,) = rest.rows("SELECT Id FROM Account")
     off = rest.refusal("PATCH", f"/sobjects/Account/{account['Id']}", {"IsCustomerPortal": False})
@@ -305,7 +305,7 @@ def test_a_portal_account_stays_one_after_its_users(rest, jane):
 
 
 def test_a_licence_without_monthly_logins_has_none(rest):
-    """The fields of platform reference 3.5 [V]; none of the org's licences counts logins."""
+    """The fields of the object reference; none of the org's licences counts logins."""
     fields = "MonthlyLoginsEntitlement, MonthlyLoginsUsed"
     (row,) = rest.rows(f"SELECT {fields} FROM UserLicense WHERE LicenseDefinitionKey = 'SFDC'")
     assert row == {"MonthlyLoginsEntitlement": None, "MonthlyLoginsUsed": None}

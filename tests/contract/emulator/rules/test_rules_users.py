@@ -1,4 +1,4 @@
-"""Who may become a user, and what follows: platform reference 2, 3 and 11.3."""
+"""Who may become a user, and what follows: facts 301 to 339."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What e-mail the org sends: No access, System email only, All email (platform reference 6.3)."""
+"""What e-mail the org sends: No access, System email only, All email (fact 227)."""
 
 import pytest
 from lxml import html
