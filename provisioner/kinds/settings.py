@@ -73,7 +73,7 @@ class SettingsKind(MetadataKind):
                     what = _IRREVERSIBLE[field.name]
                     yield Diagnostic(
                         "one-way-switch",
-                        f"{what} is on, and Salesforce never lets it be switched off",
+                        f"{what} is on, and cannot be disabled again",
                         field.span,
                         help="to keep people out, set the portal's `active` to false"
                         if field.name == PORTAL_SWITCH
@@ -86,10 +86,10 @@ class SettingsKind(MetadataKind):
             text = f"{_IRREVERSIBLE[name]} can never be switched off again"
             yield Note(NoteKind.IRREVERSIBLE, text)
         if SITES_SWITCH in enabled:
-            text = "Salesforce makes the profiles of the licences for sites that have seats"
+            text = "Salesforce creates the profiles of the licences for sites that have seats"
             yield Note(NoteKind.REMARK, text)
         if PORTAL_SWITCH in enabled:
-            text = f"Salesforce makes the portal `{FIRST_PORTAL}`, its profiles and its fields"
+            text = f"Salesforce creates the portal `{FIRST_PORTAL}`, its profiles and its fields"
             yield Note(NoteKind.REMARK, text)
 
     def setup_trail_names(self, change: Change) -> Iterator[str]:

@@ -14,9 +14,9 @@ from provisioner.model.plan import Note, NoteKind
 def notes(change: Change, context: Context) -> Iterator[Note]:
     """What cannot be undone, and how many users gain or lose their login."""
     if change.action is Action.DELETE:
-        yield Note(NoteKind.IRREVERSIBLE, "the portal and its settings are gone for good")
+        yield Note(NoteKind.IRREVERSIBLE, "the portal and its settings are deleted permanently")
     if change.action is Action.CREATE and adopts(change.after, context.facts):
-        yield Note(NoteKind.REMARK, f"takes over `{FIRST_PORTAL}`, which enabling makes")
+        yield Note(NoteKind.REMARK, f"takes over `{FIRST_PORTAL}`, which enabling creates")
     if change.before is None:
         return
     facts, members = context.facts, set(names_in(change.before.written.get(MEMBERS)))

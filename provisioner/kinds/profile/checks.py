@@ -27,9 +27,9 @@ def problems(context: Context) -> Iterator[Diagnostic]:
                 live = context.live[profile.address].written.get(LICENCE)
                 yield Diagnostic(
                     "licence-is-fixed",
-                    f"a profile keeps its licence for ever: this one has `{live}`",
+                    f"the licence of a profile cannot be changed: this one has `{live}`",
                     profile.span(LICENCE),
-                    help="make a new profile with the other licence, and move its users there",
+                    help="create a profile with the other licence, and move the users to it",
                 )
             continue
         granted = rights_of(profile, context)

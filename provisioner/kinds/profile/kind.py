@@ -112,7 +112,7 @@ class ProfileKind(MetadataKind):
 
     def notes(self, change: Change, context: Context) -> Iterable[Note]:
         if change.action is Action.DELETE:
-            text = "the profile and its permissions are gone for good"
+            text = "the profile and its permissions are deleted permanently"
             yield Note(NoteKind.IRREVERSIBLE, text)
         if NAME in change.names():
             yield Note(NoteKind.REMARK, "the users of the profile keep it under its new name")
