@@ -59,7 +59,7 @@ def test_all_formats_have_the_same_counts(shown):
     page = html.fromstring(shown["html"].out)
     items = [" ".join(li.text_content().split()) for li in page.find_class("counts")[0]]
     assert items[:4] == ["5 create", "2 update", "0 deactivate", "0 delete"]
-    assert {"1 gain a login", "0 lose a login", "1 e-mails", "2 irreversible"} <= set(items)
+    assert {"1 gain a login", "0 lose a login", "1 emails", "2 irreversible"} <= set(items)
     for form in ("text", "markdown"):
         text = shown[form].out.replace("**", "")
         assert counted_in(text) == expected, form
