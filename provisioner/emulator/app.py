@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
+from provisioner.emulator import clockwork
 from provisioner.emulator.bulk import v1 as bulk1
-from provisioner.emulator.bulk import v2_run
 from provisioner.emulator.http import (
     bodies,
     middleware,
     refusals,
 )
 from provisioner.emulator.http.context import CATCH_UP, EXTENSION
-from provisioner.emulator.login import password_login
 from provisioner.emulator.metadata import endpoint as metadata
 from provisioner.emulator.oauth import endpoints as oauth
 from provisioner.emulator.pages import (
@@ -37,7 +36,6 @@ from provisioner.emulator.pages import (
 from provisioner.emulator.pages import oauth as oauth_pages
 from provisioner.emulator.partner import endpoint as partner
 from provisioner.emulator.rest import router as rest
-from provisioner.emulator.rules import recycle_bin
 
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
@@ -58,15 +56,14 @@ def create_app(org: Org, *, control: bool = False, control_token: str | None = N
     """
     app = Flask(__name__, static_folder=None, template_folder="pages/templates")
     app.extensions[EXTENSION] = org
-    app.extensions[CATCH_UP] = v2_run.catch_up
+    app.extensions[CATCH_UP] = clockwork.catch_up
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a path with `//` is not redirected
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # Salesforce does not answer it: `refusals`
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for surface in _SURFACES:
         app.register_blueprint(surface.blueprint)
-    app.before_request(lambda: password_login.end_lockouts(org))
-    app.before_request(lambda: recycle_bin.expire(org))
+    app.before_request(lambda: clockwork.run_due(org))
     app.after_request(bodies.pack)
     app.register_error_handler(HTTPException, refusals.unrouted)
     if control:
@@ -74,5 +71,5 @@ def create_app(org: Org, *, control: bool = False, control_token: str | None = N
 
         door.install(app, control_token)
     counted = middleware.Counted(org, app.wsgi_app)
-    app.wsgi_app = middleware.Worded(counted)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = middleware.Worded(middleware.Snapshot(org, counted))  # type: ignore[assignment, method-assign]
     return app

@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING
 from provisioner.emulator.base.errors import SalesforceError
 
 if TYPE_CHECKING:
+    from sqlite3 import Row
+
     from provisioner.emulator.store.org import Org
 
 
 def has(org: Org, user_id: str, permission: str) -> bool:
     """Whether a user's profile or an assigned permission set grants `Permissions<permission>`."""
-    assert permission.isalnum()
+    name = f"Permissions{permission}"
+    return any(row[name] for row in _held(org, user_id))
+
+
+def _held(org: Org, user_id: str) -> list[Row]:
+    """The permission sets of a user, that of the profile among them."""
     sql = (
-        'SELECT 1 FROM "PermissionSetAssignment" AS a'  # noqa: S608 - asserted above
-        ' JOIN "PermissionSet" AS s'
-        f' ON s."Id" = a."PermissionSetId" AND s."Permissions{permission}" = 1'
-        ' WHERE a."AssigneeId" = ? LIMIT 1'
+        'SELECT s.* FROM "PermissionSetAssignment" AS a'
+        ' JOIN "PermissionSet" AS s ON s."Id" = a."PermissionSetId" WHERE a."AssigneeId" = ?'
     )
-    return org.remember(
-        ("permission", user_id, permission), lambda: bool(org.execute(sql, (user_id,)))
-    )
+    return org.remember(("permission sets", user_id), lambda: org.execute(sql, (user_id,)))
 
 
 def may_set_password(org: Org, by: str, user_id: str) -> bool:

@@ -190,6 +190,7 @@ def _secured(org: Org, user_id: str, sobject: SObject, field: Field) -> Field | 
 
 def _filtered(org: Org, user_id: str) -> bool:
     """Profile filtering hides the others from users without "View All Profiles" (fact 513)."""
+    if permissions.has(org, user_id, "ViewAllProfiles"):
+        return False
     row = components.by_name(org, SETTINGS, SETTINGS_NAME)
-    on = row is not None and bool(json.loads(row.body).get("enableProfileFiltering"))
-    return on and not permissions.has(org, user_id, "ViewAllProfiles")
+    return row is not None and bool(json.loads(row.body).get("enableProfileFiltering"))

@@ -110,6 +110,13 @@ def every(org: Org, *kinds: str) -> list[Job]:
     return [Job(**json.loads(row[0])) for row in rows]
 
 
+# the rows that make `v2_run.catch_up` due
+DUE: Final = (
+    "SELECT 1 FROM bulk_job WHERE kind = 'V2Ingest'"
+    " AND json_extract(info, '$.state') IN ('UploadComplete', 'InProgress')"
+)
+
+
 def waiting(org: Org) -> Job | None:
     """The oldest ingest job whose data is there and not yet worked off."""
     rows = org.execute(

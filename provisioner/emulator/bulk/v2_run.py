@@ -63,6 +63,7 @@ def asked(org: Org, job: Job) -> Job:
     """The job as it is after some seconds: run in them, or by another thread."""
     if job.state not in {UPLOADED, RUNNING}:
         return job
+    org.refresh()  # another thread may be running the job: what it does must be seen
     lock = org.lock(_LOCK)
     if not lock.acquire(timeout=_ASKED):
         return jobs.get(org, job.id, job.kind) or job

@@ -23,6 +23,20 @@ _API: Final = re.compile(r"/services/(data/v|async/|Soap/)")
 _KEY: Final = "local org.running"
 
 
+class Snapshot:
+    """The app with each request in one snapshot of the org, but for the interface for tests."""
+
+    def __init__(self, org: Org, inner: WSGIApplication) -> None:
+        self._org = org
+        self._inner = inner
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith("/emulator/"):
+            return self._inner(environ, start)
+        with self._org.snapshot():
+            return self._inner(environ, start)
+
+
 class Counted:
     """The app with its API requests counted while they run, their delays among them."""
 

@@ -153,6 +153,10 @@ def unlock(org: Org, user_id: str, by: str) -> None:
         org.update("UserLogin", login["Id"], {"IsPasswordLocked": False}, by=by)
 
 
+# the rows that make `end_lockouts` due
+DUE: Final = "SELECT 1 FROM lockout WHERE until <= :now"
+
+
 def end_lockouts(org: Org) -> None:
     """Ends every lock-out whose time is over by the org's clock.
 

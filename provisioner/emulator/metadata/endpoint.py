@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 from lxml import etree
 
 from provisioner.emulator.base.errors import SalesforceError
-from provisioner.emulator.http import bodies, context, gate, soap_metadata
+from provisioner.emulator.http import bodies, gate, soap_metadata
 from provisioner.emulator.http.soap_metadata import Fault
 from provisioner.emulator.metadata import component_calls, file_calls
 from provisioner.emulator.metadata.component_calls import Call
@@ -27,12 +27,6 @@ blueprint = Blueprint("metadata", __name__)
 
 _LARGEST: Final = 52_428_800  # bytes of a SOAP call, fact 523
 _PARTIAL_SAVE_SINCE: Final = 34  # AllOrNoneHeader, fact 516
-
-
-@blueprint.before_app_request
-def run_forgotten_jobs() -> None:
-    """Deployments and retrieves end by themselves, too."""
-    file_calls.run_forgotten(context.org())
 
 
 @blueprint.post("/services/Soap/m/<version>")

@@ -110,6 +110,10 @@ def canceled(org: Org, job: Job, by: str, status: str) -> Job:
     )
 
 
+# the rows that make `file_calls.run_forgotten` due
+DUE: Final = "SELECT 1 FROM metadata_job WHERE done = 0 AND modified < :before"
+
+
 def forgotten(org: Org) -> list[Job]:
     """The jobs that nobody has asked for in a while and that are not done, oldest first."""
     before = timestamp(org.now() - PATIENCE)

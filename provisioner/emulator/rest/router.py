@@ -56,12 +56,6 @@ _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ASKED: Final = (*_METHODS, "OPTIONS")  # which no resource takes
 
 
-@blueprint.before_app_request
-def run_forgotten_jobs() -> None:
-    """Sites are made, published and joined without anybody looking, too."""
-    jobs.run_forgotten(context.org())
-
-
 @blueprint.get("/services/data", defaults={"suffix": ""})
 @blueprint.get("/services/data.<any(json, xml):suffix>")
 def every_version(suffix: str) -> Response:
@@ -87,6 +81,7 @@ def serve(version: str, path: str) -> Response:
         return refused
     path, accept = _accepted(path, request.headers.get("Accept", ""))
     parts = tuple(part for part in path.split("/") if part)
+    begun = context.org().now()
     try:
         caller = gate.enter("rest", _token(), version, operation="".join(parts[:1]))
         answer = answer_to(
@@ -109,7 +104,7 @@ def serve(version: str, path: str) -> Response:
     if usage is not None:
         response.headers["Sforce-Limit-Info"] = f"api-usage={usage.used}/{usage.most}"
     # An answer and the dates in it are of one clock.
-    response.headers["Date"] = format_datetime(context.org().now(), usegmt=True)
+    response.headers["Date"] = format_datetime(begun, usegmt=True)
     return response
 
 

@@ -208,7 +208,8 @@ def _references(
 def _state(org: Org, sobject: SObject, id_: str) -> str | None:
     """`live`, `deleted` or `inactive`; None when there is no such row."""
     if sobject.name in tables.REMEMBERED:
-        return org.remember(("state", id_), lambda: _read_state(org, sobject, id_))
+        row = org.known(sobject.name, id_)
+        return None if row is None else _of_row(row.get("IsDeleted"), row.get("IsActive"))
     return _read_state(org, sobject, id_)
 
 
@@ -216,10 +217,14 @@ def _read_state(org: Org, sobject: SObject, id_: str) -> str | None:
     shown = [f'"{name}"' if sobject.field(name) else "NULL" for name in ("IsDeleted", "IsActive")]
     sql = f'SELECT {", ".join(shown)} FROM "{sobject.name}" WHERE "Id" = ?'  # noqa: S608 - our names
     for deleted, active in org.execute(sql, (id_,)):
-        if deleted:
-            return "deleted"
-        return "inactive" if active == 0 else "live"
+        return _of_row(deleted, active)
     return None
+
+
+def _of_row(deleted: Any, active: Any) -> str:
+    if deleted:
+        return "deleted"
+    return "live" if active is None or active else "inactive"
 
 
 def _unique_keys(

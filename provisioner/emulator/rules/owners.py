@@ -33,13 +33,9 @@ def check(
         owner = owner or by
     elif owner is None or owner == current["OwnerId"]:
         return
-    kind = _type(org, owner)
-    if (
-        kind == "Standard"
-        or "ownerid" not in sobject.fields
-        or not object_rights.governed(sobject.name)
-    ):
+    if "ownerid" not in sobject.fields or not object_rights.governed(sobject.name):
         return
+    kind = _type(org, owner)
     if kind == _CHATTER or (kind == _HIGH_VOLUME and sobject.name == "Account"):
         raise SalesforceError(
             "OP_WITH_INVALID_USER_TYPE_EXCEPTION", "Operation not valid for this user type", ()

@@ -99,6 +99,10 @@ def remove(org: Org, id_: str) -> None:
     _forget(org, id_)
 
 
+# the rows that make `expire` due
+DUE: Final = "SELECT 1 FROM recycled WHERE gone <= :now"
+
+
 def expire(org: Org) -> None:
     """Removes what has been deleted for long enough by the org's clock."""
     now = timestamp(org.now())

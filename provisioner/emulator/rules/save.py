@@ -42,7 +42,7 @@ def create(org: Org, by: str, sobject: SObject, values: Mapping[str, Any]) -> st
     """Inserts a record for the user `by`; returns its Id."""
     everything = _allowed(org, by, sobject, "Create")
     faults.check_row(sobject.name, _parent(values))
-    with org.transaction(), org.attempt():
+    with org.atomic():
         row = _checked(org, by, sobject, values, None, everything=everything)
         match sobject.name:
             case "User":
@@ -71,7 +71,7 @@ def update(org: Org, by: str, sobject: SObject, id_: str, values: Mapping[str, A
     """Changes a record for the user `by`; NOT_FOUND or ENTITY_IS_DELETED when it is not there."""
     everything = _allowed(org, by, sobject, "Edit", id_)
     faults.check_row(sobject.name, id_)
-    with org.transaction(), org.attempt():
+    with org.atomic():
         current = existing(org, sobject, id_)
         if not everything:
             reach.check_record(org, by, sobject, id_, "Edit")
@@ -102,7 +102,7 @@ def delete(org: Org, by: str, sobject: SObject, id_: str) -> None:
     """Deletes a record for the user `by`, and what Salesforce deletes with it."""
     everything = _allowed(org, by, sobject, "Delete")
     faults.check_row(sobject.name, id_)
-    with org.transaction(), org.attempt(), recycle_bin.together(ids.normal(id_) or id_):
+    with org.atomic(), recycle_bin.together(ids.normal(id_) or id_):
         current = existing(org, sobject, id_)
         if not everything:
             reach.check_record(org, by, sobject, id_, "Delete")
@@ -126,7 +126,7 @@ def undelete(org: Org, by: str, sobject: SObject, id_: str) -> None:
     """Brings a deleted record back for the user `by`, and what Salesforce brings with it."""
     everything = _allowed(org, by, sobject, "Undelete")
     faults.check_row(sobject.name, id_)
-    with org.transaction(), org.attempt():
+    with org.atomic():
         if not everything:
             reach.check_record(org, by, sobject, id_, "Delete")
         recycle_bin.undelete(org, by, sobject, id_)

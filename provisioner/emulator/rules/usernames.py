@@ -53,15 +53,14 @@ def check_free(
 ) -> None:
     """Refuses a username or nickname of another user, where the licence minds it."""
     own = current["Id"] if current else None
-    for name, code, message in (
-        ("Username", "DUPLICATE_USERNAME", _TAKEN_USERNAME),
-        ("CommunityNickname", "DUPLICATE_COMM_NICKNAME", _TAKEN_NICKNAME),
-    ):
-        value = row.get(name)
-        if value is None:
-            continue
-        if any(id_ != own for id_ in org.find("User", **{name: value})):
-            raise SalesforceError(code, message, (name,))
+    refusals = {
+        "Username": ("DUPLICATE_USERNAME", _TAKEN_USERNAME),
+        "CommunityNickname": ("DUPLICATE_COMM_NICKNAME", _TAKEN_NICKNAME),
+    }
+    names = {name: row[name] for name in refusals if row.get(name) is not None}
+    for name, id_ in org.find_each("User", names):
+        if id_ != own:
+            raise SalesforceError(*refusals[name], (name,))
     username = row.get("Username")
     if username and username in elsewhere(org) and not _in_org_only(org, license_):
         # fact 312

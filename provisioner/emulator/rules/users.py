@@ -280,7 +280,7 @@ def _profile_change(
 ) -> None:
     if merged["ProfileId"] == current["ProfileId"]:
         return
-    profile = org.get("Profile", merged["ProfileId"])
+    profile = org.known("Profile", merged["ProfileId"])
     assert profile, "references were checked"
     keeps_portal_admin(org, current["Id"], manages=profile["PermissionsManageCssUsers"])
     _not_a_guest(license_)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from provisioner.emulator.store.state import EDITION
+
 if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
@@ -24,7 +26,7 @@ NAMES: Final = (DEVELOPER, *_OF_A_LICENSE)
 
 def edition(org: Org) -> str:
     """The edition, one of NAMES."""
-    return str(org.execute('SELECT "OrganizationType" FROM "Organization"')[0][0])
+    return str(org.setting(EDITION))
 
 
 def change(org: Org, name: str, by: str) -> None:

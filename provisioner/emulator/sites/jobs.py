@@ -35,11 +35,16 @@ _OBJECTS: Final = frozenset(
 _QUERIED: Final = re.compile(r"\bFROM\s+(?:BackgroundOperation|Network\w*)\b", re.IGNORECASE)
 _UNDERWAY: Final = f"""
 SELECT 'BackgroundOperation', b."Id" FROM site_job AS j
-  JOIN "BackgroundOperation" AS b ON b."Id" = j.id WHERE b."SystemModstamp" < ?
+  JOIN "BackgroundOperation" AS b ON b."Id" = j.id WHERE b."SystemModstamp" < :before
 UNION ALL SELECT 'NetworkMemberGroup', "Id" FROM "NetworkMemberGroup"
   WHERE "AssignmentStatus" IN ({", ".join(f"'{status}'" for status in members.NEXT)})
-  AND "SystemModstamp" < ? ORDER BY 1, 2
+  AND "SystemModstamp" < :before ORDER BY 1, 2
 """  # noqa: S608 - our names
+# the rows that make `run_forgotten` due
+DUE: Final = (
+    f"SELECT 1 FROM ({_UNDERWAY})"  # noqa: S608 - our names
+    ' UNION ALL SELECT 1 FROM "BackgroundOperation" WHERE "ExpiresAt" < :now'
+)
 
 
 def start(org: Org, by: str, kind: str, about: Mapping[str, Any]) -> str:
@@ -98,7 +103,7 @@ def run_forgotten(org: Org) -> None:
 
 def _open(org: Org, before: str = "9") -> list[tuple[str, str]]:
     """The object and id of everything under way that has not moved since `before`."""
-    rows = org.execute(_UNDERWAY, (before, before))
+    rows = org.execute(_UNDERWAY, {"before": before})
     return [(row[0], row[1]) for row in rows]
 
 

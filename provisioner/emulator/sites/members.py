@@ -101,6 +101,8 @@ def follow_site(org: Org, by: str, network_id: str) -> None:
 def follow_user(org: Org, by: str, user_id: str) -> None:
     """Makes the memberships of a user what the groups say; see `follow_site`."""
     sql = 'SELECT 1 FROM "NetworkMemberGroup" LIMIT 1'
+    if not org.feature("Networks"):
+        return
     if org.remember("sites have members", lambda: org.execute(sql)):  # the usual org has no sites
         _follow(org, by, *_OF_USER, user_id)
         mails.welcome(org, user_id=user_id)

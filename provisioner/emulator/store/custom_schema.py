@@ -39,15 +39,28 @@ class Schema(State):
 
     def custom_field_lines(self) -> tuple[tuple[str, str], ...]:
         """The custom fields, as pairs of object and line of `objects.parse_field`."""
-        sql = "SELECT sobject, line FROM custom_field ORDER BY sobject, rowid"
-        return self.remember(
-            "custom fields", lambda: tuple((row[0], row[1]) for row in self.execute(sql))
-        )
+        return self._customs()[1]
 
     def custom_objects(self) -> tuple[str, ...]:
         """The custom objects as JSON, each in the form of the files in `data/` and with a name."""
-        sql = "SELECT data FROM custom_object ORDER BY name"
-        return self.remember("custom objects", lambda: tuple(row[0] for row in self.execute(sql)))
+        return self._customs()[0]
+
+    def _customs(self) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+        """The custom objects by name, and the custom fields in the order of their creation."""
+        sql = (
+            "SELECT 0 AS kind, name AS place, 0 AS number, NULL AS sobject, data FROM custom_object"
+            " UNION ALL SELECT 1, sobject, rowid, sobject, line FROM custom_field"
+            " ORDER BY kind, place, number"
+        )
+
+        def read() -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+            rows = self.execute(sql)
+            return (
+                tuple(row["data"] for row in rows if not row["kind"]),
+                tuple((row["sobject"], row["data"]) for row in rows if row["kind"]),
+            )
+
+        return self.remember("custom objects and fields", read)
 
     def put_custom_object(self, data: Mapping[str, Any]) -> None:
         """Adds a custom object and its table, or changes what is told of one."""

@@ -18,8 +18,10 @@ _T = TypeVar("_T")
 _MOST_CONNECTIONS: Final = 64
 _BUSY: Final = 30  # seconds to wait for another process's transaction
 _JOINED: Final = nullcontext()
-_KEEP_COUNT: Final = "INSERT OR REPLACE INTO sequence VALUES (?, ?)"
+_KEEP_COUNTS: Final = "INSERT OR REPLACE INTO sequence VALUES "
 _HARMLESS: Final = ("SELECT", "SAVEPOINT", "RELEASE")  # what changes nothing that was read
+_READS: Final = ("SELECT", "PRAGMA")
+_LOCK: Final = "UPDATE sequence SET last = last WHERE 0"  # takes the write lock, changes nothing
 
 
 class Rollback(Exception):  # noqa: N818 - undoes a block, and is caught around it
@@ -27,11 +29,14 @@ class Rollback(Exception):  # noqa: N818 - undoes a block, and is caught around 
 
 
 class _Mine(threading.local):
-    """What a thread has while its transaction lasts: the connection, what was read and counted."""
+    """What a thread has while its snapshot or transaction lasts: the connection, what was read."""
 
     connection: sqlite3.Connection | None = None
+    writing: bool = False  # in a transaction, not only in a snapshot
+    open: bool = False  # a `snapshot` block
     memory: dict[Hashable, Any]
     counted: dict[str, int]
+    pending: list[tuple[str, Any]]
 
 
 class Database:
@@ -60,33 +65,128 @@ class Database:
             self._copies.clear()
             self._idle.clear()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads one state of the file in the whole block, and remembers what was read.
+
+        A transaction in the block continues from that state. If another connection has written in
+        between, the transaction starts from the newest state, and what was read is forgotten. Reads
+        after a transaction see a new snapshot. In a snapshot or transaction the block joins it.
+        """
+        mine = self._mine
+        if mine.open or mine.writing:
+            yield
+            return
+        mine.open, mine.pending = True, []
+        try:
+            yield
+        finally:
+            try:
+                self._end_snapshot()
+            finally:
+                mine.open = False
+
+    def refresh(self) -> None:
+        """Lets the next read of a snapshot see the newest state, after a wait for somebody else."""
+        mine = self._mine
+        if mine.open and not mine.writing and mine.connection is not None:
+            connection, mine.connection = mine.connection, None
+            connection.execute("COMMIT")
+            self._release(connection)
+
+    def write_later(self, sql: str, params: Any = ()) -> None:
+        """Writes at the end of the snapshot, or with its first transaction; at once without one."""
+        if self._mine.open:
+            self._mine.pending.append((sql, params))
+        else:
+            self.execute(sql, params)
+
+    def pending(self) -> int:
+        """How many writes `write_later` has put off, and no transaction has yet begun with."""
+        return 0 if self._mine.writing or not self._mine.open else len(self._mine.pending)
+
     def transaction(self) -> AbstractContextManager[None]:
         """All of the block or nothing of it; a nested one joins the outer."""
-        return self._outermost() if self._mine.connection is None else _JOINED
+        return _JOINED if self._mine.writing else self._outermost()
 
     @contextmanager
     def _outermost(self) -> Iterator[None]:
-        connection = self._acquire()
-        self._mine.connection = connection
-        self._mine.memory = {}
-        self._mine.counted = {}
+        mine = self._mine
+        connection = self._lock_for_writing()
+        mine.connection = connection
+        mine.writing = True
+        mine.counted = {}
         try:
-            connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                connection.executemany(_KEEP_COUNT, self._mine.counted.items())
+                if mine.counted:
+                    _keep_counts(connection, mine.counted)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+            if mine.open:
+                mine.pending.clear()
         finally:
-            self._mine.connection = None
+            mine.writing = False
+            mine.connection = None
             self._release(connection)
+
+    def _lock_for_writing(self) -> sqlite3.Connection:
+        """The connection of the thread in a transaction that may write, with what is pending."""
+        mine = self._mine
+        connection = mine.connection
+        pending = mine.pending if mine.open else []
+        if connection is not None:
+            try:
+                for sql, params in pending or [(_LOCK, ())]:
+                    connection.execute(sql, params)
+            except sqlite3.OperationalError:  # another process writes, or has written
+                connection.execute("ROLLBACK")
+            else:
+                return connection
+        else:
+            connection = self._acquire()
+        mine.memory = {}
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for sql, params in pending:
+                connection.execute(sql, params)
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            mine.connection = None
+            self._release(connection)
+            raise
+        return connection
+
+    def _end_snapshot(self) -> None:
+        mine = self._mine
+        if mine.pending:
+            with self.transaction():
+                pass
+        connection, mine.connection = mine.connection, None
+        if connection is not None:
+            connection.execute("COMMIT")
+            self._release(connection)
+
+    def _reading(self) -> sqlite3.Connection | None:
+        """The connection of the thread's transaction or snapshot; the first read begins one."""
+        mine = self._mine
+        if mine.connection is None and mine.open:
+            mine.connection = self._acquire()
+            mine.memory = {}
+            mine.connection.execute("BEGIN")
+        return mine.connection
+
+    def atomic(self) -> AbstractContextManager[None]:
+        """All of the block or nothing of it: a transaction, or inside of one an attempt."""
+        return self.attempt() if self._mine.writing else self._outermost()
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Inside a transaction: undoes only the block when the block raises."""
-        assert self._mine.connection is not None, "attempt() needs a transaction around it"
+        assert self._mine.writing, "attempt() needs a transaction around it"
         counted = self._mine.counted.copy()
         self.execute("SAVEPOINT attempt")
         try:
@@ -100,9 +200,12 @@ class Database:
 
     def execute(self, sql: str, params: Any = ()) -> list[sqlite3.Row]:
         """Runs one statement, in the current transaction if there is one, and returns its rows."""
-        held = self._mine.connection
+        if self._mine.open and not self._mine.writing and not sql.lstrip().startswith(_READS):
+            with self.transaction():
+                return self.execute(sql, params)
+        held = self._reading()
         if held is not None:
-            if not sql.startswith(_HARMLESS):
+            if not sql.lstrip().startswith(_HARMLESS):
                 self._mine.memory.clear()
             return held.execute(sql, params).fetchall()
         connection = self._acquire()
@@ -137,15 +240,15 @@ class Database:
 
     def execute_quietly(self, sql: str, params: Any = ()) -> list[sqlite3.Row]:
         """As `execute`, for a write on which nothing depends that `remember` keeps."""
-        held = self._mine.connection
+        held = self._mine.connection if self._mine.writing else None
         return self.execute(sql, params) if held is None else held.execute(sql, params).fetchall()
 
     def remember(self, key: Hashable, work: Callable[[], _T]) -> _T:
-        """What `work` gives, worked out once in a transaction until something is written.
+        """The value of `work`, called once in a snapshot or transaction until something is written.
 
-        Nobody else can write while a transaction lasts, so that what was read stays true.
+        Neither sees what somebody else writes while it lasts, so that what was read stays true.
         """
-        if self._mine.connection is None:
+        if self._reading() is None:
             return work()
         memory = self._mine.memory
         if key not in memory:
@@ -161,15 +264,19 @@ class Database:
 
         Nobody else can count while a transaction lasts, so what was counted is written at its end.
         """
-        if self._mine.connection is None:
+        if not self._mine.writing:
             with self.transaction():
                 return self.next_number(name)
         counted = self._mine.counted
         if name not in counted:
-            rows = self.execute("SELECT last FROM sequence WHERE prefix = ?", (name,))
-            counted[name] = rows[0][0] if rows else 0
+            counted[name] = self._last_numbers().get(name, 0)
         counted[name] += 1
         return counted[name]
+
+    def _last_numbers(self) -> dict[str, int]:
+        """What was counted before this transaction, which writes it at its end only."""
+        rows = "SELECT prefix, last FROM sequence"
+        return self.remember("last numbers", lambda: {row[0]: row[1] for row in self.execute(rows)})
 
     def forget_counts(self) -> None:
         """Lets a transaction that removed everything count from 1 again."""
@@ -228,3 +335,8 @@ class Database:
         # What an `attempt` may have to undo is a temporary file otherwise, written at each row.
         connection.execute("PRAGMA temp_store = MEMORY")
         return connection
+
+
+def _keep_counts(connection: sqlite3.Connection, counted: dict[str, int]) -> None:
+    rows = ", ".join(["(?, ?)"] * len(counted))
+    connection.execute(_KEEP_COUNTS + rows, [part for pair in counted.items() for part in pair])

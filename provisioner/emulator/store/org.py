@@ -71,6 +71,16 @@ class Org(Schema):
         )
         return [row[0] for row in rows]
 
+    def find_each(self, sobject: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Each field of `values` with the id of a live row that has its value, in that order."""
+        table, parts, every = self._table(sobject), [], []
+        for number, (name, value) in enumerate(values.items()):
+            where, params = self._where(table, {name: value})
+            parts.append(f'SELECT {number}, "Id" FROM "{table.name}" WHERE {where}')  # noqa: S608 - our names
+            every += params
+        rows = self.execute(f"{' UNION ALL '.join(parts)} ORDER BY 1, 2", every) if parts else []
+        return [(list(values)[row[0]], row[1]) for row in rows]
+
     def some(self, sobject: str, id_: str, *names: str) -> dict[str, Any] | None:
         """As `get`, only those fields, none of which is worked out when read."""
         sql, kinds = self.remember(

@@ -11,6 +11,7 @@ from provisioner.emulator.base import ids
 from provisioner.emulator.base.timestamps import parse_timestamp, timestamp
 from provisioner.emulator.store.database import Database
 
+EDITION: Final = "edition"  # the name under which `setting` has the edition of the organization
 _SESSION_HOURS: Final = 2  # sessionSecondsValid 7200, fact 609
 
 
@@ -59,17 +60,28 @@ class State(Database):
 
     def features(self) -> frozenset[str]:
         """The features that are on."""
-        sql = "SELECT name FROM setting WHERE name LIKE 'feature %' AND value = 'on'"
         return self.remember(
             "features",
-            lambda: frozenset(row[0].removeprefix("feature ") for row in self.execute(sql)),
+            lambda: frozenset(
+                name.removeprefix("feature ")
+                for name, value in self._settings().items()
+                if name.startswith("feature ") and value == "on"
+            ),
         )
 
     def setting(self, name: str) -> str | None:
         """A value kept under a name, or None."""
-        sql = "SELECT value FROM setting WHERE name = ?"
-        rows = self.remember(("setting", name), lambda: self.execute(sql, (name,)))
-        return rows[0][0] if rows else None
+        return self._settings().get(name)
+
+    def _settings(self) -> dict[str, str]:
+        # the edition is read along, as nearly every request needs it
+        sql = (
+            "SELECT name, value FROM setting"
+            ' UNION ALL SELECT ?, "OrganizationType" FROM "Organization"'
+        )
+        return self.remember(
+            "settings", lambda: {row[0]: row[1] for row in self.execute(sql, (EDITION,))}
+        )
 
     def put_setting(self, name: str, value: str) -> None:
         """Keeps a value under a name."""
@@ -81,17 +93,16 @@ class State(Database):
 
     def api_calls(self) -> int:
         """How many API calls there were today."""
-        return int(self.setting(f"api calls {self.now():%Y-%m-%d}") or 0)
+        return int(self.setting(f"api calls {self.now():%Y-%m-%d}") or 0) + self.pending()
 
     def api_call(self) -> int:
         """Counts an API call; returns how many there were today."""
-        name = f"api calls {self.now():%Y-%m-%d}"
-        rows = self.execute(
+        self.write_later(
             "INSERT INTO setting VALUES (?, '1')"
-            " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-            (name,),
+            " ON CONFLICT (name) DO UPDATE SET value = value + 1",
+            (f"api calls {self.now():%Y-%m-%d}",),
         )
-        return int(rows[0][0])
+        return self.api_calls()
 
     def _schema_changed(self) -> None:
         """Notes that objects or fields came, went or changed, for `If-Modified-Since`."""
