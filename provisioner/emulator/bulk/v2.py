@@ -19,6 +19,7 @@ from provisioner.emulator.bulk import (
 )
 from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, OPEN, UPLOADED, Job
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Route, each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,23 +43,6 @@ _CSV: Final = {"Content-Type": "text/csv"}
 def takes_text(path: str) -> bool:
     """Whether the bodies of a path below a version need not be JSON."""
     return path.startswith("jobs/")
-
-
-def answer(call: Call, parts: tuple[str, ...]) -> Answer:
-    """The answer to a call below `/jobs`."""
-    match parts:
-        case ("ingest",):
-            call.allow("GET", "POST")
-            return _create_ingest(call) if call.method == "POST" else _list(call, "V2Ingest")
-        case ("query",):
-            call.allow("GET", "POST")
-            return _create_query(call) if call.method == "POST" else _list(call, "V2Query")
-        case ("ingest", id_, *rest):
-            return _ingest(call, _job(call, id_, "V2Ingest"), rest)
-        case ("query", id_, *rest):
-            return v2_query.answer(call, _job(call, id_, "V2Query"), rest)
-        case _:
-            raise not_found()
 
 
 # -- ingest ------------------------------------------------------------------------------------
@@ -100,31 +84,36 @@ def _create_ingest(call: Call) -> Answer:
     return Answer(200, v2_info.described(job))
 
 
-def _ingest(call: Call, job: Job, rest: list[str]) -> Answer:
-    match [part.lower() for part in rest]:
-        case []:
-            call.allow("DELETE", "GET", "PATCH")
-            if call.method == "DELETE":
-                return v2_info.deleted(call, job, UPLOADED, COMPLETE, ABORTED, FAILED)
-            if call.method == "PATCH":
-                return Answer(200, v2_info.described(_patched(call, job)))
-            job = v2_run.asked(call.org, job)
-            return Answer(200, v2_info.described(job, whole=True) | v2_info.counted(job))
-        case ["batches"]:
-            call.allow("PUT")
-            return _upload(call, job)
-        case ["successfulresults"]:
-            call.allow("GET")
-            return _results(call, job, "done", "sf__Id", "sf__Created")
-        case ["failedresults"]:
-            call.allow("GET")
-            return _results(call, job, "failed", "sf__Id", "sf__Error")
-        case ["unprocessedrecords"]:
-            call.allow("GET")
-            _ended(job)
-            return Answer(200, v2_run.unprocessed(call.org, job).encode(), _CSV)
-        case _:
-            raise not_found()
+def _list_ingest(call: Call) -> Answer:
+    return _list(call, "V2Ingest")
+
+
+def _ingest(call: Call, id_: str) -> Answer:
+    job = _job(call, id_, "V2Ingest")
+    if call.method == "DELETE":
+        return v2_info.deleted(call, job, UPLOADED, COMPLETE, ABORTED, FAILED)
+    if call.method == "PATCH":
+        return Answer(200, v2_info.described(_patched(call, job)))
+    job = v2_run.asked(call.org, job)
+    return Answer(200, v2_info.described(job, whole=True) | v2_info.counted(job))
+
+
+def _batches(call: Call, id_: str) -> Answer:
+    return _upload(call, _job(call, id_, "V2Ingest"))
+
+
+def _successful(call: Call, id_: str) -> Answer:
+    return _results(call, _job(call, id_, "V2Ingest"), "done", "sf__Id", "sf__Created")
+
+
+def _failed(call: Call, id_: str) -> Answer:
+    return _results(call, _job(call, id_, "V2Ingest"), "failed", "sf__Id", "sf__Error")
+
+
+def _unprocessed(call: Call, id_: str) -> Answer:
+    job = _job(call, id_, "V2Ingest")
+    _ended(job)
+    return Answer(200, v2_run.unprocessed(call.org, job).encode(), _CSV)
 
 
 def _patched(call: Call, job: Job) -> Job:
@@ -335,3 +324,34 @@ def _dialect(body: Mapping[str, Any]) -> dict[str, str]:
         "line_ending": _one_of(given, "lineEnding", frozenset(csv_text.LINE_ENDINGS)),
         "delimiter": _one_of(given, "columnDelimiter", frozenset(csv_text.DELIMITERS)),
     }
+
+
+def _list_query(call: Call) -> Answer:
+    return _list(call, "V2Query")
+
+
+def _query(call: Call, id_: str) -> Answer:
+    return v2_query.answer(call, _job(call, id_, "V2Query"))
+
+
+def _query_results(call: Call, id_: str) -> Answer:
+    return v2_query.results(call, _job(call, id_, "V2Query"))
+
+
+def _query_pages(call: Call, id_: str) -> Answer:
+    return v2_query.pages(call, _job(call, id_, "V2Query"))
+
+
+_ONE: Final = "/jobs/ingest/<id_>"
+ROUTES: Final = (
+    Route("/jobs/ingest", {"GET": _list_ingest, "POST": _create_ingest}),
+    Route(_ONE, each(_ingest, "DELETE", "GET", "PATCH")),
+    Route(f"{_ONE}/<word(batches):_part>", {"PUT": _batches}),
+    Route(f"{_ONE}/<word(successfulResults):_part>", {"GET": _successful}),
+    Route(f"{_ONE}/<word(failedResults):_part>", {"GET": _failed}),
+    Route(f"{_ONE}/<word(unprocessedRecords):_part>", {"GET": _unprocessed}),
+    Route("/jobs/query", {"GET": _list_query, "POST": _create_query}),
+    Route("/jobs/query/<id_>", each(_query, "DELETE", "GET", "PATCH")),
+    Route("/jobs/query/<id_>/results", {"GET": _query_results}),
+    Route("/jobs/query/<id_>/resultPages", {"GET": _query_pages}, since=v2_query.PAGES_SINCE),
+)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import visible
-from provisioner.emulator.base.errors import SalesforceError, not_found
+from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.bulk import csv_text, jobs, v2_info
 from provisioner.emulator.bulk.jobs import ABORTED, COMPLETE, FAILED, RUNNING, UPLOADED, Job
 from provisioner.emulator.http.call import Answer, Call
@@ -35,7 +35,7 @@ _PAGE: Final = 50_000  # rows of a page when the client names no number: guess
 _ASKED: Final = 1.0  # seconds that a job runs while somebody asks how it is doing
 _LOCK: Final = "bulk queries"
 _URLS: Final = 5  # of one answer of resultPages (fact 804)
-_PAGES_SINCE: Final = 58  # fact 804
+PAGES_SINCE: Final = 58  # fact 804
 # By whether the job is of Bulk 1.0: texts of real orgs for child queries (haoide#137, OpenFn#395
 # [V]), for aggregates [I]
 _AGGREGATES: Final = {
@@ -45,32 +45,31 @@ _AGGREGATES: Final = {
 _DIGITS: Final = 10  # of a number that a client sends, at most
 
 
-def answer(call: Call, job: Job, rest: list[str]) -> Answer:
-    """The answer to a call below `/jobs/query/<id>`."""
-    match rest:
-        case []:
-            call.allow("DELETE", "GET", "PATCH")
-            if call.method == "DELETE":
-                return v2_info.deleted(call, job, COMPLETE, ABORTED, FAILED)
-            if call.method == "PATCH":
-                state = call.json().get("state")
-                if state != ABORTED:
-                    raise SalesforceError(  # the wording of `v2._one_of` [Q]; of this: guess
-                        "API_ERROR", f"Invalid value: '{state}' supplied for property: 'state'"
-                    )
-                return Answer(200, v2_info.described(v2_info.aborted(call, job)))
-            job = asked(call.org, job)
-            return Answer(200, v2_info.described(job, whole=True) | v2_info.counted(job))
-        case ["results"]:
-            call.allow("GET")
-            _ready(call, job)
-            return _results(call, job)
-        case ["resultPages"] if call.version >= _PAGES_SINCE:
-            call.allow("GET")
-            _ready(call, job)
-            return _result_pages(call, job)
-        case _:
-            raise not_found()
+def answer(call: Call, job: Job) -> Answer:
+    """`/jobs/query/<id>`: how the job is doing, its end, or its removal."""
+    if call.method == "DELETE":
+        return v2_info.deleted(call, job, COMPLETE, ABORTED, FAILED)
+    if call.method == "PATCH":
+        state = call.json().get("state")
+        if state != ABORTED:
+            raise SalesforceError(  # the wording of `v2._one_of` [Q]; of this: guess
+                "API_ERROR", f"Invalid value: '{state}' supplied for property: 'state'"
+            )
+        return Answer(200, v2_info.described(v2_info.aborted(call, job)))
+    job = asked(call.org, job)
+    return Answer(200, v2_info.described(job, whole=True) | v2_info.counted(job))
+
+
+def results(call: Call, job: Job) -> Answer:
+    """`results`: one page of the rows."""
+    _ready(call, job)
+    return _results(call, job)
+
+
+def pages(call: Call, job: Job) -> Answer:
+    """`resultPages`: the addresses of the pages."""
+    _ready(call, job)
+    return _result_pages(call, job)
 
 
 def checked(

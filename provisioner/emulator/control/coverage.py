@@ -1,7 +1,7 @@
 """What the local org covers, read from its own code: nothing here is claimed by hand.
 
-Routes come from Flask's map, from the `match` over the parts of a REST path and from the tables of
-SOAP operations; objects from describe; SOQL from its grammar; metadata types from the registry.
+Routes come from the tables that serve them; objects from describe; SOQL from its grammar; metadata
+types from the registry.
 Rules come from the source: each comment or docstring that carries a mark of certainty is one.
 """
 
@@ -184,7 +184,7 @@ def _reliance() -> Mapping[str, Any]:
 
 def sources() -> Iterator[tuple[str, str]]:
     """The name and text of every module of the local org, in order."""
-    return coverage_routes.sources(_package())
+    return _sources(_package())
 
 
 def rules_in(module: str, text: str) -> list[Rule]:
@@ -400,3 +400,13 @@ def _plain(note: str, statement: ast.AST | None) -> str:
 
 def _package() -> Any:
     return files("provisioner.emulator")
+
+
+def _sources(package: Any) -> Iterator[tuple[str, str]]:
+    """The dotted name and the text of every module of the package, in order."""
+    for entry in sorted(package.iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".py"):
+            yield entry.name.removesuffix(".py"), entry.read_text(encoding="utf-8")
+        elif entry.is_dir() and (entry / "__init__.py").is_file():
+            for name, text in _sources(entry):
+                yield f"{entry.name}.{name}", text

@@ -46,7 +46,7 @@ def serve(version: str, _rest: str = "") -> Response:
         operation = _operation(body)
         call = _admitted(version, headers, operation)
         values = file_calls.read(body, operation) if operation in _UNTYPED else {}
-        answer = _OPERATIONS[operation](call, body, values)
+        answer = OPERATIONS[operation](call, body, values)
     except Fault as fault:
         return soap_metadata.fault(fault.code, fault.message)
     except SalesforceError as error:
@@ -65,7 +65,7 @@ def _operation(body: Any) -> str:
         raise InvalidXml(
             f"No operation available for request {body.tag}, please check the WSDL for the service."
         )
-    if name.localname not in _OPERATIONS:
+    if name.localname not in OPERATIONS:
         raise Fault(
             "sf:UNKNOWN_EXCEPTION", f"UNKNOWN_EXCEPTION: {name.localname} is not served by this org"
         )
@@ -87,7 +87,7 @@ def _of_files(
     return lambda call, body, _: answer(call.org, call.by, body)
 
 
-_OPERATIONS: Final[dict[str, Callable[[Call, Any, Value], Value]]] = {
+OPERATIONS: Final[dict[str, Callable[[Call, Any, Value], Value]]] = {
     "createMetadata": component_calls.create,
     "updateMetadata": component_calls.update,
     "upsertMetadata": component_calls.upsert,

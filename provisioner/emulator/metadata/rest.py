@@ -9,6 +9,7 @@ from flask import request
 
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer
+from provisioner.emulator.http.routes import Route, read
 from provisioner.emulator.metadata import deploy
 from provisioner.emulator.schema.wsdl import wsdl
 
@@ -25,19 +26,6 @@ _FILE_PART: Final = "file"
 def takes_parts(path: str) -> bool:
     """Whether a path below a version takes a body of several parts."""
     return path.strip("/") == "metadata/deployRequest" and request.mimetype == _MULTIPART
-
-
-def answer(call: Call, names: tuple[str, ...]) -> Answer:
-    """The answer to a call below `/metadata`; the gate has checked the permission."""
-    match names:
-        case ("deployRequest",):
-            call.allow("POST")
-            return _start(call)
-        case ("deployRequest", id_):
-            call.allow("GET", "HEAD", "PATCH")
-            return _cancel(call, id_) if call.method == "PATCH" else _status(call, id_)
-        case _:
-            raise not_found()
 
 
 def _start(call: Call) -> Answer:
@@ -128,3 +116,10 @@ def _body(call: Call, job: Job, *, details: bool) -> dict[str, Any]:
 
 def _url(call: Call, job: Job) -> str:
     return f"{call.instance}{call.base}/metadata/deployRequest/{job.id}"
+
+
+# the gate has checked the permission
+ROUTES: Final = (
+    Route("/metadata/deployRequest", {"POST": _start}),
+    Route("/metadata/deployRequest/<id_>", read(_status) | {"PATCH": _cancel}),
+)

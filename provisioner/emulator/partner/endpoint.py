@@ -75,13 +75,10 @@ def _answer(version: str, body: Any, headers: dict[str, Any]) -> Response:
     if name.localname == "login" and 0 < number < OLDEST:
         login.too_old(Call(context.org(), number, None, body, headers))
     gate.check_version("partner", version)
-    known: dict[str, Callable[[Call], list[Any]]] = (
-        _USERS | {"login": login.login} | queries.OPERATIONS | records.OPERATIONS
-    )
     if name.namespace == PARTNER and name.localname in _ELSEWHERE:
         gate.enter("partner", _token(headers), version, operation=name.localname)
         raise not_served(name.localname)
-    if name.namespace != PARTNER or name.localname not in known:
+    if name.namespace != PARTNER or name.localname not in OPERATIONS:
         raise InvalidXml(_no_operation(body))
     org = context.org()
     answered = f"{name.localname}Response"
@@ -92,7 +89,7 @@ def _answer(version: str, body: Any, headers: dict[str, Any]) -> Response:
     call = Call(org, number, caller.session, body, headers)
     saves = soap_partner.text(headers.get("DuplicateRuleHeader"), "allowSave").strip()
     with duplicates.saving(f"allowSave={saves}" if saves else "", call.base):
-        result = known[name.localname](call)
+        result = OPERATIONS[name.localname](call)
     return soap_partner.answer(answered, result, usage=caller.usage)
 
 
@@ -212,3 +209,6 @@ _USERS: Final[dict[str, Callable[[Call], list[Any]]]] = {
     "resetPassword": _reset_password,
     "changeOwnPassword": _change_own_password,
 }
+OPERATIONS: Final[dict[str, Callable[[Call], list[Any]]]] = (
+    _USERS | {"login": login.login} | queries.OPERATIONS | records.OPERATIONS
+)

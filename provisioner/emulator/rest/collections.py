@@ -8,6 +8,7 @@ from provisioner.emulator.access import visible
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, ambiguous, not_found
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Route, each
 from provisioner.emulator.rest import record as records
 from provisioner.emulator.rules import repeated_keys, save
 from provisioner.emulator.schema import objects
@@ -22,22 +23,6 @@ if TYPE_CHECKING:
 _MOST_RECORDS: Final = 200
 _MOST_RUNS: Final = 10
 _UPSERT_SINCE: Final = 46  # fact 736
-
-
-def answer(call: Call, names: tuple[str, ...]) -> Answer:
-    """The answer to a call below `/composite/sobjects`."""
-    match names:
-        case ():
-            call.allow("DELETE", "PATCH", "POST")
-            return _collection(call)
-        case (name,):
-            call.allow("GET", "HEAD", "POST")
-            return _retrieve(call, _sobject(call, name))
-        case (name, key):
-            call.allow("PATCH")
-            return _upsert(call, _sobject(call, name), key)
-        case _:
-            raise not_found()
 
 
 _Write = tuple["SObject", "Callable[[], dict[str, Any]]"]
@@ -100,10 +85,9 @@ def _deletion(call: Call, text: str) -> _Write:
     return sobject, delete
 
 
-def _upsert(call: Call, sobject: SObject, name: str) -> Answer:
-    if call.version < _UPSERT_SINCE:
-        raise not_found()  # as one that never was: guess
-    key = records.key_field(sobject, name)
+def _upsert(call: Call, name: str, field: str) -> Answer:
+    sobject = _sobject(call, name)
+    key = records.key_field(sobject, field)
     body = call.json()
     wanted = key.name.lower()
     rows = list(_list_of_records(body))
@@ -189,8 +173,9 @@ def _rolled_back(result: dict[str, Any]) -> dict[str, Any]:
     return {"success": False, "errors": [error.collection()]}
 
 
-def _retrieve(call: Call, sobject: SObject) -> Answer:
+def _retrieve(call: Call, name: str) -> Answer:
     """`/composite/sobjects/X`: several rows by id, null for those that are not there."""
+    sobject = _sobject(call, name)
     if call.method == "POST":
         body = call.json()
         wanted, fields = _texts(body, "ids"), ",".join(_texts(body, "fields"))
@@ -256,3 +241,10 @@ def _checked_id(sobject: SObject, text: str) -> str:
 
 def _success(id_: str) -> dict[str, Any]:
     return {"id": id_, "success": True, "errors": []}
+
+
+ROUTES: Final = (
+    Route("/composite/sobjects", each(_collection, "DELETE", "PATCH", "POST")),
+    Route("/composite/sobjects/<name>", each(_retrieve, "GET", "HEAD", "POST")),
+    Route("/composite/sobjects/<name>/<field>", {"PATCH": _upsert}, since=_UPSERT_SINCE),
+)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Route, read
 from provisioner.emulator.rest import collections
 from provisioner.emulator.schema import objects
 from provisioner.emulator.schema.versions import NEWEST, OLDEST
@@ -33,18 +35,16 @@ _STRICT_SINCE: Final = 52
 _REFERENCE: Final = re.compile(r"@\{([^}.\[]+)((?:\.|\[)[^}]*)?\}")
 
 
-def answer(call: Call, rest: tuple[str, ...], answer_to: Callable[[Call], Answer]) -> Answer:
-    """The answer to a call below `/composite`; `answer_to` answers the calls inside."""
-    match rest:
-        case ():
-            call.allow("GET", "HEAD", "POST")
-            if call.method == "POST":
-                return _composite(call, answer_to)
-            return Answer(200, {name: f"{call.base}/composite/{name}" for name in _RESOURCES})
-        case ("sobjects", *names):
-            return collections.answer(call, tuple(names))
-        case _:
-            raise not_found()
+def routes(answer_to: Callable[[Call], Answer]) -> tuple[Route, ...]:
+    """The routes below `/composite`; `answer_to` answers the calls inside."""
+    return (
+        Route("/composite", read(_resources) | {"POST": partial(_composite, answer_to=answer_to)}),
+        *collections.ROUTES,
+    )
+
+
+def _resources(call: Call) -> Answer:
+    return Answer(200, {name: f"{call.base}/composite/{name}" for name in _RESOURCES})
 
 
 # -- calls in a call ---------------------------------------------------------------------------

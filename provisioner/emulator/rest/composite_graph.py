@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Route
 from provisioner.emulator.rest import composite
 
 if TYPE_CHECKING:
@@ -28,9 +30,16 @@ _BATCHED: Final = re.compile(r"(?:/services/data/)?v(\d{1,3})\.0(?:/|$)")
 _REFERENCE: Final = re.compile(r"@\{([^}.\[]+)")
 
 
-def graph(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
+def routes(answer_to: Callable[[Call], Answer]) -> tuple[Route, ...]:
+    """The routes of graphs and batches; `answer_to` answers the calls inside."""
+    return (
+        Route("/composite/graph", {"POST": partial(_graph, answer_to=answer_to)}),
+        Route("/composite/batch", {"POST": partial(_batch, answer_to=answer_to)}),
+    )
+
+
+def _graph(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
     """Each graph is done whole or not at all; the others do not mind."""
-    call.allow("POST")
     graphs = call.json().get("graphs")
     if not isinstance(graphs, list) or not all(isinstance(one, dict) for one in graphs):
         raise SalesforceError("JSON_PARSER_ERROR", "graphs is required")  # guess
@@ -56,9 +65,8 @@ def graph(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
     return Answer(200, {"graphs": done})
 
 
-def batch(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
+def _batch(call: Call, answer_to: Callable[[Call], Answer]) -> Answer:
     """Calls that know nothing of each other; with `haltOnError` the first failure is the last."""
-    call.allow("POST")
     body = call.json()
     requests = body.get("batchRequests")
     if not isinstance(requests, list) or not all(isinstance(one, dict) for one in requests):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import visible
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Route
 from provisioner.emulator.rules import save
 from provisioner.emulator.schema import objects
 from provisioner.emulator.store.database import Rollback
@@ -48,9 +49,8 @@ class _Node:
             yield from node.every()
 
 
-def answer(call: Call, name: str) -> Answer:
+def _tree(call: Call, name: str) -> Answer:
     """The answer to a tree of records of the object `name`."""
-    call.allow("POST")
     known = visible.catalog(call.org, call.by, call.version)
     top = known.get(name)
     if top is None:
@@ -158,3 +158,6 @@ def _list(found: Any) -> list[Any]:
 
 def _invalid(message: str) -> SalesforceError:
     return SalesforceError("INVALID_INPUT", message)  # guess
+
+
+ROUTES: Final = (Route("/composite/tree/<name>", {"POST": _tree}),)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import permissions
 from provisioner.emulator.base import ids, json_input
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Handler, Route, read
 from provisioner.emulator.sites import jobs, members, networks, templates
 from provisioner.emulator.sites import pages as site_pages
 from provisioner.emulator.sites.settings import FEATURE
@@ -54,33 +56,27 @@ _OPTIONS: Final[Mapping[str, tuple[str, int]]] = {
 }
 
 
-def answer(call: Call, rest: tuple[str, ...]) -> Answer:
-    """The answer to a call below `/connect`.
+def _served(handler: Handler) -> Handler:
+    """The handler, or 404 NOT_FOUND when Digital Experiences is off (fact 214)."""
 
-    404 NOT_FOUND when Digital Experiences is off (fact 214).
-    """
-    if not call.org.feature(FEATURE):
-        raise not_found()
-    match rest:
-        case ("communities",):
-            call.allow("GET", "HEAD", "POST")
-            return _create(call) if call.method == "POST" else _list(call)
-        case ("communities", "templates"):
-            call.allow("GET", "HEAD")
-            found = [
-                {"publisher": "Salesforce", "templateName": one.name}
-                for one in templates.SITE_TEMPLATES
-            ]
-            return Answer(200, {"templates": found, "total": len(found)})
-        case ("communities", id_):
-            # 405 to PATCH, as seen in a live org [V]; a site is never deleted (fact 221)
-            call.allow("GET", "HEAD")
-            return Answer(200, _shown(call, _site(call, id_)))
-        case ("communities", id_, "publish"):
-            call.allow("POST")
-            return _publish(call, _site(call, id_))
-        case _:
+    @wraps(handler)
+    def serve(call: Call, **values: str) -> Answer:
+        if not call.org.feature(FEATURE):
             raise not_found()
+        return handler(call, **values)
+
+    return serve
+
+
+def _templates(_call: Call) -> Answer:
+    found = [
+        {"publisher": "Salesforce", "templateName": one.name} for one in templates.SITE_TEMPLATES
+    ]
+    return Answer(200, {"templates": found, "total": len(found)})
+
+
+def _one(call: Call, id_: str) -> Answer:
+    return Answer(200, _shown(call, _site(call, id_)))
 
 
 def _list(call: Call) -> Answer:
@@ -191,8 +187,9 @@ def _create(call: Call) -> Answer:
     return Answer(202, {"jobId": job, "message": _CREATING, "name": name})
 
 
-def _publish(call: Call, network: Mapping[str, Any]) -> Answer:
+def _publish(call: Call, id_: str) -> Answer:
     """Queues the publishing of a site's pages (fact 215; status as above [I])."""
+    network = _site(call, id_)
     _may_set_up(call)
     if not network["OptionsSiteAsContainerEnabled"]:
         # not for sites of Visualforce (fact 220); code and text: guess
@@ -245,3 +242,12 @@ def _check_params(params: object, template: str) -> None:
             raise SalesforceError("INVALID_INPUT", f"Unknown template parameter: {name}")
         if value not in _AUTHENTICATION:
             raise SalesforceError("INVALID_INPUT", f"Unknown AuthenticationType: {value}")
+
+
+ROUTES: Final = (
+    Route("/connect/communities", read(_served(_list)) | {"POST": _served(_create)}),
+    Route("/connect/communities/templates", read(_served(_templates))),
+    # 405 to PATCH, as seen in a live org [V]; a site is never deleted (fact 221)
+    Route("/connect/communities/<id_>", read(_served(_one))),
+    Route("/connect/communities/<id_>/publish", {"POST": _served(_publish)}),
+)

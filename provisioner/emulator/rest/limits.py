@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import permissions
-from provisioner.emulator.base.errors import SalesforceError, not_found
+from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.bulk.quota import DAILY_BATCHES, DAILY_QUERY_JOBS, jobs_today
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Route, read
 from provisioner.emulator.rest.limits_table import UNUSED
 from provisioner.emulator.settings import editions
 
@@ -21,19 +22,14 @@ _COUNTED_SINCE: Final = 40  # REST guide, "Record Count" [V]
 _STORAGE: Final = 1_024  # megabytes; a Developer org has 5, and no use for rosters of people
 
 
-def answer(call: Call, rest: tuple[str, ...]) -> Answer:
-    """The answer to a call below `/limits`."""
-    match rest:
-        case ():
-            call.allow("GET", "HEAD")
-            _may_view_setup(call)
-            return Answer(200, _used(call))
-        case ("recordCount",) if call.version >= _COUNTED_SINCE:
-            call.allow("GET", "HEAD")
-            _may_view_setup(call)
-            return Answer(200, _counted(call))
-        case _:
-            raise not_found()
+def _all(call: Call) -> Answer:
+    _may_view_setup(call)
+    return Answer(200, _used(call))
+
+
+def _record_count(call: Call) -> Answer:
+    _may_view_setup(call)
+    return Answer(200, _counted(call))
 
 
 def _may_view_setup(call: Call) -> None:
@@ -114,3 +110,9 @@ def _count(org: Org, sobject: SObject) -> int:
     live = ' WHERE "IsDeleted" = 0' if sobject.soft_delete else ""
     rows = org.execute(f'SELECT COUNT(*) FROM "{sobject.name}"{live}')  # noqa: S608 - our names
     return int(rows[0][0])
+
+
+ROUTES: Final = (
+    Route("/limits", read(_all)),
+    Route("/limits/recordCount", read(_record_count), since=_COUNTED_SINCE),
+)

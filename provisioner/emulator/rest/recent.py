@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioner.emulator.access import visible
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Route, read
 
 if TYPE_CHECKING:
     from provisioner.emulator.schema.objects import SObject
@@ -15,9 +16,8 @@ _MOST: Final = 200  # REST guide, "Recently Viewed Items"
 _OF_ONE: Final = 5  # in the basic information of an object: guess
 
 
-def answer(call: Call) -> Answer:
+def _recent(call: Call) -> Answer:
     """Every object's records that were looked at (`FOR VIEW`, `FOR REFERENCE`), `?limit=n`."""
-    call.allow("GET", "HEAD")
     text = call.params.get("limit", str(_MOST))
     if not (text.isdecimal() and 0 < int(text[:9]) <= _MOST):  # guess
         raise SalesforceError("INVALID_PARAMETER", f"limit must be 1 to {_MOST}: {text}")
@@ -56,3 +56,6 @@ def _looked_at(call: Call, sobject: SObject, most: int) -> list[tuple[str, dict[
         )
         for when, id_, shown in rows
     ]
+
+
+ROUTES: Final = (Route("/recent", read(_recent)),)

@@ -26,7 +26,6 @@ _CREATED_SINCE: Final = 46  # `created` in upsert answers, fact 740
 
 def collection(call: Call, sobject: SObject) -> Answer:
     """`/sobjects/X`: what it is, or a new record."""
-    call.allow("GET", "HEAD", "POST")
     if call.method == "POST":
         return _created(call, sobject, save.create(call.org, call.by, sobject, call.json()))
     brief = describe_json.brief(sobject, call.base)
@@ -35,9 +34,10 @@ def collection(call: Call, sobject: SObject) -> Answer:
 
 def by_id(call: Call, sobject: SObject, text: str) -> Answer:
     """`/sobjects/X/<id>`; `Id` in its place inserts (API >= 37, fact 745)."""
-    if text.lower() == "id" and call.method == "POST" and call.version >= _POST_ID_SINCE:
+    if call.method == "POST":
+        if call.version < _POST_ID_SINCE:
+            call.allow("DELETE", "GET", "HEAD", "PATCH")
         return collection(call, sobject)
-    call.allow("DELETE", "GET", "HEAD", "PATCH")
     id_ = ids.normal(text)
     if id_ is None:
         raise unknown_key(text)
@@ -48,7 +48,6 @@ def by_id(call: Call, sobject: SObject, text: str) -> Answer:
 
 def by_key(call: Call, sobject: SObject, name: str, value: str) -> Answer:
     """`/sobjects/X/<field>/<value>`: reads, upserts or deletes the one record with that key."""
-    call.allow("DELETE", "GET", "HEAD", "PATCH")
     key = key_field(sobject, name)
     found = matching(call, sobject, key, value)
     if len(found) > 1:
@@ -119,7 +118,6 @@ def upsert(
 
 def password(call: Call, user_id: str) -> Answer:
     """`/sobjects/User/<id>/password` (fact 601)."""
-    call.allow("DELETE", "GET", "HEAD", "POST")
     org = call.org
     user = existing(org, objects.tables()["user"], ids.normal(user_id) or user_id)
     id_ = user["Id"]

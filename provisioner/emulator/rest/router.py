@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Response, request
@@ -18,6 +19,7 @@ from provisioner.emulator.base.errors import (
 from provisioner.emulator.bulk import v2 as bulk2
 from provisioner.emulator.http import bodies, context, gate, refusals
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import EVERY, Route, Routes, each, read
 from provisioner.emulator.metadata import rest as metadata_rest
 from provisioner.emulator.rest import (
     composite,
@@ -43,7 +45,6 @@ from provisioner.emulator.soql import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from wsgiref.types import WSGIEnvironment
 
     from werkzeug.datastructures import Headers
@@ -128,40 +129,22 @@ def _route(call: Call) -> Answer:
         raise not_found()  # as one that never was: guess
     if call.parts[:1] not in {("jobs",), ("metadata",)}:
         bodies.require_json(call.headers.get("accept", ""))
-    match call.parts:
-        case ():
-            call.allow("GET", "HEAD")
-            known = [name for name in _RESOURCES if call.version >= versions.NAMED.get(name, 0)]
-            names = {name: f"{call.base}/{name}" for name in known}
-            identity = f"{call.instance}/id/{call.org.organization_id()}/{call.by}"
-            return Answer(200, {**names, "identity": identity})
-        case ("sobjects", *names):
-            return sobjects.answer(call, tuple(names))
-        case ("query" | "queryAll" as kind,):
-            return _query(call, deleted=kind == "queryAll")
-        case ("query" | "queryAll", locator):
-            call.allow("GET", "HEAD")
-            return Answer(200, run.more(visible.context(call.org, call.by, call.version), locator))
-        case (name, *rest) if name in _BELOW:
-            return _BELOW[name](call, tuple(rest))
-        case ("recent",):
-            return recent.answer(call)
-        case (name, *_) if name in _ELSEWHERE:
-            raise not_served(name)
-        case _:
-            raise not_found()
+    return ROUTES.answer(call)
 
 
-def _composite(call: Call, rest: tuple[str, ...]) -> Answer:
-    match rest:
-        case ("tree", name):
-            return composite_tree.answer(call, name)
-        case ("graph",):
-            return composite_graph.graph(call, answer_to)
-        case ("batch",):
-            return composite_graph.batch(call, answer_to)
-        case _:
-            return composite.answer(call, rest, answer_to)
+def _resources(call: Call) -> Answer:
+    known = [name for name in _RESOURCES if call.version >= versions.NAMED.get(name, 0)]
+    names = {name: f"{call.base}/{name}" for name in known}
+    identity = f"{call.instance}/id/{call.org.organization_id()}/{call.by}"
+    return Answer(200, {**names, "identity": identity})
+
+
+def _more(call: Call, locator: str) -> Answer:
+    return Answer(200, run.more(visible.context(call.org, call.by, call.version), locator))
+
+
+def _elsewhere(_call: Call, name: str) -> Answer:
+    raise not_served(name)
 
 
 _RESOURCES: Final = (
@@ -170,16 +153,15 @@ _RESOURCES: Final = (
 )  # fmt: skip
 
 # Resources that a Developer org has and this one has not ("Resources by Version" in the guide).
-_ELSEWHERE: Final = frozenset(
-    {"actions", "analytics", "apexrest", "appMenu", "async-queries", "chatter", "commerce",
+_ELSEWHERE: Final = (
+    ("actions", "analytics", "apexrest", "appMenu", "async-queries", "chatter", "commerce",
      "compactLayouts", "consent", "dedupe", "event", "eventSchema", "folders", "iot",
      "knowledgeManagement", "licensing", "localizedvalue", "match", "process", "quickActions",
-     "support", "tabs", "theme", "ui-api", "wave"}
+     "support", "tabs", "theme", "ui-api", "wave")
 )  # fmt: skip
 
 
 def _query(call: Call, *, deleted: bool = False) -> Answer:
-    call.allow("GET", "HEAD")
     here, text = visible.context(call.org, call.by, call.version, deleted=deleted), _soql(call)
     if _columns_only(call):
         return Answer(200, column_metadata.columns(here, text))
@@ -187,7 +169,6 @@ def _query(call: Call, *, deleted: bool = False) -> Answer:
 
 
 def _tooling_query(call: Call) -> Answer:
-    call.allow("GET", "HEAD")
     known, text = tooling.catalog(call), _soql(call)
     base = f"{call.base}/tooling"
     # The first look at the layouts makes those of a new org: not so when the query is refused.
@@ -228,16 +209,29 @@ def _size(call: Call) -> int:
     return run.PAGE
 
 
-_BELOW: Final[Mapping[str, Callable[[Call, tuple[str, ...]], Answer]]] = {
-    "composite": _composite,
-    "connect": connect.answer,
-    "jobs": bulk2.answer,
-    "limits": limits.answer,
-    "metadata": metadata_rest.answer,
-    "parameterizedSearch": search.parameterized,
-    "search": search.answer,
-    "tooling": lambda call, rest: tooling.answer(call, rest, _tooling_query),
-}
+_NOT_SERVED: Final = f"/<any({', '.join(map(repr, _ELSEWHERE))}):name>"
+ROUTES: Final = Routes(
+    (
+        Route("/", read(_resources)),
+        Route("/query", read(_query)),
+        Route("/query/<locator>", read(_more)),
+        Route("/queryAll", read(partial(_query, deleted=True))),
+        Route("/queryAll/<locator>", read(_more)),
+        *sobjects.ROUTES,
+        *recent.ROUTES,
+        *search.ROUTES,
+        *limits.ROUTES,
+        *connect.ROUTES,
+        *composite.routes(answer_to),
+        *composite_graph.routes(answer_to),
+        *composite_tree.ROUTES,
+        *tooling.routes(_tooling_query),
+        *bulk2.ROUTES,
+        *metadata_rest.ROUTES,
+        Route(_NOT_SERVED, each(_elsewhere, *EVERY), served=False),
+        Route(f"{_NOT_SERVED}/<path:_rest>", each(_elsewhere, *EVERY), served=False),
+    )
+)
 
 
 # -- HTTP --------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.access import visible
-from provisioner.emulator.base.errors import SalesforceError, not_found, not_served
+from provisioner.emulator.base.errors import SalesforceError, not_served
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import EVERY, Route, each, read
 from provisioner.emulator.schema import objects
 from provisioner.emulator.soql import parse, run, sosl
 from provisioner.emulator.soql.sosl import Joined, Phrase, Returned, Search
@@ -36,26 +37,22 @@ _GROUPS: Final[Mapping[str, frozenset[str]]] = {
 _FIELDS: Final = re.compile(r"[\w.]+(\s*,\s*[\w.]+)*")
 
 
-def answer(call: Call, rest: tuple[str, ...]) -> Answer:
+def _search(call: Call) -> Answer:
     """`/search?q=`: the records that a SOSL search finds."""
-    if rest and rest[0] in {"layout", "scopeOrder", "suggestSearchQueries", "suggestions"}:
-        raise not_served(f"search/{rest[0]}")
-    if rest:
-        raise not_found()
-    call.allow("GET", "HEAD")
     text = call.params.get("q", "")
     if not text.strip():
         raise sosl.malformed("SOSL statements cannot be empty or null")  # guess
     return _wrapped(call, find(visible.context(call.org, call.by, call.version), sosl.parse(text)))
 
 
-def parameterized(call: Call, rest: tuple[str, ...]) -> Answer:
+def _parameterized(call: Call) -> Answer:
     """`/parameterizedSearch`: the same, with the parts of a search named (REST guide)."""
-    if rest:
-        raise not_found()
-    call.allow("GET", "HEAD", "POST")
     asked = call.json() if call.method == "POST" else _of_params(call)
     return _wrapped(call, find(visible.context(call.org, call.by, call.version), _of_json(asked)))
+
+
+def _elsewhere(_call: Call, what: str) -> Answer:
+    raise not_served(f"search/{what}")
 
 
 def find(here: Context, search: Search) -> list[dict[str, Any]]:
@@ -211,3 +208,12 @@ def _number(name: str, value: object) -> int:
         # code and text: guess
         raise SalesforceError("INVALID_PARAMETER", f"{name} must be at most {_MOST}: {value}")
     return int(text)
+
+
+_ELSEWHERE: Final = "<any(layout, scopeOrder, suggestSearchQueries, suggestions):what>"
+ROUTES: Final = (
+    Route("/search", read(_search)),
+    Route("/parameterizedSearch", each(_parameterized, "GET", "HEAD", "POST")),
+    Route(f"/search/{_ELSEWHERE}", each(_elsewhere, *EVERY), served=False),
+    Route(f"/search/{_ELSEWHERE}/<path:_rest>", each(_elsewhere, *EVERY), served=False),
+)

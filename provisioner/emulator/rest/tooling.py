@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
@@ -12,6 +13,7 @@ from provisioner.emulator.access import metadata_rights
 from provisioner.emulator.base import ids
 from provisioner.emulator.base.errors import SalesforceError, not_found
 from provisioner.emulator.http.call import Answer, Call
+from provisioner.emulator.http.routes import Route, each, read
 from provisioner.emulator.metadata.types import registry
 from provisioner.emulator.rest import tooling_entities
 from provisioner.emulator.schema import describe_json
@@ -31,34 +33,37 @@ def catalog(call: Call) -> Catalog:
     return tooling_entities.catalog(call.org, call.by, call.version)
 
 
-def answer(call: Call, rest: tuple[str, ...], query: Callable[[Call], Answer]) -> Answer:
-    """The answer to a call below `/tooling`; `query` runs SOQL over `catalog`."""
-    match rest:
-        case ():
-            call.allow("GET", "HEAD")
-            here = f"{call.base}/tooling"
-            return Answer(200, {name: f"{here}/{name}" for name in ("query", "sobjects")})
-        case ("query",):
-            return query(call)
-        case ("sobjects",):
-            call.allow("GET", "HEAD")
-            here = f"{call.base}/tooling"
-            brief = [
-                describe_json.brief(sobject, here)
-                for sobject in sorted(catalog(call).sobjects.values(), key=lambda s: s.name)
-            ]
-            return Answer(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": brief})
-        case ("sobjects", name):
-            return _entity(call, _sobject(call, name))
-        case ("sobjects", name, "describe"):
-            call.allow("GET", "HEAD")
-            known, sobject = catalog(call), _sobject(call, name)
-            here = f"{call.base}/tooling"
-            return Answer(200, describe_json.whole(known, sobject, here, call.instance))
-        case ("sobjects", name, id_):
-            return _row(call, _sobject(call, name), id_, query)
-        case _:
-            raise not_found()
+def routes(query: Callable[[Call], Answer]) -> tuple[Route, ...]:
+    """The routes below `/tooling`; `query` runs SOQL over `catalog`."""
+    row = partial(_row, query=query)
+    return (
+        Route("/tooling", read(_resources)),
+        Route("/tooling/query", read(query)),
+        Route("/tooling/sobjects", read(_all)),
+        Route("/tooling/sobjects/<name>", each(_entity, "GET", "HEAD", "POST")),
+        Route("/tooling/sobjects/<name>/describe", read(_describe)),
+        Route("/tooling/sobjects/<name>/<id_>", each(row, "DELETE", "GET", "HEAD", "PATCH")),
+    )
+
+
+def _resources(call: Call) -> Answer:
+    here = f"{call.base}/tooling"
+    return Answer(200, {name: f"{here}/{name}" for name in ("query", "sobjects")})
+
+
+def _all(call: Call) -> Answer:
+    here = f"{call.base}/tooling"
+    brief = [
+        describe_json.brief(sobject, here)
+        for sobject in sorted(catalog(call).sobjects.values(), key=lambda s: s.name)
+    ]
+    return Answer(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": brief})
+
+
+def _describe(call: Call, name: str) -> Answer:
+    known, sobject = catalog(call), _sobject(call, name)
+    here = f"{call.base}/tooling"
+    return Answer(200, describe_json.whole(known, sobject, here, call.instance))
 
 
 def one_full_name(text: str, body: dict[str, Any]) -> None:
@@ -79,26 +84,26 @@ def _sobject(call: Call, name: str) -> SObject:
     return found
 
 
-def _entity(call: Call, sobject: SObject) -> Answer:
-    call.allow("GET", "HEAD", "POST")
+def _entity(call: Call, name: str) -> Answer:
+    sobject = _sobject(call, name)
     here = f"{call.base}/tooling"
     if call.method != "POST":
         brief = describe_json.brief(sobject, here)
         return Answer(200, {"objectDescribe": brief, "recentItems": []})
     kind = _kind(call, sobject)
-    name, values = _component(call, None)
-    with call.org.transaction(), call.org.attempt():
+    full_name, values = _component(call, None)
+    with call.org.atomic():
         kind.create(call.org, values, call.by)
-        id_ = _custom_fields(call)[name.lower()]
+        id_ = _custom_fields(call)[full_name.lower()]
     body = {"id": id_, "success": True, "errors": [], "warnings": [], "infos": []}
     return Answer(201, body, {"Location": f"{here}/sobjects/{sobject.name}/{id_}"})
 
 
-def _row(call: Call, sobject: SObject, text: str, query: Callable[[Call], Answer]) -> Answer:
-    call.allow("DELETE", "GET", "HEAD", "PATCH")
+def _row(call: Call, name: str, id_: str, query: Callable[[Call], Answer]) -> Answer:
+    sobject, text = _sobject(call, name), id_
     if call.method in {"DELETE", "PATCH"}:
         kind = _kind(call, sobject)
-        found = {id_: name for name, id_ in _custom_fields(call).items()}
+        found = {one: field for field, one in _custom_fields(call).items()}
         full_name = found.get(ids.normal(text) or "")
         if full_name is None:
             raise not_found()
