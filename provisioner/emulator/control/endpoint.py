@@ -44,6 +44,7 @@ import json
 import secrets
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -59,6 +60,9 @@ from provisioner.emulator.rules import duplicates
 from provisioner.emulator.rules.users import EMAIL_DOMAINS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from wsgiref.types import WSGIApplication
+
     from flask import Flask
 
 
@@ -68,8 +72,8 @@ HEADER: Final = "X-Control-Token"
 _YEARS: Final = range(2000, 4001)  # the last year of a Salesforce date
 
 
-def install(app: Flask, token: str | None = None) -> None:
-    """Opens the door and puts faults and log before the app.
+def install(app: Flask, token: str | None = None) -> Callable[[WSGIApplication], WSGIApplication]:
+    """Opens the interface, and gives what puts faults and log before the app.
 
     Without a token, the door gets a random one: see `token`. The log is
     `app.extensions["request log"]`, oldest first; the rest is `state(app)`.
@@ -78,8 +82,7 @@ def install(app: Flask, token: str | None = None) -> None:
     app.extensions[STATE] = known
     app.extensions[LOG] = known.log
     app.register_blueprint(blueprint)
-    # Flask documents this way to wrap an app.
-    app.wsgi_app = middleware.Watched(app, known, app.wsgi_app)  # type: ignore[assignment, method-assign]
+    return partial(middleware.Watched, app, known)
 
 
 def state(app: Flask) -> middleware.State:

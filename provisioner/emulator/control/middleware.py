@@ -99,6 +99,8 @@ class Watched:
             fault, longer = self._state.faults.strike(method, path, query)
             delay = self._state.delay(path) + longer
             if delay:
+                # what happens meanwhile is seen, and nobody waits for this request's connection
+                self._app.extensions[context.EXTENSION].refresh()
                 time.sleep(delay)
             with faults.watched(self._state.faults, method, path, query):
                 return self._inner(environ, started) if fault is None else self._struck(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from provisioner.emulator.base.errors import SalesforceError
 from provisioner.emulator.rules import owners, person_accounts, portal_roles, recycle_bin
@@ -16,11 +16,23 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 
+_WITH_OWNER: Final = (
+    'SELECT a."Id", a."OwnerId", a."IsPartner", a."IsPersonAccount", a."IsCustomerPortal",'
+    ' o."UserRoleId" AS "OwnerRole"'
+    ' FROM "Account" AS a LEFT JOIN "User" AS o ON o."Id" = a."OwnerId" WHERE a."Id" = ?'
+)
+
+
 def owner_needs_role(org: Org, owner_id: str) -> None:
     """Refuses an owner of portal users' accounts who has no role (fact 310)."""
     owner = org.some("User", owner_id, "UserRoleId")
     if owner is None or owner["UserRoleId"] is None:
-        raise SalesforceError("UNKNOWN_EXCEPTION", "portal account owner must have a role", ())
+        raise _owner_without_role()
+
+
+def _owner_without_role() -> SalesforceError:
+    # fact 310
+    return SalesforceError("UNKNOWN_EXCEPTION", "portal account owner must have a role", ())
 
 
 def portal_users(org: Org, **of: str) -> list[str]:
@@ -30,13 +42,14 @@ def portal_users(org: Org, **of: str) -> list[str]:
 
 def may_admit(org: Org, account_id: str, license_: License) -> dict[str, Any]:
     """What `admit` needs of an account; refuses one that can not have a user of that licence."""
-    names = ("Id", "OwnerId", "IsPartner", "IsPersonAccount", "IsCustomerPortal")
-    account = org.some("Account", account_id, *names)
-    assert account, "a contact's account is never removed"
+    rows = org.execute(_WITH_OWNER, (account_id,))
+    assert rows, "a contact's account is never removed"
+    account = dict(rows[0])
     person_accounts.may_have(account, license_)
     # Certain for licences with roles. For high volume ones nobody says; the how-to that the
     # product replaces asks for a role without exception: guess (fact 413).
-    owner_needs_role(org, account["OwnerId"])
+    if account["OwnerRole"] is None:
+        raise _owner_without_role()
     if license_.portal == "Partner" and not account["IsPartner"]:
         raise SalesforceError(  # needs IsPartner first (fact 402); code and text: guess
             "FIELD_INTEGRITY_EXCEPTION",

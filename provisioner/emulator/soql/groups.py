@@ -69,7 +69,7 @@ def _answered(
             "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a"
             " single batch",
         )
-    zone = scope.zone
+    zone = scope.zone if any(formatted for _, _, formatted in shown) else None
     records = [
         {"attributes": {"type": "AggregateResult"}}
         | {

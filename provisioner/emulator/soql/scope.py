@@ -82,8 +82,8 @@ class Scope:
     @property
     def zone(self) -> str | None:
         """The time zone of the user who asks."""
-        user = self.context.org.get("User", self.context.user_id) or {}
-        return user.get("TimeZoneSidKey")
+        user = self.context.org.some("User", self.context.user_id, "TimeZoneSidKey")
+        return user["TimeZoneSidKey"] if user else None
 
     def own(self, name: str) -> None:
         """Lets paths begin with this name of the query's own rows, too."""

@@ -68,6 +68,7 @@ def test_a_describe_takes_at_most_10_statements(counted, name):
         "SELECT Id, Name, Account.Name FROM Contact",
         "SELECT Id FROM User WHERE Profile.Name = 'Standard User' ORDER BY Name LIMIT 5",
         "SELECT COUNT(Id) FROM Account",
+        "SELECT Id FROM Contact WHERE CreatedDate = TODAY",
         "SELECT Id, Name FROM Profile",
     ],
 )
