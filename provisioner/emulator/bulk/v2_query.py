@@ -181,6 +181,7 @@ def asked(org: Org, job: Job) -> Job:
     """The job as it is after it has run for a while, here or in another thread."""
     if job.state not in {UPLOADED, RUNNING}:
         return job
+    org.refresh()  # another thread may be running the job: what it does must be seen
     lock = org.lock(_LOCK)
     if not lock.acquire(timeout=_ASKED):
         return jobs.get(org, job.id, job.kind) or job
