@@ -217,8 +217,8 @@ class Database:
     def stream(self, sql: str, params: Any = (), *, size: int) -> Iterator[list[sqlite3.Row]]:
         """Runs one SELECT and yields its rows in lists of at most `size`; it keeps none of them.
 
-        Outside of a snapshot or transaction it holds a connection until the last row. An org in memory has
-        only one, so nothing else can be asked of it before that.
+        Outside of a snapshot or transaction it holds a connection until the last row. An org in
+        memory has only one, so nothing else can be asked of it before that.
         """
         held = self._reading()
         connection = held or self._acquire()

@@ -23,13 +23,6 @@ CREATE TABLE IF NOT EXISTS custom_field (
   PRIMARY KEY (sobject, name));
 CREATE TABLE IF NOT EXISTS custom_object (
   name TEXT PRIMARY KEY COLLATE NOCASE, data TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS metadata_component (
-  type TEXT NOT NULL, id TEXT NOT NULL, full_name TEXT NOT NULL COLLATE NOCASE,
-  body TEXT NOT NULL, created_by TEXT NOT NULL, created_date TEXT NOT NULL,
-  modified_by TEXT NOT NULL, modified_date TEXT NOT NULL,
-  PRIMARY KEY (type, id), UNIQUE (type, full_name));
-CREATE TABLE IF NOT EXISTS portal_profile (
-  portal_id TEXT NOT NULL, profile_id TEXT NOT NULL, PRIMARY KEY (portal_id, profile_id));
 CREATE TABLE IF NOT EXISTS metadata_job (
   id TEXT PRIMARY KEY, kind TEXT NOT NULL, done INTEGER NOT NULL, status TEXT NOT NULL,
   created_by TEXT NOT NULL, created TEXT NOT NULL, started TEXT, modified TEXT NOT NULL,
