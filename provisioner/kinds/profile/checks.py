@@ -9,7 +9,6 @@ from provisioner.kinds.base import Context
 from provisioner.kinds.metadata import CLONE
 from provisioner.kinds.profile.fields import LICENCE, NAME
 from provisioner.kinds.profile.rights import rights_of
-from provisioner.kinds.user.fields import NAME as USER
 from provisioner.model.diagnostics import Diagnostic, did_you_mean
 from provisioner.model.resource import Address, Resource
 
@@ -87,9 +86,7 @@ def _profiles_in_use(context: Context) -> Iterator[Diagnostic]:
 def _profile_in_use(context: Context, live: Resource, profile: Resource) -> Iterator[Diagnostic]:
     users = context.facts.answers[NAME]["users_of_removed"]
     leaving = {
-        c.before.id
-        for a, c in context.changes.items()
-        if a.kind == USER and c.before and "ProfileId" in c.names()
+        c.before.id for c in context.changes.values() if c.before and "ProfileId" in c.names()
     }
     left = [u for u in users if u["ProfileId"] == live.id and u["Id"] not in leaving]
     if left:
