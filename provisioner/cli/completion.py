@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 _SPECS = Path("specs")
 # A larger file has too many addresses to choose from.
@@ -34,46 +33,46 @@ def script(shell: str) -> str:
     return f"{shellcode(['provisioner'], shell=shell).rstrip()}\n"
 
 
-def specs(prefix: str, **_: Any) -> list[str]:
+def specs(prefix: str, **_: object) -> list[str]:
     """The specs here, and the folders that start with the prefix."""
     names = [str(p) for p in _folders(_SPECS)]
     here = _folder(prefix)
     return names + [f"{p}/" for p in _folders(here) if str(p) not in names]
 
 
-def specs_or_plans(prefix: str, **more: Any) -> list[str]:
+def specs_or_plans(prefix: str, **more: object) -> list[str]:
     """As `specs`, and JSON files, which can be saved plans."""
     here = _folder(prefix)
     return specs(prefix, **more) + sorted(str(p) for p in here.glob("*.json"))
 
 
-def plans(prefix: str, **_: Any) -> list[str]:
+def plans(prefix: str, **_: object) -> list[str]:
     """JSON files, and folders that can contain some."""
     here = _folder(prefix)
     return [str(p) for p in sorted(here.glob("*.json"))] + [f"{p}/" for p in _folders(here)]
 
 
-def environments(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+def environments(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     """The environments of the spec on the command line, or of all specs here."""
     folders = _spec_folders(parsed_args)
     names = {p.stem for f in folders for p in (f / "environments").glob("*.yaml")}
     return sorted(names | {"local"})
 
 
-def addresses(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+def addresses(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     """The addresses in the spec on the command line, or in all specs here, and a glob per kind."""
     names = {a for folder in _spec_folders(parsed_args) for a in _addresses(folder)}
     kinds = {a.partition("/")[0] for a in names}
     return sorted(names) + [f"{kind}/*" for kind in sorted(kinds)]
 
 
-def users(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+def users(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     """The keys of the spec's users."""
     names = {a for folder in _spec_folders(parsed_args) for a in _addresses(folder)}
     return sorted(a.partition("/")[2] for a in names if a.startswith("user/"))
 
 
-def topics(**_: Any) -> list[str]:
+def topics(**_: object) -> list[str]:
     """The help topics, and the codes."""
     from provisioner.cli.help import CODES, ORDER, load_codes
 

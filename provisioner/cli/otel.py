@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, assert_never
 
@@ -142,7 +142,7 @@ class _Spans:
     def _call(self, call: CallEnded) -> None:
         end = time.time_ns()
         # As in OpenTelemetry's semantic conventions for HTTP clients.
-        about: dict[str, Any] = {"http.request.method": call.method, "url.path": call.path}
+        about: dict[str, object] = {"http.request.method": call.method, "url.path": call.path}
         if call.status is not None:
             about["http.response.status_code"] = call.status
         if call.error:
@@ -152,7 +152,7 @@ class _Spans:
 
     def _step(self, step: StepEnded) -> None:
         end = time.time_ns()
-        about: dict[str, Any] = {"outcome": step.outcome, "action": step.action}
+        about: dict[str, object] = {"outcome": step.outcome, "action": step.action}
         values = {"id": step.id, "code": step.code, "file": step.file, "line": step.line}
         about |= {name: value for name, value in values.items() if value is not None}
         about = {f"provisioner.{name}": value for name, value in about.items()}
@@ -160,7 +160,9 @@ class _Spans:
         name = f"{step.action} {step.step}"
         self._span(name, begin, end, about, failed=step.outcome not in ("done", "skipped"))
 
-    def _span(self, name: str, begin: int, end: int, about: Any, *, failed: bool) -> None:
+    def _span(
+        self, name: str, begin: int, end: int, about: Mapping[str, Any], *, failed: bool
+    ) -> None:
         context = self._as_context(self._command)
         span = self._tracer.start_span(name, context=context, attributes=about, start_time=begin)
         self._fail(span, about.get("provisioner.code") or "", when=failed)
@@ -172,7 +174,7 @@ class _Spans:
         if when:
             span.set_status(Status(StatusCode.ERROR, why))
 
-    def _set(self, **about: Any) -> None:
+    def _set(self, **about: object) -> None:
         self._command.set_attributes(
             {f"provisioner.{name}": value for name, value in about.items()}
         )

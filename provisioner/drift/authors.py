@@ -30,13 +30,13 @@ _AT = "LastModifiedDate"
 class Author:
     """Who changed something, when, and how that is known.
 
-    `said` is the text of the audit trail entry.
+    `entry` is the text of the audit trail entry.
     """
 
     by: str
     at: str
     source: str
-    said: str | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

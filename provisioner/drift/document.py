@@ -33,4 +33,4 @@ def drift_document(plan: Plan, drift: Drift, *, spec: str, environment: str) -> 
 def _author(author: Author | None) -> AuthorDocument | None:
     if author is None:
         return None
-    return {"by": author.by, "at": author.at, "source": author.source, "said": author.said}
+    return {"by": author.by, "at": author.at, "source": author.source, "said": author.entry}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +137,14 @@ Event = (
 Listener = Callable[[Event], None]
 
 
-def as_json(event: Event) -> dict[str, Any]:
+def as_json(event: Event) -> dict[str, object]:
     """The event as JSON values: its name, then its fields without nulls."""
     values = {f.name: getattr(event, f.name) for f in fields(event)}
     shown = {name: _plain(value) for name, value in values.items() if value is not None}
     return {"event": event.event, **shown}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, float):
         return round(value, 4)
     return dict(value) if isinstance(value, Mapping) else value

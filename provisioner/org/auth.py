@@ -157,8 +157,8 @@ def _token(
 
 def _refused(error: str, description: str, host: str) -> AuthenticationFailed:
     message = f"`{host}` refused the login: {error}" + (f" ({description})" if description else "")
-    said = description.casefold()
-    remedies = (remedy for sign, remedy in _REMEDIES if sign in said or sign == error)
+    text = description.casefold()
+    remedies = (remedy for sign, remedy in _REMEDIES if sign in text or sign == error)
     return AuthenticationFailed(message, code=error, remedy=next(remedies, None))
 
 
@@ -261,9 +261,9 @@ def _sf(arguments: list[str], target_org: str, run: Run) -> Mapping[str, Json]:
         )
     result = answer.get("result")
     if done.returncode != 0 or answer.get("status", 0) != 0 or not isinstance(result, dict):
-        said = re.sub(r"\s+", " ", str(answer.get("message") or "it gave no reason")).strip()
+        reason = re.sub(r"\s+", " ", str(answer.get("message") or "it gave no reason")).strip()
         raise AuthenticationFailed(
-            f"`{command}` failed for `{target_org}`: {said}",
+            f"`{command}` failed for `{target_org}`: {reason}",
             code=str(answer.get("name") or ""),
             remedy=f"log in with `sf org login web --alias {target_org}`",
         )

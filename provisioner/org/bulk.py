@@ -183,7 +183,7 @@ class Bulk:
         """The Id of each row, or its error. The order of results is not defined, so rows are
         matched by their contents; equal rows can have each other's result.
         """
-        found: dict[Cells, list[Answer]] = defaultdict(list)
+        answers: dict[Cells, list[Answer]] = defaultdict(list)
         done, failed = ended.processed, ended.failed
         expected = None if done is None or failed is None else done - failed
         results = f"jobs/ingest/{job}"
@@ -191,17 +191,17 @@ class Bulk:
             for id_, key in self._rows(
                 f"{results}/successfulResults/", "sf__Id", columns, expected
             ):
-                found[key].append(id_)
+                answers[key].append(id_)
             # If the job reports that no row failed, the list of failures would waste a call.
             if ended.state != "JobComplete" or failed != 0:
                 path = f"{results}/failedResults/"
                 for text, key in self._rows(path, "sf__Error", columns, failed):
-                    found[key].append(_refused(text))
+                    answers[key].append(_refused(text))
         except OrgError as error:
             raise _lost(job, error) from error
         left = self._left(job, ended)
         empty: list[Answer] = []
-        return [mine.pop() if (mine := found.get(row, empty)) else left for row in rows]
+        return [mine.pop() if (mine := answers.get(row, empty)) else left for row in rows]
 
     def _left(self, job: str, ended: JobState) -> OrgError:
         """Why a row is in neither result."""

@@ -203,10 +203,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     waiting: list[BaseException] = [error]
     seen: set[int] = set()
     while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+        cause = waiting.pop()
+        if id(cause) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        inner = (*one.args, getattr(one, "reason", None), one.__cause__)
+        seen.add(id(cause))
+        yield cause
+        inner = (*cause.args, getattr(cause, "reason", None), cause.__cause__)
         waiting += [e for e in inner if isinstance(e, BaseException)]

@@ -56,42 +56,42 @@ class Metadata:
     def listed(self, types: Sequence[str]) -> list[Component]:
         """The components of these types, by type and full name. The org may lack some types."""
         batches = list(_chunks(tuple(dict.fromkeys(types)), _LISTED_AT_ONCE))
-        found: list[Component] = []
+        components_of_types: list[Component] = []
         while batches:
             batch = batches.pop(0)
             try:
-                found += self._list(batch)
+                components_of_types += self._list(batch)
             except Refused as error:
                 if error.code != "INVALID_TYPE":
                     raise
                 batches = [*_without(batch, error.message), *batches]
-        return sorted(found, key=lambda c: (c.type, c.full_name))
+        return sorted(components_of_types, key=lambda c: (c.type, c.full_name))
 
     def read(self, type_: str, full_names: Sequence[str]) -> dict[str, bytes]:
         """The components that exist, by the names that were passed."""
         alone = type_ == _PERMISSION_SET or reads_one_at_a_time(type_)
         size = 1 if alone else _READ_AT_ONCE
-        found: dict[str, bytes] = {}
+        xml_by_name: dict[str, bytes] = {}
         for names in _chunks(tuple(dict.fromkeys(full_names)), size):
             try:
                 arguments = (*_texts("type", type_), *_texts("fullNames", *names))
-                found |= self._read("readMetadata", arguments, partial(_records, names=names))
+                xml_by_name |= self._read("readMetadata", arguments, partial(_records, names=names))
             except Refused as error:
                 if error.code == "INVALID_TYPE":
                     return {}
                 raise
-        return {name: found[name] for name in full_names if name in found}
+        return {name: xml_by_name[name] for name in full_names if name in xml_by_name}
 
-    def create(self, type_: str, wanted: Sequence[NamedEdits]) -> list[Answer]:
+    def create(self, type_: str, new: Sequence[NamedEdits]) -> list[Answer]:
         """Create at most ten components. Returns the Id of each, or its error."""
-        built = [components.built(type_, name, elements) for name, elements in wanted]
-        return self._create(type_, [name for name, _ in wanted], built)
+        built = [components.built(type_, name, elements) for name, elements in new]
+        return self._create(type_, [name for name, _ in new], built)
 
-    def clone(self, type_: str, wanted: Sequence[tuple[str, str, Edits]]) -> list[Answer]:
+    def clone(self, type_: str, copies: Sequence[tuple[str, str, Edits]]) -> list[Answer]:
         """Create components as copies of existing ones, from (source, new name, edits) of each."""
-        sources = self.read(type_, [source for source, _, _ in wanted])
+        sources = self.read(type_, [source for source, _, _ in copies])
         built: list[bytes | Refused] = []
-        for source, name, edits in wanted:
+        for source, name, edits in copies:
             if source not in sources:
                 built.append(_gone(type_, source))
                 continue
@@ -99,16 +99,16 @@ class Metadata:
                 built.append(components.copied(type_, sources[source], name, edits))
             except NoPlaceError as error:
                 built.append(_no_place(error))
-        return self._create(type_, [name for _, name, _ in wanted], built)
+        return self._create(type_, [name for _, name, _ in copies], built)
 
-    def edit(self, type_: str, wanted: Sequence[tuple[str, Edits]]) -> list[Answer]:
+    def edit(self, type_: str, edits_by_name: Sequence[tuple[str, Edits]]) -> list[Answer]:
         """Read at most ten components and change only what the edits name.
 
         A component that already has these values is not sent.
         """
-        fresh = self.read(type_, [name for name, _ in wanted])
+        fresh = self.read(type_, [name for name, _ in edits_by_name])
         built: list[bytes | Refused | None] = []
-        for name, edits in wanted:
+        for name, edits in edits_by_name:
             if name not in fresh:
                 built.append(_gone(type_, name))
                 continue
@@ -164,9 +164,9 @@ class Metadata:
 
     def _save(self, operation: str, built: Sequence[bytes | Refused | None]) -> list[Answer]:
         """Send the components that are there; the answers of all, in order."""
-        sent = [_metadata(one) for one in built if isinstance(one, bytes)]
+        sent = [_metadata(component) for component in built if isinstance(component, bytes)]
         results = iter(self._results(operation, sent, len(sent)) if sent else ())
-        return [next(results) if isinstance(one, bytes) else one for one in built]
+        return [next(results) if isinstance(component, bytes) else component for component in built]
 
     def _results(
         self, operation: str, arguments: Sequence[etree._Element], count: int
@@ -175,7 +175,7 @@ class Metadata:
             results = answer.findall("m:result", _NS)
             if len(results) != count:
                 raise shapes.UnexpectedError(f"it has {len(results)} results for {count}")
-            return [None if _succeeded(one) else _refusal(one) for one in results]
+            return [None if _succeeded(result) else _refusal(result) for result in results]
 
         send = self._sending(operation, arguments)
         return self._transport.write(send, self._reading(operation, read))
@@ -232,17 +232,17 @@ def _answer(status: int, content: bytes, operation: str, host: str) -> etree._El
 
 def _listed(answer: etree._Element, types: Sequence[str]) -> list[Component]:
     results = answer.findall("m:result", _NS)
-    if not {one.findtext("m:type", "", _NS) for one in results} <= set(types):
+    if not {result.findtext("m:type", "", _NS) for result in results} <= set(types):
         raise shapes.UnexpectedError("it lists components of other types")
     return [
         Component(
-            type=one.findtext("m:type", "", _NS),
-            full_name=shapes.text(one.findtext("m:fullName", "", _NS), "`fullName`"),
-            id=one.findtext("m:id", "", _NS),
-            modified_by=one.findtext("m:lastModifiedByName", "", _NS),
-            modified=one.findtext("m:lastModifiedDate", "", _NS),
+            type=result.findtext("m:type", "", _NS),
+            full_name=shapes.text(result.findtext("m:fullName", "", _NS), "`fullName`"),
+            id=result.findtext("m:id", "", _NS),
+            modified_by=result.findtext("m:lastModifiedByName", "", _NS),
+            modified=result.findtext("m:lastModifiedDate", "", _NS),
         )
-        for one in results
+        for result in results
     ]
 
 
@@ -275,7 +275,7 @@ def _refusal(result: etree._Element) -> OrgError:
 
 def _records(answer: etree._Element, names: Sequence[str]) -> dict[str, bytes]:
     """The records by the names they were asked by; what is not there comes as nil."""
-    found: dict[str, bytes] = {}
+    xml_by_name: dict[str, bytes] = {}
     records = answer.findall("m:result/m:records", _NS)
     if len(records) != len(names):
         # What is missing must not be taken for a component that does not exist.
@@ -284,17 +284,17 @@ def _records(answer: etree._Element, names: Sequence[str]) -> dict[str, bytes]:
         full_name = record.findtext("m:fullName", None, _NS)
         asked = next((name for name in names if full_name and _same(name, full_name)), None)
         if asked is not None:
-            found[asked] = etree.tostring(record, with_tail=False)
-    return found
+            xml_by_name[asked] = etree.tostring(record, with_tail=False)
+    return xml_by_name
 
 
-def _same(one: str, other: str) -> bool:
+def _same(name: str, other: str) -> bool:
     """Whether two full names are of one component.
 
     Salesforce compares them without case, and percent-encodes what is special in them.
     (fact 512)
     """
-    return _plain(one) == _plain(other)
+    return _plain(name) == _plain(other)
 
 
 def _plain(full_name: str) -> str:
@@ -325,8 +325,8 @@ def _gone(type_: str, full_name: str) -> Refused:
 
 
 def _made(type_: str, full_name: str, ids: Mapping[str, str]) -> str | NoAnswer:
-    if found := ids.get(_plain(full_name)):
-        return found
+    if id_ := ids.get(_plain(full_name)):
+        return id_
     message = f"the {type_} `{full_name}` was created, but its Id could not be read"
     return NoAnswer("", message, transient=False)
 

@@ -73,14 +73,14 @@ class Setup:
     def members(self, portal_id: str) -> list[Member]:
         """Every profile that can be a member of the portal, by name."""
         page = self._get(_membership(portal_id))
-        found = [_member(name, box) for name, box in _profiles(page)]
-        return sorted(found, key=lambda member: (member.name, member.profile_id))
+        members = [_member(name, box) for name, box in _profiles(page)]
+        return sorted(members, key=lambda member: (member.name, member.profile_id))
 
     def set_members(self, portal_id: str, profiles: Collection[str]) -> None:
         """Make exactly `profiles` the members; if they already are, nothing is sent."""
         page = self._get(_membership(portal_id))
         boxes = _profiles(page)
-        wanted = {name.casefold() for name in profiles}
+        desired = {name.casefold() for name in profiles}
         listed = {name.casefold() for name, _ in boxes}
         missing = [name for name in profiles if name.casefold() not in listed]
         if missing:
@@ -90,7 +90,7 @@ class Setup:
                 f"the portal cannot have the profile {names}",
                 remedy="only profiles on a portal licence can be assigned to a portal",
             )
-        wrong = [box for name, box in boxes if box.checked != (name.casefold() in wanted)]
+        wrong = [box for name, box in boxes if box.checked != (name.casefold() in desired)]
         if not wrong:
             return
         for box in wrong:
@@ -99,7 +99,7 @@ class Setup:
         with self._saved("the portal's profiles"):
             members = self.members(portal_id)
         now = {member.name.casefold() for member in members if member.member}
-        if now != wanted:
+        if now != desired:
             raise _not_kept("the portal's profiles are not those that were saved")
 
     def _get(self, path: str) -> HtmlPage:

@@ -56,5 +56,5 @@ def _text(content: bytes, name: str) -> str | None:
         root = etree.fromstring(content, etree.XMLParser(resolve_entities=False))
     except etree.XMLSyntaxError:
         return None
-    found = root.xpath("//*[local-name() = $name]/text()", name=name)
-    return str(found[0]) if isinstance(found, list) and found else None
+    texts = root.xpath("//*[local-name() = $name]/text()", name=name)
+    return str(texts[0]) if isinstance(texts, list) and texts else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from provisioner.kinds.base import Kind
 from provisioner.kinds.org_facts import OrgFacts
@@ -81,12 +80,12 @@ def ambiguous(
             )
 
 
-def same(value: Any, other: Any) -> bool:
+def same(value: object, other: object) -> bool:
     """Whether two values are equal as SOQL compares text."""
     return plain(value) == plain(other)
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """A value in the form in which lookups compare it."""
     return str(value).strip().casefold()
 

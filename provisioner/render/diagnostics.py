@@ -52,17 +52,17 @@ def lines(
     """
     shown = tuple(diagnostics)
     needed: dict[str, set[int]] = {}
-    for one in _few(shown):
-        if isinstance(one, Diagnostic) and one.span:
-            needed.setdefault(one.span.file, set()).add(one.span.line)
+    for entry in _few(shown):
+        if isinstance(entry, Diagnostic) and entry.span:
+            needed.setdefault(entry.span.file, set()).add(entry.span.line)
     source = {file: text.picked(texts, file, numbers) for file, numbers in needed.items()}
-    for one in _few(shown):
-        if isinstance(one, Diagnostic):
-            span = one.span
+    for entry in _few(shown):
+        if isinstance(entry, Diagnostic):
+            span = entry.span
             line = source[span.file].get(span.line) if span else None
-            yield from _one(one, line, width)
+            yield from _one(entry, line, width)
         else:
-            yield Line((one, "bold"))
+            yield Line((entry, "bold"))
         yield Line()
     if shown:
         yield Line((summary(shown), "bold"))

@@ -90,8 +90,8 @@ def _names(view: Document) -> Iterator[tuple[str, str]]:
     if view["report"] == "validate":
         yield from (("file", name) for name in view["files"])
         return
-    for known in view["known"]:
-        yield _split(known["address"])
+    for matched in view["known"]:
+        yield _split(matched["address"])
 
 
 def _split(address: str) -> tuple[str, str]:
@@ -99,13 +99,13 @@ def _split(address: str) -> tuple[str, str]:
     return kind, name
 
 
-def _text(found: Finding) -> str:
+def _text(finding: Finding) -> str:
     at = (
-        f"\nat {found.file}:{found.line}:{found.place['column']}"
-        if found.file and found.line
+        f"\nat {finding.file}:{finding.line}:{finding.place['column']}"
+        if finding.file and finding.line
         else ""
     )
-    return f"{found.message}{at}"
+    return f"{finding.message}{at}"
 
 
 def _quoted(text: str) -> str:

@@ -194,8 +194,10 @@ def _sections(view: PlanDocument) -> Iterator[Line]:
 
 
 def _calls(summary: SummaryDocument, *, applying: bool) -> str:
-    made = f"API calls made: {summary['api_calls_read']}"
-    return f"{made}. To apply: {summary['api_calls_to_apply']} or more." if applying else f"{made}."
+    calls = f"API calls made: {summary['api_calls_read']}"
+    return (
+        f"{calls}. To apply: {summary['api_calls_to_apply']} or more." if applying else f"{calls}."
+    )
 
 
 def _place(step: StepDocument) -> str:

@@ -80,9 +80,9 @@ def with_rules(policy: Policy, rules: Iterable[str]) -> Policy:
     """
     for rule in rules:
         name, _, value = rule.partition("=")
-        known = [f.name for f in fields(Policy)]
-        if name not in known:
-            near = did_you_mean(name, known) or f"the rules are {', '.join(known)}"
+        rules = [f.name for f in fields(Policy)]
+        if name not in rules:
+            near = did_you_mean(name, rules) or f"the rules are {', '.join(rules)}"
             raise RuleError(f"`{name}` is not a rule: {near}")
         policy = replace(policy, **{name: _value_of(name, value)})
     return policy
@@ -136,14 +136,14 @@ def read_policy(
 
 
 def _unknown(
-    document: Document, rule: tuple[str, ...], patterns: Iterable[str], known: Collection[str]
+    document: Document, rule: tuple[str, ...], patterns: Iterable[str], addresses: Collection[str]
 ) -> Iterator[Diagnostic]:
     """The patterns that do not begin with a kind, so that nothing can match them."""
     for number, pattern in enumerate(patterns):
         first = re.split(r"[./]", pattern, maxsplit=1)[0]
-        if first not in known and "*" not in first:
+        if first not in addresses and "*" not in first:
             span = document.span(("policy", *rule, number))
-            help_ = did_you_mean(first, known, f"known: {', '.join(known)}")
+            help_ = did_you_mean(first, addresses, f"known: {', '.join(addresses)}")
             what = f"`{first}` is not a kind of resource"
             yield Diagnostic("unknown-kind", what, span, help=help_)
 

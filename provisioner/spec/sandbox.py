@@ -74,11 +74,11 @@ _WIDE_BRACES = re.compile(r"\{[^{}]*:[^{}]*(?:\d{4,}|\{)")
 class UnknownFilterError(Exception):
     """A template uses a filter or a test that does not exist; `kind` says which of the two."""
 
-    def __init__(self, name: str, kind: str, known: Sequence[str]) -> None:
+    def __init__(self, name: str, kind: str, names: Sequence[str]) -> None:
         super().__init__(f"no {kind} named '{name}'")
         self.name = name
         self.kind = kind
-        self.known = known
+        self.names = names
 
 
 @dataclass(slots=True)
@@ -230,9 +230,9 @@ def _check(tree: nodes.Template) -> None:
     for used in tree.find_all((nodes.Filter, nodes.Test)):
         assert isinstance(used, nodes.Filter | nodes.Test)
         is_filter = isinstance(used, nodes.Filter)
-        known = filters() if is_filter else tests()
-        if used.name not in known:
-            raise UnknownFilterError(used.name, "filter" if is_filter else "test", known)
+        available = filters() if is_filter else tests()
+        if used.name not in available:
+            raise UnknownFilterError(used.name, "filter" if is_filter else "test", available)
     for loop in tree.find_all(nodes.For):
         if loop.recursive:
             raise SecurityError("a recursive loop is not allowed in a template")
@@ -413,7 +413,7 @@ def _compared(value: object) -> object:
     return value
 
 
-def _each(values: Any, data: int, cost: int) -> object:
+def _each(values: Iterable[object], data: int, cost: int) -> object:
     """The items of a loop, whose body writes `data` characters and takes `cost` steps."""
     if isinstance(values, Opaque):
         raise MaskedUseError

@@ -180,9 +180,11 @@ def _misspelled(violation: Violation) -> Iterator[tuple[Path, str]]:
         for sub in branch:
             yield from _misspelled(sub)
     if violation.keyword == "additionalProperties":
-        known = list(violation.schema.get("properties", {}))
-        unknown = [key for key in _mapping(violation.value) if key not in known]
-        meant = known if len(known) == 1 else [closest(key, known) for key in unknown]
+        properties = list(violation.schema.get("properties", {}))
+        unknown = [key for key in _mapping(violation.value) if key not in properties]
+        meant = (
+            properties if len(properties) == 1 else [closest(key, properties) for key in unknown]
+        )
         yield from ((violation.path, name) for name in meant if unknown and name)
 
 
@@ -225,20 +227,20 @@ def _mapping(value: Yaml) -> Mapping[str, Yaml]:
 def _unknown(
     document: Readable, path: Path, instance: Mapping[str, Yaml], schema: Schema
 ) -> Iterator[Diagnostic]:
-    known = list(schema.get("properties", {}))
+    properties = list(schema.get("properties", {}))
     patterns = list(schema.get("patternProperties", {}))
     noun = schema.get("x-noun", "a known field")
-    some = f"known: {_listed(known)}" if len(known) <= _FEW else None
+    some = f"known: {_listed(properties)}" if len(properties) <= _FEW else None
     for key in instance:
-        if key in known or any(re.search(pattern, key) for pattern in patterns):
+        if key in properties or any(re.search(pattern, key) for pattern in patterns):
             continue
         span = document.span((*path, key), key=True)
-        if is_secret(path) and closest(key, known) is None:
+        if is_secret(path) and closest(key, properties) is None:
             # The key may be the secret itself.
             what = f"{_name(path)} has a key that is not {noun}"
             yield Diagnostic("unknown-field", what, document.span(path), help=some, secret=True)
             continue
-        help_ = did_you_mean(key, known, schema.get("x-unknown-help", some))
+        help_ = did_you_mean(key, properties, schema.get("x-unknown-help", some))
         yield Diagnostic("unknown-field", f"`{key}` is not {noun}", span, help=help_)
 
 

@@ -402,7 +402,7 @@ def _template_error(error: Exception, text: str, names: Names) -> TemplateError:
             is_filter = error.kind == "filter"
             some = "`lower`, `trim` or `default`" if is_filter else "`defined` or `none`"
             help_ = f"use a {error.kind} of Jinja2, such as {some}"
-            help_ = did_you_mean(error.name, error.known) or help_
+            help_ = did_you_mean(error.name, error.names) or help_
             problem = Problem("template-syntax", str(error), help_)
         case jinja2.TemplateSyntaxError():
             message, help_ = _lower(error.message or ""), "write it as `{{ name }}`"

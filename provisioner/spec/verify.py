@@ -130,6 +130,6 @@ def _has_password(user: Spec) -> bool:
     return password is not None and password != "email"  # noqa: S105 - a word of the spec
 
 
-def _nearest(name: str, known: Iterable[str], otherwise: str) -> str:
-    close = get_close_matches(name, list(known), n=1)
+def _nearest(name: str, names: Iterable[str], otherwise: str) -> str:
+    close = get_close_matches(name, list(names), n=1)
     return f"did you mean `{close[0]}`?" if close else otherwise
