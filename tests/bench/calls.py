@@ -35,7 +35,7 @@ def main():
         measured("first apply", lambda: list(executor.apply(planned, org)))
         again = measured("empty plan", lambda: workflow.plan(loaded, org))
         assert not again.plan
-        measured("drift", lambda: finding.drift(loaded, org))
+        measured("drift", lambda: finding.find_drift(loaded, org))
     resources = len(loaded.specs)
     print(f"{resources} resources")
     print(f"{'step':<14}{'API calls':>10}{'a resource':>12}{'time':>10}  target")

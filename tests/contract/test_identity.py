@@ -186,7 +186,7 @@ def test_an_email_changed_by_hand_is_drift_or_a_warning(org, declared):
     email = START["contacts"][name]["Email"]
     (row,) = org.query(f"SELECT Id FROM Contact WHERE Email = '{email}'")
     org.by_hand({f"PATCH /sobjects/Contact/{row['Id']}": {"Email": "by.hand@x.example"}})
-    planned, _ = finding.drift(org.load(START), org.org)
+    planned, _ = finding.find_drift(org.load(START), org.org)
     (step,) = planned.plan.steps
     if declared:
         assert (step.action.value, str(step.address), step.matched_by) == (

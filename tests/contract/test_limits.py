@@ -73,7 +73,8 @@ def test_an_estimate_over_the_share_is_refused_with_the_numbers(portal, org):
     (said,) = over_budget(made, Policy(), made.writes)
     most = made.writes * 80 // 100
     assert f"about {made.writes} API calls" in said.message
-    assert f"allows {most}, 80 % of the {made.writes} that are left" in said.message
+    share = f"80 % of the {made.writes} calls that the org has left today"
+    assert f"allows {most}, {share}" in said.message
 
 
 def test_the_estimate_is_what_it_takes(portal, org):

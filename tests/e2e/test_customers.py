@@ -219,7 +219,7 @@ def test_a_plan_warns_of_who_could_not_log_in(work):
     ("written", "said"),
     [
         ("{password: secret}", "{env: NAME} or {file: PATH}"),
-        ("{password: {env: X}, portal: Acmee}", "no portal of this spec"),
+        ("{password: {env: X}, portal: Acmee}", "is not a portal of this spec"),
         ("{password: {env: X}, object: [Case]}", "did you mean `objects`"),
         ("{}", "nothing says what `jane` logs in with"),
     ],

@@ -43,5 +43,5 @@ def test_a_graph_of_what_is_none_says_so(work):
     work.write(
         "specs/shop/a.yaml", "accounts: {a: {Name: A, parent: b}, b: {Name: B, parent: a}}\n"
     )
-    assert "in a circle" in work.run("graph", status=1).err
+    assert "references form a cycle" in work.run("graph", status=1).err
     assert "no folder" in work.run("graph", "specs/none", status=1).err
