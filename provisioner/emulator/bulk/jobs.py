@@ -11,7 +11,7 @@ from provisioner.emulator.base.timestamps import timestamp
 from provisioner.emulator.soql import cursors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from provisioner.emulator.store.org import Org
 
@@ -21,6 +21,7 @@ RUNNING: Final = "InProgress"
 COMPLETE: Final = "JobComplete"
 FAILED: Final = "Failed"
 ABORTED: Final = "Aborted"
+ASKED: Final = 1.0  # seconds that a job runs while somebody asks how it is doing
 _PIECE: Final = 1_000_000  # characters of data kept in one row of the table
 
 
@@ -133,6 +134,20 @@ def running_query(org: Org) -> Job | None:
         " AND json_extract(info, '$.state') = 'InProgress' ORDER BY id LIMIT 1"
     )
     return Job(**json.loads(rows[0][0])) if rows else None
+
+
+def asked(org: Org, job: Job, lock: str, proceed: Callable[[Org, Job], Job]) -> Job:
+    """The job after it was asked for: `proceed` runs it, if no other thread holds `lock`."""
+    if job.state not in {UPLOADED, RUNNING}:
+        return job
+    org.refresh()  # another thread may be running the job: what it does must be seen
+    held = org.lock(lock)
+    if not held.acquire(timeout=ASKED):
+        return get(org, job.id, job.kind) or job
+    try:
+        return proceed(org, get(org, job.id, job.kind) or job)
+    finally:
+        held.release()
 
 
 def change(org: Org, job: Job, **values: Any) -> Job:

@@ -1,8 +1,8 @@
 """Query jobs of Bulk API 2.0: what they refuse, how they run, and their results in pages.
 
-A job runs while somebody asks for it, and goes on in `worker` after that. First it keeps the ids of
-its rows in a cursor; then it reads and prints them part by part. Each part is written in one short
-transaction, so that other writers need not wait, and any process may continue a job.
+A job runs while somebody asks for it, and `worker` continues it afterwards. First it keeps the ids
+of its rows in a cursor; then it reads and prints them part by part. Each part is written in one
+short transaction, so that other writers need not wait, and any process may continue a job.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 _PAGE: Final = 50_000  # rows of a page when the client names no number: guess
-_ASKED: Final = 1.0  # seconds that a job runs while somebody asks how it is doing
 _LOCK: Final = "bulk queries"
 _URLS: Final = 5  # of one answer of resultPages (fact 804)
 PAGES_SINCE: Final = 58  # fact 804
@@ -179,16 +178,7 @@ def _unsupported(message: str) -> SalesforceError:
 
 def asked(org: Org, job: Job) -> Job:
     """The job as it is after it has run for a while, here or in another thread."""
-    if job.state not in {UPLOADED, RUNNING}:
-        return job
-    org.refresh()  # another thread may be running the job: what it does must be seen
-    lock = org.lock(_LOCK)
-    if not lock.acquire(timeout=_ASKED):
-        return jobs.get(org, job.id, job.kind) or job
-    try:
-        return _run(org, jobs.get(org, job.id, job.kind) or job)
-    finally:
-        lock.release()
+    return jobs.asked(org, job, _LOCK, _run)
 
 
 def work_off(org: Org) -> bool:
@@ -205,7 +195,7 @@ def _run(org: Org, job: Job) -> Job:
     """The job after it has run for some seconds, or to its end; other jobs as they are."""
     if job.state not in {UPLOADED, RUNNING}:
         return job
-    end = time.perf_counter() + _ASKED
+    end = time.perf_counter() + jobs.ASKED
     try:
         export = Export(org, job, job.query or "")
         if job.state == UPLOADED:

@@ -3,7 +3,7 @@
 Every chunk is one transaction that also keeps its results and how far the job is, so that any
 process may go on with a job, and an abort takes effect between two chunks. A call that asks how a
 job is doing lets it run longer than one that is about something else; neither waits for its end.
-Where the org is served, `worker` goes on with the jobs in between. The data of a job is split into
+Where the org is served, `worker` continues the jobs in between. The data of a job is split into
 chunks when it first runs, so that each call reads no more than it writes.
 """
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from provisioner.emulator.store.org import Org
 
 
-_ASKED: Final = 1.0  # seconds that a job runs while somebody asks how it is doing
 _ASIDE: Final = 0.2  # seconds that it runs before another call is answered
 _ROOM: Final = 0.2  # of the time of a chunk, for other writers
 _LEAST_ROOM: Final = 0.005  # seconds
@@ -61,16 +60,7 @@ def work_off(org: Org) -> bool:
 
 def asked(org: Org, job: Job) -> Job:
     """The job as it is after some seconds: run in them, or by another thread."""
-    if job.state not in {UPLOADED, RUNNING}:
-        return job
-    org.refresh()  # another thread may be running the job: what it does must be seen
-    lock = org.lock(_LOCK)
-    if not lock.acquire(timeout=_ASKED):
-        return jobs.get(org, job.id, job.kind) or job
-    try:
-        return ingested(org, jobs.get(org, job.id, job.kind) or job)
-    finally:
-        lock.release()
+    return jobs.asked(org, job, _LOCK, ingested)
 
 
 def ingested(org: Org, job: Job, *, seconds: float | None = None, pause: float = 0) -> Job:
@@ -93,7 +83,7 @@ def ingested(org: Org, job: Job, *, seconds: float | None = None, pause: float =
     work = Work(org, job.created_by, job.operation, sobject, key)
     writer = csv_text.Writer(job.delimiter, job.line_ending)
     upload = f"/services/data/v{job.version}.0/jobs/ingest/{job.id}/batches"
-    end = time.perf_counter() + (_ASKED if seconds is None else seconds)
+    end = time.perf_counter() + (jobs.ASKED if seconds is None else seconds)
     while job.state in {UPLOADED, RUNNING}:
         started = time.perf_counter()
         with faults.on_behalf("PUT", upload), org.transaction():

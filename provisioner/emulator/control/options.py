@@ -44,7 +44,7 @@ def change(org: Org, given: object) -> str | None:
             known = ", or ".join(f"`{one}`, {option.wanted}" for one, option in _OPTIONS.items())
             return f"give {known}"
     if wanted.get("PersonAccounts") is False and org.feature(person_accounts.FEATURE):
-        return "person accounts can not be turned off again"
+        return "person accounts cannot be turned off again"
     with org.transaction():
         for name, value in wanted.items():
             _OPTIONS[name].write(org, value)

@@ -65,7 +65,7 @@ class Answer:
 
 
 def unknown_key(name: str) -> SalesforceError:
-    """A field that can not find a record (fact 742)."""
+    """A field that cannot identify a record (fact 742)."""
     error = not_found()
     error.message = f"Provided external ID field does not exist or is not accessible: {name}"
     return error

@@ -490,7 +490,7 @@ def test_clients_that_ask_at_once_do_not_do_the_work_twice(tmp_path):
 
 
 def test_a_long_job_is_in_progress_until_it_is_done(bulk2, rest, monkeypatch):
-    monkeypatch.setattr(v2_run, "_ASKED", 0)  # one chunk for each call
+    monkeypatch.setattr(v2_run.jobs, "ASKED", 0)  # one chunk for each call
     monkeypatch.setattr(v2_run, "_ASIDE", 0)
     id_ = bulk2.create()
     bulk2.upload(id_, "Name\n" + "".join(f"{n}\n" for n in range(500)))
@@ -524,7 +524,7 @@ def test_nobody_else_closes_a_job(bulk2, rest, local, admin):
 
 
 def test_what_waits_is_not_read_by_other_calls(bulk2, rest, local, monkeypatch):
-    monkeypatch.setattr(v2_run, "_ASKED", 0)
+    monkeypatch.setattr(v2_run.jobs, "ASKED", 0)
     monkeypatch.setattr(v2_run, "_ASIDE", 0)
     id_ = bulk2.create()
     bulk2.upload(id_, "Name\n" + "".join(f"{n}\n" for n in range(1000)))

@@ -214,7 +214,7 @@ def contacts(local, admin):
 
 @pytest.fixture
 def briefly(monkeypatch):
-    monkeypatch.setattr(v2_query, "_ASKED", 0)  # one part for each call
+    monkeypatch.setattr(v2_query.jobs, "ASKED", 0)  # one part for each call
 
 
 def test_a_long_query_is_in_progress_until_it_is_done(jobs, rest, local, contacts, briefly):
